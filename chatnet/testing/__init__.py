@@ -8,4 +8,5 @@ user          a user played by a script, and recorded
 history       what users did and were told · evidence  the same, put in order
 toy_front     a protocol for clients in lines of text: everything that a front must be
 checker       checks whether the promises were kept · rules  who hears what, defined a second time for it
+standing      who is where, and who may do and read what, defined a second time for the checker
 """

@@ -7,32 +7,22 @@ Each promise is a function from the :class:`Evidence` to sentences that say how 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 
 import msgspec
+from msgspec.structs import replace
 
 from chatnet.entries import Entry
-from chatnet.errors import (
-    AlreadyJoined,
-    BadRoom,
-    BadText,
-    ChatnetError,
-    NoSuchRoom,
-    NotJoined,
-    NotYours,
-    OwnRoom,
-    TryLater,
-    WrongSecret,
-)
-from chatnet.form import check_text
-from chatnet.kinds import KINDS, Text
-from chatnet.names import fold_room, is_topic
+from chatnet.errors import Refusal
+from chatnet.kinds import KINDS, SAID, Text
+from chatnet.names import fold_for
 from chatnet.reads import NEWEST
 from chatnet.testing.evidence import Evidence, Reading, SentDraft, shown
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
+    CursorMoved,
     Ended,
     EpochBegun,
     EpochEnded,
@@ -40,14 +30,18 @@ from chatnet.testing.history import (
     LeaseLost,
     LeaseTaken,
     LoggedIn,
+    Lost,
     MarksRead,
     MarkTold,
     Moved,
     PageRead,
+    Refused,
     Sample,
     Sent,
+    Stopped,
     Took,
 )
+from chatnet.testing.standing import FAR
 
 Violations = Iterator[str]
 
@@ -223,6 +217,55 @@ def no_mark_falls(evidence: Evidence) -> Violations:
                 before += ((event.time, room, seq) for room, seq in event.marks)
 
 
+def confidential(evidence: Evidence) -> Violations:
+    """Promise 7: nobody is given what they may not see or read, and nobody is told of a private room that
+    they were never let into, whatever they try."""
+    visible = {user: set(seqs) for user, seqs in evidence.visible.items()}
+    for event in evidence.events:
+        match event:
+            case Took():
+                if evidence.entry(event.entry.seq) is None or event.entry.seq not in visible[event.user]:
+                    yield f"{event.client} was given what {event.user} may not see: {event.entry.seq}"
+            case ChatBegun():
+                readable = _readable_at(event.user, event.cursor, evidence)
+                if wrong := [post.seq for post in event.newest if not readable(post.seq)]:
+                    yield f"{event.client} was given what {event.user} may not read: {_some(wrong)}"
+            case PageRead():
+                spans = list(evidence.standing.spans(event.user, fold_for(event.room, event.user)))
+                seqs = _seqs(event.posts)
+                if seqs and not any(first <= min(seqs) and max(seqs) < last for first, last in spans):
+                    yield f"{event.client} read what {event.user} may not read in {event.room}: {_some(seqs)}"
+            case Refused():
+                yield from _tells_of_a_room(event, evidence)
+
+
+def taken_back(evidence: Evidence) -> Violations:
+    """Promise 8: no text is given by a process that has followed the log to where it was taken back."""
+    known: dict[str, int] = {}
+    gone = evidence.standing.taken_back
+    for event in evidence.events:
+        given: Sequence[Entry] = ()
+        match event:
+            case LoggedIn() | Lost() | Moved() | Stopped():
+                known.pop(event.client, None)
+            case CursorMoved():
+                known[event.client] = max(known.get(event.client, 0), event.cursor)
+            case Took():
+                known[event.client] = max(known.get(event.client, 0), event.entry.seq)
+                given = [event.entry]
+            case ChatBegun():
+                known[event.client] = max(known.get(event.client, 0), event.cursor)
+                given = event.newest
+            case PageRead():
+                given = event.posts
+        for entry in given:
+            if entry.text and entry.kind in SAID and gone.get(entry.seq, FAR) <= known.get(event.client, 0):
+                yield (
+                    f"{event.client} was given the text of {entry.seq}, which was taken back at "
+                    f"{gone[entry.seq]}, by a worker that had followed to {known[event.client]}"
+                )
+
+
 PROMISES = (
     durable,
     exactly_once,
@@ -230,6 +273,8 @@ PROMISES = (
     no_gaps,
     bounded_memory,
     no_split_brain,
+    confidential,
+    taken_back,
     nobody_logs_in_again,
     new_secrets_end_others,
     no_mark_falls,
@@ -260,7 +305,7 @@ def _acknowledged_and_gone(evidence: Evidence) -> Violations:
             yield f"{event.client} was told that {shown(event.key)} is durable, which it never sent"
         elif entry is None:
             yield f"{draft} was acknowledged at {event.seq}, and the log ends at {len(evidence.log)}"
-        elif not _matches(draft.sent, entry):
+        elif not _matches(draft.sent, entry, evidence):
             yield f"{draft} was acknowledged at {event.seq}, where the log has {entry}"
 
 
@@ -275,7 +320,7 @@ def _seen_and_gone(evidence: Evidence) -> Violations:
             case Took():
                 seen = (event.entry,)
         for entry in seen:
-            if evidence.entry(entry.seq) != entry:
+            if not _is_same(entry, evidence.entry(entry.seq), evidence):
                 yield f"{event.client} saw {entry}, where the log has {evidence.entry(entry.seq)}"
 
 
@@ -296,93 +341,54 @@ def _of_nobody(evidence: Evidence) -> Violations:
             registered.add(entry.user)
             continue
         draft = evidence.drafts.get((entry.user, entry.key))
-        if draft is None or not _matches(draft.sent, entry):
+        if draft is None or not _matches(draft.sent, entry, evidence):
             yield f"nobody ever sent the entry {entry}"
         if entry.user not in registered:
             yield f"the entry {entry} is of a user who was not registered before"
-        if not _may_say(entry, evidence):
-            yield f"the entry {entry} was said where its author was not"
+    for entry, code in evidence.wrongly_taken:
+        yield f"the entry {entry} should have been refused: {code}"
 
 
-def _may_say(entry: Entry, evidence: Evidence) -> bool:
-    if entry.room == entry.user or KINDS[entry.kind].text is not Text.POST:
+def _is_same(seen: Entry, entry: Entry | None, evidence: Evidence) -> bool:
+    """Return whether what was seen is what the log has; the text may have been taken back before or after.
+
+    The log alone knows the places.
+    """
+    if entry is None:
+        return False
+    text = seen.text
+    if entry.seq in evidence.standing.taken_back:
+        text = entry.text if text in ("", evidence.said(entry)) else text
+    return replace(seen, text=text, at=()) == replace(entry, at=())
+
+
+def _matches(sent: Sent, entry: Entry, evidence: Evidence) -> bool:
+    if (entry.user, entry.key, entry.kind) != (sent.user, sent.key, sent.kind):
+        return False
+    if KINDS[sent.kind].text is Text.CREDENTIAL:  # the log keeps what follows from it
         return True
-    return is_topic(entry.room) and evidence.memberships[entry.user].covers(entry.room, entry.seq)
-
-
-def _matches(sent: Sent, entry: Entry) -> bool:
-    kind = KINDS[sent.kind]
-    if kind.text is Text.CREDENTIAL:  # the log keeps what follows from it
-        return (entry.user, entry.key, entry.kind) == (sent.user, sent.key, sent.kind)
-    room = fold_room(sent.room) if sent.room else sent.user
-    return (entry.user, entry.key, entry.kind, entry.room, entry.text) == (
-        sent.user,
-        sent.key,
-        sent.kind,
-        room,
-        sent.text,
-    )
+    is_own = not sent.room and sent.kind not in ("role", "ban", "mute", "unban")
+    room = sent.user if is_own else sent.room and fold_for(sent.room, sent.user)
+    text = "" if not entry.text and entry.seq in evidence.standing.taken_back else sent.text
+    ref = 0 if entry.ref is None else entry.ref.seq
+    return (entry.room, entry.text, entry.to, ref) == (room, text, sent.to, sent.ref)
 
 
 # ---- exactly once ----
 
 
 def _wrongly_refused(evidence: Evidence) -> Violations:
-    for drafts in evidence.drafts_of_clients.values():
-        for at, draft in enumerate(drafts):
-            if draft.codes:
-                floor = max([draft.known, *_seqs_in_log(drafts[:at], evidence)])
-                ceiling = min([len(evidence.log) + 1, *_seqs_in_log(drafts[at + 1 :], evidence)])
-                if draft.codes[0] not in _right_refusals(draft.sent, floor, ceiling, evidence):
-                    what = draft.sent.room or draft.sent.text
-                    yield f"{draft} ({what!r}) was refused for no reason: {draft.codes[0]}"
-
-
-def _right_refusals(sent: Sent, floor: int, ceiling: int, evidence: Evidence) -> set[str]:
-    """Return the codes with which it may be refused, somewhere from ``floor`` to before ``ceiling``."""
-    right: set[type[ChatnetError]] = set()
-    if sent.kind == "secret":  # another of the user's may have been faster
-        return _codes({WrongSecret, TryLater})
-    is_said = KINDS[sent.kind].text is Text.POST
-    if is_said:
-        try:
-            check_text(sent.text)
-        except BadText:
-            right.add(BadText)
-        if not sent.room:
-            return _codes(right)
-    try:
-        room = fold_room(sent.room)
-    except BadRoom:
-        return _codes({BadRoom, *right})
-    if room == sent.user:
-        if is_said:
-            return _codes(right)
-        right.add(OwnRoom)
-    elif is_said and not is_topic(room):
-        return _codes({NotYours, *right})
-    stays = [stay for stay in evidence.memberships[sent.user].intervals() if stay.room == room]
-    ever_in = any(stay.joined < ceiling and (stay.left is None or stay.left > floor) for stay in stays)
-    always_in = any(stay.joined <= floor and (stay.left is None or stay.left >= ceiling) for stay in stays)
-    if sent.kind == "join":
-        if ever_in:
-            right.add(AlreadyJoined)
-        if not is_topic(room) and evidence.rooms.get(room, ceiling) > floor:
-            right.add(NoSuchRoom)
-    elif not always_in:
-        right.add(NotJoined)
-    return _codes(right)
-
-
-def _codes(errors: Iterable[type[ChatnetError]]) -> set[str]:
-    return {error.code.decode() for error in errors}
+    for place, draft in evidence.drafts.items():
+        if draft.codes and draft.codes[0] not in evidence.reasons[place]:
+            what = draft.sent.room or draft.sent.text
+            yield f"{draft} ({what!r}) was refused for no reason: {draft.codes[0]}"
 
 
 # ---- one order ----
 
 
 def _out_of_order(client: str, drafts: Sequence[SentDraft], evidence: Evidence) -> Violations:
-    seqs = [next(iter(_seqs_in_log([draft], evidence)), 0) for draft in drafts]
+    seqs = [next(iter(evidence.seqs([draft])), 0) for draft in drafts]
     for at, (draft, seq) in enumerate(zip(drafts, seqs, strict=True)):
         if 0 < seq <= draft.known:
             yield f"{draft} is in the log at {seq}, though {draft.known} was known when it was sent"
@@ -403,49 +409,66 @@ def _gaps(reading: Reading, evidence: Evidence) -> Violations:
     if reading.cursor > len(evidence.log):
         yield f"{reading} has the cursor {reading.cursor}, and the log ends at {len(evidence.log)}"
     expected = _between(evidence.visible[reading.begun.user], reading.begun.cursor, end)
-    wanted, given = {post.seq for post in expected}, {post.seq for post in reading.took}
+    wanted, given = set(expected), {post.seq for post in reading.took}
     if missing := sorted(wanted - given):
         yield f"{reading}, from {reading.begun.cursor} to {end}, was never given {_some(missing)}"
-    if surplus := sorted(given - wanted):
-        yield f"{reading} was given what {reading.begun.user} may not see: {_some(surplus)}"
 
 
 def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
-    stays = evidence.memberships[begun.user].intervals()
-    cursor = begun.cursor
-    rooms = {begun.user} | {
-        stay.room for stay in stays if stay.joined <= cursor and (stay.left is None or stay.left > cursor)
-    }
-    # A mention from before the name was theirs does not mean them.
-    theirs = evidence.rooms.get(begun.user, len(evidence.log))
-    heard = [
-        post.seq
-        for post in evidence.posts
-        if post.seq <= cursor
-        and (
-            not rooms.isdisjoint(evidence.heard_at[post.seq])
-            or (post.seq > theirs and f"@{begun.user}" in evidence.heard_at[post.seq])
-        )
-    ]
-    expected, given = heard[-NEWEST:], _seqs(begun.newest)
+    readable = _readable_at(begun.user, begun.cursor, evidence)
+    upto = bisect_right(evidence.posts, begun.cursor, key=_seq)
+    heard = (post.seq for post in reversed(evidence.posts[:upto]) if readable(post.seq))
+    expected, given = list(islice(heard, NEWEST))[::-1], _seqs(begun.newest)
     if given != expected and not (given == expected[-len(given) :] and _is_large(expected, evidence)):
-        yield f"{begun.client} chats from {cursor} on, and was given {given} instead of {expected}"
+        yield f"{begun.client} chats from {begun.cursor} on, and was given {given} instead of {expected}"
+
+
+def _readable_at(user: str, upto: int, evidence: Evidence) -> Callable[[int], bool]:
+    """Return what says of a post up to the seq ``upto`` whether it may be among the newest of ``user``.
+
+    A mention from before the name was theirs does not mean them. Of private rooms it is what they may read.
+    """
+    standing = evidence.standing
+    theirs = standing.registered.get(user, FAR)
+    begins = {user: 0, f"@{user}": theirs + 1}
+    for stay in standing.stays_of(user):
+        if stay.begun <= upto < stay.ended:
+            begins[stay.place] = 0
+            if stay.place[0] == "&":
+                begins[stay.place] = stay.begun
+                made, history = standing.made.get(stay.place, (stay.begun, "joined"))
+                if history == "all":
+                    begins[stay.place] = made
+
+    def may_read(seq: int) -> bool:
+        return seq <= upto and any(
+            begins.get(place, FAR) <= seq or user in place.split("=")
+            for place in standing.places.get(seq, ())
+        )
+
+    return may_read
 
 
 def _wrong_page(page: PageRead, evidence: Evidence) -> Violations:
+    """Each page is of one stretch of what its reader could ever read of the room."""
+    room = fold_for(page.room, page.user)
+    places = evidence.standing.places
+    in_room = [post.seq for post in evidence.posts if room in places[post.seq]]
+    spans = list(evidence.standing.spans(page.user, room))
+    whole = [[seq for seq in in_room if first <= seq < last] for first, last in spans]
+    if not any(_is_page(page, seqs, evidence) for seqs in whole):
+        where = f"{page.room} before {page.before}"
+        yield f"{page.client} read {where}, and was given {_some(_seqs(page.posts))} of {_some(in_room)}"
+
+
+def _is_page(page: PageRead, in_room: Sequence[int], evidence: Evidence) -> bool:
     end = len(evidence.log) if page.before is None else page.before - 1
-    room = fold_room(page.room)
-    in_room = [post.seq for post in evidence.posts if post.seq <= end and room in evidence.heard_at[post.seq]]
     given = _seqs(page.posts)
     if not given:
-        if in_room and page.before is not None:
-            yield f"{page.client} was given nothing of {page.room} before {page.before}"
-        return
+        return page.before is None or not in_room or in_room[0] > end
     last = given[-1] if page.before is None else end
-    upto = [seq for seq in in_room if seq <= last]
-    if given != upto[-len(given) :]:
-        where = f"{page.room} before {page.before}"
-        yield f"{page.client} read {where}, and was given {_some(given)} of {_some(in_room)}"
+    upto = in_room[: bisect_right(in_room, last)]
+    return given == upto[-len(given) :]
 
 
 def _fallen(read: MarksRead, told: Sequence[tuple[float, str, int]], evidence: Evidence) -> Violations:
@@ -460,8 +483,8 @@ def _fallen(read: MarksRead, told: Sequence[tuple[float, str, int]], evidence: E
 
 
 def _left_after(user: str, room: str, seq: int, evidence: Evidence) -> bool:
-    stays = evidence.memberships[user].intervals() if user in evidence.memberships else ()
-    return any(stay.room == room and stay.left is not None and stay.left > seq for stay in stays)
+    stays = evidence.standing.stays_of(user)
+    return any(stay.place == room and seq < stay.ended < FAR for stay in stays)
 
 
 def _is_large(seqs: Iterable[int], evidence: Evidence) -> bool:
@@ -469,20 +492,32 @@ def _is_large(seqs: Iterable[int], evidence: Evidence) -> bool:
     return len(msgspec.msgpack.encode([evidence.entry(seq) for seq in seqs])) > LARGE
 
 
-def _between(posts: Sequence[Entry], after: int, upto: int) -> Sequence[Entry]:
-    def seq(post: Entry) -> int:
-        return post.seq
+def _between(seqs: Sequence[int], after: int, upto: int) -> Sequence[int]:
+    return seqs[bisect_right(seqs, after) : bisect_right(seqs, upto)]
 
-    return posts[bisect_right(posts, after, key=seq) : bisect_right(posts, upto, key=seq)]
+
+def _seq(entry: Entry) -> int:
+    return entry.seq
+
+
+# ---- confidential ----
+
+
+def _tells_of_a_room(refused: Refused, evidence: Evidence) -> Violations:
+    """To who was never let in, a private room is not there, whatever they want to do."""
+    draft = evidence.drafts.get((refused.user, refused.key))
+    if draft is None or draft.sent.kind == "create" or not draft.sent.room.startswith("&"):
+        return
+    try:
+        room = fold_for(draft.sent.room, refused.user)
+    except Refusal:
+        return
+    let_in = evidence.standing.let_in.get(room, set())
+    if refused.user not in let_in and refused.code not in ("NO_SUCH_ROOM", "BAD_TEXT", "BAD_ROOM"):
+        yield f"{draft} was refused by {refused.code}, which tells of {room}"
 
 
 # ---- words ----
-
-
-def _seqs_in_log(drafts: Iterable[SentDraft], evidence: Evidence) -> list[int]:
-    return [
-        entry.seq for draft in drafts for entry in evidence.by_key.get((draft.sent.user, draft.sent.key), ())
-    ]
 
 
 def _seqs(posts: Iterable[Entry]) -> list[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from chatnet.entries import Entry
-from chatnet.kinds import SAID
-from chatnet.stays import Memberships, changes
+from chatnet.errors import BadText, Refusal
+from chatnet.form import check_text
+from chatnet.kinds import CLUSTER, KINDS, SAID, Text
+from chatnet.names import fold_for
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -23,7 +25,13 @@ from chatnet.testing.history import (
     Stopped,
     Took,
 )
-from chatnet.testing.rules import heard_at
+from chatnet.testing.standing import Doing, Standing
+
+_OF_ONESELF = {"block", "unblock", "redact", "secret"}
+_IN_PRIVATE = {"create", "invite"}
+_KEPT = {"remove", "role", "ban", "mute", "unban"}
+ACTS = {"post", "join", "leave", "create", "invite", "describe", "block", "unblock", "redact", *_KEPT}
+"""The kinds for which :class:`~chatnet.testing.standing.Standing` says who may append them."""
 
 
 @dataclass
@@ -158,59 +166,130 @@ class Evidence:
                 found.setdefault(entry.user, []).append((entry, draft.sent))
         return found
 
+    # ---- what follows from the log ----
+
     @cached_property
     def posts(self) -> list[Entry]:
-        """The entries of the log that are heard: posts, and whatever other kind is."""
+        """What was said: the entries that rooms have a history of."""
         return [entry for entry in self.log if entry.kind in SAID]
 
     @cached_property
-    def heard_at(self) -> dict[int, tuple[str, ...]]:
-        """The places of each post, by its seq."""
-        return {post.seq: heard_at(post.user, post.room, post.text) for post in self.posts}
+    def standing(self) -> Standing:
+        """What all of the log has made of everybody."""
+        return self._followed.standing
+
+    @property
+    def wrongly_taken(self) -> list[tuple[Entry, str]]:
+        """The entries that should have been refused, and with which code."""
+        return self._followed.wrongly_taken
+
+    @property
+    def reasons(self) -> dict[tuple[str, bytes], set[str]]:
+        """For each draft that was refused, the codes that could have been the reason, by user and key."""
+        return self._followed.reasons
+
+    def said(self, entry: Entry) -> str:
+        """Return the text of an entry as it was said, also if it was taken back, as far as that is known."""
+        draft = self.drafts.get((entry.user, entry.key))
+        return entry.text or ("" if draft is None or entry.kind not in SAID else draft.sent.text)
 
     @cached_property
-    def memberships(self) -> dict[str, Memberships]:
-        """All stays of each user."""
-        stays = {user: Memberships() for user in self.users}
-        for entry in self.log:
-            if entry.user in stays and entry.kind == "register":
-                stays[entry.user].registered = entry.seq
-            for change in changes(entry):
-                if change.user in stays:
-                    stays[change.user].change(change, entry.seq)
-        return stays
+    def visible(self) -> dict[str, list[int]]:
+        """The seqs of what each user may see."""
+        hears, heard = self.standing.hears, sorted(self.standing.places)
+        return {user: [seq for seq in heard if hears(user, seq)] for user in self.users}
+
+    def seqs(self, drafts: Iterable[SentDraft]) -> list[int]:
+        """Return the seqs of those drafts that are in the log."""
+        places = ((draft.sent.user, draft.sent.key) for draft in drafts)
+        return [entry.seq for place in places for entry in self.by_key.get(place, ())]
 
     @cached_property
-    def visible(self) -> dict[str, list[Entry]]:
-        """The posts that each user may see."""
-        return {
-            user: [post for post in self.posts if self._is_for(post, user, stays)]
-            for user, stays in self.memberships.items()
-        }
+    def _followed(self) -> _Followed:
+        followed = _Followed(Standing())
+        waiting = sorted(self._refused(), key=lambda refused: refused.first, reverse=True)
+        asked: list[_Refused] = []
+        for seq in range(len(self.log) + 1):
+            if seq:
+                self._take(self.log[seq - 1], followed)
+            while waiting and waiting[-1].first <= seq:
+                asked.append(waiting.pop())
+            asked = [one for one in asked if seq <= one.last and not one.is_explained(followed)]
+        return followed
 
-    def _is_for(self, post: Entry, user: str, stays: Memberships) -> bool:
-        return any(
-            place == user
-            or stays.covers(place, post.seq)
-            or (place == f"@{user}" and self.rooms.get(user, post.seq) < post.seq)
-            for place in self.heard_at[post.seq]
-        )
+    def _take(self, entry: Entry, followed: _Followed) -> None:
+        text = self.said(entry)
+        if entry.kind in ACTS and entry.user != CLUSTER:
+            draft = self.drafts.get((entry.user, entry.key))
+            fits = draft is None or draft.sent.check_of in (0, draft.sent.ref)
+            ref = 0 if entry.ref is None else entry.ref.seq
+            doing = Doing(entry.kind, entry.user, entry.room, text, entry.to, ref, fits)
+            code = followed.standing.refusal(doing)
+            if code is not None:
+                followed.wrongly_taken.append((entry, code))
+        followed.standing.take(entry, text)
 
-    @cached_property
-    def rooms(self) -> dict[str, int]:
-        """The seq since which each room exists."""
-        since: dict[str, int] = {}
-        for entry in self.log:
-            rooms: Iterable[str] = ()
-            if entry.kind == "register":
-                rooms = (entry.user,)
-            elif entry.kind == "join":
-                rooms = (entry.room,)
-            elif entry.kind in SAID:
-                rooms = (place for place in self.heard_at[entry.seq] if place.startswith("#"))
-            for room in rooms:
-                since.setdefault(room, entry.seq)
-        return since
+    def _refused(self) -> Iterator[_Refused]:
+        for drafts in self.drafts_of_clients.values():
+            for at, draft in enumerate(drafts):
+                if draft.codes:
+                    end = len(self.log)
+                    first = min(end, max([draft.known, *self.seqs(drafts[:at])]))
+                    last = min([end, *(seq - 1 for seq in self.seqs(drafts[at + 1 :]))])
+                    yield _Refused(draft, first, max(first, last))
+
+
+@dataclass
+class _Followed:
+    """The log, followed to its end."""
+
+    standing: Standing
+    wrongly_taken: list[tuple[Entry, str]] = field(default_factory=list)
+    reasons: dict[tuple[str, bytes], set[str]] = field(default_factory=dict)
+
+
+class _Refused:
+    """A draft that was refused, when the log had at least ``first`` and at most ``last`` entries."""
+
+    def __init__(self, draft: SentDraft, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self._place = draft.sent.user, draft.sent.key
+        self._told = draft.codes[0]
+        self._doing, self._codes = _meant(draft.sent)
+
+    def is_explained(self, followed: _Followed) -> bool:
+        """Note why it may be refused now; return whether that is what its client was told."""
+        reasons = followed.reasons.setdefault(self._place, set(self._codes))
+        if self._doing is not None:
+            reasons |= {code for code in [followed.standing.refusal(self._doing)] if code is not None}
+        return self._told in reasons
+
+
+def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
+    """Return what a draft means, if anything, and the codes of what is wrong with it whatever the log has."""
+    if sent.kind == "secret":  # another of the user's may have been faster
+        return None, {"WRONG_SECRET", "TRY_LATER"}
+    wrong: set[str] = set()
+    kind = KINDS[sent.kind]
+    if kind.text is Text.POST:
+        try:
+            check_text(sent.text)
+        except BadText as error:
+            wrong.add(error.code.decode())
+    room = sent.user if sent.kind in _OF_ONESELF or (kind.is_said and not sent.room) else sent.room
+    try:
+        room = room and fold_for(room, sent.user)
+    except Refusal as error:
+        return None, {*wrong, error.code.decode()}
+    can_be = (
+        (room[:1] == "&" or sent.kind not in _IN_PRIVATE)
+        and (room[:1] in ("", "#", "&") or sent.kind not in _KEPT)
+        and (kind.is_said or "=" not in room)
+    )
+    if not can_be:
+        return None, {*wrong, "BAD_ROOM"}
+    fits = sent.check_of in (0, sent.ref)
+    return Doing(sent.kind, sent.user, room, sent.text, sent.to, sent.ref, fits), wrong
 
 
 def shown(key: bytes) -> str:

@@ -63,12 +63,19 @@ class Ended(Event):
 
 
 class Sent(Event):
-    """The client made a draft, and will send it until it is answered."""
+    """The client made a draft, and will send it until it is answered.
+
+    ``to`` is for whom it is, ``ref`` the seq of the entry that it refers to (0: none), and ``check_of`` that
+    of the entry whose check it sends with it, if it is another one.
+    """
 
     key: bytes
     kind: KindName
     room: str
     text: str
+    to: str = ""
+    ref: int = 0
+    check_of: int = 0
 
 
 class Acknowledged(Event):

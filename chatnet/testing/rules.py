@@ -21,9 +21,15 @@ def one_spelling(word: str) -> str:
 
 
 def heard_at(user: str, room: str, text: str) -> tuple[str, ...]:
-    """Return the places of a post: its room, then what its text names: in a topic, only people."""
-    marks = "#@" if room == user else "@"
+    """Return the places of a post: its room, then what its text names: in a topic, only people, and in a
+    private room or a conversation nobody."""
+    marks = "#@" if room == user else "@" if room[0] == "#" else ""
     return (room, *(name for name in dict.fromkeys(_named(one_spelling(text))) if name[0] in marks))
+
+
+def topics_in(text: str) -> tuple[str, ...]:
+    """Return the topics that a text names."""
+    return tuple(name for name in dict.fromkeys(_named(one_spelling(text))) if name[0] == "#")
 
 
 def _named(text: str) -> Iterator[str]:

@@ -1,0 +1,324 @@
+"""Who is where, who may do what, and who hears what, followed through the log a second time. Pure.
+
+It states the rules of :mod:`chatnet.rules`, :mod:`chatnet.stays` and :mod:`chatnet.entries` in other words,
+on purpose without their code: the checker compares what users were told with it. Times are left out: in the
+runs that are checked no invitation runs out, and bans hold until they are lifted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from chatnet.entries import Entry
+from chatnet.testing.rules import heard_at, topics_in
+
+FAR = 1 << 62
+"""A seq that no log reaches."""
+_RANKS = {"none": 0, "moderator": 1, "owner": 2, "admin": 3}
+
+
+class Doing(NamedTuple):
+    """What somebody wants to do. ``room`` is in its one spelling; empty for the whole cluster.
+
+    ``ref`` is the seq that it refers to, and ``fits`` says whether the check with it is that entry's.
+    """
+
+    kind: str
+    user: str
+    room: str
+    text: str = ""
+    to: str = ""
+    ref: int = 0
+    fits: bool = True
+
+
+class Stay(NamedTuple):
+    """Somebody listens at ``place`` behind the seq ``begun`` and before ``ended``."""
+
+    place: str
+    begun: int
+    ended: int = FAR
+
+    def covers(self, seq: int) -> bool:
+        """Return whether what is said at ``seq`` is heard."""
+        return self.begun < seq < self.ended
+
+
+class Standing:
+    """What the entries so far have made of everybody."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.registered: dict[str, int] = {}
+        self.stays: dict[str, dict[str, list[Stay]]] = {}
+        self.made: dict[str, tuple[int, str]] = {}
+        self.places: dict[int, tuple[str, ...]] = {}
+        self.taken_back: dict[int, int] = {}
+        self.let_in: dict[str, set[str]] = {}
+        """Of each private room, who ever was a member or invited: nobody else may know that it is there."""
+        self._said: dict[int, Entry] = {}
+        self._members: dict[str, set[str]] = {}
+        self._ranks: dict[tuple[str, str], int] = {}
+        self._invited: set[tuple[str, str]] = set()
+        self._banned: set[tuple[str, str]] = set()
+        self._muted: set[tuple[str, str]] = set()
+        self._blocks: set[tuple[str, str]] = set()
+        self._mentioned: set[tuple[str, str]] = set()
+
+    # ---- what entries change ----
+
+    def take(self, entry: Entry, text: str) -> None:
+        """Follow the log by one entry, whose text was ``text`` when it was said."""
+        self.seq = entry.seq
+        where = tuple(self._heard(entry, text))
+        if where:
+            self.places[entry.seq] = where
+        if text and entry.kind == "post":
+            self._said[entry.seq] = entry
+        user, room, to = entry.user, entry.room, entry.to
+        match entry.kind:
+            case "register":
+                self.registered[user] = entry.seq
+            case "join" | "create":
+                self._enters(user, room)
+                if entry.kind == "create":
+                    self.made[room] = entry.seq, text
+                    self._ranks[room, user] = _RANKS["owner"]
+                    self._listens(user, "!mods" + room)
+            case "leave" | "quit":
+                self._goes(user, room)
+            case "remove":
+                self._goes(to, room)
+            case "invite":
+                self._invited.add((room, to))
+                self._mentioned.add((room, to))
+                self.let_in.setdefault(room, set()).add(to)
+            case "role":
+                self._ranks[room, to] = _RANKS[text]
+                self._mentioned.add((room, to))
+                (self._listens if text != "none" else self._listens_no_more)(to, "!mods" + room)
+            case "ban":
+                self._goes(to, room)
+                self._banned.add((room, to))
+                self._mentioned.add((room, to))
+            case "mute":
+                self._muted.add((room, to))
+                self._mentioned.add((room, to))
+            case "unban":
+                self._banned.discard((room, to))
+                self._muted.discard((room, to))
+            case "block":
+                self._blocks.add((user, to))
+            case "unblock":
+                self._blocks.discard((user, to))
+            case "redact":
+                if entry.ref is not None:
+                    self.taken_back.setdefault(entry.ref.seq, entry.seq)
+
+    def _enters(self, user: str, room: str) -> None:
+        self._members.setdefault(room, set()).add(user)
+        self._invited.discard((room, user))
+        self.let_in.setdefault(room, set()).add(user)
+        self._listens(user, room)
+
+    def _goes(self, user: str, room: str) -> None:
+        there = self._members.setdefault(room, set())
+        there.discard(user)
+        self._ranks.pop((room, user), None)
+        self._invited.discard((room, user))
+        if room[:1] == "&" and not there:  # the last one has closed it
+            self._invited = {one for one in self._invited if one[0] != room}
+        self._listens_no_more(user, room)
+        self._listens_no_more(user, "!mods" + room)
+
+    def _listens(self, user: str, place: str) -> None:
+        stays = self.stays.setdefault(user, {}).setdefault(place, [])
+        if not stays or stays[-1].ended != FAR:
+            stays.append(Stay(place, self.seq))
+
+    def _listens_no_more(self, user: str, place: str) -> None:
+        stays = self.stays.get(user, {}).get(place)
+        if stays and stays[-1].ended == FAR:
+            stays[-1] = stays[-1]._replace(ended=self.seq)
+
+    # ---- where it is heard ----
+
+    def _heard(self, entry: Entry, text: str) -> Iterator[str]:
+        """The places of an entry, as it is taken: a mention is not heard by whoever blocks its author."""
+        user, room, to = entry.user, entry.room, entry.to
+        match entry.kind:
+            case "post" | "shout":
+                unheard = {"@" + who for who, whom in self._blocks if whom == user}
+                where = heard_at(user, room, text) if text else entry.at or (room,)
+                yield from (place for place in where if place not in unheard)
+            case "create" | "block" | "unblock":
+                yield "!" + user
+            case "invite":
+                yield "!" + user
+                if (to, user) not in self._blocks:
+                    yield "!" + to
+            case "remove" | "role":
+                yield from (room or "!mods", "!" + to)
+            case "describe":
+                yield room
+            case "ban" | "mute" | "unban":
+                yield from ("!" + to, "!mods" + room)
+            case "redact":
+                target = 0 if entry.ref is None else entry.ref.seq
+                yield from self.places.get(target, ())
+                if target in self._said:
+                    yield "!" + self._said[target].user
+
+    def hears(self, user: str, seq: int) -> bool:
+        """Return whether ``user`` hears the entry at ``seq``, which was taken before."""
+        stays = self.stays.get(user, {})
+        for place in self.places.get(seq, ()):
+            if place[1:] == user and place[0] in "@!":
+                if 0 < self.registered.get(user, 0) < seq:
+                    return True
+            elif place == user or user in place.split("=") or _covers(stays.get(place, ()), seq):
+                return True
+        return False
+
+    # ---- what may be read ----
+
+    def spans(self, user: str, room: str) -> Iterator[tuple[int, int]]:
+        """Return what ``user`` could ever read of a room, each time as first and last seq: a page comes from
+        one of them. Of a private room it begins with the stay, or where the room began."""
+        if room[:1] == "&":
+            made, history = self.made.get(room, (FAR, "joined"))
+            for stay in self.stays.get(user, {}).get(room, ()):
+                yield (made if history == "all" else stay.begun), stay.ended
+        elif "=" not in room or user in room.split("="):
+            yield 1, FAR
+
+    def is_readable(self, user: str, seq: int) -> bool:
+        """Return whether ``user`` can read a post now, beside mentions: it was said where everybody may read,
+        or where they may."""
+        room = self._said[seq].room
+        if room[:1] == "&" and user not in self._members.get(room, ()):
+            return False
+        return any(first <= seq and self.seq < last for first, last in self.spans(user, room))
+
+    # ---- what may be done ----
+
+    def refusal(self, doing: Doing) -> str | None:
+        """Return the code with which it would be refused now; None if it may be done."""
+        room, user, to = doing.room, doing.user, doing.to
+        is_in = user in self._members.get(room, ())
+        is_told = is_in or (doing.kind == "join" and (room, user) in self._invited)
+        if room[:1] == "&" and not is_told and doing.kind != "create":
+            return "NO_SUCH_ROOM"
+        match doing.kind:
+            case "post" | "shout":
+                return self._may_not_post(doing, is_in)
+            case "join":
+                return self._may_not_join(room, user, is_in)
+            case "leave":
+                if room[:1] != "&":
+                    return None if is_in else "NOT_JOINED"
+                return "LAST_OWNER" if len(self._members[room]) > 1 and self._owners(room) == {user} else None
+            case "create":
+                return "ROOM_TAKEN" if room in self.made else None
+            case "block" | "unblock":
+                return "YOURSELF" if to == user else None if to in self.registered else "NO_SUCH_USER"
+            case "redact":
+                return self._may_not_redact(doing)
+            case _:
+                return self._may_not_order(doing)
+
+    def _may_not_post(self, doing: Doing, is_in: bool) -> str | None:
+        room, user = doing.room, doing.user
+        if room[:1] == "#":
+            if (room, user) in self._banned:
+                return "BANNED"
+            if not is_in:
+                return "NOT_JOINED"
+        elif "=" in room:
+            (other,) = (side for side in room.split("=") if side != user)
+            if other not in self.registered:
+                return "NO_SUCH_USER"
+            if (other, user) in self._blocks:
+                return "DIRECT_OFF"
+        elif room == user:
+            for what, code in ((self._banned, "BANNED_THERE"), (self._muted, "MUTED_THERE")):
+                if any((topic, user) in what for topic in topics_in(doing.text)):
+                    return code
+        elif room[:1] != "&":
+            return "NOT_YOURS"
+        return "MUTED" if (room, user) in self._muted or ("", user) in self._muted else None
+
+    def _may_not_join(self, room: str, user: str, is_in: bool) -> str | None:
+        if room == user:
+            return "OWN_ROOM"
+        if room[:1] not in "#&" and room not in self.registered:
+            return "NO_SUCH_ROOM"
+        return "ALREADY_JOINED" if is_in else "BANNED" if (room, user) in self._banned else None
+
+    def _may_not_order(self, doing: Doing) -> str | None:
+        kind, user, room, text, to, *_ = doing
+        is_there, rank = to in self._members.get(room, ()), self._rank(user, room)
+        needs = 2 if kind == "role" else 1
+        lacks_rank = "NOT_MODERATOR" if kind != "role" else "NOT_OWNER" if room else "NOT_ADMIN"
+        if kind == "role" and not room:
+            needs = 3
+        if kind == "describe":
+            is_free = room[:1] == "#" and not self._owners(room)
+            if rank or (is_free and user in self._members.get(room, ())):
+                return None
+            return "NOT_JOINED" if is_free else lacks_rank
+        checks: list[tuple[bool, str]] = [
+            (rank < needs, lacks_rank),
+            (to not in self.registered, "NO_SUCH_USER"),
+        ]
+        if kind in ("ban", "mute", "unban"):
+            checks.reverse()
+        is_known = is_there or (room, to) in self._mentioned
+        if kind == "invite":
+            checks += [(is_there, "ALREADY_THERE"), ((room, to) in self._banned, "THEY_ARE_BANNED")]
+        elif kind == "role" and room[:1] == "&":
+            alone = text != "owner" and self._owners(room) == {to}
+            checks += [(not is_there, "NOT_THERE"), (alone, "LAST_OWNER")]
+        elif kind == "remove":
+            checks[1] = (to == user, "YOURSELF")
+            checks += [(not is_there, "NOT_THERE")]
+        elif kind in ("ban", "mute"):
+            checks += [(to == user, "YOURSELF")]
+        if kind in ("ban", "mute", "unban") and room[:1] == "&":
+            checks += [(not is_known, "NOT_THERE")]
+        if kind in ("remove", "ban", "mute"):
+            checks += [(self._rank(to, room) > rank, "OUT_OF_REACH")]
+        return next((code for is_so, code in checks if is_so), None)
+
+    def _may_not_redact(self, doing: Doing) -> str | None:
+        target = self._said.get(doing.ref)
+        if target is None or not doing.fits or doing.ref in self.taken_back:
+            return "NO_SUCH_POST"
+        if target.user == doing.user:
+            return None
+        if not self.is_readable(doing.user, doing.ref):
+            return "NO_SUCH_POST"
+        moderates = any(self._ranks.get((place, doing.user), 0) for place in self.places[doing.ref])
+        is_public = target.room[:1] != "&" and "=" not in target.room
+        if moderates or (is_public and self._ranks.get(("", doing.user), 0)):
+            return None
+        return "NOT_MODERATOR"
+
+    def _rank(self, user: str, room: str) -> int:
+        rank = self._ranks.get((room, user), 0)
+        return rank if room[:1] == "&" else max(rank, self._ranks.get(("", user), 0))
+
+    def _owners(self, room: str) -> set[str]:
+        return {
+            user for (where, user), rank in self._ranks.items() if where == room and rank == _RANKS["owner"]
+        }
+
+    def stays_of(self, user: str) -> Iterable[Stay]:
+        """Return all stays of a user in rooms."""
+        rooms = self.stays.get(user, {})
+        return [stay for place, stays in rooms.items() if place[0] != "!" for stay in stays]
+
+
+def _covers(stays: Iterable[Stay], seq: int) -> bool:
+    return any(stay.covers(seq) for stay in stays)
