@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from chatnet import telemetry
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.auth import TOKEN_BYTES, Token
 from chatnet.client.identity import config_directory
-from chatnet.entries import Entry
+from chatnet.entries import Entry, of_row
 from chatnet.net.pair import self_made
 from chatnet.testing.history import Event
 from simulator.database_server import PATH, Postgres
@@ -262,7 +260,7 @@ def read_log(disk: Disk, path: Path = STORE) -> list[Entry]:
     """Return the log that SQLite keeps on ``disk``."""
     connection = disk.look_into(path)
     try:
-        rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")
-        return [msgspec.convert(row, Entry) for row in rows]
+        columns = "seq, time, kind, user, room, text, key, more, at"
+        return [of_row(row) for row in connection.execute(f"SELECT {columns} FROM entry ORDER BY seq")]
     finally:
         connection.close()

@@ -20,7 +20,7 @@ from chatnet.form import MAX_TEXT
 from chatnet.testing import history
 from chatnet.testing.history import Event
 from chatnet.testing.rules import HIDDEN
-from chatnet.testing.user import Recorder
+from chatnet.testing.user import Choice, Recorder
 from chatnet.world import World
 from simulator.users import offers
 from simulator.users.port import User
@@ -41,6 +41,12 @@ TOPICS = (
     "#ΟΔΟΣ",
     "#" + "long" * 16,
 )
+PRIVATE = ("&ops", "&größe", "&tea", "&हिन्दी")
+ABOUT_OTHERS = (
+    "block", "unblock", "leave", "join", "create", "look_back", "look_back", "role", "invite", "remove",
+    "remove", "ban", "mute", "unban",
+)  # fmt: skip
+"""What people do about others, and in private rooms."""
 WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", "not", "tea", "rain", "on")
 SECOND = "+"
 """Ends the name of a user's second device."""
@@ -92,6 +98,10 @@ class Habits:
     long_text: float
     odd_text: float
     late: float
+    tell: float
+    in_private: float
+    order: float
+    redact: float
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Habits:
@@ -118,6 +128,10 @@ class Habits:
             long_text=often(0.9),
             odd_text=often(0.2),
             late=often(0.5),
+            tell=often(0.4),
+            in_private=often(0.6),
+            order=0.1 + often(0.5),
+            redact=often(0.3),
         )
 
 
@@ -170,6 +184,7 @@ def plan(
             where = _said_in(chance, devices, habits, topics[device])
             steps.append(Step(at, device, "post", (text, *where)))
         steps += _besides(chance, devices, habits, device, start + ARRIVAL_SECONDS, seconds)
+    steps = _in_private(chance, devices, habits, steps, start + ARRIVAL_SECONDS, seconds)
     present = [step._replace(time=max(step.time, arrivals[step.device])) for step in steps]
     return sorted(present, key=lambda step: step.time)
 
@@ -206,6 +221,93 @@ def _besides(
     perhaps(habits.set_password, "set_password", f"password {chance.randrange(10**9)}")
     perhaps(habits.list_rooms, "list_rooms", chance.choice(("", "#", "a")))
     return steps
+
+
+@dataclass(frozen=True)
+class _Club:
+    """A private room: the device that makes it, and who is invited."""
+
+    room: str
+    made_by: str
+    invited: tuple[str, ...]
+
+
+def _in_private(
+    chance: random.Random,
+    devices: Sequence[str],
+    habits: Habits,
+    steps: Sequence[Step],
+    start: float,
+    seconds: float,
+) -> list[Step]:
+    """Return the ``steps`` with those in private rooms and conversations, and what people do about others:
+    some of the posts go there."""
+    clubs = [
+        _Club(room, chance.choice(devices), tuple(chance.sample(devices, min(6, len(devices)))))
+        for room in chance.sample(PRIVATE, 2)
+    ]
+    told: list[Step] = []
+    for club in clubs:
+        made = start + chance.random() * seconds / 8
+        told.append(_ordered(made, club.made_by, "create", club.room, "", chance.choice(("joined", "all"))))
+        for device in club.invited:
+            told.append(_ordered(made, club.made_by, "invite", club.room, owner(device)))
+            for _ in range(2):
+                joins = made + chance.random() * seconds / 8
+                told.append(Step(joins, device, "join", (spelled(chance, club.room),)))
+        told.append(_ordered(made + 2, club.made_by, "role", club.room, owner(club.invited[0]), "moderator"))
+    for step in steps:
+        if step.does != "post":
+            told.append(step)
+            continue
+        told.append(_elsewhere(chance, devices, habits, step, clubs))
+        when = start + chance.random() * seconds
+        if chance.random() < habits.order:
+            told.append(_about_others(chance, devices, clubs, when))
+        if chance.random() < habits.redact:
+            choice = Choice(chance.random(), chance.random() < 0.7, chance.random() < 0.1)
+            told.append(Step(when, step.device, "redact", (choice,)))
+    return told
+
+
+def _ordered(time: float, device: str, kind: str, room: str, to: str = "", text: str = "") -> Step:
+    return Step(time, device, "order", (kind, room, to, text))
+
+
+def _elsewhere(
+    chance: random.Random, devices: Sequence[str], habits: Habits, post: Step, clubs: Sequence[_Club]
+) -> Step:
+    """Return a post, or the same in a conversation or a private room, of which its author is mostly one."""
+    (text, *_) = post.arguments
+    if chance.random() < habits.tell:
+        return post._replace(arguments=(text, "@" + owner(chance.choice(devices))))
+    if chance.random() < habits.in_private:
+        theirs = [club for club in clubs if post.device in (club.made_by, *club.invited)]
+        club = chance.choice(theirs if theirs and chance.random() < 0.9 else clubs)
+        return post._replace(arguments=(text, spelled(chance, club.room)))
+    return post
+
+
+def _about_others(chance: random.Random, devices: Sequence[str], clubs: Sequence[_Club], when: float) -> Step:
+    """Return what somebody does about another, or in a private room besides talking."""
+    club, device, to = chance.choice(clubs), chance.choice(devices), owner(chance.choice(devices))
+    kind = chance.choice(ABOUT_OTHERS)
+    room = spelled(chance, club.room)
+    if kind in ("block", "unblock"):
+        return _ordered(when, device, kind, "", to)
+    if kind in ("leave", "join"):
+        return Step(when, chance.choice(club.invited), kind, (room,))
+    if kind == "look_back":
+        others = "=".join(sorted(map(owner, chance.sample(devices, 2))))
+        where = chance.choice((room, room, "@" + to, others))
+        return Step(when, chance.choice(club.invited), kind, (where, chance.randint(1, 3)))
+    if kind == "create":
+        return _ordered(when, device, kind, room, "", chance.choice(("joined", "all")))
+    text = chance.choice(("none", "moderator", "owner")) if kind == "role" else ""
+    by = chance.choice((club.made_by, club.made_by, club.invited[0], device))
+    among = owner(chance.choice(club.invited)) if chance.random() < 0.8 else to
+    where = spelled(chance, chance.choice(TOPICS)) if kind != "invite" and chance.random() < 0.1 else room
+    return _ordered(when, by, kind, where, among, text)
 
 
 def _absence(chance: random.Random) -> float:
@@ -363,6 +465,14 @@ class Person:
     def look_back(self, room: str, pages: int) -> None:
         if self.user is not None:
             self.user.look_back(room, pages)
+
+    def order(self, kind: str, room: str, to: str, text: str) -> None:
+        if self.user is not None:
+            self.user.order(kind, room, to, text)
+
+    def redact(self, choice: Choice) -> None:
+        if self.user is not None:
+            self.user.redact(choice)
 
     def set_password(self, password: str) -> None:
         """Set a password, known on all devices from then on; the old one is the last, if there was one."""

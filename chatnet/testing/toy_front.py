@@ -31,9 +31,9 @@ from zope.interface import implementer
 
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import Entry, More, Ref, of_row, packed_more
 from chatnet.errors import ChatnetError, NotAllowed, TlsRequired
-from chatnet.kinds import SAID, KindName
+from chatnet.kinds import EVENTS, SAID, KindName
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.stays import CHANGES
 from chatnet.worker.entrance import Entrance
@@ -57,14 +57,16 @@ def unescaped(line: str) -> str:
 
 def entry_words(one: Entry) -> str:
     """Return an entry in the words of this protocol."""
-    words = (one.seq, one.kind, one.user, one.room, one.time, one.key.hex(), escaped(one.text))
+    more = (packed_more(one.more) or b"").hex() or "-"
+    words = (one.seq, one.kind, one.user, one.room or "-", one.time, one.key.hex(), more, escaped(one.text))
     return " ".join(map(str, words))
 
 
 def read_entry(words: str) -> Entry:
     """Return the entry in these words."""
-    seq, kind, user, room, time, key, text = words.split(" ", 6)
-    return Entry(int(seq), int(time), kind, user, room, unescaped(text), bytes.fromhex(key))
+    seq, kind, user, room, time, key, more, text = words.split(" ", 7)
+    row = (int(seq), int(time), kind, user, "" if room == "-" else room, unescaped(text), bytes.fromhex(key))
+    return of_row((*row, None if more == "-" else bytes.fromhex(more), ""))
 
 
 class Toy:
@@ -89,7 +91,7 @@ class ToyChannel:
         self._shows_stays = shows_stays
 
     def shows(self, kind: KindName) -> bool:
-        return kind in SAID or (self._shows_stays and kind in CHANGES)
+        return kind in SAID or kind in EVENTS or (self._shows_stays and kind in CHANGES)
 
     def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
         for place, outboxes in hearing:
@@ -254,6 +256,16 @@ class ToyFront(LineOnlyReceiver):
         change = await self._its.leave(bytes.fromhex(key), room)
         return f"OK {change.seq} {change.room}"
 
+    async def _order(self, tag: str, rest: str) -> str:
+        """Append what is neither a post nor a join or leave; "-" stands for what is not there."""
+        key, kind, room, to, seq, check, text = rest.split(" ", 6)
+        if kind == "create":
+            return f"OK {(await self._its.create(bytes.fromhex(key), room, text)).seq}"
+        ref = None if seq == "-" else Ref(int(seq), bytes.fromhex(check))
+        more = More(to="" if to == "-" else to, ref=ref)
+        where = None if room == "-" else room
+        return f"OK {await self._its.order(bytes.fromhex(key), kind, where, unescaped(text), more)}"
+
     async def _secret(self, tag: str, rest: str) -> str:
         change = await self._its.set_secret(*map(bytes.fromhex, rest.split(" ")))
         return f"OK {change.seq} {change.ticket.hex()}"
@@ -288,6 +300,7 @@ class ToyFront(LineOnlyReceiver):
         "SAY": _say_in,
         "JOIN": _join,
         "LEAVE": _leave,
+        "ORDER": _order,
         "SECRET": _secret,
         "ROOMS": _rooms,
         "HISTORY": _history,

@@ -5,8 +5,8 @@ It works on any reactor; several may be in one process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -30,10 +30,81 @@ from chatnet.names import spelled_for
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
-from chatnet.wire.session import History, Join, Leave, List, Marks, Post, SetSecret
+from chatnet.wire.session import (
+    Ban,
+    Block,
+    Create,
+    History,
+    Invite,
+    Join,
+    Leave,
+    List,
+    Marks,
+    Post,
+    Redact,
+    Remove,
+    SetRole,
+    SetSecret,
+    Unban,
+    Unblock,
+)
 from chatnet.world import World
 
-_KINDS: dict[type[amp.Command], KindName] = {Post: "post", Join: "join", Leave: "leave", SetSecret: "secret"}
+_KINDS: dict[type[amp.Command], KindName] = {
+    Post: "post",
+    Join: "join",
+    Leave: "leave",
+    SetSecret: "secret",
+    Create: "create",
+    Invite: "invite",
+    Remove: "remove",
+    SetRole: "role",
+    Ban: "ban",
+    Unban: "unban",
+    Block: "block",
+    Unblock: "unblock",
+    Redact: "redact",
+}
+_TEXTS = ("text", "history", "role", "reason")
+"""What holds the text of a draft in a command, by its name there."""
+MOST_SEEN = 50
+"""How many of the last posts that they have seen somebody remembers, to take one back."""
+
+
+class Choice(NamedTuple):
+    """Which post somebody takes back: of their ``own``, or of all that they have seen, the one at ``pick``,
+    from 0 to 1. ``mixed``: they name it with the check of another one, which is a mistake."""
+
+    pick: float
+    own: bool
+    mixed: bool
+
+    def of(self, seen: Sequence[Entry], name: str) -> tuple[Entry, Entry] | None:
+        """Return the post, and the one whose check is sent with it; None if they have seen none."""
+        posts = [post for post in seen if post.kind == "post" and (post.user == name or not self.own)]
+        if not posts:
+            return None
+        at = int(self.pick * len(posts))
+        return posts[at], posts[at - 1] if self.mixed else posts[at]
+
+
+def _about(command: type[amp.Command], **more: Any) -> Callable[[str, str, str], _Ordered]:
+    return lambda room, to, text: (command, {"room": room, "to": to, "reason": text or None, **more})
+
+
+_Ordered = tuple[type[amp.Command], dict[str, Any]]
+_ORDERS: dict[KindName, Callable[[str, str, str], _Ordered]] = {
+    "create": lambda room, to, text: (Create, {"room": room, "history": text}),
+    "invite": lambda room, to, text: (Invite, {"room": room, "to": to}),
+    "remove": _about(Remove),
+    "role": lambda room, to, text: (SetRole, {"room": room, "to": to, "role": text}),
+    "ban": _about(Ban, mute=False, until=None),
+    "mute": _about(Ban, mute=True, until=None),
+    "unban": _about(Unban),
+    "block": lambda room, to, text: (Block, {"to": to}),
+    "unblock": lambda room, to, text: (Unblock, {"to": to}),
+}
+"""The command for each kind, from its room, whom it is for, and its text."""
 
 
 class Recorder:
@@ -71,6 +142,7 @@ class RecordedFeed(Feed):
         self._record = record
         self._reader = 0
         self.newest: Sequence[Entry] = ()
+        self.noted: list[Entry] = []
 
     def begin(self) -> Beginning:
         self._ended()
@@ -84,6 +156,7 @@ class RecordedFeed(Feed):
         if isinstance(self.state, Beginning):
             self._reader += 1
             self._record(history.ChatBegun, reader=self._reader, cursor=cursor.seq, newest=list(self.newest))
+            self.note(self.newest)
             # Posts in flight to the reader before this one do not belong to it.
             self.state.held[:] = [entry for entry in self.state.held if entry.seq > cursor.seq]
         return super().began(cursor)
@@ -92,6 +165,7 @@ class RecordedFeed(Feed):
         if isinstance(self.state, Following):
             if entry.seq > self.state.cursor.seq:
                 self._record(history.Took, reader=self._reader, entry=entry)
+                self.note([entry])
             else:
                 self._record(history.Repeated, reader=self._reader, seq=entry.seq)
         return super().take(entry)
@@ -101,6 +175,10 @@ class RecordedFeed(Feed):
         super().nothing_up_to(cursor)
         if self.cursor is not None and self.cursor != before:
             self._record(history.CursorMoved, reader=self._reader, cursor=self.cursor.seq)
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        """Remember what was seen."""
+        self.noted = [*self.noted, *entries][-MOST_SEEN:]
 
     def _ended(self) -> None:
         if isinstance(self.state, Following):
@@ -136,6 +214,7 @@ class RecordedConnection(Connection):
     def __init__(self, record: Recorder, *parts: Any) -> None:
         super().__init__(*parts)
         self._record = record
+        self.meant = 0
 
     @property
     def waiting(self) -> int:
@@ -159,9 +238,12 @@ class RecordedConnection(Connection):
         self._record(
             history.Sent,
             key=key,
-            kind=_KINDS[command],
+            kind="mute" if arguments.get("mute") else _KINDS[command],
             room=arguments.get("room") or "",
-            text=arguments.get("text", ""),
+            text=next((arguments[name] for name in _TEXTS if arguments.get(name)), ""),
+            to=arguments.get("to", ""),
+            ref=arguments.get("seq", 0),
+            check_of=self.meant,
         )
         return (
             super()
@@ -281,6 +363,21 @@ class User:
         """Stop following ``room``."""
         self._own(self._connection.draft(Leave, room=room))
 
+    def order(self, kind: KindName, room: str, to: str = "", text: str = "") -> None:
+        """Append what is neither a post nor a join, leave or redaction."""
+        command, arguments = _ORDERS[kind](room, to, text)
+        self._own(self._connection.draft(command, **arguments))
+
+    def redact(self, choice: Choice) -> None:
+        """Take a post back that they have seen."""
+        chosen = choice.of(self._feed.noted, self.name)
+        if chosen is not None and self._feed.log_id:
+            post, other = chosen
+            check = Cursor.at(self._feed.log_id, other).check
+            self._connection.meant = 0 if other.seq == post.seq else other.seq
+            self._own(self._connection.draft(Redact, seq=post.seq, check=check))
+            self._connection.meant = 0
+
     def set_password(self, old: str | None, password: str) -> None:
         """Replace the secret; ``old`` is the password that they believe is theirs."""
         secret = self._connection.random_secret
@@ -333,6 +430,7 @@ class User:
         for _ in range(pages):
             posts = (await self._connection.ask(History, room=room, before=before))["posts"]
             self._record(history.PageRead, room=room, before=before, posts=posts)
+            self._feed.note(posts)
             if not posts:
                 return
             before = posts[0].seq

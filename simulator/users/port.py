@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
 from chatnet.client.trust import Trust
-from chatnet.testing.user import Recorder
+from chatnet.kinds import KindName
+from chatnet.testing.user import Choice, Recorder
 from chatnet.world import World
 
 
@@ -63,6 +64,12 @@ class User(Protocol):
 
     def leave(self, room: str) -> None:
         """Stop following ``room``."""
+
+    def order(self, kind: KindName, room: str, to: str = "", text: str = "") -> None:
+        """Append what is neither a post nor a join, leave or redaction."""
+
+    def redact(self, choice: Choice) -> None:
+        """Take a post back that they have seen."""
 
     def set_password(self, old: str | None, password: str) -> None:
         """Replace the secret; ``old`` is the password that they believe is theirs."""

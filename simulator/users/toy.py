@@ -40,7 +40,7 @@ from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
 from chatnet.testing.toy_front import Toy, escaped, read_entry
-from chatnet.testing.user import RecordedFeed, RecordedIdentity, Recorder
+from chatnet.testing.user import Choice, RecordedFeed, RecordedIdentity, Recorder
 from chatnet.world import World
 from simulator.users.port import MakeUser
 from simulator.users.toy_lines import Answer, Line, Question, Unanswered
@@ -256,6 +256,20 @@ class ToyUser:
         key = self._fresh_key()
         self._draft("leave", key, f"LEAVE {key.hex()} {room}", room=room)
 
+    def order(self, kind: KindName, room: str, to: str = "", text: str = "") -> None:
+        key = self._fresh_key()
+        line = f"ORDER {key.hex()} {kind} {room or '-'} {to or '-'} - - {escaped(text)}"
+        self._draft(kind, key, line, text=text, room=room, to=to)
+
+    def redact(self, choice: Choice) -> None:
+        chosen = choice.of(self._feed.noted, self.name)
+        if chosen is not None and self._feed.log_id:
+            post, other = chosen
+            key, check = self._fresh_key(), Cursor.at(self._feed.log_id, other).check
+            line = f"ORDER {key.hex()} redact - - {post.seq} {check.hex()} "
+            check_of = 0 if other.seq == post.seq else other.seq
+            self._draft("redact", key, line, ref=post.seq, check_of=check_of)
+
     def set_password(self, old: str | None, password: str) -> None:
         secret = None if self._identity is None else self._identity.secret
         if secret is None and old is not None:
@@ -300,9 +314,16 @@ class ToyUser:
             held.callback(None)
 
     def _draft(
-        self, kind: KindName, key: bytes, line: str, text: str = "", room: str = "", secret: str = ""
+        self,
+        kind: KindName,
+        key: bytes,
+        line: str,
+        text: str = "",
+        room: str = "",
+        secret: str = "",
+        **more: Any,
     ) -> None:
-        self._record(history.Sent, key=key, kind=kind, room=room, text=text)
+        self._record(history.Sent, key=key, kind=kind, room=room, text=text, **more)
         asked = self._unanswered.ask(Question(line, secret))
         self._own(asked.addCallbacks(self.acknowledged, self._record.refused, (key, secret), {}, (key,)))
 
@@ -333,6 +354,7 @@ class ToyUser:
             asked = f"HISTORY {room}" if before is None else f"HISTORY {room} {before}"
             posts = (await self._unanswered.ask(Question(asked))).entries
             self._record(history.PageRead, room=room, before=before, posts=posts)
+            self._feed.note(posts)
             if not posts:
                 return
             before = posts[0].seq

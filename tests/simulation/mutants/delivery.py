@@ -16,9 +16,8 @@ from chatnet.names import fold_room, is_name, is_topic, named
 from chatnet.stays import Change, Memberships
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.sqlite import reads as sqlite_reads
-from chatnet.store.sqlite import writer
 from chatnet.store.window import Window
-from chatnet.worker import router, session
+from chatnet.worker import session
 from chatnet.worker.router import Router
 from chatnet.worker.session import Session
 from chatnet.worker.subscription import Subscription
@@ -41,8 +40,7 @@ def what_is_said_in_a_topic_goes_where_its_text_does(put: Put) -> None:
     def places(user: str, room: str, text: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((room, *named(text))))
 
-    for module in (entries, writer, router):
-        put(module, "places", places)
+    put(entries, "places", places)
 
 
 def the_door_asks_before_the_key(put: Put) -> None:
