@@ -3,6 +3,7 @@
 planting   how a bug is planted, and removed again
 log        what is committed, acknowledged and read
 delivery   from the log to the readers
+rooms      private rooms, conversations, blocks, and taking back
 clients    what a client sends again, and how far it has read
 toys       the same, in a client that speaks in lines
 cluster    which processes are taken for dead, and which are counted
@@ -28,6 +29,7 @@ from simulation.mutants import (
     marks,
     masters,
     relays,
+    rooms,
     strangers,
     toys,
 )
@@ -78,6 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
     masters.the_lease_goes_before_the_store_is_closed,
     masters.handing_over_in_the_middle_of_a_batch,
     masters.the_store_is_closed_under_a_batch,
+    *rooms.MUTANTS,
     *hostile.MUTANTS,
     *handshakes.MUTANTS,
     *strangers.MUTANTS,
