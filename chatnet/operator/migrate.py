@@ -33,6 +33,8 @@ _USED_EARLIER = (
 )
 _RESTORE = "restore a backup of it, and copy that into an empty database"
 
+_LASTING = 'text, seq, time, kind, "user", room, key, more'
+"""What of an entry never changes, behind its text, which goes when it is taken back; then ``at`` is set."""
 _ENTRY = 'seq, time, kind, "user", room, text, key, more, at'
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
@@ -173,11 +175,13 @@ class _Copy:
         return int(head)
 
     def _agree_at(self, seq: int) -> bool:
-        """Return whether both logs have the same entry there, or both none."""
-        query = f"SELECT {_ENTRY} FROM entry WHERE seq = "
+        """Return whether both logs have the same entry there, or both none. Ours may be blank by now."""
+        query = f"SELECT {_LASTING} FROM entry WHERE seq = "
         ours = self._source.execute(query + "?", (seq,)).fetchone()
         theirs = self._target.execute(query + "%s", (seq,)).fetchone()
-        return bool(ours == theirs)
+        if ours is None or theirs is None:
+            return ours is theirs
+        return bool(ours[1:] == theirs[1:] and ours[0] in ("", theirs[0]))
 
     def _keep_others_out(self) -> None:
         """Lock the target: somebody may migrate from a copy of the directory, which the lease does not stop.
@@ -196,6 +200,7 @@ class _Copy:
 
     def _copy_entries(self, copied: int) -> None:
         self._progress.begin(copied, self._head)
+        earlier = copied
         while copied < self._head:
             rows = list(
                 self._source.execute(
@@ -210,8 +215,17 @@ class _Copy:
                 self._write("entry", f"({_ENTRY})", rows)
                 self._write("place", "(name, seq)", _places(entries, SAID))
                 self._write("event", "(name, seq)", _places(entries, EVENTS))
+                self._blank(entries, earlier)
                 self._target.execute("UPDATE log SET head = %s, time = %s", (copied, time))
             self._progress.show("copied", copied)
+
+    def _blank(self, entries: Iterable[Entry], upto: int) -> None:
+        """Take back what ``entries`` take back of the earlier copy, up to that seq."""
+        for entry in entries:
+            if entry.kind == "redact" and entry.ref is not None and entry.ref.seq <= upto:
+                seq = entry.ref.seq
+                text, at = next(self._source.execute("SELECT text, at FROM entry WHERE seq = ?", (seq,)))
+                self._target.execute("UPDATE entry SET text = %s, at = %s WHERE seq = %s", (text, at, seq))
 
     def _copy_derived(self) -> None:
         with self._target.transaction():

@@ -12,16 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
-from chatnet.entries import Draft
+from chatnet.entries import Draft, More, Ref
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
 from chatnet.marks import UserMark
 from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.operator.progress import Progress
-from chatnet.reads import AccountOf, Feed, Head, History, Last, Newest, PageOf, Question, Rooms, SnapshotOf
+from chatnet.reads import (
+    AccountOf,
+    CursorAt,
+    Feed,
+    Head,
+    History,
+    Last,
+    Newest,
+    PageOf,
+    Question,
+    Rooms,
+    SnapshotOf,
+)
 from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
@@ -292,6 +305,29 @@ def test_what_came_after_a_copy_is_copied_too(tmp_path: Path, url: str, world: W
         sqlite_reads.answer, SnapshotOf("bob", 0, head)
     )
     assert database.append(late, NOW) == (outcomes, [])
+    database.close()
+
+
+@pytest.mark.parametrize("is_newest", [False, True], ids=["within", "at the end"])
+def test_what_was_taken_back_after_a_copy_is_taken_back_there(
+    tmp_path: Path, url: str, world: World, is_newest: bool
+) -> None:
+    """A post that was copied, and then taken back, is the same entry; the next run blanks it in the copy."""
+    source = Source(tmp_path / "data")
+    source.grow(3, "to be taken back #tea @bob")
+    head: int = source.read(sqlite_reads.answer, Last(1))[0].seq
+    migrate(source.data, url, world)
+    seq = head if is_newest else head - 1
+    check = source.read(sqlite_reads.answer, CursorAt(seq)).check
+    redaction = source.draft("redact", "alice", text="sorry")
+    redaction = msgspec.structs.replace(redaction, more=More(ref=Ref(seq, check)))
+    assert source._store.commit([redaction], NOW).outcomes == [head + 1]
+    source.close()
+    assert f"{head + 1:,} entries copied and compared" in migrate(source.data, url, world)
+    database = opened(url)
+    copied = database.read(PageOf(seq - 1))
+    assert copied == source.read(sqlite_reads.answer, PageOf(seq - 1, head + 1))
+    assert copied[0].text == ""
     database.close()
 
 

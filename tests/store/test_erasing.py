@@ -165,6 +165,9 @@ def test_a_wal_that_was_cut_for_erasing_is_not_taken_for_one_that_others_cut(
         disk.reactor.advance(LOOK_SECONDS)
         assert not (data / "log.sqlite-wal").read_bytes()
         assert log.trouble == ""
+        with closing(apsw.Connection(f"file:{disk.path}?immutable=1", flags=FILE_ALONE)) as alone:
+            # Whoever finds the store so, as after a kill, finds all of it.
+            assert alone.execute("SELECT wal_follows FROM log").get == 0
     assert now(log.append([Draft("post", "bob", "bob", "more", key(11))])) == [seq + 52]
     assert log.trouble == ""
     with closing(apsw.Connection(f"file:{disk.path}?immutable=1", flags=FILE_ALONE)) as alone:
