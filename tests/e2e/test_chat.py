@@ -40,6 +40,40 @@ def test_the_contract_of_the_terminal(cluster: Cluster) -> None:
     assert bob.end() == (0, [])
 
 
+def test_people_talk_alone(cluster: Cluster) -> None:
+    """In a conversation, and in a private room, of which nobody else learns; and they take back what they
+    said, which is then gone for all of them."""
+    alice, bob, carol = (cluster.terminal(name) for name in ("alice", "bob", "carol"))
+    talks = "Your conversations, the newest first:"
+    for user in (bob, carol):
+        user.type("JOIN alice", "CHAT", "/rooms")  # the answer says that the chat has begun
+        user.expect("Joined alice.", "Rooms you have joined:", "\talice", talks)
+    alice.type(
+        "CREATE &Ops", "DESCRIBE &ops what breaks", "SAY &ops first", "INVITE &ops bob", "TELL bob psst"
+    )
+    alice.expect("Created &ops. INVITE &ops NAME lets somebody join it.", "Described &ops.")
+    alice.expect("Invited bob to &ops.")
+    bob.expect("alice invites you to &ops: /join &ops.", "[@alice] alice: psst")
+    carol.type("/join &ops", "/history &ops", "/members &ops", "/redact 1")
+    carol.expect(*["No such room: &ops."] * 3)
+    carol.expect("No post 1 was seen here: HISTORY ROOM shows posts with their numbers.")
+    bob.type("/join &OPS", "/say &ops hunter2", "/rooms", "/members &ops", "/history &ops")
+    bob.expect("Joined &ops.", "Rooms you have joined:", "\t&ops", "\talice", talks, "\t@alice")
+    bob.expect("Members of &ops (what breaks):", "\talice (owner)", "\tbob")
+    number, said = bob.lines.next().split(" ", 1)
+    assert said == "[&ops] bob: hunter2"
+    bob.type(f"/redact {number}", "/history &ops", "/chat @alice", "never mind", "/say bob done")
+    bob.expect(f"Took post {number} back.", f"{number} [&ops] bob: (taken back)")
+    bob.expect("What you type is posted in @alice now.")
+    alice.type("REMOVE &ops bob no more", "SAY alice the end")
+    alice.expect("Removed bob from &ops.")
+    bob.expect("alice removed you from &ops: no more.", "alice: the end")
+    carol.expect("alice: the end")
+    alice.type("CHAT")
+    alice.expect("[&ops] alice: first", "[@bob] alice: psst", "[&ops] bob: (taken back)")
+    alice.expect("[@bob] bob: never mind", "alice: the end")
+
+
 def test_people_talk_in_a_topic(cluster: Cluster) -> None:
     """Its members alone hear what is said there; whoever has not joined cannot speak."""
     alice, bob, carol = (cluster.terminal(name) for name in ("alice", "bob", "carol"))
