@@ -52,7 +52,7 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 _BACK = "The store's files are where they were; posts are stored as usual"
 _HELD = (
-    "What was taken back is still in the -wal file of the store: another program reads the store, as a "
+    "What was taken back may still be in the -wal file of the store: another program reads the store, as a "
     "backup, “chatnet check” or “chatnet log” does; it goes when that ends, and the disk takes writes."
 )
 _SAVED = "This master has saved the"
