@@ -19,7 +19,7 @@ spellings = st.builds(
 parts = st.sampled_from([*"#@-_. a9é\n\u0301", *HIDDEN, "@bob", "@Alice", "हिन्दी"]) | spellings
 
 
-@given(st.lists(parts, max_size=12).map("".join), st.sampled_from(["alice", "#go"]))
+@given(st.lists(parts, max_size=12).map("".join), st.sampled_from(["alice", "#go", "&ops", "alice=bob"]))
 def test_both_say_the_same(text: str, room: str) -> None:
     """This holds for all that simulated users write, and for more."""
     assert heard_at("alice", room, text) == places("alice", room, text)
@@ -36,7 +36,7 @@ def test_what_simulated_users_write_is_heard_where_both_say(seed: int) -> None:
             check_text(text)
         except BadText:
             continue
-        for room in ("alice", "#go"):
+        for room in ("alice", "#go", "&ops", "alice=bob"):
             assert heard_at("alice", room, text) == places("alice", room, text)
 
 

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from simulation.mutants import MUTANTS, clients, database, delivery, handshakes, hostile, log, marks, masters
+from simulation.mutants import (
+    MUTANTS,
+    clients,
+    database,
+    delivery,
+    handshakes,
+    hostile,
+    log,
+    marks,
+    masters,
+    rooms,
+)
 from simulation.mutants.hunt import hunt, scale_of
 from simulation.mutants.planting import Mutant, Put, bug, name, planted
 
@@ -16,6 +27,8 @@ SOON_CAUGHT: dict[Mutant, int] = {
     delivery.fetch_before_follow: 0,
     delivery.double_delivery_at_the_handover: 0,
     delivery.leaving_is_not_followed: 7,
+    rooms.who_is_removed_still_hears: 1,
+    rooms.what_was_taken_back_keeps_its_text: 3,
     clients.resend_after_new_drafts: 0,
     hostile.drafts_wait_without_bound: 2,
     hostile.input_waits_without_bound: 1,
