@@ -68,9 +68,9 @@ SQL: Mapping[str, str] = {
     "to_banned": _standing("to", "banned > {now}"),
     "muted": _standing("user", "muted > {now}", "IN ({room}, '')"),
     "banned_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND banned > {now}
-        AND {contains_room})""",
+        AND room <> '' AND {contains_room})""",
     "muted_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND muted > {now}
-        AND {contains_room})""",
+        AND room <> '' AND {contains_room})""",
     "blocked": """EXISTS (SELECT 1 FROM standing WHERE room = {to} AND "user" = {user} AND blocked = 1)""",
     "full": f"""EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND rooms >= {MOST_ROOMS})""",
     "made": "EXISTS (SELECT 1 FROM private WHERE name = {room})",

@@ -26,7 +26,7 @@ from store.test_log_contract import (
 )
 
 from chatnet.entries import Draft, More, Ref
-from chatnet.errors import NoSuchRoom, TheyAreBanned, TooManyToday
+from chatnet.errors import Muted, NoSuchRoom, TheyAreBanned, TooManyToday
 from chatnet.kinds import CLUSTER
 from chatnet.reads import CursorAt, Head, History, Members, Newest, SnapshotOf, Talks
 from chatnet.rules import CASES
@@ -231,6 +231,18 @@ def test_who_is_banned_is_not_invited(new_disk: Callable[[], Any], make: Callabl
     assert subject.append(invite, ban, joins[0], again[0], unban, joins[1], again[1], joins[2]) == [
         *(9, 10, no_room, banned, 11, no_room, 12, 13)
     ]
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_who_is_muted_everywhere_is_told_so(
+    new_disk: Callable[[], Any], make: Callable[[Any], Subject]
+) -> None:
+    """A post that names no topic is not refused for a topic that it names."""
+    subject = make(new_disk())
+    registered(subject, "alice")
+    mute = Draft("mute", CLUSTER, "", "", key(1), 0, More(to="alice"))
+    post = Draft("post", "alice", "alice", "hi", key(2))
+    assert subject.append(mute, post) == [2, said(Muted.of())]
 
 
 @pytest.mark.parametrize("make", LOGS)
