@@ -265,7 +265,7 @@ class Standing:
             needs = 3
         if kind == "describe":
             is_free = room[:1] == "#" and not self._owners(room)
-            if rank or (is_free and user in self._members.get(room, ())):
+            if room == user or rank or (is_free and user in self._members.get(room, ())):
                 return None
             return "NOT_JOINED" if is_free else lacks_rank
         checks: list[tuple[bool, str]] = [
