@@ -28,11 +28,12 @@ def test_both_judge_alike(new_disk: Callable[[], Any], seed: int) -> None:
     """What one refuses the other refuses, by the same code; both say who hears what is taken."""
     subject, chance, standing = in_memory(new_disk()), random.Random(seed), Standing()
     begun(subject)
+    log: Any = subject.log
     texts: dict[int, str] = {}
     taken: set[str] = set()
 
     def follow() -> None:
-        for entry in subject.log.entries[standing.seq :]:
+        for entry in log.entries[standing.seq :]:
             standing.take(entry, texts.get(entry.seq, entry.text))
 
     follow()
