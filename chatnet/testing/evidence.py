@@ -219,7 +219,8 @@ class Evidence:
 
     def _take(self, entry: Entry, followed: _Followed) -> None:
         text = self.said(entry)
-        if entry.kind in ACTS and entry.user != CLUSTER:
+        is_ours = self.alone or entry.user in self.users
+        if entry.kind in ACTS and entry.user != CLUSTER and is_ours:
             draft = self.drafts.get((entry.user, entry.key))
             fits = draft is None or draft.sent.check_of in (0, draft.sent.ref)
             ref = 0 if entry.ref is None else entry.ref.seq
