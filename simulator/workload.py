@@ -186,7 +186,14 @@ def plan(
         steps += _besides(chance, devices, habits, device, start + ARRIVAL_SECONDS, seconds)
     steps = _in_private(chance, devices, habits, steps, start + ARRIVAL_SECONDS, seconds)
     present = [step._replace(time=max(step.time, arrivals[step.device])) for step in steps]
-    return sorted(present, key=lambda step: step.time)
+    there: set[str] = set()
+    done: list[Step] = []
+    for step in sorted(present, key=lambda step: step.time):
+        if step.does == "arrive":
+            there.add(step.device)
+        if step.device in there:  # nobody does anything before
+            done.append(step)
+    return done
 
 
 def marking(chance: random.Random, devices: Sequence[str], start: float, seconds: float) -> list[Step]:

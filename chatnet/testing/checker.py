@@ -418,7 +418,10 @@ def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
     readable = _readable_at(begun.user, begun.cursor, evidence)
     upto = bisect_right(evidence.posts, begun.cursor, key=_seq)
     heard = (post.seq for post in reversed(evidence.posts[:upto]) if readable(post.seq))
-    expected, given = list(islice(heard, NEWEST))[::-1], _seqs(begun.newest)
+    # A client need not show what was taken back.
+    gone = evidence.standing.taken_back
+    expected = [seq for seq in list(islice(heard, NEWEST))[::-1] if seq not in gone]
+    given = [seq for seq in _seqs(begun.newest) if seq not in gone]
     if given != expected and not (given == expected[-len(given) :] and _is_large(expected, evidence)):
         yield f"{begun.client} chats from {begun.cursor} on, and was given {given} instead of {expected}"
 

@@ -61,7 +61,7 @@ def test_every_step_and_fault_is_drawn_some_time_and_can_be_done() -> None:
     }
     assert steps == {
         "arrive", "begin_anew", "chat", "chat_anew", "chat_anew_twice", "hang_up", "join", "lag", "leave",
-        "list_rooms", "look_back", "post", "set_password", "unchat",
+        "list_rooms", "look_back", "order", "post", "redact", "set_password", "unchat",
     }  # fmt: skip
     assert all(hasattr(Person, does) for does in steps)
     faults = [fault for seed in range(100) for fault in nemesis.plan(random.Random(seed), 15, 0.0, 10.0)]
@@ -86,8 +86,8 @@ def test_a_run_has_what_users_do() -> None:
         assert simulation.verdict() == []
         assert story.violations == []
         counts = Counter(type(event) for event in story.history)
-        # Some users want to post while their client is not running.
-        assert 100 < sum(entry.kind == "post" for entry in story.log) <= 120
+        # Some want to post while their client is not running, or where they may not.
+        assert 60 < sum(entry.kind == "post" for entry in story.log) <= 120
         assert counts[Sent] >= counts[Acknowledged] + counts[Refused] > 120
         assert min(counts[kind] for kind in (Refused, ChatBegun, PageRead, Lost)) > 0
         logins = Counter(event.how for event in story.history if isinstance(event, LoggedIn))
