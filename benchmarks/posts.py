@@ -119,7 +119,7 @@ def mean_batch(data: Path) -> float:
 
     Two batches within a millisecond count as one, so for small batches this is an upper bound.
     """
-    [path] = data.glob("*.sqlite")
+    path = data / "log.sqlite"
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         [(mean,)] = database.execute(
             "SELECT 1.0 * count(*) / count(DISTINCT time) FROM entry WHERE kind = 'post'"
