@@ -265,3 +265,29 @@ def test_all_logs_judge_and_answer_alike(new_disk: Callable[[], Any], history: l
     first, *others = (played(make(new_disk()), history) for make in LOGS)
     for other in others:
         assert other == first
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_who_caught_up_learns_what_was_taken_back(
+    new_disk: Callable[[], Any], make: Callable[[Any], Subject]
+) -> None:
+    """Wherever they heard the post: as a follower, in a topic, mentioned, in a private room, in a
+    conversation, or as its author."""
+    subject = make(new_disk())
+    begun(subject)
+    assert subject.append(Draft("join", "bob", "alice", "", key(1))) == [9]
+    said = [("alice", "hi"), ("alice", "@carol"), ("#x", "hi"), ("&ops", "hi"), ("alice=bob", "hi")]
+    posts = [Draft("post", "alice", room, text, key(10 + n)) for n, (room, text) in enumerate(said)]
+    assert subject.append(*posts) == [*range(10, 15)]
+    checks = [subject.read(CursorAt(seq)) for seq in range(10, 15)]
+    takings = [
+        Draft("redact", "alice", "alice", "", key(20 + n), 0, More(ref=Ref(check.seq, check.check)))
+        for n, check in enumerate(checks)
+        if check is not None
+    ]
+    assert subject.append(*takings) == [*range(15, 20)]
+    heard = {
+        user: [entry.seq - 5 for entry in whole_feed(subject, user, 14, 19) if entry.kind == "redact"]
+        for user in USERS
+    }
+    assert heard == {"alice": [10, 11, 12, 13, 14], "bob": [10, 11, 13, 14], "carol": [11]}

@@ -259,7 +259,7 @@ def _feed_chunk(size: PageSize) -> str:
                 SELECT seq FROM event WHERE event.name = listened.name
                     AND event.seq > listened.after AND event.seq < listened.before
                 ORDER BY seq LIMIT %(chunk)s
-            ) FROM listened WHERE left(name, 1) <> '@'
+            ) FROM listened
         ), edge AS MATERIALIZED (
             SELECT coalesce(min(seqs[%(chunk)s]), %(upto)s) AS seq FROM heard
         ), page AS MATERIALIZED ({page})

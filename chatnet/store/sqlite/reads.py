@@ -330,8 +330,8 @@ def _few_stays(tables: SqliteTables, user: str, after: int, upto: int) -> int:
 
 
 def _tables_of(place: str) -> tuple[str, ...]:
-    """Return the indexes in which a place can be found."""
-    return {"!": ("event",), "@": ("place",)}.get(place[:1], ("place", "event"))
+    """Return the indexes in which a place can be found. A post that mentions somebody may be taken back."""
+    return ("event",) if place[:1] == "!" else ("place", "event")
 
 
 def _readable(tables: SqliteTables, asked: History | Members) -> int:
