@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from twisted.python import usage
 
 from chatnet.errors import CannotStart, Refusal
-from chatnet.names import MAX_ROOM, MAX_SPELLED
+from chatnet.names import MAX_ROOM, MAX_SPELLED, quoted
 from chatnet.net.link import Link
 from chatnet.rules import ROLES
 from chatnet.text import is_text, legible, meant
@@ -52,7 +52,7 @@ def a_time(given: str) -> int:
     """
     found = _FOR.fullmatch(given)
     if found is None or not int(found[1]):
-        raise ValueError("a time is like 30m, 12h or 7d")
+        raise ValueError(f"{quoted(given)} is not a time: write it as 30m, 12h or 7d.")
     return int(found[1]) * _SECONDS[found[2]]
 
 

@@ -39,7 +39,7 @@ def test_orders_are_typed_in_one_line(line: str, wanted: Wanted) -> None:
         ("role bob admin #tea", "An admin is one of the whole cluster"),
         ("role bob owner", "an owner is one of a room"),
         ("user kick bob", "chatnet user ban NAME"),
-        ("user ban bob --for 7", "a time is like 30m, 12h or 7d"),
+        ("user ban bob --for 7", "write it as 30m, 12h or 7d"),
         ("user unban bob --for 7d", "--for is for ban and mute"),
     ],
 )

@@ -52,12 +52,19 @@ def test_again_and_again(simulation: Simulation, alpha: Host, talk: Talk) -> Non
     assert len(workers(alpha)) == 3
 
 
+def fill(alpha: Host, talk: Talk) -> None:
+    """Leave no room on the disk, and none in the WAL: what the making of the tables left there is reused."""
+    for _ in range(40):
+        talk.heard_within(5)
+    alpha.disk.room = 0
+
+
 def test_a_replica_takes_over_on_a_full_disk_once_there_is_room(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
     """Nobody has to start anything: it holds the lease and waits; the other does not take it for hung."""
     three = workers(alpha)
-    alpha.disk.room = 0
+    fill(alpha, talk)
     primary(alpha).kill()
     simulation.run(20)
     assert len(alpha.living("chat-master")) == 2
@@ -71,12 +78,13 @@ def test_a_replica_takes_over_on_a_full_disk_once_there_is_room(
     assert len(replicas(alpha)) == 2
 
 
-def test_who_waits_for_room_can_be_stopped(simulation: Simulation, alpha: Host) -> None:
+def test_who_waits_for_room_can_be_stopped(simulation: Simulation, alpha: Host, talk: Talk) -> None:
     """It stops by a signal, in good order."""
-    alpha.disk.room = 0
+    fill(alpha, talk)
     before = primary(alpha)
     before.kill()
     simulation.run(5)
+    assert simulation.trace.has("the master commands when there is room")
     waiting = primary(alpha)
     waiting.kill(signal.SIGTERM)
     simulation.run(3)

@@ -316,6 +316,18 @@ def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
     assert disk.open().window.after(0) == entries
 
 
+def test_a_lost_epoch_is_fatal_though_the_wal_was_cut(disk: Any, now: Callable[[Any], Any]) -> None:
+    """The next primary cuts it, to erase what was taken back: that is no damage, and no reason to wait."""
+    old = disk.open()
+    now(old.append([REGISTER, *(post(number) for number in range(9))]))
+    new = disk.open()
+    assert now(new.append([post(20)])) == [11]
+    disk.reactor.advance(1.5)
+    answered = results(old.append([post(1)]))
+    assert [failure.type for failure in disk.fatal] == [EpochLost]
+    assert not answered
+
+
 def test_a_poison_register_leaves_no_user(
     disk: Any, now: Callable[[Any], Any], logged_failures: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ class StoreFile:
         self._page_bytes: int = connection.execute("PRAGMA page_size").get
         self._most_pages = checkpoint_pages
         self._pages = 0
+        self._epoch: int = connection.execute("SELECT epoch FROM log").get
         self._has_to_unmark = self._is_written_back = False
         self._spoiled: FileStatus | None = None
         connection.set_wal_hook(self._grown)  # instead of SQLite's own checkpoints
@@ -193,12 +194,20 @@ class StoreFile:
             if main.identity != self._main.identity or wal.identity != self._wal.identity:
                 return f"{self._path} was replaced by another file"
             if self._pages and wal.size < _WAL_HEADER + self._pages * (self._page_bytes + _FRAME_HEADER):
-                return f"{self._wal_path} was cut off"
+                # By the next primary, if there is one: the next commit, which looks at the epoch, ends this.
+                return "" if self._epoch_now() != self._epoch else f"{self._wal_path} was cut off"
             if (main.size, main.written) != (self._main.size, self._main.written):
                 return self._written_over(main)
         except OSError as error:
             return f"{self._path} cannot be looked at ({error.strerror})"
         return ""
+
+    def _epoch_now(self) -> int:
+        """Return the latest epoch that has begun; ours if the store cannot be read."""
+        with suppress(apsw.Error):
+            found: int = self._connection.execute("SELECT epoch FROM log").get
+            return found
+        return self._epoch
 
     def _look(self) -> tuple[FileStatus, FileStatus]:
         main, wal = self._files.status(self._path), self._files.status(self._wal_path)

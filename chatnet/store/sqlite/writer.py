@@ -121,7 +121,7 @@ class Writer:
 
     def _transact(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
         try:
-            return self._commit(drafts, now, apply)
+            return self._run(drafts, now, apply)
         except BaseException as error:
             full = is_disk_full(error, self._connection)
             self._users.clear()
@@ -134,7 +134,7 @@ class Writer:
                 raise StoreDamaged(str(error)) from error
             raise
 
-    def _commit(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
+    def _run(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
         execute = self._execute
         execute("BEGIN IMMEDIATE")
         epoch, head, self.level = next(execute("SELECT epoch, head, level FROM log"))
@@ -259,15 +259,15 @@ class Writer:
             elif kind == "redact":
                 self._blank(entry)
         if statements := FOLLOWS[kind]:
-            self._run(statements, entry)
+            self._execute_all(statements, entry)
 
     def _begin_talk(self, entry: Entry) -> None:
-        self._run(TALK, entry)
+        self._execute_all(TALK, entry)
         if len(self._talks) >= _KNOWN_USERS:
             self._talks.clear()
         self._talks[entry.room] = None
 
-    def _run(self, statements: Sequence[str], entry: Entry) -> None:
+    def _execute_all(self, statements: Sequence[str], entry: Entry) -> None:
         values = _values(entry, entry.time)
         values["seq"] = entry.seq
         for statement in statements:
