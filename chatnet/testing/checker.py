@@ -420,9 +420,10 @@ def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
     heard = (post.seq for post in reversed(evidence.posts[:upto]) if readable(post.seq))
     # A client need not show what was taken back.
     gone = evidence.standing.taken_back
-    expected = [seq for seq in list(islice(heard, NEWEST))[::-1] if seq not in gone]
+    newest = list(islice(heard, NEWEST))[::-1]
+    expected = [seq for seq in newest if seq not in gone]
     given = [seq for seq in _seqs(begun.newest) if seq not in gone]
-    if given != expected and not (given == expected[-len(given) :] and _is_large(expected, evidence)):
+    if given != expected and not (given == expected[-len(given) :] and _is_large(newest, evidence)):
         yield f"{begun.client} chats from {begun.cursor} on, and was given {given} instead of {expected}"
 
 
@@ -491,8 +492,11 @@ def _left_after(user: str, room: str, seq: int, evidence: Evidence) -> bool:
 
 
 def _is_large(seqs: Iterable[int], evidence: Evidence) -> bool:
-    """Return whether these are too many bytes for one page."""
-    return len(msgspec.msgpack.encode([evidence.entry(seq) for seq in seqs])) > LARGE
+    """Return whether these are too many bytes for one page, with the texts that were taken back since."""
+    entries = [entry for seq in seqs if (entry := evidence.entry(seq)) is not None]
+    drafts = [evidence.drafts.get((entry.user, entry.key)) for entry in entries if not entry.text]
+    gone = sum(len(draft.sent.text.encode()) for draft in drafts if draft is not None)
+    return gone + len(msgspec.msgpack.encode(entries)) > LARGE
 
 
 def _between(seqs: Sequence[int], after: int, upto: int) -> Sequence[int]:
