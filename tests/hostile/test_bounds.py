@@ -149,6 +149,26 @@ def many_topics(beside: Beside) -> None:
         again(make, SECONDS)
 
 
+def many_rooms(beside: Beside) -> None:
+    """Make private rooms, invite people, and order them about, until the day's number is used up; then go on:
+    what is refused is kept."""
+    [line] = sessions(beside, 1)
+    codes: set[bytes | None] = set()
+    with closing([line]):
+
+        def make(number: int) -> None:
+            room = f"&r{next(numbers)}x{number}"
+            answer = line.ask("Create", key=key(), room=room, history="all")
+            codes.add(answer.get(b"_error_code"))
+            line.ask("Invite", key=key(), room=room, to="nobody-at-all")
+            line.ask("Ban", key=key(), room="#everything", to="nobody-at-all", mute=0)
+            line.ask("Redact", key=key(), seq=1 + number, check=b"8 bytes.")
+            line.ask("Members", room=room, after="")
+
+        again(make, SECONDS)
+    assert codes == {None, b"TOO_MANY_TODAY"}
+
+
 def many_marks(beside: Beside) -> None:
     """Mark a hundred rooms again and again, and ask for the marks, which wants them kept at once."""
     lines = sessions(beside, 4)
@@ -262,6 +282,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "reads of a session": repeated_chats,
     "reads of those who have gone": fleeting_readers,
     "posts of a user": fast_posts,
+    "private rooms that a user makes, invitations, posts taken back": many_rooms,
     "topics that a user makes": many_topics,
     "marks of a user": many_marks,
     "wrong passwords": wrong_passwords,
