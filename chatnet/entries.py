@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from chatnet.kinds import KINDS, Heard, KindName
+from chatnet.kinds import KINDS, SAID, Heard, KindName
 from chatnet.names import is_private, is_talk, mentioned, named, sides
 from chatnet.stays import Memberships
 from chatnet.text import legible
@@ -190,11 +190,11 @@ def heard_at(entry: Entry) -> tuple[str, ...]:
     """Return the places of an entry, each once; none if it is not heard by anybody as such."""
     if entry.at:
         return entry.at
+    if entry.kind in SAID:
+        return places(entry.user, entry.room, entry.text)
     kind = KINDS.get(entry.kind)
     if kind is None:
         return ()
-    if kind.is_said:
-        return places(entry.user, entry.room, entry.text)
     return tuple(dict.fromkeys(_PLACES[heard](entry) for heard in kind.heard if heard in _PLACES))
 
 
