@@ -84,6 +84,20 @@ _SAID = _in(*_JOINED, Where.TALK)
 _KEPT = _in(Where.TOPIC, Where.PRIVATE)
 _ORDERED = _in(Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
 
+
+def _order(name: KindName) -> Kind:
+    """Return the row of an order about what a user may do in a room, or in the cluster."""
+    return Kind(
+        name,
+        Text.WORDS,
+        rooms=_ORDERED,
+        heard=(Heard.TO, Heard.MODERATORS),
+        has_to=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    )
+
+
 _ROWS = (
     Kind("register", Text.CREDENTIAL),
     Kind("secret", Text.CREDENTIAL),
@@ -124,33 +138,9 @@ _ROWS = (
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
-    Kind(
-        "ban",
-        Text.WORDS,
-        rooms=_ORDERED,
-        heard=(Heard.TO, Heard.MODERATORS),
-        has_to=True,
-        keeps_refusals=True,
-        may_be_the_clusters=True,
-    ),
-    Kind(
-        "mute",
-        Text.WORDS,
-        rooms=_ORDERED,
-        heard=(Heard.TO, Heard.MODERATORS),
-        has_to=True,
-        keeps_refusals=True,
-        may_be_the_clusters=True,
-    ),
-    Kind(
-        "unban",
-        Text.WORDS,
-        rooms=_ORDERED,
-        heard=(Heard.TO, Heard.MODERATORS),
-        has_to=True,
-        keeps_refusals=True,
-        may_be_the_clusters=True,
-    ),
+    _order("ban"),
+    _order("mute"),
+    _order("unban"),
     Kind("block", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
     Kind("unblock", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
     Kind(
