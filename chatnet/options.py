@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getopt
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,9 @@ MASTER_HELP = (
     "default_master_address here, then the installed one."
 )
 
+
+_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
+_TIME = re.compile(r"(\d{1,5})([mhd])")
 
 STORE_VARIABLE = "CHATNET_STORE"
 """The environment variable for the store's URL, which may contain a password."""
@@ -202,6 +206,17 @@ def tls_words(pair: PairFiles | None, insecure: bool) -> list[str]:
     """Return the same options, for a child."""
     words = [] if pair is None else ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)]
     return [*words, "--insecure"] if insecure else words
+
+
+def a_time(given: str) -> int:
+    """Return the seconds of ``30m``, ``12h`` or ``7d``.
+
+    :raises ValueError: it is none of these.
+    """
+    found = _TIME.fullmatch(given)
+    if found is None or not int(found[1]):
+        raise ValueError(f"{quoted(given)} is not a time: write it as 30m, 12h or 7d.")
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def port_range(text: str) -> range:

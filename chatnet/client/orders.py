@@ -15,6 +15,7 @@ from chatnet.client.refused import Misused, split
 from chatnet.client.terminal import Terminal
 from chatnet.form import check_words
 from chatnet.names import fold_name, fold_room
+from chatnet.options import a_time
 from chatnet.wire.session import (
     Ban,
     Block,
@@ -31,7 +32,6 @@ from chatnet.wire.session import (
 CLUSTER = "*"
 """How the whole cluster is typed, where a room could be."""
 ROOM_ROLES, CLUSTER_ROLES = ("owner", "moderator", "none"), ("admin", "moderator", "none")
-_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _TIME = re.compile(r"([1-9]\d{0,4})([mhd])", re.ASCII | re.IGNORECASE)
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -126,7 +126,7 @@ class Orders:
         typed, to, reason = split(rest, 2, usage, more=True)
         room, to = _room(typed), _name(to)
         lasts, reason = _lasting(reason, usage)
-        until = None if not lasts else self._now() + 1000 * _seconds(lasts)
+        until = None if not lasts else self._now() + 1000 * a_time(lasts.lower())
         asked: dict[str, Any] = {"until": until, "mute": word == "MUTE", "reason": _reason(reason)}
         await self._connection.draft(Ban, room=room, to=to, **asked)
         return to, _shown(room), f" for {lasts.lower()}" if lasts else ""
@@ -187,7 +187,3 @@ def _lasting(words: str, usage: str) -> tuple[str, str]:
     if first[:1].isdigit():
         raise Misused(usage)
     return "", words
-
-
-def _seconds(lasts: str) -> int:
-    return int(lasts[:-1]) * _SECONDS[lasts[-1].lower()]

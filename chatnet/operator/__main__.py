@@ -29,7 +29,16 @@ from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
-from chatnet.options import INSECURE, MASTER_HELP, STORE_VARIABLE, a_count, a_store, as_sentence, sort_out
+from chatnet.options import (
+    INSECURE,
+    MASTER_HELP,
+    STORE_VARIABLE,
+    a_count,
+    a_store,
+    a_time,
+    as_sentence,
+    sort_out,
+)
 from chatnet.output import printing, shown
 from chatnet.text import harmless, is_text, legible, meant
 from chatnet.wire.cluster import MAX_HOST
@@ -131,7 +140,7 @@ class UserOptions(CommandOptions):
         "sessions; or only from speaking; or lets them in again."
     )
     optParameters: list[list[Any]] = [
-        ["for", None, None, "For how long: 30m, 12h, 7d. [default: for ever]", orders.a_time],
+        ["for", None, None, "For how long: 30m, 12h, 7d. [default: for ever]", a_time],
         ["reason", None, "", "Told to them, and to moderators."],
     ]
 

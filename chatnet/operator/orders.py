@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from twisted.python import usage
 
 from chatnet.errors import CannotStart, Refusal
-from chatnet.names import MAX_ROOM, MAX_SPELLED, quoted
+from chatnet.names import MAX_ROOM, MAX_SPELLED
 from chatnet.net.link import Link
 from chatnet.rules import ROLES
 from chatnet.text import is_text, legible, meant
 from chatnet.wire.operate import Order
 
 ACTIONS = ("ban", "mute", "unban")
-_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
-_FOR = re.compile(r"(\d{1,5})([mhd])")
 
 
 class Wanted(NamedTuple):
@@ -43,17 +40,6 @@ async def give(link: Link, wanted: Wanted, wall: Callable[[], float]) -> str:
     except Refusal as no:
         raise CannotStart(str(no)) from no
     return f"Done, at seq {answer['seq']:,}."
-
-
-def a_time(given: str) -> int:
-    """Return the seconds of ``30m``, ``12h`` or ``7d``.
-
-    :raises ValueError: it is none of these.
-    """
-    found = _FOR.fullmatch(given)
-    if found is None or not int(found[1]):
-        raise ValueError(f"{quoted(given)} is not a time: write it as 30m, 12h or 7d.")
-    return int(found[1]) * _SECONDS[found[2]]
 
 
 def role(words: tuple[str, ...]) -> Wanted:
