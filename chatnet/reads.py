@@ -270,9 +270,9 @@ class UnreadOf(Question[UnreadPage], frozen=True):
     """The first page of the user's rooms that sort after ``after``, and how much is unread in each.
 
     These are their own room, their conversations and those that they are in at ``upto``, also those in which
-    all is read. Unread are the posts up to ``upto`` that are heard in a room after the user's mark there and,
-    if that is greater, after the stay there began. A mention is unread in the room where it was said; in a
-    conversation every post is one.
+    all is read: in their own room always, since nobody else posts there. Unread are the posts up to ``upto``
+    that are heard in a room after the user's mark there and, if that is greater, after the stay there began.
+    A mention is unread in the room where it was said; in a conversation every post is one.
     """
 
     costs = "99 posts and 99 mentions in each of 200 rooms"

@@ -328,6 +328,8 @@ class MemoryLog:
         return UnreadPage(counts[:PAGE_ROOMS], len(counts) > PAGE_ROOMS)
 
     def _unread(self, user: str, room: str, joined: int, upto: int) -> tuple[int, int]:
+        if room == user:
+            return 0, 0
         posts = self._posts(max(joined, self._marks.get((user, room), 0)), upto)
         heard = [post for post in posts if room in heard_at(post)]
         named = [

@@ -270,8 +270,10 @@ class Session:
             return self._not_answered(outcome)
         seq = self._accepted(outcome)
         self._sessions.posts += 1
-        # Who posts in a room has read it. If too many marks wait, this one is not worth a word.
-        self._sessions.marks.mark(UserMark(self._local_user.user, room, seq), self)
+        # Who posts in a room has read it, and in one's own nothing is ever unread. If too many marks wait,
+        # this one is not worth a word.
+        if room != self._local_user.user:
+            self._sessions.marks.mark(UserMark(self._local_user.user, room, seq), self)
         return seq
 
     def _secret_set(self, outcome: Outcome) -> SecretSet:

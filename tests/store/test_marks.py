@@ -70,7 +70,7 @@ class MarkModel(Model):
     def unread_of(self, user: str, upto: int) -> list[tuple[str, int, int]]:
         found: list[tuple[str, int, int]] = []
         for room, joined in sorted(self.stays_of(user, upto).items()):
-            after = max(joined, self.marks.get((user, room), 0))
+            after = upto if room == user else max(joined, self.marks.get((user, room), 0))
             posts = [
                 post for post in self.posts(after, upto) if room in places(post.user, post.room, post.text)
             ]

@@ -101,11 +101,12 @@ UNREAD = f"""
     CROSS JOIN LATERAL (SELECT greatest(stay.joined, mark.seq) AS seq) AS read
     CROSS JOIN LATERAL (SELECT count(*) FROM (
         SELECT FROM place WHERE place.name = stay.room AND place.seq > read.seq AND place.seq <= %(upto)s
+            AND stay.room <> %(user)s
         LIMIT {MOST_UNREAD}
     ) AS unread) AS posts
     CROSS JOIN LATERAL (SELECT count(*) FROM (
         SELECT FROM mention WHERE mention."user" = %(user)s AND mention.room = stay.room
-            AND mention.seq > read.seq AND mention.seq <= %(upto)s
+            AND mention.seq > read.seq AND mention.seq <= %(upto)s AND stay.room <> %(user)s
         LIMIT {MOST_UNREAD}
     ) AS unread) AS mentions
     ORDER BY stay.room

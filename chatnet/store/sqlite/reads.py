@@ -245,7 +245,7 @@ def unread(tables: SqliteTables, asked: UnreadOf) -> UnreadPage:
     found: list[tuple[str, int, int]] = []
     for room, joined in page:
         after = max(joined, marks.get(room, 0))
-        posts: int = tables.execute(_POSTS, (room, after, upto, MOST_UNREAD)).get
+        posts: int = tables.execute(_POSTS, (room, after, upto, MOST_UNREAD)).get if room != user else 0
         named = posts if is_talk(room) else 0
         if posts and not named:
             named = tables.execute(_MENTIONS, (user, room, after, upto, MOST_UNREAD)).get
