@@ -6,6 +6,7 @@ chaos         kills and stops processes while users talk, and judges the result
 demo          two users chat for thirty seconds while processes are killed; then the verdict
 beside        honest users during an attack, and whether they notice it
 vitals        what processes use, how long they wait for a processor, what they log
+stalls        when the machine itself stood still, as watchers on each processor see it
 impact        what users felt of a fault
 postgres      a PostgreSQL server of the tests' own
 patroni       two real PostgreSQL nodes that fail over, and the death of their leader

@@ -97,6 +97,11 @@ class Beside:
         self._quiet = self._lasting("before", QUIET_SECONDS)
 
     @property
+    def watchers(self) -> int:
+        """The pid of those that watch the machine itself."""
+        return self._waiting.watchers
+
+    @property
     def master(self) -> int:
         """The master's port."""
         return self.cluster.port
@@ -141,7 +146,7 @@ class Beside:
 
         :raises AssertionError: that is not true.
         """
-        self._waiting.stop()
+        self.look_no_more()
         try:
             self._conversation.settle()
         except NotInTime as late:
@@ -151,6 +156,10 @@ class Beside:
         self.violations += check(evidence)
         self.violations += self._logs.complaints()
         self.raise_violations()
+
+    def look_no_more(self) -> None:
+        """Stop measuring, whatever has happened."""
+        self._waiting.stop()
 
     # ---- what the users felt ----
 
@@ -176,7 +185,8 @@ class Beside:
                 if worst > bound + usual + UNTOLD_SECONDS:
                     yield (
                         f"{part.name}: a {what} took {worst:.3f} s; it may {bound} s, and before it took "
-                        f"{usual:.3f} s (of {sum(map(part.has, waits))})"
+                        f"{usual:.3f} s (of {sum(map(part.has, waits))}); the machine took "
+                        f"{self._waiting.between(part.began, part.ended):.3f} s in all"
                     )
 
     def _worst(self, waits: Sequence[Wait], phase: Phase, share: float) -> float:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigs.chaos import TRACEBACK
+from rigs.stalls import Stalls
 
 LOOK_SECONDS = 0.02
 """Seconds between two checks how long processes had to wait."""
 LONGEST_WAIT = 5.0
-"""The longest time that a process waits for a processor, in seconds."""
+"""The longest time that a process waits for a processor, or the machine stands still, in seconds."""
 _COMPLAINT = re.compile(rf"\[[^\]]*#(warn|error|critical)\]|{re.escape(TRACEBACK)}|Unhandled")
 
 
@@ -46,27 +47,37 @@ def _field(name: str, status: str) -> str:
 
 
 class Waiting:
-    """When processes waited for a processor: what a busy machine adds to everything that they do.
+    """When processes waited for a processor, or the machine stood still: what it adds to everything that they
+    do.
 
     A process that is stopped, or blocked by its own work, does not wait in this sense.
     """
 
     def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
         self._pids = pids
-        self._ends: list[float] = []
-        self._seconds: list[float] = []
+        self._waits, self._stalls = Spans(), Spans()
         self._last: dict[str, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
+        self._watching = Stalls(self._stalls.add)
 
     def start(self) -> None:
         """Start looking."""
+        self._watching.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop looking, if it was not stopped before."""
+        if self._over.is_set():
+            return
         self._over.set()
         self._thread.join()
+        self._watching.stop()
+
+    @property
+    def watchers(self) -> int:
+        """The pid of those that watch the machine itself."""
+        return self._watching.pid
 
     def between(self, since: float, until: float) -> float:
         """Return for how many seconds any of them waited from ``since`` to ``until``; double if two of them
@@ -76,11 +87,8 @@ class Waiting:
         same time, most have nothing to do with it.
         """
         changes: list[tuple[float, int]] = []
-        for at in range(bisect_left(self._ends, since), bisect_left(self._ends, until + LONGEST_WAIT)):
-            end = self._ends[at]
-            start = end - self._seconds[at]
-            if start < until:
-                changes += ((max(start, since), 1), (min(end, until), -1))
+        for start, end in (*self._waits.between(since, until), *self._stalls.between(since, until)):
+            changes += ((max(start, since), 1), (min(end, until), -1))
         waited, depth, last = 0.0, 0, since
         for when, change in sorted(changes):
             waited += min(depth, 2) * (when - last)
@@ -93,9 +101,27 @@ class Waiting:
             for name, waited in _waits(self._pids()):
                 # Nothing is known of a new thread before this; the kernel counts a wait when it ends.
                 if waited > (last := self._last.get(name, waited)):
-                    self._seconds.append(waited - last)
-                    self._ends.append(now)
+                    self._waits.add(now - (waited - last), now)
                 self._last[name] = waited
+
+
+class Spans:
+    """Spans of time, in the order of their ends."""
+
+    def __init__(self) -> None:
+        self._ends: list[float] = []
+        self._starts: list[float] = []
+
+    def add(self, start: float, end: float) -> None:
+        """Add one that ends behind all others, or nearly so."""
+        self._starts.append(start)
+        self._ends.append(max(end, self._ends[-1] if self._ends else end))
+
+    def between(self, since: float, until: float) -> Iterator[tuple[float, float]]:
+        """Yield those of which a part lies between ``since`` and ``until``."""
+        for at in range(bisect_left(self._ends, since), bisect_left(self._ends, until + LONGEST_WAIT)):
+            if self._starts[at] < until:
+                yield self._starts[at], self._ends[at]
 
 
 def _waits(pids: Iterable[int]) -> Iterator[tuple[str, float]]:

@@ -45,8 +45,11 @@ def opening(request: pytest.FixtureRequest) -> Opening:
         users = Beside(cluster, read_log)
         try:
             users.start()
-            yield users
-            users.close()
+            try:
+                yield users
+                users.close()
+            finally:
+                users.look_no_more()
         finally:
             cluster.close()
 

@@ -40,6 +40,19 @@ def test_half_a_second_of_a_worker_is_noticed(beside: Beside) -> None:
     beside.forget()
 
 
+def test_a_machine_that_stands_still_is_no_violation(beside: Beside) -> None:
+    """If everything stops for half a second, those who watch the machine as well, it was the machine."""
+    with beside.attacked():
+        lasts(1)
+        everything = [beside.watchers, *beside.pids]
+        for pid in everything:
+            send(pid, signal.SIGSTOP)
+        lasts(0.5)
+        for pid in reversed(everything):
+            send(pid, signal.SIGCONT)
+        lasts(2)
+
+
 def test_a_process_that_dies_is_noticed(beside: Beside) -> None:
     """A process that died is noticed even if no user felt it: here a replica."""
     replica = [pid for pid in beside.pids if runs(pid, "chat-master")][-1]
