@@ -9,10 +9,9 @@ from simulation.mutants.planting import Put
 
 from chatnet import entries, rules
 from chatnet.entries import Draft, Entry
-from chatnet.errors import NotJoined
+from chatnet.errors import NotJoined, Refusal
 from chatnet.names import Where, is_private, is_talk, named, sides
 from chatnet.reads import History, Members
-from chatnet.rules import Case
 from chatnet.stays import Change
 from chatnet.store.pages import OPEN
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -21,6 +20,8 @@ from chatnet.store.sqlite.reads import SqliteTables
 from chatnet.store.sqlite.writer import Writer
 from chatnet.worker import router
 
+Asked = tuple[tuple[tuple[str, bool], ...], type[Refusal]]
+"""The facts of a case, which must hold or not, and its error."""
 _CHECK = "chatnet_check(e.seq, e.user, e.key)"
 
 
@@ -51,12 +52,12 @@ def history_from_before_the_stay(put: Put) -> None:
 def an_error_tells_of_a_private_room(put: Put) -> None:
     """Who posts in a private room without being in it is told that they have not joined it."""
 
-    def cases(kind: str, room: Where) -> tuple[Case, ...]:
-        found = real(kind, room)
+    def asked(kind: str, room: Where, *known: bool) -> tuple[Asked, ...]:
+        found = real(kind, room, *known)
         is_post = (kind, room) == ("post", Where.PRIVATE)
-        return tuple(case._replace(error=NotJoined) if is_post else case for case in found)
+        return tuple((facts, NotJoined if is_post else error) for facts, error in found)
 
-    real: Callable[..., tuple[Case, ...]] = put(rules, "cases", cases)
+    real: Callable[..., tuple[Asked, ...]] = put(rules, "_asked", asked)
 
 
 def mentions_in_private_rooms_are_heard(put: Put) -> None:
@@ -143,9 +144,24 @@ def who_is_muted_speaks(put: Put) -> None:
     real: Callable[..., bool] = put(Writer, "holds", holds)
 
 
+def a_policy_is_not_followed(put: Put) -> None:
+    """The admin decides that there are no conversations, and nobody looks at that."""
+
+    def holds(self: Writer, fact: str, *asked: Any) -> bool:
+        return fact != "direct_off" and real(self, fact, *asked)
+
+    real: Callable[..., bool] = put(Writer, "holds", holds)
+
+
+def whoever_is_told_of_a_policy_decides(put: Put) -> None:
+    """Any member sets the policies of a private room."""
+    _never_refused(put, "policy")
+
+
 def _never_refused(put: Put, which: str) -> None:
-    real: Callable[..., tuple[Case, ...]] = put(
-        rules, "cases", lambda kind, room: () if kind == which else real(kind, room)
+    """Ask nothing about drafts of the kind ``which``."""
+    real: Callable[..., tuple[Asked, ...]] = put(
+        rules, "_asked", lambda kind, *known: () if kind == which else real(kind, *known)
     )
 
 
@@ -164,4 +180,6 @@ MUTANTS = (
     what_was_taken_back_keeps_its_text,
     anybody_takes_back_what_others_said,
     who_is_muted_speaks,
+    a_policy_is_not_followed,
+    whoever_is_told_of_a_policy_decides,
 )
