@@ -4,6 +4,7 @@ entries     entries, drafts, where each is heard, and who sees it               
 kinds       the kinds of entries, one row for each                                            pure
 stays       the intervals in which users listen somewhere, and what begins and ends them      pure
 rules       who may append what, judged by the log so far: a list of cases                    pure
+policies    what may be decided about the cluster or a room                                   pure
 state       what follows from entries, in memory, and the facts that the cases ask for        pure
 cursor      how far somebody has read: a seq, and a check of the entry there                  pure
 names       names, topics and rooms in their one spelling, and which of them a text names     pure

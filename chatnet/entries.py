@@ -2,12 +2,13 @@
 
 A *place* is where an entry can be heard: the room where it is said, and ``@name`` for each user that it
 mentions; a post in its author's own room is heard in each topic that it names as well. What is no post is
-heard in its room, at ``!name`` by whom it is for, and at ``!mods`` and its room by the room's moderators: see
-:class:`chatnet.kinds.Heard`. Places with ``!`` have no history, and no text names one.
+heard in its room, at ``!name`` by whom it is for, at ``!mods`` and its room by the room's moderators, and at
+``!all`` by everybody: see :class:`chatnet.kinds.Heard`. Places with ``!`` have no history, and no text names
+one.
 
-A user listens at their own room, at ``@`` and ``!`` with their name, in their conversations, and wherever a
-stay of theirs is. The stores' indexes and the router use :func:`heard_at`; the checkers in tests state the
-rule a second time.
+A user listens at their own room, at ``@`` and ``!`` with their name, at ``!all``, in their conversations, and
+wherever a stay of theirs is. The stores' indexes and the router use :func:`heard_at`; the checkers in tests
+state the rule a second time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from chatnet.names import is_private, is_talk, mentioned, named, sides
 from chatnet.stays import Memberships
 from chatnet.text import legible
 
+ALL = "!all"
+"""The place at which everybody listens."""
 KEY_BYTES = 16
 """The length of a draft's key."""
 _TIME_BYTES = 6
@@ -167,7 +170,7 @@ def ears_of(place: str) -> tuple[str, ...]:
     that is where both sides of a conversation hear it, and where they hear what is for them."""
     if "=" in place:
         return tuple("@" + side for side in sides(place))
-    if place[0] == "!" and place != "!mods" and place[5:6] not in ("#", "&"):
+    if place[0] == "!" and place not in ("!mods", ALL) and place[5:6] not in ("#", "&"):
         return ("@" + place[1:],)
     return (place,)
 
@@ -203,6 +206,7 @@ _PLACES: dict[Heard, Callable[[Entry], str]] = {
     Heard.TO: lambda entry: "!" + entry.to,
     Heard.AUTHOR: lambda entry: "!" + entry.user,
     Heard.MODERATORS: lambda entry: moderators_of(entry.room),
+    Heard.ALL: lambda entry: entry.room or ALL,
 }
 """Where an entry is heard, by the way in which it is; the store sets the places of the other way."""
 
@@ -231,7 +235,7 @@ def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
 
     A mention from before they got the name means somebody else, or nobody.
     """
-    if place in ("@" + user, "!" + user):
+    if place in ("@" + user, "!" + user, ALL):
         return 0 < memberships.registered < seq
     return place == user or (user in sides(place)) or memberships.covers(place, seq)
 
@@ -241,7 +245,7 @@ def visible(entry: Entry, user: str, memberships: Memberships) -> bool:
     as somebody whom it is for."""
     where = heard_at(entry)
     if memberships.know_none_of(where):
-        own = (user, "@" + user, "!" + user)
+        own = (user, "@" + user, "!" + user, ALL)
         where = tuple(place for place in where if place in own or is_talk(place))
     return any(listens(user, memberships, place, entry.seq) for place in where)
 

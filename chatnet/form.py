@@ -28,6 +28,7 @@ from chatnet.names import (
     too_many_marks,
     where,
 )
+from chatnet.policies import wrong_policy
 
 MAX_TEXT = MAX_SPELLED
 """The longest text of a post, in characters."""
@@ -111,6 +112,9 @@ def check_form(draft: Draft) -> None:
     elif kind.text is Text.LEVEL:
         if not is_level(draft.text):
             raise BadText.of(why=f"A level is a whole number from 2 to {MOST_LEVEL}, in digits.")
+    elif kind.text is Text.POLICY:
+        if why := wrong_policy(draft.text, where(draft.room, user)):
+            raise BadText.of(why=why)
     elif not _is_text_of(kind, draft):
         raise ValueError(f"That is no text of a {draft.kind}: it has to be {kind.text.value}")
 

@@ -37,6 +37,7 @@ class Text(Enum):
     HISTORY = "joined or all"
     CREDENTIAL = "what is kept of a secret"
     LEVEL = "a level, in decimal digits"
+    POLICY = "the name and the value of a policy"
     NOTHING = "empty"
 
 
@@ -47,6 +48,7 @@ class Heard(Enum):
     TO = "by whom it is for"
     AUTHOR = "by its author, on all devices"
     MODERATORS = "by the moderators of its room"
+    ALL = "in its room; of the cluster, by everybody"
     AS_TARGET = "wherever the entry is heard that it refers to, and by that one's author"
 
 
@@ -141,6 +143,14 @@ _ROWS = (
     _order("ban"),
     _order("mute"),
     _order("unban"),
+    Kind(
+        "policy",
+        Text.POLICY,
+        rooms=_ORDERED,
+        heard=(Heard.ALL,),
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    ),
     Kind("block", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
     Kind("unblock", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
     Kind(

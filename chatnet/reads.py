@@ -121,6 +121,10 @@ class UnreadPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     more: bool
 
 
+PolicyValue = tuple[str, str]
+"""The name of a policy, and the value that somebody set."""
+
+
 # ---- questions ----
 
 
@@ -233,6 +237,21 @@ class Members(Question[MemberPage], frozen=True):
     after: str = ""
 
 
+class PoliciesIn(Question[list[PolicyValue]], frozen=True):
+    """The policies of ``room`` that were set by ``upto``; for an empty one, those of the cluster, which
+    everybody may know.
+
+    :raises NoSuchRoom: as for :class:`History`.
+    """
+
+    errors = (NoSuchRoom,)
+    costs = "a row for each policy"
+
+    room: str
+    user: str = ""
+    upto: int = LAST_SEQ
+
+
 class Talks(Question[TalkPage], frozen=True):
     """The first page of the conversations of ``user`` at ``upto`` that sort after ``after``."""
 
@@ -291,6 +310,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Feed,
     History,
     Members,
+    PoliciesIn,
     Talks,
     Rooms,
     MarksOf,

@@ -81,7 +81,7 @@ _KEPT = (Where.TOPIC, Where.PRIVATE)
 _ELSEWHERE = (Where.TOPIC, Where.PRIVATE, Where.TALK)
 _ORDERED = (Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
 _ORDERS = ("ban", "mute", "unban")
-_TO_MEMBERS = ("post", "leave", "invite", "remove", "describe", "role", *_ORDERS)
+_TO_MEMBERS = ("post", "leave", "invite", "remove", "describe", "role", "policy", *_ORDERS)
 
 CASES: list[Case] = [
     # Who is not in a private room is told of it as if it did not exist, before anything else is looked at.
@@ -92,6 +92,7 @@ CASES: list[Case] = [
     Case(("post",), (Where.TOPIC,), ("!member",), NotJoined),
     Case(("post",), (Where.TALK,), ("!to_known",), NoSuchUser),
     Case(("post",), (Where.TALK,), ("blocked",), DirectOff),
+    Case(("post",), (Where.TALK,), ("direct_off",), DirectOff),
     Case(("post",), (Where.OWN,), ("banned_there",), BannedThere),
     Case(("post",), (Where.OWN,), ("muted_there",), MutedThere),
     Case(("post",), _ANYWHERE, ("muted",), Muted),
@@ -108,7 +109,7 @@ CASES: list[Case] = [
     Case(("leave",), (Where.PRIVATE,), ("last_owner",), LastOwner),
     Case(("create",), _ANYWHERE, ("made",), RoomTaken),
     # ---- orders ----
-    Case(("invite",), _ANYWHERE, ("!moderates",), NotModerator),
+    Case(("invite",), _ANYWHERE, ("!moderates", "!members_invite"), NotModerator),
     Case(("invite",), _ANYWHERE, ("!to_known",), NoSuchUser),
     Case(("invite",), _ANYWHERE, ("to_member",), AlreadyThere),
     Case(("invite",), _ANYWHERE, ("to_banned",), TheyAreBanned),
@@ -128,6 +129,9 @@ CASES: list[Case] = [
     Case(("ban", "mute"), _ORDERED, ("to_self",), Yourself),
     Case(_ORDERS, (Where.PRIVATE,), ("!to_ever_there",), NotThere),
     Case(("remove", "ban", "mute"), _ORDERED, ("to_outranks",), OutOfReach),
+    # ---- policies ----
+    Case(("policy",), (Where.CLUSTER,), ("!owns",), NotAdmin),
+    Case(("policy",), _KEPT, ("!owns",), NotOwner),
     # ---- of one user towards another ----
     Case(("block", "unblock"), _ANYWHERE, ("to_self",), Yourself),
     Case(("block", "unblock"), _ANYWHERE, ("!to_known",), NoSuchUser),
@@ -147,11 +151,13 @@ FACTS = (
     "banned",
     "banned_there",
     "blocked",
+    "direct_off",
     "full",
     "invited",
     "last_owner",
     "made",
     "member",
+    "members_invite",
     "moderates",
     "muted",
     "muted_there",
@@ -181,10 +187,12 @@ author is that in a topic that the text names. ``owned``: the room has an owner.
 this name was ever made. ``room_known``: it is the room of a user. ``last_owner``: others are in the room,
 and the author alone owns it. ``full``: the author is in as many rooms as one may be in. ``often``: the
 author did this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``:
-they have a higher role there than the author. ``blocked``: they block the author. ``refers``: it refers to
-a post; ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the
-room, too; ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's;
-``ref_moderated``: it is heard at a place that the author moderates.
+they have a higher role there than the author. ``blocked``: they block the author. ``direct_off``: the
+cluster's policy allows no conversation between the two. ``members_invite``: the room's policy lets all
+members invite.
+``refers``: it refers to a post; ``ref_readable``: the author can read that one, and it is there;
+``ref_here``: it is heard in the room, too; ``ref_public``: it is there, and everybody can read it;
+``ref_mine``: it is the author's; ``ref_moderated``: it is heard at a place that the author moderates.
 """
 
 

@@ -13,6 +13,7 @@ from chatnet.cursor import is_of
 from chatnet.entries import Draft, Entry, heard_at, settled
 from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
 from chatnet.names import is_private, is_public, is_topic, named
+from chatnet.policies import POLICIES, parted
 from chatnet.rules import DAY_MS, FOR_EVER, INVITED_MS, MAKERS, MOST_A_DAY, MOST_ROOMS, ROLES
 from chatnet.stays import Change, Memberships, changes
 
@@ -78,6 +79,7 @@ class State:
         self.standings: dict[tuple[str, str], Standing] = {}
         self.talks: dict[tuple[str, str], None] = {}
         self.descriptions: dict[str, tuple[str, int]] = {}
+        self.policies: dict[tuple[str, str], tuple[str, int]] = {}
         self.tallies: dict[tuple[str, str], tuple[int, int]] = {}
         self._log_id = log_id
         self._look = look
@@ -193,6 +195,10 @@ class State:
             standing = self._stand(entry.room, entry.to)
             standing.banned = standing.muted = 0
 
+    def _policy(self, entry: Entry) -> None:
+        name, value = parted(entry.text)
+        self.policies[entry.room, name] = value, entry.seq
+
     def _block(self, entry: Entry) -> None:
         self._stand(entry.user, entry.to).blocked = 1
 
@@ -228,6 +234,16 @@ class State:
 
     def holds(self, fact: str, draft: Draft, now: int) -> bool:
         return HOLDS[fact](self, draft, now)
+
+    def policy(self, room: str, name: str) -> str:
+        """Return the value of a policy of the room, or of the cluster for an empty one."""
+        value, _ = self.policies.get((room, name), (POLICIES[name].default, 0))
+        return value
+
+    def _is_direct_off(self, draft: Draft) -> bool:
+        direct = self.policy("", "direct")
+        is_staffs = any(self._of("", user).role >= _MODERATOR for user in (draft.user, draft.to))
+        return direct == "off" or (direct == "staff" and not is_staffs)
 
     def is_member(self, user: str, room: str) -> bool:
         """Return whether the user is in the room."""
@@ -323,6 +339,7 @@ FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
     "ban": State._ban,
     "mute": State._mute,
     "unban": State._unban,
+    "policy": State._policy,
     "block": State._block,
     "unblock": State._unblock,
 }
@@ -338,6 +355,8 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     "banned_there": lambda log, draft, now: log._is_ordered_there(draft, "banned", now),
     "muted_there": lambda log, draft, now: log._is_ordered_there(draft, "muted", now),
     "blocked": lambda log, draft, now: bool(log._of(draft.to, draft.user).blocked),
+    "direct_off": lambda log, draft, now: log._is_direct_off(draft),
+    "members_invite": lambda log, draft, now: log.policy(draft.room, "invite") == "members",
     "full": lambda log, draft, now: log.accounts[draft.user].rooms >= MOST_ROOMS,
     "made": lambda log, draft, now: draft.room in log.privates,
     "room_known": lambda log, draft, now: draft.room in log.accounts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,15 @@ class Cluster:
         """Let the operators stop it for good."""
         for operator in self.operators:
             operator.stop()
+
+    def order(self, words: Sequence[str]) -> None:
+        """Let an operator give an order in the cluster's own name, where the first master runs."""
+        if self.hosts[0].is_up:
+            self._operate(*words)
+
+    def _operate(self, *words: str) -> None:
+        """Run ``chatnet`` where the first master runs."""
+        raise NotImplementedError
 
     def living(self, program: str = "") -> list[SimProcess]:
         """Return the processes on its hosts that are not dead."""
@@ -136,6 +145,9 @@ class OneMachine(Cluster):
         environ = {"HOME": str(HOME), "CHATNET_TOKEN": token}
         return Operator(simulation.host("annex"), "chat-worker", "--master", "server", environ=environ)
 
+    def _operate(self, *words: str) -> None:
+        self._server.start("chatnet", *words)
+
     def _has_token(self, token: str) -> None:
         self._server.disk.make_directory(STORE.parent)
         self._server.disk.write(STORE.parent / "cluster.token", f"{token}\n".encode())
@@ -194,7 +206,10 @@ class ManyMachines(Cluster):
         # Not by signals to masters alone: the workers of a host without a primary would stay at work.
         for operator in self.operators:
             operator.rest()
-        self._masters[0].start("chatnet", "stop", "--master", self.masters_at, environ=self._environ)
+        self._operate("stop")
+
+    def _operate(self, *words: str) -> None:
+        self._masters[0].start("chatnet", *words, "--master", self.masters_at, environ=self._environ)
 
     @property
     def workers(self) -> int:

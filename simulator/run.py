@@ -177,7 +177,11 @@ class Run:
         devices = list(self._crowds)
         steps = workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds)
         steps += workload.marking(simulation.chance("marks"), devices, now, scale.seconds)
+        steps += workload.ruling(simulation.chance("policies"), steps, devices, now, scale.seconds)
         for step in steps:
+            if step.device == workload.OPERATOR:
+                simulation.at(step.time, self.cluster.order, step.arguments)
+                continue
             simulation.schedule(step.time, self._crowds[step.device], self._does, (step,))
         chance = simulation.chance("nemesis")
         for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.all_kinds):

@@ -48,6 +48,8 @@ ABOUT_OTHERS = (
 )  # fmt: skip
 """What people do about others, and in private rooms."""
 WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", "not", "tea", "rain", "on")
+OPERATOR = "operator"
+"""Stands where a device does, for who gives orders in the cluster's own name."""
 SECOND = "+"
 """Ends the name of a user's second device."""
 ARRIVAL_SECONDS = 2.0
@@ -205,6 +207,30 @@ def marking(chance: random.Random, devices: Sequence[str], start: float, seconds
         for _ in range(MOST_MARKED)
         if chance.random() < habit
     ]
+
+
+def ruling(
+    chance: random.Random, steps: Sequence[Step], devices: Sequence[str], start: float, seconds: float
+) -> list[Step]:
+    """Return what is decided besides ``steps``: an operator makes an admin and a moderator, that admin
+    decides between whom there are conversations, and who makes a private room, who may invite there. Pure."""
+
+    def later() -> float:
+        return start + ARRIVAL_SECONDS + chance.random() * seconds
+
+    def decides(device: str, room: str, name: str, *values: str) -> Step:
+        return _ordered(later(), device, "policy", room, "", f"{name} {chance.choice(values)}")
+
+    admin, moderator = chance.choice(devices), chance.choice(devices)
+    found = [Step(later(), OPERATOR, "order", ("role", owner(moderator), "moderator"))]
+    if chance.random() < 0.5:
+        found.append(Step(start + ARRIVAL_SECONDS, OPERATOR, "order", ("admin", owner(admin))))
+    for device in (admin, admin, admin, chance.choice(devices)):
+        found.append(decides(device, "", "direct", "all", "all", "staff", "off"))
+    for made in steps:
+        if made.does == "order" and made.arguments[0] == "create":
+            found.append(decides(made.device, made.arguments[1], "invite", "members", "moderators"))
+    return found
 
 
 def _besides(

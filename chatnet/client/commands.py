@@ -61,6 +61,7 @@ INVITE &ROOM NAME          let somebody join it; REMOVE ROOM NAME undoes that
 DESCRIBE ROOM TEXT         say what it is about
 ROLE ROOM NAME moderator   or owner, or none; ROLE * NAME admin, moderator or none for all of the server
 BAN ROOM NAME 7d REASON    keep somebody out; MUTE: from speaking; UNBAN undoes both; * for all rooms
+POLICY ROOM    what holds there; POLICY ROOM NAME VALUE decides it: invite members, keep 90d; * as above
 BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PASSWORD       the next line is your new password, for logging in elsewhere with --password

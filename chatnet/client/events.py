@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chatnet.entries import Entry
 from chatnet.kinds import CLUSTER
+from chatnet.policies import parted
 
 EVERYWHERE = "this server"
 """How the whole cluster is called."""
@@ -94,6 +95,11 @@ def _unban(tell: Teller, event: Entry) -> str:
     return f"{lifted}{_because(event)}"
 
 
+def _policy(tell: Teller, event: Entry) -> str:
+    name, value = parted(event.text)
+    return f"{tell.who(event)} decided for {_where(event)}: {name} is {value}."
+
+
 def _block(tell: Teller, event: Entry) -> str:
     return f"{tell.who(event)} blocked {event.to}."
 
@@ -118,6 +124,7 @@ _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "ban": _ban,
     "mute": _mute,
     "unban": _unban,
+    "policy": _policy,
     "block": _block,
     "unblock": _unblock,
     "redact": _redact,

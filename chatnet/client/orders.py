@@ -14,16 +14,19 @@ from chatnet.client.events import EVERYWHERE
 from chatnet.client.refused import Misused, split
 from chatnet.client.terminal import Terminal
 from chatnet.form import check_words
-from chatnet.names import fold_name, fold_room
+from chatnet.names import Where, fold_name, fold_room, where
 from chatnet.options import a_time
+from chatnet.policies import parted, wrong_policy
 from chatnet.wire.session import (
     Ban,
     Block,
     Create,
     Describe,
     Invite,
+    Policies,
     Redact,
     Remove,
+    SetPolicy,
     SetRole,
     Unban,
     Unblock,
@@ -48,6 +51,10 @@ _BAN = (
     "perhaps a reason: {word} #TOPIC NAME 7d REASON."
 )
 _UNBAN = "UNBAN takes a room, or * for all of this server, and a name: UNBAN #TOPIC NAME."
+_POLICY = (
+    "POLICY takes a room, or * for all of this server, and a policy with its value: POLICY &ROOM invite "
+    "members. Without a value it shows what holds there."
+)
 _BLOCK = "{word} takes a name: {word} NAME."
 _REDACT = (
     "REDACT takes the number of a post, which HISTORY ROOM shows, and perhaps a reason: REDACT NUMBER REASON."
@@ -71,6 +78,7 @@ class Orders:
             "BAN": self._ban,
             "MUTE": self._mute,
             "UNBAN": self._unban,
+            "POLICY": self._policy,
             "BLOCK": self._block,
             "UNBLOCK": self._unblock,
             "REDACT": self._redact,
@@ -136,6 +144,23 @@ class Orders:
         room, to = _room(word), _name(to)
         await self._connection.draft(Unban, room=room, to=to, reason=_reason(reason))
         self._terminal.show(f"Lifted every ban and mute of {to} in {_shown(room)}.")
+
+    async def _policy(self, rest: str) -> None:
+        word, decided = split(rest or CLUSTER, 1, _POLICY, more=True)
+        room = _room(word)
+        if not decided:
+            answer = await self._connection.ask(Policies, room=room)
+            self._terminal.show(f"The policies of {_shown(room)}:")
+            for name, value in answer["policies"]:
+                self._terminal.show(f"\t{name}: {value}")
+            return
+        if room is not None and room[0] not in "#&":
+            raise Misused(_POLICY)
+        name, value = parted(" ".join(decided.lower().split()))
+        if why := wrong_policy(f"{name} {value}", Where.CLUSTER if room is None else where(room, "")):
+            raise Misused(why)
+        await self._connection.draft(SetPolicy, room=room, name=name, value=value)
+        self._terminal.show(f"In {_shown(room)}, {name} is {value} now.")
 
     async def _block(self, rest: str) -> None:
         to = _name(split(rest, 1, _BLOCK.format(word="BLOCK"))[0])

@@ -22,7 +22,7 @@ replicas        the replicas, as the primary keeps them
 population      workers, or replicas, of the primary's own host: how many are wanted, who is here
 lost_processes  processes of this host that are not our children, and have lost their link
 levels          the log's level: who is too old for it, and when it rises
-orders          roles, bans and mutes in the cluster's own name
+orders          roles, bans, mutes and policies in the cluster's own name
 registry        the registered workers, and what they report                                 pure
 rebalancer      moves sessions to other workers
 balance         which workers have too many sessions                                         pure

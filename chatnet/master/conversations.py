@@ -26,6 +26,7 @@ from chatnet.master.cluster import Cluster
 from chatnet.master.epoch import Epoch
 from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
+from chatnet.master.orders import Orders
 from chatnet.master.registry import Registration
 from chatnet.master.replicas import AttachedReplica, Replicas
 from chatnet.master.store import Leadership
@@ -36,7 +37,7 @@ from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
 from chatnet.wire.marks import TellMarks
-from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Order, Status, StepDown, Stop
+from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Order, RoomPolicies, Status, StepDown, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
 
@@ -255,10 +256,10 @@ class FromOperator(Locator):
         step_down: Callable[[bool], None],
         drain: Callable[[str], tuple[int, int]],
         level_up: Callable[[], Coroutine[Any, Any, int]],
-        order: Callable[[str, str, str, str, int], Coroutine[Any, Any, int]],
+        orders: Orders,
     ) -> None:
         self._drain = drain
-        self._order = order
+        self._orders = orders
         self._level_up = level_up
         self._status = status
         self._stop = stop
@@ -280,7 +281,11 @@ class FromOperator(Locator):
 
     @Order.responder
     async def order(self, kind: str, room: str, to: str, text: str, until: int) -> dict[str, Any]:
-        return {"seq": await self._order(kind, room, to, text, until)}
+        return {"seq": await self._orders.give(kind, room, to, text, until)}
+
+    @RoomPolicies.responder
+    async def policies(self, room: str) -> dict[str, Any]:
+        return {"policies": await self._orders.policies(room)}
 
     @LevelUp.responder
     async def level_up(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Orders of the operator's: roles, bans and mutes, which the primary appends in the cluster's own name."""
+"""Orders of the operator's: roles, bans, mutes and policies, which the primary appends in the cluster's own
+name."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from chatnet.form import check_form
 from chatnet.kinds import CLUSTER, KINDS, KindName
 from chatnet.log import Refused
 from chatnet.master.store import Log
-from chatnet.names import fold_name, fold_room
+from chatnet.names import fold_name, fold_room, where
+from chatnet.policies import in_force
+from chatnet.reads import PoliciesIn, PolicyValue
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,11 @@ class Orders:
         :raises Refusal: the log does not take it. :raises BadRequest: that is no kind of order.
         """
         known = KINDS.get(kind)
-        if known is None or not (known.may_be_the_clusters and known.has_to):
+        if known is None or not known.may_be_the_clusters or known.has_ref:
             raise BadRequest.of(why="that is no order that an operator gives.")
-        more = More(to=fold_name(to), until=until)
+        more = None
+        if known.has_to or to or until:
+            more = More(to=fold_name(to) if known.has_to or to else "", until=until)
         draft = Draft(kind, CLUSTER, room and fold_room(room), text, self.fresh_key(), 0, more)
         try:
             check_form(draft)
@@ -40,3 +45,12 @@ class Orders:
         if isinstance(outcome, Refused):
             raise REFUSALS.get(outcome.code, Refusal)(outcome.sentence)
         return outcome
+
+    async def policies(self, room: str) -> list[PolicyValue]:
+        """Return the policies of a topic, or for an empty ``room`` of the cluster, each with its value.
+
+        :raises NoSuchRoom: there is no such topic.
+        """
+        asked = room and fold_room(room)
+        found = await self.log.read(PoliciesIn(asked, CLUSTER))
+        return in_force(where(asked, CLUSTER), found)

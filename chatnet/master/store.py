@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft
 from chatnet.log import Outcome
 from chatnet.master.log_server import PrimaryLog
+from chatnet.reads import Question
 from chatnet.store.lease import Holder
 from chatnet.store.window import Window
 from chatnet.telemetry import Tell
 from chatnet.wire.replica import State
+
+T = TypeVar("T")
 
 RETRY_SECONDS = 1.0
 """Seconds between two attempts at the start, when the database is away or the disk is full."""
@@ -35,6 +38,7 @@ class Log(Protocol):
     @property
     def warning(self) -> str: ...
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]: ...
+    async def read(self, question: Question[T]) -> T: ...
     async def outdate(self, level: int) -> None: ...
     async def close(self) -> None: ...
 

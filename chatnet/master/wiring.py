@@ -319,7 +319,7 @@ def _make_unproven(
             return FromNewReplica(replicas, epoch, levels)
         orders = Orders(leadership.log, world.fresh_key)
         return FromOperator(
-            primary.status, primary.stop_cluster, primary.step_down, primary.drain, levels.up, orders.give
+            primary.status, primary.stop_cluster, primary.step_down, primary.drain, levels.up, orders
         )
 
     return lambda: Unproven(cluster, leadership, token, admit, pulse, world.entropy, world.reactor)

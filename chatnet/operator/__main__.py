@@ -151,6 +151,20 @@ class UserOptions(CommandOptions):
         self["order"] = orders.user(self["words"], self)
 
 
+class PolicyOptions(CommandOptions):
+    """The options of ``policy``."""
+
+    synopsis = "[options] [NAME VALUE] [TOPIC]"
+    longdesc = (
+        "Shows what was decided about the whole cluster, or about a TOPIC; or decides it. direct: who may "
+        "begin conversations (all; staff: one side is a moderator or admin; off). keep: how long posts are "
+        "kept (for ever, or 90d). signup: who may register a name (open, code, closed)."
+    )
+
+    def parseArgs(self, *words: str) -> None:
+        self["order"] = orders.policy(words)
+
+
 class DrainOptions(CommandOptions):
     """The options of ``drain``."""
 
@@ -238,6 +252,7 @@ COMMANDS: list[list[Any]] = [
     ["admin", None, AdminOptions, "Make a user an admin."],
     ["role", None, RoleOptions, "Give a user a role, in a room or in the cluster."],
     ["user", None, UserOptions, "Ban or mute a user, or let them in again."],
+    ["policy", None, PolicyOptions, "Show or set what holds for all users, or in a topic."],
     ["level", None, LevelOptions, "Show what all processes understand, or raise the log to that."],
     ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
     ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
@@ -307,7 +322,10 @@ async def _ask(
             link.abort()
         elif command == "drain":
             world.stdio.say(await drain(options["host"], masters, approach, link, world))
-        elif command in ("admin", "role", "user"):
+        elif isinstance(options.get("order"), orders.Listed):
+            world.stdio.say(await orders.policies(link, options["order"]))
+            link.abort()
+        elif command in ("admin", "role", "user", "policy"):
             world.stdio.say(await orders.give(link, options["order"], world.wall))
             link.abort()
         elif command == "level":

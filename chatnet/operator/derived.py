@@ -12,7 +12,8 @@ from chatnet.entries import Draft, Entry, heard_at, mentions
 from chatnet.errors import NoSuchUser, Refusal
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT, MAX_WORDS, check_said_in
 from chatnet.kinds import KINDS, MOST_LEVEL, SAID, Text, is_level
-from chatnet.names import is_private
+from chatnet.names import is_private, where
+from chatnet.policies import MOST_TEXT, wrong_policy
 from chatnet.rules import judge
 from chatnet.state import State
 from chatnet.store.pages import OPEN
@@ -24,6 +25,7 @@ _LONGEST = {
     Text.WORDS: MAX_WORDS,
     Text.CREDENTIAL: MAX_CREDENTIAL,
     Text.LEVEL: len(str(MOST_LEVEL)),
+    Text.POLICY: MOST_TEXT,
     Text.ROLE: 10,
     Text.HISTORY: 10,
     Text.NOTHING: 0,
@@ -108,6 +110,8 @@ class Derived:
         yield "standing", columns, {(*place, *it.row()) for place, it in state.standings.items()}
         yield "talk", '"user", room', set(state.talks)
         yield "description", "room, text, seq", {(room, *it) for room, it in state.descriptions.items()}
+        policies = state.policies.items()
+        yield "policy", "room, name, value, seq", {(*what, *it) for what, it in policies}
         yield "tally", '"user", kind, day, count', {(*who, *it) for who, it in state.tallies.items()}
 
     def _apply(self, entry: Entry) -> str:
@@ -116,6 +120,8 @@ class Derived:
             return "there is no such kind"
         if entry.kind == "level" and not is_level(entry.text):
             return "that is no level"
+        if entry.kind == "policy" and (why := wrong_policy(entry.text, where(entry.room, entry.user))):
+            return why
         draft = Draft(entry.kind, entry.user, entry.room, entry.text, entry.key, 0, entry.more)
         why = ""
         try:

@@ -51,6 +51,7 @@ _DERIVED = {
     "talk": ('"user", room', "SELECT user, room FROM talk"),
     "mention": ('"user", room, seq', "SELECT user, room, seq FROM mention"),
     "description": ("room, text, seq", "SELECT room, text, seq FROM description"),
+    "policy": ("room, name, value, seq", "SELECT room, name, value, seq FROM policy"),
     "tally": ('"user", kind, day, count', "SELECT user, kind, day, count FROM tally"),
     "refusal": (
         '"user", key, content, code',

@@ -1,4 +1,4 @@
-"""``chatnet admin``, ``chatnet role`` and ``chatnet user``: roles and bans, in the cluster's own name."""
+"""``chatnet admin``, ``role``, ``user``, ``policy``: roles, bans, policies, in the cluster's own name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from twisted.python import usage
 
 from chatnet.errors import CannotStart, Refusal
-from chatnet.names import MAX_ROOM, MAX_SPELLED
+from chatnet.names import MAX_ROOM, MAX_SPELLED, Where
 from chatnet.net.link import Link
+from chatnet.policies import FOR_EVER, wrong_policy
 from chatnet.rules import ROLES
 from chatnet.text import is_text, legible, meant
-from chatnet.wire.operate import Order
+from chatnet.wire.operate import Order, RoomPolicies
 
 ACTIONS = ("ban", "mute", "unban")
 
@@ -25,6 +26,12 @@ class Wanted(NamedTuple):
     to: str
     text: str
     seconds: int = 0
+
+
+class Listed(NamedTuple):
+    """The policies of a topic are asked for, or for an empty ``room`` those of the cluster."""
+
+    room: str
 
 
 async def give(link: Link, wanted: Wanted, wall: Callable[[], float]) -> str:
@@ -74,6 +81,43 @@ def user(words: tuple[str, ...], options: Any) -> Wanted:
     if what == "unban" and options["for"]:
         raise usage.UsageError("--for is for ban and mute.")
     return Wanted(what, room, name, options["reason"], options["for"] or 0)
+
+
+def policy(words: tuple[str, ...]) -> Wanted | Listed:
+    """Return the order of ``chatnet policy NAME VALUE [ROOM]``, or what ``chatnet policy [ROOM]`` asks."""
+    words = _short(words)
+    if len(words) < 2:
+        return Listed(_decided_about(words[0] if words else ""))
+    name, *values = words
+    last = values.pop() if len(values) > 1 and " ".join(values) != FOR_EVER else ""
+    room = _decided_about(last)
+    text = f"{name} {' '.join(values)}"
+    if why := wrong_policy(text, Where.TOPIC if room else Where.CLUSTER):
+        raise usage.UsageError(why)
+    return Wanted("policy", room, "", text)
+
+
+def _decided_about(room: str) -> str:
+    if room[:1] == "&":
+        raise usage.UsageError("The policies of a private room are its owners' alone: POLICY is theirs.")
+    if room[:1] not in ("", "#"):
+        raise usage.UsageError(
+            "policy takes a name, a value, and perhaps a topic: chatnet policy keep 90d '#tea'; or nothing, "
+            "or a topic, and shows what holds."
+        )
+    return room
+
+
+async def policies(link: Link, listed: Listed) -> str:
+    """Return the policies of a topic, or of the cluster, as lines.
+
+    :raises CannotStart: there is no such topic.
+    """
+    try:
+        answer = await link.callRemote(RoomPolicies, room=listed.room)
+    except Refusal as no:
+        raise CannotStart(str(no)) from no
+    return "\n".join(f"{name:7} {value}" for name, value in answer["policies"])
 
 
 def _short(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -72,6 +72,11 @@ SQL: Mapping[str, str] = {
     "muted_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND muted > {now}
         AND room <> '' AND {contains_room})""",
     "blocked": """EXISTS (SELECT 1 FROM standing WHERE room = {to} AND "user" = {user} AND blocked = 1)""",
+    "direct_off": f"""EXISTS (SELECT 1 FROM policy WHERE room = '' AND name = 'direct'
+        AND (value = 'off' OR value = 'staff' AND NOT EXISTS (SELECT 1 FROM standing
+            WHERE room = '' AND "user" IN ({{user}}, {{to}}) AND role >= {_MODERATOR})))""",
+    "members_invite": """EXISTS (SELECT 1 FROM policy
+        WHERE room = {room} AND name = 'invite' AND value = 'members')""",
     "full": f"""EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND rooms >= {MOST_ROOMS})""",
     "made": "EXISTS (SELECT 1 FROM private WHERE name = {room})",
     "room_known": """EXISTS (SELECT 1 FROM account WHERE "user" = {room})""",

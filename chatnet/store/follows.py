@@ -7,6 +7,7 @@ and the topics that an entry makes, are the same for all kinds: see the stores.
 
 from __future__ import annotations
 
+from chatnet.policies import POLICIES
 from chatnet.rules import FOR_EVER, INVITED_MS, MOST_A_DAY
 from chatnet.store.pages import OPEN
 
@@ -56,6 +57,11 @@ _TALLIED = """INSERT INTO tally ("user", kind, day, count) VALUES ({user}, {kind
     ON CONFLICT ("user", kind) DO UPDATE SET
         count = CASE WHEN tally.day = excluded.day THEN tally.count + 1 ELSE 1 END, day = excluded.day"""
 _ROLE = "CASE {text} WHEN 'moderator' THEN 1 WHEN 'owner' THEN 2 WHEN 'admin' THEN 3 ELSE 0 END"
+_NAMED = " ".join(f"WHEN {{text}} LIKE '{name} %' THEN '{name}'" for name in POLICIES)
+_FROM = " ".join(f"WHEN {{text}} LIKE '{name} %' THEN {len(name) + 2}" for name in POLICIES)
+_DECIDED = f"""INSERT INTO policy (room, name, value, seq)
+    VALUES ({{room}}, CASE {_NAMED} END, substr({{text}}, CASE {_FROM} END), {{seq}})
+    ON CONFLICT (room, name) DO UPDATE SET value = excluded.value, seq = excluded.seq"""
 _BLOCKS = """INSERT INTO standing (room, "user", blocked) VALUES ({user}, {to}, 1)
     ON CONFLICT (room, "user") DO UPDATE SET blocked = 1"""
 
@@ -106,6 +112,7 @@ SQL: dict[str, Statements] = {
     ),
     "mute": (_stand("{to}", "muted", _UNTIL), _stand_no_more("{to}", "ordered = 1")),
     "unban": (_stand_no_more("{to}", "banned = 0, muted = 0"),),
+    "policy": (_DECIDED,),
     "block": (_BLOCKS,),
     "unblock": ("""UPDATE standing SET blocked = 0 WHERE room = {user} AND "user" = {to}""",),
     "redact": (),

@@ -18,7 +18,7 @@ from chatnet.errors import Refusal
 from chatnet.kinds import KINDS, SAID, Text
 from chatnet.names import fold_for
 from chatnet.reads import NEWEST
-from chatnet.testing.evidence import Evidence, Reading, SentDraft, shown
+from chatnet.testing.evidence import OF_THE_CLUSTER, Evidence, Reading, SentDraft, shown
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -333,6 +333,8 @@ def _of_nobody(evidence: Evidence) -> Violations:
                 yield f"the entry {entry} raises no level"
             level = int(entry.text)
             continue
+        if entry.user == "chatnet" and entry.kind in OF_THE_CLUSTER:
+            continue  # an operator's: they record nothing
         if not evidence.alone and entry.user not in evidence.users:
             continue
         if entry.kind == "register":
@@ -367,7 +369,7 @@ def _matches(sent: Sent, entry: Entry, evidence: Evidence) -> bool:
         return False
     if KINDS[sent.kind].text is Text.CREDENTIAL:  # the log keeps what follows from it
         return True
-    is_own = not sent.room and sent.kind not in ("role", "ban", "mute", "unban")
+    is_own = not sent.room and sent.kind not in OF_THE_CLUSTER
     room = sent.user if is_own else sent.room and fold_for(sent.room, sent.user)
     text = "" if not entry.text and entry.seq in evidence.standing.taken_back else sent.text
     ref = 0 if entry.ref is None else entry.ref.seq

@@ -148,6 +148,7 @@ class FakeCluster:
         self.time = 0
         self.members: list[Member] = []
         self.about = ""
+        self.policies: dict[str, str] = {}
         self.barred: set[str] = set()
 
     @property
@@ -387,6 +388,17 @@ class FakeSession(Locator):
     async def unban(self, key: bytes, room: str | None, to: str, reason: str | None) -> dict[str, Any]:
         self._note("Unban", key=key, room=room, to=to, reason=reason)
         return await self._order("unban", key, room, reason, to)
+
+    @wire.SetPolicy.responder
+    async def set_policy(self, key: bytes, room: str | None, name: str, value: str) -> dict[str, Any]:
+        self._note("SetPolicy", key=key, room=room, name=name, value=value)
+        self.cluster.policies[name] = value
+        return await self._order("policy", key, room, f"{name} {value}")
+
+    @wire.Policies.responder
+    def policies(self, room: str | None) -> dict[str, Any]:
+        self._note("Policies", room=room)
+        return {"policies": list(self.cluster.policies.items())}
 
     @wire.Block.responder
     async def block(self, key: bytes, to: str) -> dict[str, Any]:

@@ -32,6 +32,8 @@ from chatnet.reads import (
     MemberPage,
     Members,
     Newest,
+    PoliciesIn,
+    PolicyValue,
     Question,
     RoomPage,
     Rooms,
@@ -260,7 +262,7 @@ class MemoryLog:
         last = min(upto, len(self.entries) if asked.before is None else max(0, asked.before - 1))
         return [post for post in self._posts(after, last) if asked.room in heard_at(post)][-self._page :]
 
-    def _readable(self, asked: History | Members) -> int:
+    def _readable(self, asked: History | Members | PoliciesIn) -> int:
         """Return the seq after which the user may read the room."""
         room, user = known_room(asked.room), known_name(asked.user)
         if is_public(room):
@@ -295,6 +297,15 @@ class MemoryLog:
     def _role(self, room: str, user: str) -> str:
         standing = self.state.standings.get((room, user))
         return ROLES[standing.role] if standing is not None and standing.role else ""
+
+    def _policies_in(self, asked: PoliciesIn) -> list[PolicyValue]:
+        if asked.room:
+            self._readable(asked)
+        return sorted(
+            (name, value)
+            for (room, name), (value, seq) in self.state.policies.items()
+            if room == asked.room and seq <= asked.upto
+        )
 
     def _talks(self, asked: Talks) -> TalkPage:
         rooms = sorted(
@@ -380,6 +391,7 @@ ANSWERS: Answers[MemoryLog] = {
     Feed: MemoryLog._feed,
     History: MemoryLog._history,
     Members: MemoryLog._members,
+    PoliciesIn: MemoryLog._policies_in,
     Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
     MarksOf: MemoryLog._marks_of,

@@ -63,6 +63,7 @@ class Standing:
         self._invited: set[tuple[str, str]] = set()
         self._banned: set[tuple[str, str]] = set()
         self._muted: set[tuple[str, str]] = set()
+        self._policies: dict[tuple[str, str], str] = {}
         self._blocks: set[tuple[str, str]] = set()
         self._mentioned: set[tuple[str, str]] = set()
 
@@ -108,6 +109,9 @@ class Standing:
             case "unban":
                 self._banned.discard((room, to))
                 self._muted.discard((room, to))
+            case "policy":
+                name, value = text.split(" ", 1)
+                self._policies[room, name] = value
             case "block":
                 self._blocks.add((user, to))
             case "unblock":
@@ -162,6 +166,8 @@ class Standing:
                 yield from (room or "!mods", "!" + to)
             case "describe":
                 yield room
+            case "policy":
+                yield room or "!all"
             case "ban" | "mute" | "unban":
                 yield from ("!" + to, "!mods" + room)
             case "redact":
@@ -174,7 +180,7 @@ class Standing:
         """Return whether ``user`` hears the entry at ``seq``, which was taken before."""
         stays = self.stays.get(user, {})
         for place in self.places.get(seq, ()):
-            if place[1:] == user and place[0] in "@!":
+            if place == "!all" or (place[1:] == user and place[0] in "@!"):
                 if 0 < self.registered.get(user, 0) < seq:
                     return True
             elif place == user or user in place.split("=") or _covers(stays.get(place, ()), seq):
@@ -241,6 +247,9 @@ class Standing:
                 return "NO_SUCH_USER"
             if (other, user) in self._blocks:
                 return "DIRECT_OFF"
+            direct = self._policies.get(("", "direct"), "all")
+            if direct != "all" and not (direct == "staff" and self._has_staff(user, other)):
+                return "DIRECT_OFF"
         elif room == user:
             for what, code in ((self._banned, "BANNED_THERE"), (self._muted, "MUTED_THERE")):
                 if any((topic, user) in what for topic in topics_in(doing.text)):
@@ -248,6 +257,9 @@ class Standing:
         elif room[:1] != "&":
             return "NOT_YOURS"
         return "MUTED" if (room, user) in self._muted or ("", user) in self._muted else None
+
+    def _has_staff(self, *users: str) -> bool:
+        return any(self._ranks.get(("", user), 0) for user in users)
 
     def _may_not_join(self, room: str, user: str, is_in: bool) -> str | None:
         if room == user:
@@ -259,10 +271,15 @@ class Standing:
     def _may_not_order(self, doing: Doing) -> str | None:
         kind, user, room, text, to, *_ = doing
         is_there, rank = to in self._members.get(room, ()), self._rank(user, room)
-        needs = 2 if kind == "role" else 1
-        lacks_rank = "NOT_MODERATOR" if kind != "role" else "NOT_OWNER" if room else "NOT_ADMIN"
-        if kind == "role" and not room:
+        is_owners = kind in ("role", "policy")
+        needs = 2 if is_owners else 1
+        lacks_rank = "NOT_MODERATOR" if not is_owners else "NOT_OWNER" if room else "NOT_ADMIN"
+        if is_owners and not room:
             needs = 3
+        if kind == "policy":
+            return None if rank >= needs else lacks_rank
+        if kind == "invite" and self._policies.get((room, "invite")) == "members":
+            needs = 0
         if kind == "describe":
             is_free = room[:1] == "#" and not self._owners(room)
             if room == user or rank or (is_free and user in self._members.get(room, ())):

@@ -257,13 +257,14 @@ class ToyFront(LineOnlyReceiver):
         return f"OK {change.seq} {change.room}"
 
     async def _order(self, tag: str, rest: str) -> str:
-        """Append what is neither a post nor a join or leave; "-" stands for what is not there."""
+        """Append what is neither a post nor a join or leave; "-" stands for what is not there, and "*" for
+        the whole cluster."""
         key, kind, room, to, seq, check, text = rest.split(" ", 6)
         if kind == "create":
             return f"OK {(await self._its.create(bytes.fromhex(key), room, text)).seq}"
         ref = None if seq == "-" else Ref(int(seq), bytes.fromhex(check))
         more = More(to="" if to == "-" else to, ref=ref)
-        where = None if room == "-" else room
+        where = None if room == "-" else "" if room == "*" else room
         return f"OK {await self._its.order(bytes.fromhex(key), kind, where, unescaped(text), more)}"
 
     async def _secret(self, tag: str, rest: str) -> str:

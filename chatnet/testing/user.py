@@ -43,6 +43,7 @@ from chatnet.wire.session import (
     Post,
     Redact,
     Remove,
+    SetPolicy,
     SetRole,
     SetSecret,
     Unban,
@@ -61,6 +62,7 @@ _KINDS: dict[type[amp.Command], KindName] = {
     SetRole: "role",
     Ban: "ban",
     Unban: "unban",
+    SetPolicy: "policy",
     Block: "block",
     Unblock: "unblock",
     Redact: "redact",
@@ -101,10 +103,21 @@ _ORDERS: dict[KindName, Callable[[str, str, str], _Ordered]] = {
     "ban": _about(Ban, mute=False, until=None),
     "mute": _about(Ban, mute=True, until=None),
     "unban": _about(Unban),
+    "policy": lambda room, to, text: (
+        SetPolicy,
+        {"room": room or None, **dict(zip(("name", "value"), text.split(" ", 1), strict=True))},
+    ),
     "block": lambda room, to, text: (Block, {"to": to}),
     "unblock": lambda room, to, text: (Unblock, {"to": to}),
 }
 """The command for each kind, from its room, whom it is for, and its text."""
+
+
+def _text(arguments: dict[str, Any]) -> str:
+    """Return the text of the entry that a command with these arguments makes."""
+    if "value" in arguments:
+        return f"{arguments['name']} {arguments['value']}"
+    return next((arguments[name] for name in _TEXTS if arguments.get(name)), "")
 
 
 class Recorder:
@@ -240,7 +253,7 @@ class RecordedConnection(Connection):
             key=key,
             kind="mute" if arguments.get("mute") else _KINDS[command],
             room=arguments.get("room") or "",
-            text=next((arguments[name] for name in _TEXTS if arguments.get(name)), ""),
+            text=_text(arguments),
             to=arguments.get("to", ""),
             ref=arguments.get("seq", 0),
             check_of=self.meant,

@@ -19,6 +19,7 @@ from chatnet.errors import (
     NoReplicaElsewhere,
     NoReplicaKept,
     NoSuchHost,
+    NoSuchRoom,
     NoSuchUser,
     NotThere,
     NotYet,
@@ -29,6 +30,7 @@ from chatnet.errors import (
 )
 from chatnet.kinds import FIRST_LEVEL
 from chatnet.limits import PAGE
+from chatnet.reads import PolicyValue
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared, fitting, packed_bytes
 
 MASTER_BYTES = EVENT_BYTES = 20_000
@@ -144,6 +146,8 @@ class Order(Command):
     """Give an order in the cluster's own name: a role, ban, mute or unban of the user ``to`` in ``room``, or
     for an empty one in the cluster. ``text``: the role, or a reason; ``until`` as for a ban, 0 for ever.
 
+    Or set a policy: ``text`` is its name and its value, and ``to`` is empty.
+
     Answered with its seq once it is durable.
     """
 
@@ -156,8 +160,26 @@ class Order(Command):
     ]
     response = [(b"seq", Number())]
     errors = declared(
-        BadName, BadRoom, BadText, NoSuchUser, NotThere, LastOwner, NotYet, KeyReused, Poison, Refusal
+        BadName,
+        BadRoom,
+        BadText,
+        NoSuchUser,
+        NoSuchRoom,
+        NotThere,
+        LastOwner,
+        NotYet,
+        KeyReused,
+        Poison,
+        Refusal,
     )
+
+
+class RoomPolicies(Command):
+    """All policies of a topic, or for an empty ``room`` of the cluster, each with its value."""
+
+    arguments = [(b"room", Text())]
+    response = [(b"policies", Packed[list[PolicyValue]](list[PolicyValue]))]
+    errors = declared(BadRoom, NoSuchRoom)
 
 
 class Drain(Command):

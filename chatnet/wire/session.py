@@ -46,7 +46,7 @@ from chatnet.errors import (
     WrongVersion,
     Yourself,
 )
-from chatnet.reads import Member, Talk
+from chatnet.reads import Member, PolicyValue, Talk
 from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, declared
 from chatnet.wire.cluster import Fingerprint, Place
 
@@ -240,6 +240,21 @@ class Unban(Command):
     errors = declared(*_ABOUT_OTHERS, BadText, NotModerator, NotThere, NoSuchUser, KeyReused, Poison)
 
 
+class SetPolicy(Command):
+    """Set a policy of ``room``, or without it of the cluster: see :mod:`chatnet.policies`."""
+
+    arguments = [
+        (b"key", Bytes(KEY_BYTES)),
+        (b"room", Text(optional=True)),
+        (b"name", Text()),
+        (b"value", Text()),
+    ]
+    response = [(b"seq", Number())]
+    errors = declared(
+        BadName, BadRoom, OwnRoom, NoSuchRoom, BadText, NotOwner, NotAdmin, NoSuchUser, KeyReused, Poison
+    )
+
+
 class Block(Command):
     """Hear nothing more that a user says to this one: no mention, no conversation, no invitation."""
 
@@ -279,6 +294,14 @@ class Members(Command):
         (b"more", Flag()),
         (b"about", Text()),
     ]
+    errors = declared(BadName, BadRoom, NoSuchRoom, OwnRoom)
+
+
+class Policies(Command):
+    """All policies that ``room`` has, or without it the cluster, each with its value."""
+
+    arguments = [(b"room", Text(optional=True))]
+    response = [(b"policies", Packed[list[PolicyValue]](list[PolicyValue]))]
     errors = declared(BadName, BadRoom, NoSuchRoom, OwnRoom)
 
 

@@ -115,6 +115,7 @@ RULES = (
     Rule(operate.Stop, (Speaker.OPERATOR,), "once", "nothing", "the cluster"),
     Rule(operate.StepDown, (Speaker.OPERATOR,), "once", "a number", "a takeover"),
     Rule(operate.Order, (Speaker.OPERATOR,), "unbounded", "a room, a name, 500 characters", "an entry"),
+    Rule(operate.RoomPolicies, (Speaker.OPERATOR,), "unbounded", "a room", "a row for each policy"),
     Rule(operate.LevelUp, (Speaker.OPERATOR,), "unbounded", "nothing", "an entry, once for each level"),
     Rule(operate.Drain, (Speaker.OPERATOR,), "unbounded", "a host", "moves that host's sessions"),
     # ---- the primary, to workers and replicas ----
@@ -173,6 +174,7 @@ RULES = (
     Rule(session.SetRole, (Speaker.USER,), _RATE, "a room, a name", _ENTRY),
     Rule(session.Ban, (Speaker.USER,), _RATE, "a room, a name, 500 characters", _ENTRY),
     Rule(session.Unban, (Speaker.USER,), _RATE, "a room, a name, 500 characters", _ENTRY),
+    Rule(session.SetPolicy, (Speaker.USER,), _RATE, "a room, 40 characters", _ENTRY),
     Rule(session.Block, (Speaker.USER,), _RATE, "a name", _ENTRY),
     Rule(session.Unblock, (Speaker.USER,), _RATE, "a name", _ENTRY),
     Rule(
@@ -196,6 +198,7 @@ RULES = (
     Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
     Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),
     Rule(session.Members, (Speaker.USER,), _ONE_READ, "a room, a name", "200 rows"),
+    Rule(session.Policies, (Speaker.USER,), _ONE_READ, "a room", "a row for each policy"),
     Rule(session.Conversations, (Speaker.USER,), _ONE_READ, "a name", "200 rows, the newest post of each"),
     Rule(
         session.Chat,

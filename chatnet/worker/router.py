@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from chatnet.entries import Entry, ears_of, heard_at
+from chatnet.entries import ALL, Entry, ears_of, heard_at
 from chatnet.kinds import EVENTS, SAID
 from chatnet.stays import CHANGES, Change, Memberships, changes
 from chatnet.telemetry import Tell, unheard
@@ -34,7 +34,7 @@ class LocalUser:
 
     def places(self) -> list[str]:
         """Return where this user listens now."""
-        return [self.user, "@" + self.user, *self.memberships.rooms()]
+        return [self.user, "@" + self.user, ALL, *self.memberships.rooms()]
 
     def forget(self, upto: int) -> None:
         """Keep only what is needed after ``upto``, if that is later than ``since``."""

@@ -25,7 +25,8 @@ from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import KindName
 from chatnet.log import Outcome, Refused
 from chatnet.marks import UserMark
-from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, is_room, sides, spelled_for
+from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, is_room, sides, spelled_for, where
+from chatnet.policies import in_force
 from chatnet.reads import (
     AccountOf,
     History,
@@ -34,6 +35,8 @@ from chatnet.reads import (
     MemberPage,
     Members,
     Newest,
+    PoliciesIn,
+    PolicyValue,
     Rooms,
     Talk,
     TalkPage,
@@ -391,6 +394,16 @@ class Session:
             log = self._sessions.log
             question = Members(room, self.user, log.window.head, _beginning(after))
             return await self._turn().read(log.read, question)
+
+    async def policies(self, room: str | None) -> list[PolicyValue]:
+        """Return the policies of ``room``, or for None of the cluster, each with its value."""
+        asked = "" if room is None else self._fold(room)
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            question = PoliciesIn(asked, self.user, log.window.head)
+            found = await self._turn().read(log.read, question)
+        return in_force(where(asked, self.user), found)
 
     async def conversations(self, after: str) -> TalkPage:
         """Return a page of the user's conversations that come after ``after``, as the user spells them."""

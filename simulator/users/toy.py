@@ -258,7 +258,8 @@ class ToyUser:
 
     def order(self, kind: KindName, room: str, to: str = "", text: str = "") -> None:
         key = self._fresh_key()
-        line = f"ORDER {key.hex()} {kind} {room or '-'} {to or '-'} - - {escaped(text)}"
+        where = room or ("*" if kind == "policy" else "-")
+        line = f"ORDER {key.hex()} {kind} {where} {to or '-'} - - {escaped(text)}"
         self._draft(kind, key, line, text=text, room=room, to=to)
 
     def redact(self, choice: Choice) -> None:

@@ -161,6 +161,18 @@ def test_nothing_is_told_to_nobody(cluster: FakeCluster, alice: Person, typed: s
             {"room": "#tea", "to": "bob", "reason": "sorry"},
             "Lifted every ban and mute of bob in #tea.",
         ),
+        (
+            "POLICY &Ops Invite  members",
+            "SetPolicy",
+            {"room": "&ops", "name": "invite", "value": "members"},
+            "In &ops, invite is members now.",
+        ),
+        (
+            "POLICY * keep for ever",
+            "SetPolicy",
+            {"room": None, "name": "keep", "value": "for ever"},
+            "In this server, keep is for ever now.",
+        ),
         ("BLOCK bob", "Block", {"to": "bob"}, "Blocked bob. UNBLOCK bob undoes it."),
         ("UNBLOCK @bob", "Unblock", {"to": "bob"}, "Unblocked bob."),
     ],
@@ -212,6 +224,10 @@ def test_an_order_is_sent_and_said(
         ("BAN #tea bob 7 days", "BAN takes"),
         ("BAN #tea bob 7٣d", "BAN takes"),
         ("UNBAN #tea", "UNBAN takes"),
+        ("POLICY bob keep 9d", "POLICY takes"),
+        ("POLICY &ops invite", "The policy invite is moderators or members."),
+        ("POLICY &ops direct off", "The policy direct is one of the whole server."),
+        ("POLICY * direkt off", "There is no policy “direkt”: there are direct, invite, keep, signup."),
         ("BLOCK", "BLOCK takes"),
         ("UNBLOCK bob carol", "UNBLOCK takes"),
         ("REDACT", "REDACT takes"),
@@ -234,6 +250,16 @@ def test_a_mistyped_order_is_not_given(
     (said,) = alice.seen()
     assert said.startswith(sentence)
     assert not sent(cluster)
+
+
+def test_policies_are_shown(cluster: FakeCluster, alice: Person) -> None:
+    """Those of a room, or of all of the server."""
+    cluster.policies = {"direct": "all", "keep": "9d"}
+    alice.type("POLICY", "POLICY *", "POLICY &ops")
+    shown = ["\tdirect: all", "\tkeep: 9d"]
+    server = ["The policies of this server:", *shown]
+    assert alice.seen() == [*server, *server, "The policies of &ops:", *shown]
+    assert [asked for _, asked in cluster.asked("Policies")] == [{"room": None}] * 2 + [{"room": "&ops"}]
 
 
 def test_what_a_server_refuses_is_said(alice: Person) -> None:
@@ -286,6 +312,9 @@ def test_an_interrupt_counts_an_order_once(cluster: FakeCluster, alice: Person, 
          "bob banned carol from this server until 1970-01-01T00:01:00+00:00."),
         ("mute", "bob", "#tea", "", "alice", 0, "bob muted you in #tea."),
         ("unban", "bob", "#tea", "", "alice", 0, "bob lifted every ban and mute of you in #tea."),
+        ("policy", "bob", "&ops", "invite members", "", 0, "bob decided for &ops: invite is members."),
+        ("policy", "chatnet", "", "direct staff", "", 0,
+         "The operator decided for this server: direct is staff."),
         ("block", "alice", "alice", "", "bob", 0, "You blocked bob."),
         ("unblock", "alice", "alice", "", "bob", 0, "You unblocked bob."),
     ],

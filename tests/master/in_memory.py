@@ -336,7 +336,7 @@ class Master:
         if role == "replica":
             return FromNewReplica(self.replicas, self.epoch, self.levels)
         return FromOperator(
-            self.status, self._stop, self._step_down, self.primary.drain, self.levels.up, self.orders.give
+            self.status, self._stop, self._step_down, self.primary.drain, self.levels.up, self.orders
         )
 
     def _registered(self, worker: Registration[Link]) -> Locator:

@@ -8,8 +8,8 @@ import pytest
 from master.in_memory import Master, Peer
 
 from chatnet.entries import Draft, More
-from chatnet.errors import BadName, BadRequest, BadRoom, NoSuchUser
-from chatnet.wire.operate import Order
+from chatnet.errors import BadName, BadRequest, BadRoom, BadText, NoSuchRoom, NoSuchUser
+from chatnet.wire.operate import Order, RoomPolicies
 
 
 def operator(master: Master) -> Peer:
@@ -44,6 +44,8 @@ def test_the_first_admin_is_made_by_the_token(master: Master) -> None:
         ("role", "#", "bob", "owner", BadRoom),
         ("role", "#tea", "bob", "admin", BadRequest),
         ("post", "", "bob", "hi", BadRequest),
+        ("policy", "", "", "direct never", BadText),
+        ("redact", "", "", "", BadRequest),
         ("level", "", "bob", "2", BadRequest),
         ("invite", "&ops", "bob", "", BadRequest),
         ("dance", "", "bob", "", BadRequest),
@@ -56,4 +58,26 @@ def test_what_is_no_order_is_refused(
     says = "There is no user zoe" if error is NoSuchUser else None
     with pytest.raises(error, match=says):
         given(master, kind, room, to, text)
+    assert not master.log.entries
+
+
+def test_the_operator_decides_for_all(master: Master) -> None:
+    """And looks at what holds; a private room's policies are not the operator's."""
+    text = "direct staff"
+    assert given(master, "policy", "", "", text) == {"seq": 1}
+    master.log.append([Draft("register", "bob", "bob", "sha256:1", b"r" * 16)])
+    master.log.append([Draft("join", "bob", "#tea", "", b"j" * 16)])
+    assert given(master, "policy", "#Tea", "", "keep 90d") == {"seq": 4}
+    held = [operator(master).ask(RoomPolicies, room=room)["policies"] for room in ("", "#tea")]
+    assert held == [[("direct", "staff"), ("keep", "for ever"), ("signup", "open")], [("keep", "90d")]]
+    with pytest.raises(NoSuchRoom):
+        given(master, "policy", "&ops", "", "keep 90d")
+    with pytest.raises(NoSuchRoom):
+        operator(master).ask(RoomPolicies, room="&ops")
+
+
+@pytest.mark.parametrize("of", [{"to": "bob"}, {"until": 5}])
+def test_a_policy_is_for_nobody_in_particular(master: Master, of: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest):
+        given(master, "policy", "", **{"to": "", "text": "direct off", **of})
     assert not master.log.entries

@@ -8,7 +8,7 @@ import pytest
 from twisted.python import usage
 
 from chatnet.operator.__main__ import Options
-from chatnet.operator.orders import Wanted
+from chatnet.operator.orders import Listed, Wanted
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,15 @@ from chatnet.operator.orders import Wanted
         ("user ban bob", Wanted("ban", "", "bob", "")),
         ("user mute bob #tea --for 12h", Wanted("mute", "#tea", "bob", "", 43_200)),
         ("user unban bob", Wanted("unban", "", "bob", "")),
+        ("policy", Listed("")),
+        ("policy #tea", Listed("#tea")),
+        ("policy direct staff", Wanted("policy", "", "", "direct staff")),
+        ("policy keep for ever", Wanted("policy", "", "", "keep for ever")),
+        ("policy keep for ever #tea", Wanted("policy", "#tea", "", "keep for ever")),
+        ("policy keep 90d #tea", Wanted("policy", "#tea", "", "keep 90d")),
     ],
 )
-def test_orders_are_typed_in_one_line(line: str, wanted: Wanted) -> None:
+def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed) -> None:
     """Options stand before or after the words."""
     options: Any = Options()
     options.parseOptions(line.split())
@@ -40,6 +46,16 @@ def test_orders_are_typed_in_one_line(line: str, wanted: Wanted) -> None:
         ("role bob owner", "an owner is one of a room"),
         ("user kick bob", "chatnet user ban NAME"),
         ("user ban bob --for 7", "write it as 30m, 12h or 7d"),
+        ("policy direct", "shows what holds"),
+        ("policy direct #tea", "direct is all, staff or off"),
+        ("policy direct of", "direct is all, staff or off"),
+        ("policy direkt off", "Did you mean direct"),
+        ("policy direct off #tea", "one of the whole server"),
+        ("policy invite members", "one of a private room"),
+        ("policy keep 0d", "for ever or 1d to 36500d"),
+        ("policy keep 90d tea", "a topic"),
+        ("policy keep 90d &ops", "its owners' alone"),
+        ("policy keep 90d #tea #tee", "for ever or 1d"),
         ("user unban bob --for 7d", "--for is for ban and mute"),
     ],
 )

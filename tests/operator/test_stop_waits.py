@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
 from chatnet.master.conversations import FromOperator
+from chatnet.master.orders import Orders
 from chatnet.master.port import Links
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.operator.primary_link import connect
 from chatnet.operator.stop import stop
+from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire.operate import ClusterStatus
 from chatnet.world import World
 from chatnet.world.real import real_world
@@ -40,13 +42,10 @@ class Port:
             lambda away: self._stop(),
             lambda host: (0, 0),
             self._level_up,
-            self._order,
+            Orders(cast(Any, MemoryLog()), bytes),
         )
 
     async def _level_up(self) -> int:
-        raise NotImplementedError
-
-    async def _order(self, *of: object) -> int:
         raise NotImplementedError
 
     def _status(self, reached: str) -> ClusterStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
@@ -14,12 +14,14 @@ from chatnet.auth import Role, Token
 from chatnet.errors import CannotStart
 from chatnet.limits import Limits
 from chatnet.master.conversations import FromOperator
+from chatnet.master.orders import Orders
 from chatnet.master.port import Links
 from chatnet.net.gate import Gate
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.operator.primary_link import operators_approach
 from chatnet.operator.watch import redrawn, watch
+from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 from chatnet.world import World
 from chatnet.world.real import real_world
@@ -66,13 +68,15 @@ class Primary:
 
     def _admit(self, role: Role) -> Locator:
         return FromOperator(
-            self._status, lambda: None, lambda away: None, lambda host: (0, 0), *(self._level_up, self._order)
+            self._status,
+            lambda: None,
+            lambda away: None,
+            lambda host: (0, 0),
+            self._level_up,
+            Orders(cast(Any, MemoryLog()), bytes),
         )
 
     async def _level_up(self) -> int:
-        raise NotImplementedError
-
-    async def _order(self, *of: object) -> int:
         raise NotImplementedError
 
     def _status(self, reached: str) -> ClusterStatus:

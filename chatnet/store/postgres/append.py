@@ -230,12 +230,14 @@ BEGIN
 END
 $function$;
 
--- Is the user a member of the room, or was anything said in this conversation of theirs?
+-- Is the user a member of the room, or was anything said in this conversation of theirs, while no policy
+-- forbids conversations?
 CREATE FUNCTION chatnet_is_there(its_user text, its_room text) RETURNS boolean LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
     IF strpos(its_room, '=') > 0 THEN
-        RETURN EXISTS (SELECT FROM talk WHERE "user" = its_user AND room = its_room);
+        RETURN EXISTS (SELECT FROM talk WHERE "user" = its_user AND room = its_room)
+            AND NOT EXISTS (SELECT FROM policy WHERE room = '' AND name = 'direct' AND value <> 'all');
     END IF;
     RETURN EXISTS (SELECT FROM membership WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room);
 END

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, of_row, other_side
+from chatnet.entries import ALL, Entry, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.names import is_private, is_public, sides, spelled_for
@@ -35,6 +35,8 @@ from chatnet.reads import (
     Members,
     Newest,
     PageOf,
+    PoliciesIn,
+    PolicyValue,
     Question,
     RoomPage,
     Rooms,
@@ -150,6 +152,7 @@ TALKS = f"""
     FROM talk WHERE "user" = %(user)s AND room > %(after)s ORDER BY room LIMIT {PAGE_ROOMS + 1}
 """
 ABOUT = "SELECT text FROM description WHERE room = %(room)s AND seq <= %(upto)s"
+POLICIES = "SELECT name, value FROM policy WHERE room = %(room)s AND seq <= %(upto)s ORDER BY name"
 # How far one page looks: to the end of the last stay that it may look into.
 FEED_END = f"""
     SELECT "left" FROM membership WHERE "user" = %(user)s AND "left" > %(after)s AND "left" <= %(upto)s
@@ -243,7 +246,8 @@ def _feed_chunk(size: PageSize) -> str:
         WITH listened(name, after, before) AS (
             VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
                 ('@' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1),
-                ('!' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
+                ('!' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1),
+                ('{ALL}', greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
             UNION ALL
             SELECT room, %(after)s::bigint, %(upto)s::bigint + 1 FROM talk WHERE "user" = %(user)s
             UNION ALL
@@ -345,6 +349,13 @@ def members(tables: PostgresTables, asked: Members) -> MemberPage:
     return MemberPage(shown, len(rows) > PAGE_ROOMS, about[0] if about else "")
 
 
+def policies(tables: PostgresTables, asked: PoliciesIn) -> list[PolicyValue]:
+    if asked.room:
+        _readable(tables, asked)
+    bounds = {"room": known_room(asked.room), "upto": known_seq(asked.upto)}
+    return [(name, value) for name, value in tables.execute(POLICIES, bounds)]
+
+
 def talks(tables: PostgresTables, asked: Talks) -> TalkPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     bounds = {"user": user, "upto": upto, "after": known_text(asked.after)}
@@ -381,6 +392,7 @@ ANSWERS: Answers[PostgresTables] = {
     Feed: feed,
     History: history,
     Members: members,
+    PoliciesIn: policies,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,
@@ -400,7 +412,7 @@ def _account(tables: PostgresTables, user: str) -> Account | None:
     return None if row is None else Account(*row)
 
 
-def _readable(tables: PostgresTables, asked: History | Members) -> int:
+def _readable(tables: PostgresTables, asked: History | Members | PoliciesIn) -> int:
     """Return the seq after which the user may read the room.
 
     :raises NoSuchRoom: there is no such room for the user.

@@ -167,7 +167,18 @@ INSERT INTO mention SELECT substr(place.name, 2), entry.room, entry.seq
     FROM place JOIN entry ON entry.seq = place.seq WHERE place.name >= '@' AND place.name < 'A';
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS)
+_POLICIES = """
+-- What was decided about a room ('': about the cluster), and the seq of the entry: see chatnet.policies.
+CREATE TABLE policy (
+    room text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (room, name)
+);
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES)
 """Each step brings a store from one schema version to the next. Never change a released step.
 
 Functions are not in the steps: see :mod:`.append`.

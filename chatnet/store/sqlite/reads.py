@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, of_row, other_side
+from chatnet.entries import ALL, Entry, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
@@ -37,6 +37,8 @@ from chatnet.reads import (
     Members,
     Newest,
     PageOf,
+    PoliciesIn,
+    PolicyValue,
     Question,
     RoomPage,
     Rooms,
@@ -162,6 +164,7 @@ def feed(tables: SqliteTables, asked: Feed) -> FeedPage:
     upto = _few_stays(tables, user, after, upto)
     since = max(after, _registered(tables, user))
     spans = [(user, after, upto + 1), ("@" + user, since, upto + 1), ("!" + user, since, upto + 1)]
+    spans.append((ALL, since, upto + 1))
     spans += [(room, after, upto + 1) for room in _talks(tables, user)]
     for room, joined, left in _stays(tables, user, after, upto):
         spans.append((room, max(after, joined), min(upto + 1, left)))
@@ -197,6 +200,14 @@ _MEMBERS = """
 """
 MEMBERS = f"{_MEMBERS} AND m.left = {OPEN} ORDER BY m.user LIMIT ?4"
 GONE_SINCE = f"{_MEMBERS} AND m.left > ?3 AND m.left < {OPEN}"
+
+
+def policies(tables: SqliteTables, asked: PoliciesIn) -> list[PolicyValue]:
+    if asked.room:
+        _readable(tables, asked)
+    found = "SELECT name, value FROM policy WHERE room = ? AND seq <= ? ORDER BY name"
+    bounds = known_room(asked.room), known_seq(asked.upto)
+    return [(name, value) for name, value in tables.execute(found, bounds)]
 
 
 def talks(tables: SqliteTables, asked: Talks) -> TalkPage:
@@ -269,6 +280,7 @@ ANSWERS: Answers[SqliteTables] = {
     Feed: feed,
     History: history,
     Members: members,
+    PoliciesIn: policies,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,
@@ -334,7 +346,7 @@ def _tables_of(place: str) -> tuple[str, ...]:
     return ("event",) if place[:1] == "!" else ("place", "event")
 
 
-def _readable(tables: SqliteTables, asked: History | Members) -> int:
+def _readable(tables: SqliteTables, asked: History | Members | PoliciesIn) -> int:
     """Return the seq after which the user may read the room.
 
     :raises NoSuchRoom: there is no such room for the user.

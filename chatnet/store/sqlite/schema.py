@@ -141,6 +141,16 @@ STEPS = (
     INSERT INTO mention SELECT substr(place.name, 2), entry.room, entry.seq
         FROM place JOIN entry ON entry.seq = place.seq WHERE place.name >= '@' AND place.name < 'A';
     """,
+    """
+    -- What was decided about a room ('': about the cluster), and the seq of the entry: see chatnet.policies.
+    CREATE TABLE policy (
+        room TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (room, name)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

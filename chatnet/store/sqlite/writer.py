@@ -31,6 +31,7 @@ from chatnet.form import check_form
 from chatnet.kinds import SAID, own_level
 from chatnet.log import Outcome, Refused
 from chatnet.names import named
+from chatnet.policies import POLICIES
 from chatnet.rules import DAY_MS, judge
 from chatnet.store import facts, follows
 from chatnet.store.pages import OPEN
@@ -96,6 +97,7 @@ class Writer:
         self._log_id: str = self._execute("SELECT id FROM log").get
         self._users: dict[str, Known] = {}
         self._talks: dict[str, None] = {}  # conversations that were begun
+        self._direct = ""  # the policy of this name; empty if it has to be looked up
         connection.create_scalar_function("chatnet_check", self._check_of, 3, deterministic=True)
 
     def commit(self, drafts: list[Draft], now: int) -> Batch:
@@ -124,8 +126,7 @@ class Writer:
             return self._run(drafts, now, apply)
         except BaseException as error:
             full = is_disk_full(error, self._connection)
-            self._users.clear()
-            self._talks.clear()
+            self._forget_all()
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
             if full:
@@ -159,12 +160,17 @@ class Writer:
             raise
         except Exception as error:
             self._execute("ROLLBACK TO draft")
-            self._users.clear()
-            self._talks.clear()
+            self._forget_all()
             self.level = self._execute("SELECT level FROM log").get
             batch.poisoned.append((draft, error))
             batch.outcomes.append(Refused.of(Poison.of()))
         self._execute("RELEASE draft")
+
+    def _forget_all(self) -> None:
+        """Forget what was remembered: it may not be so any more."""
+        self._users.clear()
+        self._talks.clear()
+        self._direct = ""
 
     def _apply(self, draft: Draft, now: int, batch: Batch) -> None:
         """Insert one draft's entry, and what follows from it; or find its old seq; or refuse it."""
@@ -258,6 +264,8 @@ class Writer:
                 self.level = int(entry.text)
             elif kind == "redact":
                 self._blank(entry)
+            elif kind == "policy":
+                self._direct = ""
         if statements := FOLLOWS[kind]:
             self._execute_all(statements, entry)
 
@@ -314,12 +322,20 @@ class Writer:
             return self.secret_seq(draft.to) is not None
         if fact == "member":
             return bool(self._execute(MEMBER, (draft.user, draft.room)).get)
+        if fact == "direct_off" and self._direct_policy() == "all":
+            return False
         if fact == "blocked" and not self._known(draft.user).is_blocked:
             return False
         values = _values(draft, now)
         if values["ref"] >= self._next:  # its own row is there already, and nothing may refer to itself
             values["ref"] = OPEN
         return bool(self._execute(HOLDS[fact], values).get)
+
+    def _direct_policy(self) -> str:
+        if not self._direct:
+            direct = "SELECT value FROM policy WHERE room = '' AND name = 'direct'"
+            self._direct = self._execute(direct).get or POLICIES["direct"].default
+        return self._direct
 
     def has_topic(self, topic: str) -> bool:
         return bool(self._execute("SELECT 1 FROM room WHERE name = ?", (topic,)).get)

@@ -183,6 +183,10 @@ class AmpFront(Locator):
     def unban(self, key: bytes, room: str | None, to: str, reason: str | None) -> Deferred[dict[str, Any]]:
         return self._order(key, "unban", room or "", to, reason)
 
+    @wire.SetPolicy.responder
+    def set_policy(self, key: bytes, room: str | None, name: str, value: str) -> Deferred[dict[str, Any]]:
+        return self.session.order(key, "policy", room or "", f"{name} {value}").addCallback(_seq)
+
     @wire.Block.responder
     def block(self, key: bytes, to: str) -> Deferred[dict[str, Any]]:
         return self._order(key, "block", None, to)
@@ -219,6 +223,10 @@ class AmpFront(Locator):
     async def members(self, room: str, after: str) -> dict[str, Any]:
         page = await self.session.members(room, after)
         return {"members": page.members, "more": page.more, "about": page.about}
+
+    @wire.Policies.responder
+    async def policies(self, room: str | None) -> dict[str, Any]:
+        return {"policies": await self.session.policies(room)}
 
     @wire.Conversations.responder
     async def conversations(self, after: str) -> dict[str, Any]:
