@@ -38,6 +38,9 @@ A client notices that its connection was forgotten after 45 s of silence.
 """
 SILENCE_SECONDS = 60.0
 """Seconds of silence after which either end of a forgotten connection has noticed."""
+CALM_LOOK_SECONDS = 0.23
+"""Seconds between two looks whether all is calm: no part of a second, at which processes look themselves.
+Else what they do for a millisecond of each second is seen in each look."""
 REPORTED_SECONDS = 2.5
 """Seconds after which all workers have reported their load, and the primary has looked at it."""
 REST_SECONDS = 10.0
@@ -255,7 +258,7 @@ class Run:
                 since, moves = now, self._moves()  # what was noticed just now is reported later
             elif now - since >= REPORTED_SECONDS:
                 return []
-            simulation.run(LOOK_SECONDS)
+            simulation.run(CALM_LOOK_SECONDS)
         return uneven + grown
 
     def _moves(self) -> int:

@@ -279,16 +279,20 @@ def _in_private(
         _Club(room, chance.choice(devices), tuple(chance.sample(devices, min(6, len(devices)))))
         for room in chance.sample(PRIVATE, 2)
     ]
-    told: list[Step] = []
+    told, of_clubs = list[Step](), list[Step]()
     for club in clubs:
         made = start + chance.random() * seconds / 8
-        told.append(_ordered(made, club.made_by, "create", club.room, "", chance.choice(("joined", "all"))))
+        of_clubs.append(
+            _ordered(made, club.made_by, "create", club.room, "", chance.choice(("joined", "all")))
+        )
         for device in club.invited:
-            told.append(_ordered(made, club.made_by, "invite", club.room, owner(device)))
+            of_clubs.append(_ordered(made, club.made_by, "invite", club.room, owner(device)))
             for _ in range(2):
                 joins = made + chance.random() * seconds / 8
-                told.append(Step(joins, device, "join", (spelled(chance, club.room),)))
-        told.append(_ordered(made + 2, club.made_by, "role", club.room, owner(club.invited[0]), "moderator"))
+                of_clubs.append(Step(joins, device, "join", (spelled(chance, club.room),)))
+        of_clubs.append(
+            _ordered(made + 2, club.made_by, "role", club.room, owner(club.invited[0]), "moderator")
+        )
     for step in steps:
         if step.does != "post":
             told.append(step)
@@ -300,7 +304,8 @@ def _in_private(
         if chance.random() < habits.redact:
             choice = Choice(chance.random(), chance.random() < 0.7, chance.random() < 0.1)
             told.append(Step(when, step.device, "redact", (choice,)))
-    return told
+    # Behind the others: who arrives only at that time does it then.
+    return [*told, *of_clubs]
 
 
 def _ordered(time: float, device: str, kind: str, room: str, to: str = "", text: str = "") -> Step:
