@@ -403,7 +403,8 @@ def _odd_texts(devices: Sequence[str]) -> tuple[str, ...]:
 class Person:
     """A user at one device, who has one client at a time there, made by ``make``.
 
-    A client whose connection ends for good is started again.
+    A client whose connection ends for good is started again. ``passwords`` are those that they have set, the
+    one that they believe in last: who ended their client while it was still setting one cannot know.
     """
 
     def __init__(
@@ -413,7 +414,7 @@ class Person:
         world: World,
         keep: Callable[[Event], object],
         now: Callable[[], float],
-        passwords: dict[str, str],
+        passwords: dict[str, list[str]],
         make: Callable[..., User],
     ) -> None:
         self._make = make
@@ -424,6 +425,7 @@ class Person:
         self._keep_event = keep
         self._now = now
         self._clients = 0
+        self._believed: str | None = None
         self.user: User | None = None
 
     # ---- their state ----
@@ -450,7 +452,8 @@ class Person:
         self._clients += 1
         record = Recorder(f"{self._device}/{self._clients}", self._keep, self._now)
         self.user = self._make(self.name, self._masters, self._world, record)
-        self.user.start(self._passwords.get(self.name))
+        self._believed = self._known()[-1]
+        self.user.start(self._believed or None)
 
     def begin_anew(self, seconds: float) -> None:
         """End the client, and start another after ``seconds``."""
@@ -515,8 +518,8 @@ class Person:
     def set_password(self, password: str) -> None:
         """Set a password, known on all devices from then on; the old one is the last, if there was one."""
         if self.user is not None and self.user.is_connected:
-            old, self._passwords[self.name] = self._passwords.get(self.name), password
-            self.user.set_password(old, password)
+            self.user.set_password(self._known()[-1] or None, password)
+            self._known().append(password)
 
     def list_rooms(self, prefix: str) -> None:
         if self.user is not None:
@@ -526,9 +529,18 @@ class Person:
         if self.user is not None and self.user.is_connected:
             self.user.mark()
 
+    def _known(self) -> list[str]:
+        """Return the passwords that they may have; at first none, which is an empty one."""
+        return self._passwords.setdefault(self.name, [""])
+
     def _keep(self, event: Event) -> None:
         self._keep_event(event)
+        if isinstance(event, history.LoggedIn):
+            self._believed = None  # it was right
         if isinstance(event, history.Ended) and self.user is not None:
+            known = self._known()
+            if known[-1] == self._believed:
+                known.insert(0, known.pop())  # try another
             self.user = None
             self._world.reactor.callLater(AGAIN_SECONDS, self.arrive)
 
@@ -555,7 +567,7 @@ def crowd(
 ) -> Callable[..., Crowd]:
     """Return the program ``users``, whose history goes to ``keep``; ``encrypted``: by TLS."""
 
-    passwords: dict[str, str] = {}  # known to people, on all their devices
+    passwords: dict[str, list[str]] = {}  # known to people, on all their devices
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
