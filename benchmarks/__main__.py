@@ -13,6 +13,8 @@ from benchmarks.table import Row, markdown
 
 Families = dict[str, Callable[[bool], Iterator[Row]]]
 
+SIZED = {"newest": newest.rows, "unread": unread.rows, "rooms": rooms.rows}
+"""The rows of which each is measured in a log of as many posts as one likes."""
 FAMILIES: Families = {
     "append": append.rows,
     "postgres": postgres.rows,
@@ -20,9 +22,7 @@ FAMILIES: Families = {
     "fanout": fanout.rows,
     "encrypted": encrypted.rows,
     "sessions": sessions.rows,
-    "newest": newest.rows,
-    "unread": unread.rows,
-    "rooms": rooms.rows,
+    **SIZED,
 }
 
 
@@ -32,10 +32,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="in less than a minute, and less exactly")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"only these: {', '.join(FAMILIES)}")
     parser.add_argument(
-        "--posts", type=int, default=unread.POSTS, metavar="COUNT", help="of the log of the row unread"
+        "--posts",
+        type=int,
+        default=newest.POSTS,
+        metavar="COUNT",
+        help=f"of the large log of the rows {', '.join(SIZED)}",
     )
     chosen = parser.parse_args()
-    families: Families = {**FAMILIES, "unread": partial(unread.rows, posts=chosen.posts)}
+    sized: Families = {name: partial(rows, posts=chosen.posts) for name, rows in SIZED.items()}
+    families = FAMILIES | sized
     if unknown := set(chosen.rows) - set(FAMILIES):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
     raise_file_limit()

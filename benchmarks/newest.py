@@ -27,11 +27,13 @@ AUTHORS, READERS, FOLLOWED = 200, 20, 50
 BATCH = 2000
 READS = 20
 """How often each reader reads."""
+POSTS = 1_000_000
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    """Yield one row: the large log, and the small one for comparison."""
-    small, large = 10_000, 100_000 if quick else 1_000_000
+def rows(quick: bool, posts: int = POSTS) -> Iterator[Row]:
+    """Yield one row: the log of so many posts, and one with a hundredth of them for comparison."""
+    large = min(posts, 100_000) if quick else posts
+    small = max(BATCH * 5, large // 100)
     with scratch() as directory:
         few, many = _measure(*(_make(directory / f"{posts}.db", posts) for posts in (small, large)))
     yield Row(

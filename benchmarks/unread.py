@@ -18,6 +18,7 @@ from typing import NamedTuple
 import apsw
 
 from benchmarks.append import commit, new_store, register
+from benchmarks.newest import POSTS
 from benchmarks.processes import scratch
 from benchmarks.table import Row, median, milliseconds
 from benchmarks.wire import fresh_key
@@ -34,7 +35,6 @@ ROOMS, READERS = 199, 20
 BATCH = 2_000
 READS = 20
 """How often each reader counts."""
-POSTS = 1_000_000
 
 
 class Store(NamedTuple):

@@ -81,6 +81,7 @@ class State:
         self.descriptions: dict[str, tuple[str, int]] = {}
         self.policies: dict[tuple[str, str], tuple[str, int]] = {}
         self.tallies: dict[tuple[str, str], tuple[int, int]] = {}
+        self._ordered: set[str] = set()
         self._log_id = log_id
         self._look = look
 
@@ -184,11 +185,13 @@ class State:
         self._removed(entry)
         standing = self._stand(entry.room, entry.to)
         standing.banned, standing.ordered = _until(entry), 1
+        self._ordered.add(entry.to)
         self._close(entry.room)
 
     def _mute(self, entry: Entry) -> None:
         standing = self._stand(entry.room, entry.to)
         standing.muted, standing.ordered = _until(entry), 1
+        self._ordered.add(entry.to)
 
     def _unban(self, entry: Entry) -> None:
         if (entry.room, entry.to) in self.standings:
@@ -220,7 +223,7 @@ class State:
         return None if account is None else account.secret_seq
 
     def is_ordered(self, user: str) -> bool:
-        return any(standing.ordered for (_, its), standing in self.standings.items() if its == user)
+        return user in self._ordered
 
     def is_barred(self, user: str, now: int) -> bool:
         return self._of("", user).banned > now
