@@ -5,6 +5,7 @@ kinds       the kinds of entries, one row for each                              
 stays       the intervals in which users listen somewhere, and what begins and ends them      pure
 rules       who may append what, judged by the log so far: a list of cases                    pure
 policies    what may be decided about the cluster or a room                                   pure
+blanking    which texts are taken back together: of who is forgotten, and what is too old        pure
 state       what follows from entries, in memory, and the facts that the cases ask for        pure
 cursor      how far somebody has read: a seq, and a check of the entry there                  pure
 names       names, topics and rooms in their one spelling, and which of them a text names     pure

@@ -320,6 +320,13 @@ class Barred(Refusal):
     sentence = "{name} is banned from this server."
 
 
+class Forgotten(Refusal):
+    """The user is forgotten: everything of theirs is taken back, and their sessions end."""
+
+    code = b"FORGOTTEN"
+    sentence = "{name} is forgotten on this server: what they said is gone, and the name is not used again."
+
+
 class Muted(Refusal):
     code = b"MUTED"
     sentence = "You are muted: you hear what is said, and say nothing."
@@ -430,6 +437,7 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         BannedThere,
         TheyAreBanned,
         Barred,
+        Forgotten,
         Muted,
         MutedThere,
         DirectOff,

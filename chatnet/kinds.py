@@ -161,6 +161,17 @@ _ROWS = (
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
+    # What takes texts back together: see chatnet.blanking.
+    Kind(
+        "forget",
+        Text.NOTHING,
+        rooms=_in(Where.OWN, Where.CLUSTER),
+        has_to=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    ),
+    _order("purge"),
+    Kind("expire", Text.NOTHING, rooms=_ORDERED, has_ref=True, is_the_clusters=True),
 )
 KINDS: dict[str, Kind] = {}
 SAID: set[str] = set()

@@ -21,6 +21,7 @@ from chatnet.errors import (
     BannedThere,
     Barred,
     DirectOff,
+    Forgotten,
     LastOwner,
     LevelReached,
     Muted,
@@ -53,7 +54,7 @@ MOST_ROOMS = 2_000
 """How many rooms a user may be in at a time: each login reads all of them, and each page searches them."""
 MOST_TOPICS = 100
 """How many topics a user may make in a day."""
-MOST_A_DAY = {"create": 20, "invite": 200, "redact": 1_000}
+MOST_A_DAY = {"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000}
 """How many drafts of these kinds the log takes from a user in a day."""
 DAY_MS = 86_400_000
 """A day of the log's time, from midnight to midnight in UTC."""
@@ -81,11 +82,12 @@ _KEPT = (Where.TOPIC, Where.PRIVATE)
 _ELSEWHERE = (Where.TOPIC, Where.PRIVATE, Where.TALK)
 _ORDERED = (Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
 _ORDERS = ("ban", "mute", "unban")
-_TO_MEMBERS = ("post", "leave", "invite", "remove", "describe", "role", "policy", *_ORDERS)
+_TO_MEMBERS = ("post", "leave", "invite", "remove", "describe", "role", "purge", *_ORDERS)
 
 CASES: list[Case] = [
     # Who is not in a private room is told of it as if it did not exist, before anything else is looked at.
-    Case(_TO_MEMBERS, (Where.PRIVATE,), ("!member",), NoSuchRoom),
+    Case(_TO_MEMBERS, (Where.PRIVATE,), ("!member", "!by_cluster"), NoSuchRoom),
+    Case(("policy",), (Where.PRIVATE,), ("!member",), NoSuchRoom),
     Case(("join",), (Where.PRIVATE,), ("!member", "!invited"), NoSuchRoom),
     # ---- what is said ----
     Case(("post",), (Where.TOPIC,), ("banned",), Banned),
@@ -138,6 +140,13 @@ CASES: list[Case] = [
     # ---- taking back ----
     Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_readable"), NoSuchPost),
     Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_moderated"), NotModerator),
+    Case(("purge",), _ANYWHERE, ("!moderates",), NotModerator),
+    Case(("forget",), (Where.OWN,), ("!to_self",), NotAdmin),
+    Case(("forget",), (Where.CLUSTER,), ("!owns",), NotAdmin),
+    Case(("purge", "forget"), _ANYWHERE, ("!to_known",), NoSuchUser),
+    Case(("purge",), (Where.PRIVATE,), ("!to_ever_there",), NotThere),
+    Case(("purge",), _ANYWHERE, ("to_outranks",), OutOfReach),
+    Case(("expire",), _ANYWHERE, ("!ref_there",), NoSuchPost),
     # ---- how many ----
     Case(tuple(MOST_A_DAY), _ANYWHERE, ("often",), TooManyToday),
 ]  # fmt: skip
@@ -151,6 +160,7 @@ FACTS = (
     "banned",
     "banned_there",
     "blocked",
+    "by_cluster",
     "direct_off",
     "full",
     "invited",
@@ -169,6 +179,7 @@ FACTS = (
     "ref_moderated",
     "ref_public",
     "ref_readable",
+    "ref_there",
     "refers",
     "room_known",
     "to_banned",
@@ -187,12 +198,13 @@ author is that in a topic that the text names. ``owned``: the room has an owner.
 this name was ever made. ``room_known``: it is the room of a user. ``last_owner``: others are in the room,
 and the author alone owns it. ``full``: the author is in as many rooms as one may be in. ``often``: the
 author did this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``:
-they have a higher role there than the author. ``blocked``: they block the author. ``direct_off``: the
-cluster's policy allows no conversation between the two. ``members_invite``: the room's policy lets all
-members invite.
-``refers``: it refers to a post; ``ref_readable``: the author can read that one, and it is there;
-``ref_here``: it is heard in the room, too; ``ref_public``: it is there, and everybody can read it;
-``ref_mine``: it is the author's; ``ref_moderated``: it is heard at a place that the author moderates.
+they have a higher role there than the author. ``blocked``: they block the author. ``by_cluster``: the author
+is the cluster itself. ``direct_off``: the cluster's policy allows no conversation between the two.
+``members_invite``: the room's policy lets all members invite. ``refers``: it refers to a post;
+``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
+``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:
+it is heard at a place that the author moderates; ``ref_there``: the entry, of whatever kind, is the one that
+is meant.
 """
 
 
@@ -209,6 +221,9 @@ class Facts(Protocol):
 
     def secret_seq(self, user: str) -> int | None:
         """Return the seq of the user's newest secret; None if there is no such user."""
+
+    def is_forgotten(self, user: str) -> bool:
+        """Return whether the user is forgotten: nobody gets the name again."""
 
     def is_ordered(self, user: str) -> bool:
         """Return whether anybody ever banned or muted the user: of all others much need not be asked."""
@@ -238,14 +253,14 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
         raise NotYet.of()
     is_ordered = False
     if draft.kind == "register":
-        if facts.secret_seq(draft.user) is not None:
+        if facts.secret_seq(draft.user) is not None or facts.is_forgotten(draft.user):
             raise NameTaken.of(name=draft.user)
     elif draft.kind == "level":
         _level(draft, facts)
     elif draft.user != CLUSTER:
         newest = facts.secret_seq(draft.user)
         if newest is None:
-            raise refusal(NoSuchUser, draft)
+            raise refusal(Forgotten if facts.is_forgotten(draft.user) else NoSuchUser, draft)
         if 0 < draft.by < newest:
             raise SecretChanged.of(name=draft.user)
         is_ordered = facts.is_ordered(draft.user)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
+from chatnet.blanking import Blankings, blanking_of
 from chatnet.cursor import is_of
 from chatnet.entries import Draft, Entry, heard_at, settled
 from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
@@ -82,6 +83,8 @@ class State:
         self.policies: dict[tuple[str, str], tuple[str, int]] = {}
         self.tallies: dict[tuple[str, str], tuple[int, int]] = {}
         self._ordered: set[str] = set()
+        self.forgotten: dict[str, int] = {}
+        self.blankings = Blankings()
         self._log_id = log_id
         self._look = look
 
@@ -97,6 +100,9 @@ class State:
         self._use(entry)
         for change in changes(entry):
             self._change(change, entry.seq)
+        blanking = blanking_of(entry)
+        if blanking is not None:
+            self.blankings.add(blanking)
         follow = FOLLOWS.get(entry.kind)
         if follow is not None:
             follow(self, entry)
@@ -216,7 +222,24 @@ class State:
     def _level(self, entry: Entry) -> None:
         self.level = int(entry.text)
 
+    def _forget(self, entry: Entry) -> None:
+        user = entry.to
+        memberships = self.memberships.setdefault(user, Memberships())
+        for place in memberships.rooms():
+            memberships.change(Change(user, place, False), entry.seq)
+            self.members.get(place, {}).pop(user, None)
+            self._close(place)
+        memberships.registered = 0
+        self.standings = {of: it for of, it in self.standings.items() if user not in of}
+        self.tallies = {of: it for of, it in self.tallies.items() if of[0] != user}
+        self._ordered.discard(user)
+        del self.accounts[user]
+        self.forgotten[user] = entry.seq
+
     # ---- the facts that decide about drafts: see chatnet.rules ----
+
+    def is_forgotten(self, user: str) -> bool:
+        return user in self.forgotten
 
     def secret_seq(self, user: str) -> int | None:
         account = self.accounts.get(user)
@@ -318,6 +341,10 @@ class State:
         others = self.members.get(draft.room, {}).keys() - {draft.user}
         return bool(others) and self._alone_owns(draft.user, draft.room)
 
+    def _is_there(self, draft: Draft) -> bool:
+        target = None if draft.ref is None else self._look(draft.ref.seq)
+        return draft.ref is not None and target is not None and is_of(draft.ref.check, self._log_id, target)
+
     def _is_here(self, draft: Draft) -> bool:
         target = None if draft.ref is None else self._look(draft.ref.seq)
         return target is not None and target.kind in SAID and draft.room in heard_at(target)
@@ -345,6 +372,7 @@ FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
     "policy": State._policy,
     "block": State._block,
     "unblock": State._unblock,
+    "forget": State._forget,
 }
 """What follows from an entry, by its kind, besides its stays."""
 
@@ -357,6 +385,7 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     "muted": lambda log, draft, now: any(log._of(room, draft.user).muted > now for room in (draft.room, "")),
     "banned_there": lambda log, draft, now: log._is_ordered_there(draft, "banned", now),
     "muted_there": lambda log, draft, now: log._is_ordered_there(draft, "muted", now),
+    "by_cluster": lambda log, draft, now: draft.user == CLUSTER,
     "blocked": lambda log, draft, now: bool(log._of(draft.to, draft.user).blocked),
     "direct_off": lambda log, draft, now: log._is_direct_off(draft),
     "members_invite": lambda log, draft, now: log.policy(draft.room, "invite") == "members",
@@ -384,6 +413,7 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
         (target := log._target(draft)) is not None and target.user == draft.user
     ),
     "ref_readable": lambda log, draft, now: log._is_readable(draft),
+    "ref_there": lambda log, draft, now: log._is_there(draft),
     "ref_here": lambda log, draft, now: log._is_here(draft),
     "ref_public": lambda log, draft, now: log._is_public(draft),
     "ref_moderated": lambda log, draft, now: log._is_moderated(draft),

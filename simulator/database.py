@@ -18,6 +18,7 @@ from chatnet.errors import CannotStart
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Question
+from chatnet.store.blanking import Freed
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from simulator.threads import Interrupted, SimThread
 
@@ -253,6 +254,14 @@ class SimDatabase:
     def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
         kept: list[UserMark] = self._ask("keep_marks", marks)
         return kept
+
+    def free(self) -> Freed:
+        freed: Freed = self._ask("free")
+        return freed
+
+    def heirs(self) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = self._ask("heirs")
+        return found
 
     def outdate(self, level: int) -> None:
         """Do nothing: there are no functions here."""

@@ -18,13 +18,16 @@ import apsw
 from twisted.application.service import Service
 from twisted.internet.protocol import Factory, Protocol
 
+from chatnet import kinds
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.limits import PageSize
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Head, Question
+from chatnet.store.blanking import Freed
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
+from chatnet.store.sqlite import blanking as sqlite_blanking
 from chatnet.store.sqlite import marks as sqlite_marks
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_writer
@@ -52,7 +55,9 @@ LEASE = """
         token TEXT NOT NULL);
     INSERT INTO lease SELECT 0, 0, '', '' WHERE NOT EXISTS (SELECT 1 FROM lease);
 """
-_WRITES = ("open", "append", "keep_marks", "take_lease", "renew_lease", "release_lease", "token_fingerprint")
+_WRITES = (
+    "open", "append", "free", "keep_marks", "take_lease", "renew_lease", "release_lease", "token_fingerprint",
+)  # fmt: skip
 
 
 class Tables:
@@ -75,18 +80,35 @@ class Tables:
         for sql in (*LEASE.split(";"), sqlite_marks.TABLE):
             self._connection.execute(sql)
         log_id, head = next(self._connection.execute("SELECT id, head FROM log"))
-        return Opened(log_id, head, seen_as=seen_as, level=level)
+        blankings = sqlite_blanking.undone(self._connection.execute)
+        return Opened(log_id, head, seen_as=seen_as, level=level, blankings=blankings)
 
     def append(
         self, drafts: list[Draft], now: int, own_level: int
     ) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         refuse_level(self._connection, own_level)
+        store = self._writer(own_level)
+        batch = store.commit(drafts, now)
+        return batch.outcomes, batch.poisoned
+
+    def _writer(self, own_level: int) -> Writer:
         if self._store is None:
             # The epoch in the log's tables stays as it was made: the lease's epoch is in its own table.
             self._store = Writer(self._connection, 0, own_level)
         self._store.own_level = own_level
-        batch = self._store.commit(drafts, now)
-        return batch.outcomes, batch.poisoned
+        return self._store
+
+    def free(self) -> Freed:
+        found = sqlite_blanking.find(self._connection)
+        if found is None:
+            return Freed(None)
+        texts, done = self._writer(kinds.own_level()).free(found, float)
+        if done and found.blanking.whole:
+            self._connection.execute("DELETE FROM mark WHERE user = ?", (found.blanking.user,))
+        return Freed(found.blanking, texts, done)
+
+    def heirs(self) -> list[tuple[str, str]]:
+        return sqlite_blanking.heirs(self._connection)
 
     def read(self, question: Question[T]) -> T:
         marks = partial(sqlite_marks.of, self._connection.execute)
@@ -215,7 +237,7 @@ class Server(Service):
             if not session.is_over:
                 self._after(SAY_SECONDS, partial(session.say, self._answer(session, question)))
 
-        if question.method == "append":
+        if question.method in ("append", "free"):
             self._in_turn("log", do)
         elif question.method == "keep_marks":
             self._in_turn("mark", do)

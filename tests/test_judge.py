@@ -28,6 +28,9 @@ class Known:
     def secret_seq(self, user: str) -> int | None:
         return self.secrets.get(user)
 
+    def is_forgotten(self, user: str) -> bool:
+        return False
+
     def is_ordered(self, user: str) -> bool:
         return False
 

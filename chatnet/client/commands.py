@@ -28,16 +28,21 @@ from chatnet.form import check_said_in, check_text
 from chatnet.kinds import SAID
 from chatnet.names import fold_for, fold_room, spelled_for
 from chatnet.text import meant
-from chatnet.wire.session import Join, Leave
+from chatnet.wire.session import Forget, Join, Leave
 
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
 
-DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "PASSWORD")
+DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "PASSWORD", "FORGET")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
-ALONE = ("CHATTEST", "HELP", "QUIT", "UNREAD")
+ALONE = ("CHATTEST", "FORGET", "HELP", "QUIT", "UNREAD")
 """The commands that take nothing."""
 _TELL = "TELL takes a name and a text: TELL NAME TEXT."
+FORGET = (
+    "This takes back all that you ever said here, and ends your account, on all your devices; it cannot be "
+    "undone, and nobody gets the name {name} again. Type your name, if you want that:"
+)
+FORGET_AGAIN = "Once more: type “forget me”, and it is done."
 SLASH = "/"
 NOWHERE = "nowhere"
 
@@ -64,7 +69,9 @@ BAN ROOM NAME 7d REASON    keep somebody out; MUTE: from speaking; UNBAN undoes 
 POLICY ROOM    what holds there; POLICY ROOM NAME VALUE decides it: invite members, keep 90d; * as above
 BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
+PURGE ROOM NAME            take back all that somebody said there, for ever; REDACT does so with one post
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
+FORGET         take back all that you ever said here, and end your account; you are asked twice
 HELP           this
 QUIT           leave"""
 
@@ -115,6 +122,7 @@ class Interpreter:
             **lookups.commands,
             "CHATTEST": self._chattest,
             "PASSWORD": self._password,
+            "FORGET": self._forget,
             "HELP": self._help,
             "QUIT": self._quit,
         }
@@ -266,6 +274,32 @@ class Interpreter:
         await self._connection.set_password(secret, as_typed(new))
         self._terminal.show("Password set. On another device, start with --password.")
 
+    async def _forget(self, _: str) -> None:
+        if not self._terminal.is_attended:
+            self._terminal.show("FORGET asks twice: somebody has to be at the terminal. Nothing was done.")
+            return
+        for question, wanted in (
+            (FORGET.format(name=self._name), self._name),
+            (FORGET_AGAIN, "forget me"),
+        ):
+            if await self._answer_to(question) != wanted:
+                self._terminal.show("Nothing was taken back.")
+                return
+        secret: str | bytes | None = self._connection.random_secret
+        if secret is None:
+            self._terminal.show("Your password:")
+            secret = await self._ask_password()
+        if secret is not None:
+            shown = as_typed(secret) if isinstance(secret, str) else secret
+            await self._connection.draft(Forget, secret=shown)
+
+    async def _answer_to(self, question: str) -> str | None:
+        self._terminal.show(question)
+        self._terminal.expect("answer")
+        answer = await self._terminal.answer()
+        self._expect_lines()
+        return None if answer is None else answer.strip().lower()
+
     async def _ask_password(self) -> str | None:
         self._terminal.expect("password")
         line = await self._terminal.read()
@@ -350,11 +384,7 @@ class Interpreter:
     async def agrees(self, question: str) -> bool:
         if not self._terminal.is_attended:
             return False
-        self._terminal.show(question)
-        self._terminal.expect("answer")
-        answer = await self._terminal.answer()
-        self._expect_lines()
-        return answer is not None and answer.strip().lower() in ("y", "yes")
+        return await self._answer_to(question) in ("y", "yes")
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)

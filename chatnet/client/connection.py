@@ -53,6 +53,7 @@ from chatnet.errors import (
     BadTicket,
     Barred,
     CannotStart,
+    Forgotten,
     NoSuchUser,
     TlsRequired,
     WrongSecret,
@@ -60,7 +61,7 @@ from chatnet.errors import (
 )
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from chatnet.wire.session import List, Mark, Post, SetSecret, Unread
+from chatnet.wire.session import Forget, List, Mark, Post, SetSecret, Unread
 
 LOGIN_SECONDS = 10.0
 """Seconds that a worker has to answer a login."""
@@ -75,7 +76,7 @@ STEADY_SECONDS = 1.0
 """Seconds that a connection must last before the next pause is short again. A worker that accepts us and then
 hangs up counts like one that does not accept us."""
 
-FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser, Barred)
+FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser, Barred, Forgotten)
 """Answers to a login that another attempt would not change."""
 
 
@@ -388,7 +389,9 @@ class Connection:
     def _ended(self, code: str, sentence: str) -> None:
         """The worker hangs up. A newer ticket or password lets us return, unless we are banned; otherwise
         ``sentence`` says why."""
-        if code == Barred.code.decode():
+        if code.encode() in (Barred.code, Forgotten.code):
+            if code.encode() == Forgotten.code:
+                self._pending.done(Forget)
             self._end(sentence)
         self._ended_why = sentence
         self._others.forget()

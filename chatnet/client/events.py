@@ -115,6 +115,11 @@ def _redact(tell: Teller, event: Entry) -> str:
     return f"{tell.who(event)} took a post{whose} back{_because(event)}"
 
 
+def _purge(tell: Teller, event: Entry) -> str:
+    said = f"{tell.who(event)} took back all that {tell.whom(event)} said in {_where(event)}"
+    return f"{said}{_because(event)}"
+
+
 _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "create": _create,
     "invite": _invite,
@@ -128,4 +133,5 @@ _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "block": _block,
     "unblock": _unblock,
     "redact": _redact,
+    "purge": _purge,
 }

@@ -24,6 +24,7 @@ from chatnet.wire.session import (
     Describe,
     Invite,
     Policies,
+    Purge,
     Redact,
     Remove,
     SetPolicy,
@@ -56,6 +57,10 @@ _POLICY = (
     "members. Without a value it shows what holds there."
 )
 _BLOCK = "{word} takes a name: {word} NAME."
+_PURGE = (
+    "PURGE takes a room, or * for all of this server, and the name of somebody, all of whose posts there go: "
+    "PURGE #TOPIC NAME REASON."
+)
 _REDACT = (
     "REDACT takes the number of a post, which HISTORY ROOM shows, and perhaps a reason: REDACT NUMBER REASON."
 )
@@ -82,6 +87,7 @@ class Orders:
             "BLOCK": self._block,
             "UNBLOCK": self._unblock,
             "REDACT": self._redact,
+            "PURGE": self._purge,
         }
 
     async def _create(self, rest: str) -> None:
@@ -182,6 +188,12 @@ class Orders:
             raise Misused(f"No post {seq} was seen here: HISTORY ROOM shows posts with their numbers.")
         await self._connection.draft(Redact, seq=seq, check=check, reason=_reason(reason))
         self._terminal.taken_back(seq, f"Took post {seq} back.")
+
+    async def _purge(self, rest: str) -> None:
+        word, to, reason = split(rest, 2, _PURGE, more=True)
+        room, to = _room(word), _name(to)
+        await self._connection.draft(Purge, room=room, to=to, reason=_reason(reason))
+        self._terminal.show(f"Took back all that {to} said in {_shown(room)}.")
 
 
 def _name(word: str) -> str:

@@ -63,6 +63,11 @@ class PendingRequests:
         """Return the arguments of unanswered requests of one kind."""
         return [ask.arguments for ask in self._open.values() if ask.command is command]
 
+    def done(self, command: type[amp.Command]) -> None:
+        """Requests of this kind are done, as was learned in another way than by their answers."""
+        for ask in [ask for ask in self._open.values() if ask.command is command]:
+            self._answered({}, ask)
+
     def drafts(self) -> int:
         """Return how many of them are drafts."""
         return self._drafts

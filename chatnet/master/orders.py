@@ -1,5 +1,4 @@
-"""Orders of the operator's: roles, bans, mutes and policies, which the primary appends in the cluster's own
-name."""
+"""Orders of the operator's, about users and policies, which the primary appends in the cluster's own name."""
 
 from __future__ import annotations
 

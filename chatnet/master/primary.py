@@ -13,6 +13,7 @@ from chatnet.addresses import Address
 from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept, NoSuchHost
 from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
+from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.port import MasterPort
 from chatnet.master.replicas import Replicas
@@ -38,6 +39,7 @@ class Primary:
     cluster: Cluster
     replicas: Replicas
     journal: Journal
+    eraser: Eraser
     tell: Tell
     clocks: Clocks
     _stopping: bool = field(init=False, default=False)
@@ -56,6 +58,7 @@ class Primary:
         self.pulse.start()
         self.replicas.start(replicas)
         self.cluster.start(workers)
+        self.eraser.start()
 
     async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop this host's replicas, then its workers, which serve to the end; then close everything.
@@ -92,6 +95,7 @@ class Primary:
         await self.cluster.end_left()
 
     async def _close(self, release: Callable[[], Awaitable[None]]) -> None:
+        self.eraser.stop()
         await self.leadership.log.close()
         self.pulse.stop()
         await release()

@@ -23,6 +23,7 @@ from chatnet.master.conversations import (
     Unproven,
 )
 from chatnet.master.epoch import Epoch
+from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
@@ -193,7 +194,8 @@ def _command(
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     me = identify(settings, world)
     levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)
-    primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, tell, world.clocks)
+    eraser = Eraser(leadership.log, world.fresh_key, world.reactor)
+    primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, eraser, tell, world.clocks)
     port.links.open(_make_unproven(world, token, leadership, cluster, replicas, levels, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since

@@ -134,11 +134,16 @@ class AdminOptions(CommandOptions):
 class UserOptions(CommandOptions):
     """The options of ``user``."""
 
-    synopsis = "[options] ban|mute|unban NAME [ROOM]"
+    synopsis = "[options] ban|mute|unban|forget NAME [ROOM]"
     longdesc = (
         "Keeps a user out of a ROOM, or, without one, out of the whole cluster, which ends all their "
-        "sessions; or only from speaking; or lets them in again."
+        "sessions; or only from speaking; or lets them in again. Or forgets them: all that they ever said is "
+        "taken back, and the account ends."
     )
+    optFlags = [
+        ["purge", None, "With ban: take back all that they have said there, as well."],
+        ["yes", None, "With forget: do it, though it cannot be undone."],
+    ]
     optParameters: list[list[Any]] = [
         ["for", None, None, "For how long: 30m, 12h, 7d. [default: for ever]", a_time],
         ["reason", None, "", "Told to them, and to moderators."],
@@ -163,6 +168,20 @@ class PolicyOptions(CommandOptions):
 
     def parseArgs(self, *words: str) -> None:
         self["order"] = orders.policy(words)
+
+
+class PurgeOptions(CommandOptions):
+    """The options of ``purge``."""
+
+    synopsis = "[options] ROOM NAME"
+    longdesc = "Takes back all that a user has said in a ROOM so far, for ever; they may go on."
+    optParameters: list[list[Any]] = [["reason", None, "", "Told to them, and to moderators."]]
+
+    def parseArgs(self, *words: str) -> None:
+        self["words"] = words
+
+    def postOptions(self) -> None:
+        self["order"] = orders.purge(self["words"], self)
 
 
 class DrainOptions(CommandOptions):
@@ -251,8 +270,9 @@ COMMANDS: list[list[Any]] = [
     ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
     ["admin", None, AdminOptions, "Make a user an admin."],
     ["role", None, RoleOptions, "Give a user a role, in a room or in the cluster."],
-    ["user", None, UserOptions, "Ban or mute a user, or let them in again."],
     ["policy", None, PolicyOptions, "Show or set what holds for all users, or in a topic."],
+    ["user", None, UserOptions, "Ban or mute a user, let them in again, or forget them."],
+    ["purge", None, PurgeOptions, "Take back all that a user said in a room."],
     ["level", None, LevelOptions, "Show what all processes understand, or raise the log to that."],
     ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
     ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
@@ -325,7 +345,7 @@ async def _ask(
         elif isinstance(options.get("order"), orders.Listed):
             world.stdio.say(await orders.policies(link, options["order"]))
             link.abort()
-        elif command in ("admin", "role", "user", "policy"):
+        elif command in ("admin", "role", "user", "purge", "policy"):
             world.stdio.say(await orders.give(link, options["order"], world.wall))
             link.abort()
         elif command == "level":

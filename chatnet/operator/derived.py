@@ -86,8 +86,8 @@ class Derived:
         return found
 
     def has(self, user: str) -> bool:
-        """Return whether there is such a user."""
-        return user in self.state.accounts
+        """Return whether there is such a user, or was: refusals of who is forgotten go later."""
+        return user in self.state.accounts or user in self.state.forgotten
 
     def tables(self) -> Iterator[tuple[str, str, set[Row]]]:
         """Yield each table, the query for its rows, and the rows that must be there."""
@@ -112,6 +112,9 @@ class Derived:
         yield "description", "room, text, seq", {(room, *it) for room, it in state.descriptions.items()}
         policies = state.policies.items()
         yield "policy", "room, name, value, seq", {(*what, *it) for what, it in policies}
+        yield "forgotten", '"user", seq', set(state.forgotten.items())
+        taken_back = {(it.user, it.room, it.upto, it.seq, int(it.whole)) for it in state.blankings}
+        yield "blanking", '"user", room, upto, seq, whole', taken_back
         yield "tally", '"user", kind, day, count', {(*who, *it) for who, it in state.tallies.items()}
 
     def _apply(self, entry: Entry) -> str:

@@ -11,10 +11,11 @@ from typing import NoReturn
 import msgspec
 from twisted.internet.task import deferLater
 
+from chatnet.blanking import emptied
 from chatnet.entries import KEY_BYTES, Entry, More, of_row
 from chatnet.errors import CannotStart
 from chatnet.kinds import KINDS, Text
-from chatnet.operator.source import Row, Source, head_of, open_source, read
+from chatnet.operator.source import Row, Source, blankings_of, head_of, open_source, read
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.text import is_text, legible
 from chatnet.world import World
@@ -135,10 +136,13 @@ class LogReader:
         source = self._open()
         with read(source):
             try:
-                return [_entry(row) for row in source.ask(f"SELECT {_COLUMNS} {asked}", *values)]
+                found = [_entry(row) for row in source.ask(f"SELECT {_COLUMNS} {asked}", *values)]
             except UnicodeDecodeError:
                 seqs = list(source.ask(f"SELECT seq {asked}", *values))
-                return [_read_alone(source, seq) for (seq,) in seqs]
+                found = [_read_alone(source, seq) for (seq,) in seqs]
+            gone = blankings_of(source)
+        # What is taken back may not be overwritten yet.
+        return [emptied(one) if isinstance(one, Entry) and gone.cover(one) else one for one in found]
 
     def _open(self) -> Source:
         # Each time: a file that nobody has open is read as one that does not change.

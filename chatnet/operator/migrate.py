@@ -12,7 +12,7 @@ import msgspec
 
 from chatnet.entries import Entry, heard_at, of_row
 from chatnet.errors import CannotStart
-from chatnet.kinds import EVENTS, SAID
+from chatnet.kinds import EVENTS, KINDS, SAID, Text
 from chatnet.operator.derived import is_too_long
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import open_database
@@ -52,6 +52,11 @@ _DERIVED = {
     "mention": ('"user", room, seq', "SELECT user, room, seq FROM mention"),
     "description": ("room, text, seq", "SELECT room, text, seq FROM description"),
     "policy": ("room, name, value, seq", "SELECT room, name, value, seq FROM policy"),
+    "forgotten": ('"user", seq', "SELECT user, seq FROM forgotten"),
+    "blanking": (
+        '"user", room, upto, seq, whole, done',
+        "SELECT user, room, upto, seq, whole, done FROM blanking",
+    ),
     "tally": ('"user", kind, day, count', "SELECT user, kind, day, count FROM tally"),
     "refusal": (
         '"user", key, content, code',
@@ -201,7 +206,7 @@ class _Copy:
 
     def _copy_entries(self, copied: int) -> None:
         self._progress.begin(copied, self._head)
-        earlier = copied
+        self._take_back(copied)
         while copied < self._head:
             rows = list(
                 self._source.execute(
@@ -216,17 +221,23 @@ class _Copy:
                 self._write("entry", f"({_ENTRY})", rows)
                 self._write("place", "(name, seq)", _places(entries, SAID))
                 self._write("event", "(name, seq)", _places(entries, EVENTS))
-                self._blank(entries, earlier)
                 self._target.execute("UPDATE log SET head = %s, time = %s", (copied, time))
             self._progress.show("copied", copied)
 
-    def _blank(self, entries: Iterable[Entry], upto: int) -> None:
-        """Take back what ``entries`` take back of the earlier copy, up to that seq."""
-        for entry in entries:
-            if entry.kind == "redact" and entry.ref is not None and entry.ref.seq <= upto:
-                seq = entry.ref.seq
-                text, at = next(self._source.execute("SELECT text, at FROM entry WHERE seq = ?", (seq,)))
-                self._target.execute("UPDATE entry SET text = %s, at = %s WHERE seq = %s", (text, at, seq))
+    def _take_back(self, upto: int) -> None:
+        """Take back in the earlier copy, up to that seq, what was taken back in the source since."""
+        names = [
+            name for name, kind in KINDS.items() if kind.text in (Text.POST, Text.WORDS, Text.CREDENTIAL)
+        ]
+        among = ", ".join("?" * len(names))
+        blank = self._source.execute(
+            f"SELECT seq, at FROM entry WHERE seq <= ? AND text = '' AND kind IN ({among})", (upto, *names)
+        )
+        with self._target.transaction():
+            for seq, at in blank:
+                self._target.execute(
+                    "UPDATE entry SET text = '', at = %s WHERE seq = %s AND text <> ''", (at, seq)
+                )
 
     def _copy_derived(self) -> None:
         with self._target.transaction():

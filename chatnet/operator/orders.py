@@ -1,8 +1,8 @@
-"""``chatnet admin``, ``role``, ``user``, ``policy``: roles, bans, policies, in the cluster's own name."""
+"""``chatnet admin``, ``role``, ``user``, ``purge``, ``policy``: orders in the cluster's own name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from twisted.python import usage
@@ -15,7 +15,7 @@ from chatnet.rules import ROLES
 from chatnet.text import is_text, legible, meant
 from chatnet.wire.operate import Order, RoomPolicies
 
-ACTIONS = ("ban", "mute", "unban")
+ACTIONS = ("ban", "mute", "unban", "forget")
 
 
 class Wanted(NamedTuple):
@@ -34,11 +34,16 @@ class Listed(NamedTuple):
     room: str
 
 
-async def give(link: Link, wanted: Wanted, wall: Callable[[], float]) -> str:
-    """Have the primary give the order; return a sentence.
+async def give(link: Link, orders: Sequence[Wanted], wall: Callable[[], float]) -> str:
+    """Have the primary give the orders, one after the other; return a sentence.
 
     :raises CannotStart: the log does not take it.
     """
+    seqs = [await _give(link, wanted, wall) for wanted in orders]
+    return f"Done, at seq {' and '.join(f'{seq:,}' for seq in seqs)}."
+
+
+async def _give(link: Link, wanted: Wanted, wall: Callable[[], float]) -> int:
     until = int((wall() + wanted.seconds) * 1000) if wanted.seconds else 0
     try:
         answer = await link.callRemote(
@@ -46,10 +51,11 @@ async def give(link: Link, wanted: Wanted, wall: Callable[[], float]) -> str:
         )
     except Refusal as no:
         raise CannotStart(str(no)) from no
-    return f"Done, at seq {answer['seq']:,}."
+    seq: int = answer["seq"]
+    return seq
 
 
-def role(words: tuple[str, ...]) -> Wanted:
+def role(words: tuple[str, ...]) -> list[Wanted]:
     """Return the order of ``chatnet role NAME ROLE [ROOM]``."""
     if len(words) not in (2, 3):
         raise usage.UsageError(
@@ -60,30 +66,59 @@ def role(words: tuple[str, ...]) -> Wanted:
         raise usage.UsageError(f"A role is {', '.join(ROLES[1:])} or none.{meant(what, ROLES)}")
     if (what == "admin") is bool(room) and what in ("admin", "owner"):
         raise usage.UsageError("An admin is one of the whole cluster, and an owner is one of a room.")
-    return Wanted("role", room, name, what)
+    return [Wanted("role", room, name, what)]
 
 
-def admin(words: tuple[str, ...]) -> Wanted:
+def admin(words: tuple[str, ...]) -> list[Wanted]:
     """Return the order of ``chatnet admin NAME``."""
     if len(words) != 1:
         raise usage.UsageError("admin takes one user: chatnet admin NAME.")
-    return Wanted("role", "", _short(words)[0], "admin")
+    return [Wanted("role", "", _short(words)[0], "admin")]
 
 
-def user(words: tuple[str, ...], options: Any) -> Wanted:
-    """Return the order of ``chatnet user ban|mute|unban NAME [ROOM]``."""
+def purge(words: tuple[str, ...], options: Any) -> list[Wanted]:
+    """Return the order of ``chatnet purge ROOM NAME``."""
+    if len(words) != 2:
+        raise usage.UsageError("purge takes a room and a user: chatnet purge '#tea' NAME.")
+    room, name = _short(words)
+    return [Wanted("purge", room, name, options["reason"])]
+
+
+def user(words: tuple[str, ...], options: Any) -> list[Wanted]:
+    """Return the orders of ``chatnet user ban|mute|unban|forget NAME [ROOM]``."""
     if len(words) not in (2, 3) or words[0] not in ACTIONS:
         raise usage.UsageError(
-            "user takes what to do, a user, and perhaps a room: chatnet user ban NAME, or mute, or unban."
-            + (meant(words[0], ACTIONS) if words and words[0] not in ACTIONS else "")
+            "user takes what to do, a user, and perhaps a room: chatnet user ban NAME, or mute, unban, "
+            "forget." + (meant(words[0], ACTIONS) if words and words[0] not in ACTIONS else "")
         )
     what, name, room = (*_short(words), "")[:3]
-    if what == "unban" and options["for"]:
+    if what in ("unban", "forget") and options["for"]:
         raise usage.UsageError("--for is for ban and mute.")
-    return Wanted(what, room, name, options["reason"], options["for"] or 0)
+    if options["purge"] and what != "ban":
+        raise usage.UsageError(
+            "--purge is for ban; “chatnet purge ROOM NAME” takes back what was said in a room."
+        )
+    if what == "forget":
+        return [_forget(name, room, options)]
+    orders = [Wanted(what, room, name, options["reason"], options["for"] or 0)]
+    return [*orders, Wanted("purge", room, name, options["reason"])] if options["purge"] else orders
 
 
-def policy(words: tuple[str, ...]) -> Wanted | Listed:
+def _forget(name: str, room: str, options: Any) -> Wanted:
+    if room or options["reason"]:
+        raise usage.UsageError(
+            "forget takes a user alone: it is about all of this cluster, and says no reason."
+        )
+    if not options["yes"]:
+        raise usage.UsageError(
+            f"This takes back all that {legible(name, 40)} ever said, and ends the account; it cannot be "
+            "undone, and the name is not used again. “chatnet user export” prints what there is; with --yes "
+            "it is done."
+        )
+    return Wanted("forget", "", name, "")
+
+
+def policy(words: tuple[str, ...]) -> list[Wanted] | Listed:
     """Return the order of ``chatnet policy NAME VALUE [ROOM]``, or what ``chatnet policy [ROOM]`` asks."""
     words = _short(words)
     if len(words) < 2:
@@ -94,7 +129,7 @@ def policy(words: tuple[str, ...]) -> Wanted | Listed:
     text = f"{name} {' '.join(values)}"
     if why := wrong_policy(text, Where.TOPIC if room else Where.CLUSTER):
         raise usage.UsageError(why)
-    return Wanted("policy", room, "", text)
+    return [Wanted("policy", room, "", text)]
 
 
 def _decided_about(room: str) -> str:

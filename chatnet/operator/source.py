@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import apsw
 
+from chatnet.blanking import Blanking, Blankings
 from chatnet.errors import CannotStart
 from chatnet.store.postgres import schema as postgres_schema
 from chatnet.store.postgres.connection import connect, reason
@@ -74,6 +75,15 @@ def head_of(source: Source) -> int | None:
     except UnicodeDecodeError:
         return None
     return heads[0] if len(heads) == 1 and isinstance(heads[0], int) else None
+
+
+def blankings_of(source: Source) -> Blankings:
+    """Return all that was taken back together: read this after the entries that it is applied to."""
+    versions = list(source.ask("SELECT version FROM schema_version"))
+    if versions != [(source.steps,)]:  # then chatnet check says so
+        return Blankings()
+    rows = source.ask('SELECT "user", room, upto, seq, whole FROM blanking')
+    return Blankings(Blanking(user, room, upto, seq, bool(whole)) for user, room, upto, seq, whole in rows)
 
 
 def _file(path: Path, world: World) -> Source:

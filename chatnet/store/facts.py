@@ -57,7 +57,9 @@ def _alone_owns(user: str) -> str:
 
 _REF = "SELECT 1 FROM entry AS e WHERE e.seq = {ref} AND {check} = {ref_check}"
 _PUBLIC = "substr(e.room, 1, 1) <> '&' AND NOT {contains_sides}"
-_SAID = "e.kind = 'post' AND e.text <> ''"
+_SAID = """e.kind = 'post' AND e.text <> '' AND NOT EXISTS (SELECT 1 FROM blanking AS b
+    WHERE b."user" IN (e."user", '') AND b.upto >= e.seq
+        AND (b.room = '' OR EXISTS (SELECT 1 FROM place WHERE place.name = b.room AND place.seq = e.seq)))"""
 _LIMITS = " ".join(f"WHEN '{kind}' THEN {most}" for kind, most in MOST_A_DAY.items())
 
 SQL: Mapping[str, str] = {
@@ -71,6 +73,7 @@ SQL: Mapping[str, str] = {
         AND room <> '' AND {contains_room})""",
     "muted_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND muted > {now}
         AND room <> '' AND {contains_room})""",
+    "by_cluster": _BY_CLUSTER,
     "blocked": """EXISTS (SELECT 1 FROM standing WHERE room = {to} AND "user" = {user} AND blocked = 1)""",
     "direct_off": f"""EXISTS (SELECT 1 FROM policy WHERE room = '' AND name = 'direct'
         AND (value = 'off' OR value = 'staff' AND NOT EXISTS (SELECT 1 FROM standing
@@ -100,6 +103,7 @@ SQL: Mapping[str, str] = {
         OR EXISTS (SELECT 1 FROM membership AS m JOIN private ON private.name = m.room
             WHERE m."user" = {{user}} AND m."left" = {OPEN} AND m.room = e.room
                 AND (m.joined <= e.seq OR private.history = 'all'))))""",
+    "ref_there": f"EXISTS ({_REF})",
     "ref_here": "EXISTS (SELECT 1 FROM place WHERE name = {room} AND seq = {ref})",
     "ref_public": f"EXISTS ({_REF} AND {_SAID} AND {_PUBLIC})",
     "ref_moderated": f"""({_BY_CLUSTER}

@@ -65,6 +65,31 @@ _DECIDED = f"""INSERT INTO policy (room, name, value, seq)
 _BLOCKS = """INSERT INTO standing (room, "user", blocked) VALUES ({user}, {to}, 1)
     ON CONFLICT (room, "user") DO UPDATE SET blocked = 1"""
 
+_FORGET: Statements = (
+    f"""UPDATE membership SET "left" = {{seq}} WHERE "user" = {{to}} AND "left" = {OPEN}""",
+    f"""UPDATE standing SET invited = 0
+        WHERE room IN (SELECT room FROM membership
+                WHERE "user" = {{to}} AND "left" = {{seq}} AND substr(room, 1, 1) = '&')
+            AND NOT EXISTS (SELECT 1 FROM membership AS m
+                WHERE m.room = standing.room AND m."left" = {OPEN})""",
+    """DELETE FROM standing WHERE "user" = {to}""",
+    "DELETE FROM standing WHERE room = {to}",
+    """DELETE FROM tally WHERE "user" = {to}""",
+    """DELETE FROM account WHERE "user" = {to}""",
+    """INSERT INTO forgotten ("user", seq) VALUES ({to}, {seq})""",
+)
+"""Of who is forgotten nothing is left but entries, which are blanked, and the name."""
+
+
+def _blanking(user: str, room: str, upto: str, whole: int) -> str:
+    """What was done of an earlier one need not be done again, but if now credentials go as well."""
+    done = "0" if whole else "blanking.done"
+    return f"""INSERT INTO blanking ("user", room, upto, seq, whole, done)
+        VALUES ({user}, {room}, {upto}, {{seq}}, {whole}, 0)
+        ON CONFLICT ("user", room) DO UPDATE SET seq = excluded.seq, whole = excluded.whole, done = {done},
+            upto = CASE WHEN excluded.upto > blanking.upto THEN excluded.upto ELSE blanking.upto END"""
+
+
 SQL: dict[str, Statements] = {
     "register": (
         """INSERT INTO account ("user", credential, secret_seq, registered)
@@ -116,6 +141,9 @@ SQL: dict[str, Statements] = {
     "block": (_BLOCKS,),
     "unblock": ("""UPDATE standing SET blocked = 0 WHERE room = {user} AND "user" = {to}""",),
     "redact": (),
+    "forget": (*_FORGET, _blanking("{to}", "''", "{seq}", 1)),
+    "purge": (_blanking("{to}", "{room}", "{seq}", 0),),
+    "expire": (_blanking("''", "{room}", "{ref}", 0),),
 }
 """What follows, by kind. A post, and what it refers to, is in the stores' own code."""
 for _kind in MOST_A_DAY:

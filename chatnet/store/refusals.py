@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 
 from chatnet.entries import Draft, packed_more
-from chatnet.errors import REFUSALS, Barred, Refusal, SecretChanged
+from chatnet.errors import REFUSALS, Barred, Forgotten, Refusal, SecretChanged
 from chatnet.kinds import KINDS, SAID
 from chatnet.log import Refused
 from chatnet.rules import refusal
 
-OF_A_SESSION = (SecretChanged, Barred)
-"""Refusals that end a session, and are not kept: who logs in again may send the same draft again."""
+OF_A_SESSION = (SecretChanged, Barred, Forgotten)
+"""Refusals that end a session, and are not kept: who logs in again may send the same draft again, and who is
+forgotten is refused for ever."""
 
 
 def is_kept(draft: Draft, is_ordered: bool) -> bool:

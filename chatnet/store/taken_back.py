@@ -6,9 +6,10 @@ was read before, and comes after, is blanked here, by what its own process has f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
+from chatnet.blanking import Blankings
 from chatnet.entries import Entry, blanked
 from chatnet.reads import FeedPage
 
@@ -19,14 +20,18 @@ T = TypeVar("T")
 
 
 class TakenBack:
-    """The seqs of the posts that were taken back lately. ``count``: how many ever were."""
+    """The seqs of the posts that were taken back lately; ``count``: how many ever were.
 
-    __slots__ = ("_most", "_number_of", "count")
+    ``blankings``: what was taken back together; the store may not have overwritten it yet.
+    """
+
+    __slots__ = ("_most", "_number_of", "blankings", "count")
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         self._most = most
         self._number_of: dict[int, int] = {}
         self.count = 0
+        self.blankings = Blankings()
 
     def add(self, seq: int) -> None:
         """Remember that the post at ``seq`` was taken back; forget the oldest, if there are too many."""
@@ -61,19 +66,21 @@ async def up_to_date(window: Followed, ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         before = window.taken_back.count
         answer = await ask()
-        seqs = window.taken_back.since(before)
+        taken_back = window.taken_back
+        seqs = taken_back.since(before)
         if seqs is not None:
-            return _without(answer, seqs) if seqs else answer
+            is_as_read = not seqs and not taken_back.blankings
+            return answer if is_as_read else _without(answer, seqs, taken_back.blankings)
 
 
-def _without(answer: T, seqs: set[int]) -> T:
+def _without(answer: T, seqs: set[int], blankings: Blankings) -> T:
     match answer:
         case FeedPage(posts, cursor):
-            return cast(T, FeedPage(_blank(posts, seqs), cursor))
+            return cast(T, FeedPage(_blank(posts, seqs, blankings), cursor))
         case [Entry(), *_]:
-            return cast(T, _blank(answer, seqs))
+            return cast(T, _blank(answer, seqs, blankings))
     return answer
 
 
-def _blank(entries: list[Any], seqs: set[int]) -> list[Entry]:
-    return [blanked(entry) if entry.seq in seqs else entry for entry in entries]
+def _blank(entries: Sequence[Any], seqs: set[int], blankings: Blankings) -> list[Entry]:
+    return blankings.without([blanked(entry) if entry.seq in seqs else entry for entry in entries])

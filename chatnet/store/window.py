@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from sys import getsizeof
 
+from chatnet.blanking import TAKES_BACK, Blanking, blanking_of, emptied
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, blanked
+from chatnet.entries import Entry
 from chatnet.errors import Hole, Outgrown
 from chatnet.kinds import FIRST_LEVEL, own_level, understood
 from chatnet.limits import LIMITS, Limits
@@ -31,7 +32,7 @@ class Window:
     ``own`` is the level that this process understands: its program's, if none is given. ``level`` is the
     log's, as far as it is followed: whoever opens the window sets it first.
 
-    A post whose redaction was taken is held without its text; ``taken_back`` remembers which these are.
+    What an entry that was taken takes back is held without its text; ``taken_back`` remembers what that is.
     """
 
     def __init__(
@@ -45,8 +46,8 @@ class Window:
         self._limit = limits.window_bytes
         self._own_level = own_level() if own is None else own
         self._understood = understood(self._own_level)
-        self._plain = self._understood - {"level", "redact"}
-        self.taken_back = TakenBack()
+        self._plain = self._understood - {"level", "redact", *TAKES_BACK}
+        self.taken_back: TakenBack
         self.level = FIRST_LEVEL
         self._watchers: dict[Watcher, None] = {}
         self.restart(log_id, base or Cursor.beginning(log_id))
@@ -56,6 +57,7 @@ class Window:
         self.log_id = log_id
         self._entries: list[Entry] = []
         self._bytes = 0
+        self.taken_back = TakenBack()
         self.start, self.head = base.seq + 1, base.seq
         self._base = self._cursor = base
 
@@ -78,13 +80,15 @@ class Window:
         """
         known, level = self.head, self.level
         fresh = [entry for entry in entries if entry.seq > known]
+        if known < self.taken_back.blankings.upto:
+            fresh = self.taken_back.blankings.without(fresh)
         size, redactions = 0, []
         for seq, entry in enumerate(fresh, known + 1):
             if entry.seq != seq:
                 raise Hole(f"The log continues at {seq}, but {entry.seq} came")
             if entry.kind not in self._plain:
                 level = self._look(entry, level)
-                if entry.kind == "redact":
+                if entry.kind != "level":
                     redactions.append(entry)
             size += _BESIDES_TEXT + getsizeof(entry.text)
         if fresh:
@@ -113,14 +117,30 @@ class Window:
 
     def _take_back(self, redactions: Sequence[Entry]) -> None:
         for redaction in redactions:
-            if redaction.ref is None:
-                continue
-            seq = redaction.ref.seq
-            self.taken_back.add(seq)
-            if self.start <= seq <= self.head:
-                post = self._entries[seq - self.start]
-                self._entries[seq - self.start] = blanked(post)
-                self._bytes -= getsizeof(post.text) - getsizeof("")
+            blanking = blanking_of(redaction)
+            if blanking is not None:
+                self.blank([blanking])
+            elif redaction.ref is not None:
+                seq = redaction.ref.seq
+                self.taken_back.add(seq)
+                if self.start <= seq <= self.head:
+                    self._empty(seq - self.start)
+
+    def blank(self, blankings: Iterable[Blanking]) -> None:
+        """Take what was taken back before the first entry held, and is not overwritten in the store yet."""
+        for blanking in blankings:
+            self.taken_back.blankings.add(blanking)
+            self._blank(blanking)
+
+    def _blank(self, blanking: Blanking) -> None:
+        for at, entry in enumerate(self._entries[: max(0, blanking.upto + 1 - self.start)]):
+            if entry.text and blanking.covers(entry):
+                self._empty(at)
+
+    def _empty(self, at: int) -> None:
+        entry = self._entries[at]
+        self._entries[at] = emptied(entry)
+        self._bytes -= getsizeof(entry.text) - getsizeof("")
 
     def holds(self, cursor: int) -> bool:
         """Return whether everything after ``cursor`` is here. Not if the cursor is ahead of the head."""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from chatnet.entries import Entry
 from chatnet.errors import Refusal
-from chatnet.kinds import KINDS, SAID, Text
+from chatnet.kinds import KINDS, Text
 from chatnet.names import fold_for
 from chatnet.reads import NEWEST
 from chatnet.testing.evidence import OF_THE_CLUSTER, Evidence, Reading, SentDraft, shown
@@ -259,7 +259,7 @@ def taken_back(evidence: Evidence) -> Violations:
             case PageRead():
                 given = event.posts
         for entry in given:
-            if entry.text and entry.kind in SAID and gone.get(entry.seq, FAR) <= known.get(event.client, 0):
+            if entry.text and gone.get(entry.seq, FAR) <= known.get(event.client, 0):
                 yield (
                     f"{event.client} was given the text of {entry.seq}, which was taken back at "
                     f"{gone[entry.seq]}, by a worker that had followed to {known[event.client]}"

@@ -21,6 +21,7 @@ from chatnet.errors import (
     BadTicket,
     Barred,
     CursorAhead,
+    Forgotten,
     NoSuchPost,
     NoSuchRoom,
     NoSuchUser,
@@ -426,6 +427,20 @@ class FakeSession(Locator):
         ):
             raise NoSuchPost.of()
         return {"seq": self.cluster.take_back(self.user, seq, reason or "", key)}
+
+    @wire.Purge.responder
+    async def purge(self, key: bytes, room: str | None, to: str, reason: str | None) -> dict[str, Any]:
+        self._note("Purge", key=key, room=room, to=to, reason=reason)
+        return await self._order("purge", key, room, reason, to)
+
+    @wire.Forget.responder
+    async def forget(self, key: bytes, secret: bytes) -> dict[str, Any]:
+        self._note("Forget", key=key, secret=secret)
+        if secret != self.cluster.secrets[self.user]:
+            raise WrongSecret(WrongSecret.sentence)
+        for session in list(self.cluster.sessions):
+            session.end("FORGOTTEN", Forgotten.of(name=self.user).args[0])
+        return await Deferred()
 
     @wire.Members.responder
     def members(self, room: str, after: str) -> dict[str, Any]:

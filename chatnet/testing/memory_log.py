@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
+from chatnet.blanking import TAKES_BACK
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, blanked, entry_of, heard_at, listens, mentions, other_side, visible
 from chatnet.errors import KeyReused, NoSuchRoom, Refusal
@@ -156,7 +157,7 @@ class MemoryLog:
             raise KeyReused.of()
         if place in self._seqs:
             old = self.entries[self._seqs[place] - 1]
-            is_blank = old.kind in SAID and not old.text and old.kind == draft.kind
+            is_blank = not old.text and old.kind == draft.kind and bool(draft.text) and self._is_blank(old)
             if is_blank or _content(old) == _content(draft):
                 return old.seq
             raise KeyReused.of()
@@ -174,7 +175,14 @@ class MemoryLog:
         self._named[entry.seq] = mentions(entry)
         if draft.kind == "redact" and draft.ref is not None:
             self.entries[draft.ref.seq - 1] = blanked(self.entries[draft.ref.seq - 1])
+        if draft.kind in TAKES_BACK:
+            self.entries = self.state.blankings.without(self.entries)
         return entry.seq
+
+    def _is_blank(self, old: Entry) -> bool:
+        if old.kind in SAID:
+            return True
+        return any(it.user == old.user and it.upto >= old.seq for it in self.state.blankings)
 
     # ---- marks ----
 
@@ -272,7 +280,9 @@ class MemoryLog:
             memberships = self._memberships_at(user, known_seq(asked.upto))
             if memberships.has(room):
                 return self._shown_from(room, memberships)
-        elif user in sides(room) and other_side(room, user) in self.state.accounts:
+        elif user in sides(room) and (
+            other_side(room, user) in self.state.accounts or (user, room) in self.state.talks
+        ):
             return 0
         raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
 
@@ -292,6 +302,7 @@ class MemoryLog:
         )
         members = [Member(name, self._role(asked.room, name)) for name in names[:PAGE_ROOMS]]
         about, seq = self.state.descriptions.get(asked.room, ("", 0))
+        about = self.entries[seq - 1].text if seq else about
         return MemberPage(members, len(names) > PAGE_ROOMS, about if seq <= upto else "")
 
     def _role(self, room: str, user: str) -> str:

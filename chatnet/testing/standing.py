@@ -15,6 +15,8 @@ from chatnet.testing.rules import heard_at, topics_in
 
 FAR = 1 << 62
 """A seq that no log reaches."""
+_WORDS = {"describe", "remove", "ban", "mute", "unban", "redact", "purge"}
+"""The kinds that have words of their author, beside posts."""
 _RANKS = {"none": 0, "moderator": 1, "owner": 2, "admin": 3}
 
 
@@ -55,9 +57,13 @@ class Standing:
         self.made: dict[str, tuple[int, str]] = {}
         self.places: dict[int, tuple[str, ...]] = {}
         self.taken_back: dict[int, int] = {}
+        self.forgotten: set[str] = set()
+        self.orphaned: dict[str, str] = {}
+        """Private rooms whose last owner is forgotten, and to whom each has to go."""
         self.let_in: dict[str, set[str]] = {}
         """Of each private room, who ever was a member or invited: nobody else may know that it is there."""
         self._said: dict[int, Entry] = {}
+        self._worded: dict[int, Entry] = {}
         self._members: dict[str, set[str]] = {}
         self._ranks: dict[tuple[str, str], int] = {}
         self._invited: set[tuple[str, str]] = set()
@@ -77,6 +83,8 @@ class Standing:
             self.places[entry.seq] = where
         if text and entry.kind == "post":
             self._said[entry.seq] = entry
+        elif entry.kind in _WORDS:
+            self._worded[entry.seq] = entry
         user, room, to = entry.user, entry.room, entry.to
         match entry.kind:
             case "register":
@@ -96,6 +104,7 @@ class Standing:
                 self._mentioned.add((room, to))
                 self.let_in.setdefault(room, set()).add(to)
             case "role":
+                self.orphaned.pop(room, None)
                 self._ranks[room, to] = _RANKS[text]
                 self._mentioned.add((room, to))
                 (self._listens if text != "none" else self._listens_no_more)(to, "!mods" + room)
@@ -119,6 +128,37 @@ class Standing:
             case "redact":
                 if entry.ref is not None:
                     self.taken_back.setdefault(entry.ref.seq, entry.seq)
+            case "purge":
+                self._takes_back(self._said | self._worded, to, room, entry.seq)
+            case "expire":
+                last = 0 if entry.ref is None else entry.ref.seq
+                self._takes_back(self._said, "", room, last)
+            case "forget":
+                self._takes_back(self._said | self._worded, to, "", entry.seq)
+                self._is_forgotten(to)
+
+    def _takes_back(self, entries: dict[int, Entry], user: str, room: str, last: int) -> None:
+        for seq, entry in entries.items():
+            is_theirs = not user or entry.user == user
+            is_there = not room or entry.room == room or room in self.places.get(seq, ())
+            if seq <= last and is_theirs and is_there:
+                self.taken_back.setdefault(seq, self.seq)
+
+    def _is_forgotten(self, user: str) -> None:
+        owned = {room for (room, who), rank in self._ranks.items() if who == user and rank == _RANKS["owner"]}
+        for room, there in list(self._members.items()):
+            if user in there:
+                self._goes(user, room)
+                if room in owned and room[:1] == "&" and there and not self._owners(room):
+                    self.orphaned[room] = min(there, key=lambda who: self.stays[who][room][-1].begun)
+        for places in self.stays.get(user, {}).values():
+            if places[-1].ended == FAR:
+                places[-1] = places[-1]._replace(ended=self.seq)
+        self._ranks = {at: rank for at, rank in self._ranks.items() if at[1] != user}
+        for what in (self._invited, self._banned, self._muted, self._blocks, self._mentioned):
+            what -= {both for both in what if user in both}
+        del self.registered[user]
+        self.forgotten.add(user)
 
     def _enters(self, user: str, room: str) -> None:
         self._members.setdefault(room, set()).add(user)
@@ -168,7 +208,7 @@ class Standing:
                 yield room
             case "policy":
                 yield room or "!all"
-            case "ban" | "mute" | "unban":
+            case "ban" | "mute" | "unban" | "purge":
                 yield from ("!" + to, "!mods" + room)
             case "redact":
                 target = 0 if entry.ref is None else entry.ref.seq
@@ -212,6 +252,13 @@ class Standing:
     def refusal(self, doing: Doing) -> str | None:
         """Return the code with which it would be refused now; None if it may be done."""
         room, user, to = doing.room, doing.user, doing.to
+        if user in self.forgotten:
+            return "FORGOTTEN"
+        if doing.kind == "expire":
+            return None if doing.fits else "NO_SUCH_POST"
+        if doing.kind == "forget":
+            may = to == user if room == user else self._rank(user, "") == _RANKS["admin"]
+            return "NOT_ADMIN" if not may else None if to in self.registered else "NO_SUCH_USER"
         is_in = user in self._members.get(room, ())
         is_told = is_in or (doing.kind == "join" and (room, user) in self._invited)
         if room[:1] == "&" and not is_told and doing.kind != "create":
@@ -302,9 +349,9 @@ class Standing:
             checks += [(not is_there, "NOT_THERE")]
         elif kind in ("ban", "mute"):
             checks += [(to == user, "YOURSELF")]
-        if kind in ("ban", "mute", "unban") and room[:1] == "&":
+        if kind in ("ban", "mute", "unban", "purge") and room[:1] == "&":
             checks += [(not is_known, "NOT_THERE")]
-        if kind in ("remove", "ban", "mute"):
+        if kind in ("remove", "ban", "mute", "purge"):
             checks += [(self._rank(to, room) > rank, "OUT_OF_REACH")]
         return next((code for is_so, code in checks if is_so), None)
 

@@ -27,6 +27,7 @@ from chatnet.errors import (
     Poison,
     PrimaryThere,
     Refusal,
+    TooManyToday,
 )
 from chatnet.kinds import FIRST_LEVEL
 from chatnet.limits import PAGE
@@ -143,8 +144,9 @@ class LevelUp(Command):
 
 
 class Order(Command):
-    """Give an order in the cluster's own name: a role, ban, mute or unban of the user ``to`` in ``room``, or
-    for an empty one in the cluster. ``text``: the role, or a reason; ``until`` as for a ban, 0 for ever.
+    """Give an order in the cluster's own name: a role, ban, mute, unban, purge or forget of the user ``to``
+    in ``room``, or for an empty one in the cluster. ``text``: the role, or a reason; ``until`` as for a ban,
+    0 for ever.
 
     Or set a policy: ``text`` is its name and its value, and ``to`` is empty.
 
@@ -167,6 +169,7 @@ class Order(Command):
         NoSuchRoom,
         NotThere,
         LastOwner,
+        TooManyToday,
         NotYet,
         KeyReused,
         Poison,

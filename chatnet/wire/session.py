@@ -20,6 +20,7 @@ from chatnet.errors import (
     Barred,
     CursorAhead,
     DirectOff,
+    Forgotten,
     KeyReused,
     LastOwner,
     Muted,
@@ -80,7 +81,7 @@ class Login(Command):
 
     arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Flag())]
     response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text()), _OTHERS]
-    errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, Barred, TryLater)
+    errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, Barred, Forgotten, TryLater)
 
 
 class Resume(Command):
@@ -282,6 +283,32 @@ class Redact(Command):
     ]
     response = [(b"seq", Number())]
     errors = declared(BadText, NoSuchPost, NotModerator, TooManyToday, NoSuchUser, KeyReused, Poison)
+
+
+class Purge(Command):
+    """Take back everything that a user has said so far in a room, or without ``room`` anywhere."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text(optional=True)), (b"to", Text()), _REASON]
+    response = [(b"seq", Number())]
+    errors = declared(
+        *_ABOUT_OTHERS,
+        BadText,
+        NotModerator,
+        NotThere,
+        OutOfReach,
+        TooManyToday,
+        NoSuchUser,
+        KeyReused,
+        Poison,
+    )
+
+
+class Forget(Command):
+    """Take back everything that the user ever said here, and end the account; the present ``secret`` proves
+    that it is they who want it. There is no answer: ``Ended`` says when it is done."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"secret", Bytes())]
+    errors = declared(WrongSecret, TryLater, NoSuchUser, KeyReused, Poison)
 
 
 class Members(Command):

@@ -181,6 +181,20 @@ RULES = (
         session.Redact, (Speaker.USER,), f"{_RATE}; 1,000 a day", "a number, a check, 500 characters", _ENTRY
     ),
     Rule(
+        session.Purge,
+        (Speaker.USER,),
+        f"{_RATE}; 1,000 a day",
+        "a room, a name, 500 characters",
+        "an entry; the user's texts are overwritten, a few at a time",
+    ),
+    Rule(
+        session.Forget,
+        (Speaker.USER,),
+        f"{_RATE}; one hash at a time",
+        "1,024 bytes",
+        "a hash, an entry; the user's texts are overwritten, a few at a time",
+    ),
+    Rule(
         session.Join,
         (Speaker.USER,),
         f"{_RATE}; 2,000 rooms",

@@ -160,8 +160,9 @@ class Arrival:
 
 
 class Arrived(NamedTuple):
-    """A session that was added; the seq of its user's newest secret; and until when they are banned from the
-    cluster, in milliseconds since 1970. Both are as of the window's head or later."""
+    """A session that was added; the seq of its user's newest secret, 0 if there is no such user; and until
+    when they are banned from the cluster, in milliseconds since 1970. All are as of the window's head
+    or later."""
 
     local_user: LocalUser
     newest: int
@@ -182,8 +183,11 @@ async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visit
         if window.holds(snapshot.at):
             behind = window.after(snapshot.at)
             secrets = [entry.seq for entry in behind if entry.kind == "secret" and entry.user == user]
+            newest = max(snapshot.secret_seq, *secrets, 0)
+            if any(entry.kind == "forget" and entry.to == user for entry in behind):
+                newest = 0
             local_user = router.arrive(user, snapshot, since, behind)
-            return Arrived(local_user, max(snapshot.secret_seq, *secrets, 0), _barred(snapshot, user, behind))
+            return Arrived(local_user, newest, _barred(snapshot, user, behind))
 
 
 def _barred(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chatnet.credentials import random_credential
 from chatnet.entries import KEY_BYTES, Draft
-from chatnet.errors import REFUSALS, NameTaken, NoSuchUser, Refusal, WrongSecret
+from chatnet.errors import REFUSALS, Forgotten, NameTaken, NoSuchUser, Refusal, WrongSecret
 from chatnet.lanes import Lane
 from chatnet.log import Log, Refused
 from chatnet.reads import Account, AccountOf
@@ -42,6 +42,7 @@ class Logins:
         :raises BadSecret: no name can be registered with it.
         :raises NoSuchUser: the name is free, and ``new`` is false.
         :raises WrongSecret: the name is taken. :raises TryLater: too many attempts.
+        :raises Forgotten: the name was that of a user who is forgotten.
         """
         user = claimant.user
         account = await self._lane.run(claimant, self._log.read, AccountOf(user))
@@ -64,7 +65,7 @@ class Logins:
         taken = outcome.code == NameTaken.code
         account = await self._lane.run(claimant, self._log.read, AccountOf(user)) if taken else None
         if account is None:
-            raise refusal(outcome)
+            raise Forgotten.of(name=user) if taken else refusal(outcome)
         return account  # somebody was faster, perhaps an earlier attempt of this client
 
 

@@ -12,7 +12,6 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More
 from chatnet.errors import (
     BadText,
-    Barred,
     ChatnetError,
     NoSuchUser,
     NotJoined,
@@ -44,6 +43,7 @@ from chatnet.reads import (
     UnreadOf,
     UnreadPage,
 )
+from chatnet.store.refusals import OF_A_SESSION
 from chatnet.store.verifying import verify
 from chatnet.telemetry import CatchUpBegun, Left
 from chatnet.worker.drafts import DraftStream
@@ -57,6 +57,7 @@ from chatnet.worker.sessions import Sessions
 from chatnet.worker.subscription import Subscription
 
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
+NOT_YOURS_TO_FORGET = "That is not your present secret; nothing was taken back."
 MANY_MARKS = "What you have read in too many rooms waits to be kept; try again in {seconds} s."
 
 LISTED = 200
@@ -208,21 +209,44 @@ class Session:
         return answer.addBoth(self._no_longer_setting, key)
 
     async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
-        user, secrets = self._local_user.user, self._sessions.secrets
-        if self._claimant is None:
-            self._claimant = Claimant(user, self.peer.address)
+        user, secrets, claimant = self._local_user.user, self._sessions.secrets, self._as_claimant()
         account = await self._turn().read(self._sessions.log.read, AccountOf(user))
         if account is None:
             raise NoSuchUser.of(name=user)
         by = account.secret_seq
-        if not await secrets.check(self._claimant, account.credential, old, is_login=False):
+        if not await secrets.check(claimant, account.credential, old, is_login=False):
             # The client may be repeating this draft after the log took it: then the log knows the key, and
             # answers with the seq. A draft by a secret before the newest adds nothing new.
             by -= 1
             if not by:
                 raise WrongSecret(NOT_YOUR_OLD_ONE)
-        credential = await secrets.credential(self._claimant, password, key)
+        credential = await secrets.credential(claimant, password, key)
         return Draft("secret", user, user, credential, key, by)
+
+    def forget(self, key: bytes, secret: bytes) -> Deferred[int]:
+        """Forget the user, who shows the present ``secret``. The session ends before this is answered."""
+        if self._one_secret is None:
+            self._one_secret = DeferredLock()
+        turn = self._one_secret.acquire()
+        made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._forgetting(key, secret)))
+        answer: Deferred[int] = self._stream().send_when_made(made).addCallback(self._ordered)
+        return answer.addBoth(self._no_longer_setting, key)
+
+    async def _forgetting(self, key: bytes, secret: bytes) -> Draft:
+        user = self._local_user.user
+        account = await self._turn().read(self._sessions.log.read, AccountOf(user))
+        if account is None:
+            raise NoSuchUser.of(name=user)
+        if not await self._sessions.secrets.check(
+            self._as_claimant(), account.credential, secret, is_login=False
+        ):
+            raise WrongSecret(NOT_YOURS_TO_FORGET)
+        return Draft("forget", user, user, "", key, self.by, More(to=user))
+
+    def _as_claimant(self) -> Claimant:
+        if self._claimant is None:
+            self._claimant = Claimant(self.user, self.peer.address)
+        return self._claimant
 
     def _draft(self, kind: KindName, room: str, text: str, key: bytes, more: More | None = None) -> Draft:
         return Draft(kind, self._local_user.user, room, text, key, self.by, more)
@@ -255,7 +279,8 @@ class Session:
 
         This session's draft is neither done nor refused: a client that may log in again may send it again.
         """
-        ended = Barred if isinstance(outcome, Refused) and outcome.code == Barred.code else SecretChanged
+        code = outcome.code if isinstance(outcome, Refused) else b""
+        ended = next((error for error in OF_A_SESSION if error.code == code), SecretChanged)
         self.end(ended.of(name=self._local_user.user))
         return Deferred()
 
@@ -522,8 +547,11 @@ class Session:
             self._one_secret.waiting.clear()  # nobody waits for an answer
 
 
+_OVER = frozenset(error.code for error in OF_A_SESSION)
+
+
 def _is_over(outcome: Outcome) -> bool:
-    return isinstance(outcome, Refused) and outcome.code in (SecretChanged.code, Barred.code)
+    return isinstance(outcome, Refused) and outcome.code in _OVER
 
 
 def _beginning(text: str) -> str:

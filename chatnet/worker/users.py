@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chatnet.entries import Entry
-from chatnet.errors import Barred, ChatnetError, SecretChanged, TryLater
+from chatnet.errors import Barred, ChatnetError, Forgotten, SecretChanged, TryLater
 from chatnet.marks import UserMark
 
 MOST_SESSIONS = 100
@@ -36,7 +36,7 @@ class UsersSession(Protocol):
 
 class Users:
     """The sessions of all users. A new secret in the window ends those that have not shown it; a ban from the
-    cluster ends all of its user. Pure."""
+    cluster ends all of its user, and so does forgetting them. Pure."""
 
     def __init__(self) -> None:
         # Almost every user has one session: a tuple takes a quarter of a dict's memory.
@@ -74,8 +74,13 @@ class Users:
             if entry.kind == "secret" and entry.user in self._sessions:
                 self._secret(entry)
             elif entry.kind == "ban" and not entry.room:
-                for session in self._sessions.get(entry.to, ()):
-                    session.end(Barred.of(name=entry.to))
+                self._end(entry.to, Barred)
+            elif entry.kind == "forget":
+                self._end(entry.to, Forgotten)
+
+    def _end(self, user: str, why: type[ChatnetError]) -> None:
+        for session in self._sessions.get(user, ()):
+            session.end(why.of(name=user))
 
     def _secret(self, entry: Entry) -> None:
         for session in self._sessions[entry.user]:

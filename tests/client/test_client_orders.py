@@ -12,7 +12,7 @@ from client.person import SINCE_1970, Person
 from chatnet.client.events import Teller
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More
-from chatnet.errors import Barred
+from chatnet.errors import Barred, Forgotten
 from chatnet.kinds import EVENTS
 from chatnet.reads import Member
 from chatnet.testing.fake_cluster import FakeCluster
@@ -173,6 +173,12 @@ def test_nothing_is_told_to_nobody(cluster: FakeCluster, alice: Person, typed: s
             {"room": None, "name": "keep", "value": "for ever"},
             "In this server, keep is for ever now.",
         ),
+        (
+            "PURGE * bob spam",
+            "Purge",
+            {"room": None, "to": "bob", "reason": "spam"},
+            "Took back all that bob said in this server.",
+        ),
         ("BLOCK bob", "Block", {"to": "bob"}, "Blocked bob. UNBLOCK bob undoes it."),
         ("UNBLOCK @bob", "Unblock", {"to": "bob"}, "Unblocked bob."),
     ],
@@ -230,6 +236,7 @@ def test_an_order_is_sent_and_said(
         ("POLICY * direkt off", "There is no policy “direkt”: there are direct, invite, keep, signup."),
         ("BLOCK", "BLOCK takes"),
         ("UNBLOCK bob carol", "UNBLOCK takes"),
+        ("PURGE #tea", "PURGE takes"),
         ("REDACT", "REDACT takes"),
         ("REDACT x", "REDACT takes"),
         ("REDACT " + "9" * 30, "REDACT takes"),
@@ -315,6 +322,7 @@ def test_an_interrupt_counts_an_order_once(cluster: FakeCluster, alice: Person, 
         ("policy", "bob", "&ops", "invite members", "", 0, "bob decided for &ops: invite is members."),
         ("policy", "chatnet", "", "direct staff", "", 0,
          "The operator decided for this server: direct is staff."),
+        ("purge", "bob", "#tea", "spam", "alice", 0, "bob took back all that you said in #tea: spam."),
         ("block", "alice", "alice", "", "bob", 0, "You blocked bob."),
         ("unblock", "alice", "alice", "", "bob", 0, "You unblocked bob."),
     ],
@@ -470,3 +478,41 @@ def test_whoever_is_banned_cannot_log_in(
     assert person.exit_status() == 1
     cluster.barred = set()
     assert new_person().start().seen() == ["Logged in as alice."]
+
+
+# ---- FORGET ----
+
+
+@pytest.fixture
+def attended(new_person: Callable[..., Person]) -> Person:
+    """Return somebody at a terminal."""
+    person = new_person(tty_password="").start()
+    person.seen()
+    return person
+
+
+def test_who_answers_twice_is_forgotten(cluster: FakeCluster, attended: Person) -> None:
+    """The secret is shown once more, and the client ends with the server's sentence."""
+    attended.type("FORGET", "alice", " Forget me ")
+    (asked,) = cluster.asked("Forget")
+    assert asked[-1]["secret"] == cluster.secrets["alice"]
+    attended.network.pass_time(3)
+    assert attended.stdio.said == [str(Forgotten.of(name="alice"))]
+    assert not cluster.asked("Resume")
+
+
+@pytest.mark.parametrize("answers", [("no",), ("bob",), ("alice", "yes"), ("alice", "")])
+def test_who_does_not_answer_twice_is_not_forgotten(
+    cluster: FakeCluster, attended: Person, answers: tuple[str, ...]
+) -> None:
+    """Nothing is sent, and what is typed next is a command again."""
+    attended.type("FORGET", *answers, "HELP")
+    assert not cluster.asked("Forget")
+    assert "Nothing was taken back." in attended.seen()
+
+
+def test_nobody_is_forgotten_by_a_pipe(cluster: FakeCluster, alice: Person) -> None:
+    """Lines of a file are no answers."""
+    alice.type("FORGET", "alice", "forget me")
+    assert not cluster.asked("Forget")
+    assert alice.seen()[0] == "FORGET asks twice: somebody has to be at the terminal. Nothing was done."

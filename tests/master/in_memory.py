@@ -27,6 +27,7 @@ from chatnet.master.conversations import (
     Unproven,
 )
 from chatnet.master.epoch import Epoch
+from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
@@ -271,6 +272,7 @@ class Master:
             self.cluster,
             self.replicas,
             self.journal,
+            Eraser(cast(Log, self.log), lambda: b"", self.reactor),
             self.journal.told,
             self.clocks,
         )

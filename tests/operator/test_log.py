@@ -48,6 +48,16 @@ def test_what_is_asked_for_is_printed(
         assert lines == [SAID]
 
 
+def test_what_is_taken_back_is_not_printed(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also while it is not overwritten yet."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        store.execute(
+            "INSERT INTO blanking (user, room, upto, seq, whole, done) VALUES ('alice', '', 9, 9, 1, 0)"
+        )
+    main(["log", "--seq", "9", "--data", str(data)])
+    assert "coffee" not in capfd.readouterr().out
+
+
 def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """A credential is what is stored of a secret."""
     main(["log", "--kinds", "register,secret", *where])

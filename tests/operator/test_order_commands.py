@@ -26,13 +26,22 @@ from chatnet.operator.orders import Listed, Wanted
         ("policy keep for ever", Wanted("policy", "", "", "keep for ever")),
         ("policy keep for ever #tea", Wanted("policy", "#tea", "", "keep for ever")),
         ("policy keep 90d #tea", Wanted("policy", "#tea", "", "keep 90d")),
+        ("user forget bob --yes", Wanted("forget", "", "bob", "")),
+        ("purge #tea bob --reason spam", Wanted("purge", "#tea", "bob", "spam")),
     ],
 )
 def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed) -> None:
     """Options stand before or after the words."""
     options: Any = Options()
     options.parseOptions(line.split())
-    assert options.subOptions["order"] == wanted
+    assert options.subOptions["order"] == (wanted if isinstance(wanted, Listed) else [wanted])
+
+
+def test_a_ban_may_take_back_what_was_said() -> None:
+    """In the same room, or everywhere."""
+    options: Any = Options()
+    options.parseOptions(["user", "ban", "bob", "--purge"])
+    assert options.subOptions["order"] == [Wanted("ban", "", "bob", ""), Wanted("purge", "", "bob", "")]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,10 @@ def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed) -> Non
         ("policy keep 90d &ops", "its owners' alone"),
         ("policy keep 90d #tea #tee", "for ever or 1d"),
         ("user unban bob --for 7d", "--for is for ban and mute"),
+        ("user forget bob", "with --yes it is done"),
+        ("user forget bob #tea --yes", "forget takes a user alone"),
+        ("user mute bob --purge", "--purge is for ban"),
+        ("purge bob", "purge takes a room and a user"),
     ],
 )
 def test_what_is_no_order_is_said_in_a_sentence(line: str, says: str) -> None:

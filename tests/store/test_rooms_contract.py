@@ -91,6 +91,13 @@ class Step(NamedTuple):
                 more = More(to=self.to)
             case "block" | "unblock":
                 more = More(to=self.to)
+            case "forget":
+                more = More(to=self.to if self.ref else self.user)
+            case "purge":
+                room, text, more = "" if self.ref == 19 else self.room, self.text, More(to=self.to)
+            case "expire":
+                room, more = "" if self.until else self.room, More(ref=ref or Ref(1, b"w" * 8))
+                return Draft(self.kind, CLUSTER, room, "", key(500_000 + self.number), 0, more)
             case "invite":
                 room, more = self.room, More(to=self.to)
             case "remove" | "unban":
@@ -120,7 +127,7 @@ KINDS = (
         "mute",
         "unban",
     ),
-    *("block", "unblock", "redact", "redact"),
+    *("block", "unblock", "redact", "redact", "purge", "expire"),
 )
 VALUES: dict[str, Sequence[Any]] = {
     "kind": KINDS,
@@ -132,7 +139,10 @@ VALUES: dict[str, Sequence[Any]] = {
     "ref": [0, 0, 0, 4, *range(9, 20), -9],
     "until": [0, 0, 1, 1 << 60],
 }
-steps = st.builds(Step, **{name: st.sampled_from(values) for name, values in VALUES.items()})
+steps = st.builds(
+    Step,
+    **{name: st.sampled_from(values) for name, values in (VALUES | {"kind": (*KINDS, "forget")}).items()},
+)
 
 
 def begun(subject: Subject) -> None:
@@ -149,12 +159,30 @@ def begun(subject: Subject) -> None:
 
 
 def played(subject: Subject, history: list[list[Step]]) -> list[Any]:
-    """Return the outcomes of the steps, sent twice, and what everybody can read afterwards."""
+    """Return the outcomes of the steps, sent twice, and what everybody can read afterwards, which is the same
+    once the store has overwritten what was taken back."""
     begun(subject)
     found: list[Any] = []
     for batch in history:
         found += subject.append(*good(step.draft(subject) for step in batch))
     found += subject.append(*good(step.draft(subject) for batch in history for step in batch))
+    before = read_by_all(subject)
+    free(subject)
+    assert read_by_all(subject) == before
+    return found + before
+
+
+def free(subject: Subject) -> None:
+    """Let the store overwrite all that is taken back together."""
+    log: Any = subject.log
+    if not isinstance(log, MemoryLog):
+        while subject.ask(log.free()).blanking is not None:
+            pass
+
+
+def read_by_all(subject: Subject) -> list[Any]:
+    """Return what everybody can read."""
+    found: list[Any] = []
     head = subject.log.window.head
     for user in [*USERS, "zoe"]:
         found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))

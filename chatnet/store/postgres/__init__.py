@@ -6,5 +6,6 @@ real        PostgreSQL's implementation · connection  how a connection is made,
 pool        asks in threads, on connections that it keeps, again until it is answered
 follower    keeps the window in step with the log, and notices when the log was put back
 lease       the right to command, in a row
+blanking    overwrites what is taken back together
 schema      its tables · append  the functions that write · reads  its reads
 """

@@ -335,7 +335,9 @@ BEGIN
         SELECT CASE WHEN is_same THEN seq END, CASE WHEN NOT is_same THEN 'KEY_REUSED' END INTO old, code
             FROM (SELECT seq,
                     (kind, room, text, more) IS NOT DISTINCT FROM (its_kind, its_room, its_text, its_more)
-                    OR kind IN ({said}) AND kind = its_kind AND text = '' AS is_same
+                    OR kind = its_kind AND text = '' AND its_text <> '' AND (kind IN ({said})
+                        OR EXISTS (SELECT FROM blanking AS b
+                            WHERE b."user" = its_user AND b.upto >= entry.seq)) AS is_same
                 FROM entry WHERE "user" = its_user AND key = its_key) AS found;
     END IF;
 END
@@ -353,14 +355,16 @@ BEGIN
         RETURN 'NOT_YET';
     END IF;
     IF its_kind = 'register' THEN
-        RETURN CASE WHEN EXISTS (SELECT FROM account WHERE "user" = its_user) THEN 'NAME_TAKEN' END;
+        RETURN CASE WHEN EXISTS (SELECT FROM account WHERE "user" = its_user)
+            OR EXISTS (SELECT FROM forgotten WHERE "user" = its_user) THEN 'NAME_TAKEN' END;
     ELSIF its_kind = 'level' THEN
         RETURN CASE WHEN its_text::bigint <= its_level THEN 'LEVEL_REACHED'
             WHEN its_text::bigint > {level} THEN 'NOT_YET' END;
     ELSIF its_user <> '{CLUSTER}' AND its_kind NOT IN ({clusters}) THEN
         newest := (SELECT secret_seq FROM account WHERE "user" = its_user);
         IF newest IS NULL THEN
-            RETURN 'NO_SUCH_USER';
+            RETURN CASE WHEN EXISTS (SELECT FROM forgotten WHERE "user" = its_user)
+                THEN 'FORGOTTEN' ELSE 'NO_SUCH_USER' END;
         ELSIF shown > 0 AND shown < newest THEN
             RETURN 'SECRET_CHANGED';
         ELSIF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND banned > moment) THEN

@@ -10,11 +10,13 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from chatnet.blanking import Blanking
 from chatnet.entries import Draft
 from chatnet.kinds import FIRST_LEVEL
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Question
+from chatnet.store.blanking import Freed
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ class Opened(msgspec.Struct, frozen=True):
 
     ``warning`` is a sentence, for example that no standby is synchronous; or empty. ``seen_as`` is the
     address from which the database sees this connection; empty if no other host can have it. ``level`` is
-    the log's.
+    the log's. ``blankings``: what is taken back, and not overwritten yet.
     """
 
     log_id: str
@@ -56,6 +58,7 @@ class Opened(msgspec.Struct, frozen=True):
     warning: str = ""
     seen_as: str = ""
     level: int = FIRST_LEVEL
+    blankings: list[Blanking] = []
 
 
 class LeaseRow(msgspec.Struct, frozen=True):
@@ -98,6 +101,12 @@ class Database(Protocol):
 
         Takes no lock of those who append, and does not wait for the disk.
         """
+
+    def free(self) -> Freed:
+        """Overwrite some of the texts that are taken back together, if there are any: the primary asks."""
+
+    def heirs(self) -> list[tuple[str, str]]:
+        """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""
 
     def outdate(self, level: int) -> None:
         """Remove what older programs left, those that understand less than ``level``, the log's."""

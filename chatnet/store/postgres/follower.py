@@ -15,12 +15,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.blanking import Blanking
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Hole, Outgrown
 from chatnet.limits import Limits
 from chatnet.reads import CursorAt, Last, PageOf
-from chatnet.store.postgres.database import Database, Unavailable
+from chatnet.store.postgres.database import Database, Opened, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
 from chatnet.telemetry import LogRewound, Tell
@@ -39,6 +40,7 @@ class Divergence:
     common: Cursor
     base: Cursor
     level: int
+    blankings: list[Blanking]
 
 
 class Follower:
@@ -87,10 +89,11 @@ class Follower:
 
         :raises CannotStart: the database cannot be used; the sentence says why.
         """
-        base, newest, level = await self._asker.ask(self._open)
+        base, newest, opened = await self._asker.ask(self._open)
         self.window.restart(self.log_id, base)
-        self.window.level = level
+        self.window.level = opened.level
         self._extend(newest)
+        self.window.blank(opened.blankings)
         Deferred.fromCoroutine(self._follow()).addErrback(self._broke)
 
     def ring(self) -> None:
@@ -154,6 +157,7 @@ class Follower:
         self.log_id = divergence.log_id
         self.window.restart(divergence.log_id, divergence.base)
         self.window.level = divergence.level
+        self.window.blank(divergence.blankings)
         self._known = divergence.base
         self._on_rewound(divergence.common)
 
@@ -199,12 +203,12 @@ class Follower:
 
     # ---- in a thread, while the coroutine waits: nobody else changes what is read here ----
 
-    def _open(self, database: Database) -> tuple[Cursor, list[Entry], int]:
+    def _open(self, database: Database) -> tuple[Cursor, list[Entry], Opened]:
         opened = database.open(self._entropy(16).hex())
         self.log_id, self.warning = opened.log_id, opened.warning
         self._checked = database
         newest = database.read(Last(self.window.limits.prefill))
-        return _there(database, newest[0].seq - 1 if newest else 0), newest, opened.level
+        return _there(database, newest[0].seq - 1 if newest else 0), newest, opened
 
     def _next(self, database: Database) -> list[Entry] | Divergence:
         if database is not self._checked:
@@ -221,7 +225,7 @@ class Follower:
             return None
         common = self._common(database)
         base = common if common.seq else _there(database, max(0, opened.head - self.window.limits.prefill))
-        return Divergence(opened.log_id, opened.head, common, base, opened.level)
+        return Divergence(opened.log_id, opened.head, common, base, opened.level, opened.blankings)
 
     def _common(self, database: Database) -> Cursor:
         """Return the newest cursor of the window that the database also has; or its beginning."""

@@ -19,6 +19,7 @@ from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import CursorAt, Head, LaneName, Question
 from chatnet.store.appender import Appender
+from chatnet.store.blanking import Freed
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.pool import Outage, Pool
@@ -243,6 +244,17 @@ class PostgresLog:
             await self._readers["logins"].ask_once(lambda database: database.outdate(level))
         except Unavailable as away:
             self._logger.info("Functions of older programs are left in the database ({why})", why=str(away))
+
+    async def free(self) -> Freed:
+        """Overwrite some of the texts that are taken back together, if there are any.
+
+        Waits while the database is away.
+        """
+        return await self._readers["pages"].ask(lambda database: database.free())
+
+    async def heirs(self) -> list[tuple[str, str]]:
+        """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""
+        return await self._readers["pages"].ask(lambda database: database.heirs())
 
     async def lease(self) -> LeaseRow:
         """Return the cluster's lease as it is now.

@@ -151,8 +151,14 @@ TALKS = f"""
     SELECT room, (SELECT seq FROM place WHERE name = room AND seq <= %(upto)s ORDER BY seq DESC LIMIT 1)
     FROM talk WHERE "user" = %(user)s AND room > %(after)s ORDER BY room LIMIT {PAGE_ROOMS + 1}
 """
-ABOUT = "SELECT text FROM description WHERE room = %(room)s AND seq <= %(upto)s"
 POLICIES = "SELECT name, value FROM policy WHERE room = %(room)s AND seq <= %(upto)s ORDER BY name"
+ABOUT = """
+    SELECT description.text FROM description JOIN entry ON entry.seq = description.seq
+    WHERE description.room = %(room)s AND description.seq <= %(upto)s
+        AND NOT EXISTS (SELECT FROM blanking AS b
+            WHERE b."user" = entry."user" AND b.room IN ('', entry.room) AND b.upto >= entry.seq)
+"""
+TALKED = 'SELECT 1 FROM talk WHERE "user" = %(user)s AND room = %(room)s'
 # How far one page looks: to the end of the last stay that it may look into.
 FEED_END = f"""
     SELECT "left" FROM membership WHERE "user" = %(user)s AND "left" > %(after)s AND "left" <= %(upto)s
@@ -425,7 +431,11 @@ def _readable(tables: PostgresTables, asked: History | Members | PoliciesIn) -> 
         row = tables.execute(MEMBER_SINCE, {"user": user, "room": room, "upto": upto}).fetchone()
         if row is not None:
             return int(row[0])
-    elif user in sides(room) and _account(tables, other_side(room, user)):
+    elif user in sides(room) and (
+        _account(tables, other_side(room, user))
+        # The other side may be forgotten by now.
+        or tables.execute(TALKED, {"user": user, "room": room}).fetchone()
+    ):
         return 0
     raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
 

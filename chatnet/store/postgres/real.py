@@ -22,8 +22,10 @@ from chatnet.marks import UserMark, cut
 from chatnet.names import is_private, is_topic, mentioned
 from chatnet.reads import LAST_SEQ, Question
 from chatnet.rules import MAKERS
+from chatnet.store.blanking import HEIRS, Freed
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import OLD, OUTGROWN, functions
+from chatnet.store.postgres.blanking import free, undone
 from chatnet.store.postgres.connection import connect, is_poison, reason
 from chatnet.store.postgres.database import GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.schema import migrate
@@ -96,7 +98,8 @@ class PostgresDatabase:
                     "A log is being copied into this database; if that was broken off, run chatnet migrate "
                     "again."
                 )
-        return Opened(log_id, head, _warning(is_alone, is_unsafe), seen_as, level)
+            blankings = undone(self._cursor.execute)
+        return Opened(log_id, head, _warning(is_alone, is_unsafe), seen_as, level, blankings)
 
     # ---- appending ----
 
@@ -147,6 +150,14 @@ class PostgresDatabase:
         columns = tuple([getattr(mark, name) for mark in given] for name in ("user", "room", "seq"))
         with self._asking():
             return [UserMark(*row) for row in self._cursor.execute(_KEEP_MARKS, columns).fetchall()]
+
+    def free(self) -> Freed:
+        with self._asking(), self._connection.transaction():
+            return free(self._cursor.execute)
+
+    def heirs(self) -> list[tuple[str, str]]:
+        with self._asking():
+            return [(room, heir) for room, heir in self._cursor.execute(HEIRS).fetchall()]
 
     def outdate(self, level: int) -> None:
         with self._asking():

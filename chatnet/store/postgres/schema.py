@@ -178,7 +178,26 @@ CREATE TABLE policy (
 );
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES)
+_BLANKING = """
+-- Texts that are taken back together, and up to where they have been overwritten: see chatnet.blanking.
+CREATE TABLE blanking (
+    "user" text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    upto bigint NOT NULL,
+    seq bigint NOT NULL,
+    whole integer NOT NULL,
+    done bigint NOT NULL,
+    PRIMARY KEY ("user", room)
+);
+CREATE INDEX blanking_undone ON blanking (seq) WHERE done < upto;
+-- Who is forgotten, and since which seq: nobody gets the name again.
+CREATE TABLE forgotten (
+    "user" text COLLATE "C" PRIMARY KEY,
+    seq bigint NOT NULL
+);
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES, _BLANKING)
 """Each step brings a store from one schema version to the next. Never change a released step.
 
 Functions are not in the steps: see :mod:`.append`.

@@ -4,6 +4,7 @@ log         its threads, and waiting for what is transient
 writer      its one writer
 marks       how far users have read, in a file of its own
 reads       its reads · readers  the reading threads, and what happens when a read fails
+blanking    overwrites what is taken back together
 schema      its tables
 opening     checks that it is the right log, and whole
 file        its files, watched while it is open

@@ -8,6 +8,7 @@ Everything here runs in the writer's thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ import apsw
 from twisted.logger import Logger
 
 from chatnet.entries import Draft
+from chatnet.store.blanking import Freed
+from chatnet.store.sqlite.blanking import Covered
 from chatnet.store.sqlite.schema import BUSY_MS
 from chatnet.store.sqlite.writer import Batch, DiskReadOnly, Writer
 from chatnet.world import Files, FileStatus
@@ -129,6 +132,16 @@ class StoreFile:
         if self._pages >= self._most_pages or self._has_to_unmark:
             written_back = self.checkpoint()
         return Committed(batch, self.gone(), written_back)
+
+    def free(self, store: Writer, found: Covered, seconds: Callable[[], float]) -> Freed:
+        """Overwrite as :meth:`Writer.free` does, unless the files are gone."""
+        if self.gone():
+            return Freed(found.blanking)
+        texts, done = store.free(found, seconds)
+        self.has_to_erase = self.has_to_erase or done
+        if self._pages >= self._most_pages or self._has_to_unmark:
+            self.checkpoint()
+        return Freed(found.blanking, texts, done)
 
     def look(self) -> str:
         """Erase what has to be; return what happened to the files, as :meth:`gone` does.

@@ -28,8 +28,10 @@ from chatnet.net.timer import Timer
 from chatnet.reads import Head, LaneName, PageOf, Question
 from chatnet.store.absence import Absence
 from chatnet.store.appender import Appender
+from chatnet.store.blanking import Freed
 from chatnet.store.pages import take_page
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.blanking import find, heirs
 from chatnet.store.sqlite.file import Committed
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
@@ -100,6 +102,7 @@ class SqliteLog:
         self.window = Window(opened.log_id, opened.base, limits, own_level)
         self.window.level = opened.store.level
         self.window.extend(opened.newest)
+        self.window.blank(opened.blankings)
         self._found = opened.warning
         self.poisoned = 0
         self._retry: Deferred[None] | None = None
@@ -235,6 +238,30 @@ class SqliteLog:
                     return self._committed(batch)
         # The process is about to exit: the next epoch will tell whether these drafts are in the log.
         return await Deferred()
+
+    async def free(self) -> Freed:
+        """Overwrite some of the texts that are taken back together, if there are any.
+
+        :raises DiskRefuses: nothing was overwritten; the same call may succeed later.
+        """
+        found = await self._readers.read(self._pools["pages"], find)
+        if found is None:
+            return Freed(None)
+        if self._closed:
+            return await Deferred()
+        if found.reached >= found.blanking.upto and found.blanking.whole:
+            await deferToThreadPool(self._reactor, self._marker, self._marks.forget, found.blanking.user)
+        try:
+            return await self._write(self._file.free, self._store, found, self._reactor.seconds)
+        except DiskRefuses:
+            raise
+        except Exception:
+            self._on_fatal(Failure())
+            return await Deferred()
+
+    async def heirs(self) -> list[tuple[str, str]]:
+        """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""
+        return await self._readers.read(self._pools["pages"], heirs)
 
     def _in_writer(self, drafts: list[Draft]) -> Deferred[Committed]:
         now = int(self._wall() * 1000)

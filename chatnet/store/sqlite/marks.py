@@ -88,6 +88,10 @@ def every_mark(path: Path, log_id: str, head: int) -> list[tuple[str, str, int]]
         connection.close()
 
 
+def _forget(connection: apsw.Connection, user: str) -> None:
+    connection.execute("DELETE FROM mark WHERE user = ?", (user,))
+
+
 class Remade(Exception):
     """The file is not what it should be; the text is a phrase that says why."""
 
@@ -123,6 +127,13 @@ class SqliteMarks:
             return self._do(lambda connection: of(connection.execute, user, rooms))
         except (apsw.Error, OSError) as error:
             raise Unreadable(Unreadable.sentence) from error
+
+    def forget(self, user: str) -> None:
+        """Remove the marks of a user.
+
+        :raises apsw.Error: that is not possible now.
+        """
+        self._do(lambda connection: _forget(connection, user))
 
     def close(self) -> None:
         """Close the file; nothing is kept or read after that."""

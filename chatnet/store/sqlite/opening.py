@@ -12,12 +12,14 @@ from pathlib import Path
 
 import apsw
 
+from chatnet.blanking import Blanking
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
 from chatnet.reads import CursorAt, Last
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.blanking import undone
 from chatnet.store.sqlite.file import Found, StoreFile
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_reader, set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, Writer, is_disk_full
@@ -56,6 +58,7 @@ class Opened:
     connections: list[apsw.Connection]
     base: Cursor | None
     newest: list[Entry]
+    blankings: list[Blanking]
     warning: str
 
 
@@ -101,7 +104,8 @@ def open_store(
             set_up_reader(reader)
         store = Writer(connection, epoch, own_level)
         base = sqlite_reads.answer(connection, CursorAt(store.head - len(newest)))
-        return Opened(log_id, epoch, store, file, connections, base, newest, warning)
+        blankings = undone(connection.execute)
+        return Opened(log_id, epoch, store, file, connections, base, newest, blankings, warning)
 
 
 _LOST_WAL = (

@@ -188,7 +188,7 @@ def members(tables: SqliteTables, asked: Members) -> MemberPage:
     bounds = (room, known_text(asked.after), upto, PAGE_ROOMS + 1)
     # Those who have left meanwhile are few, and do not stand among the others in the index.
     rows = sorted([*tables.execute(MEMBERS, bounds), *tables.execute(GONE_SINCE, bounds[:3])])
-    about = tables.execute("SELECT text FROM description WHERE room = ? AND seq <= ?", (room, upto)).get
+    about = tables.execute(ABOUT, (room, upto)).get
     shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
     return MemberPage(shown, len(rows) > PAGE_ROOMS, about or "")
 
@@ -197,6 +197,11 @@ _MEMBERS = """
     SELECT m.user, coalesce(s.role, 0) FROM membership AS m
         LEFT JOIN standing AS s ON s.room = m.room AND s.user = m.user
     WHERE m.room = ?1 AND m.user > ?2 AND m.joined <= ?3
+"""
+ABOUT = """
+    SELECT description.text FROM description JOIN entry ON entry.seq = description.seq
+    WHERE description.room = ?1 AND description.seq <= ?2 AND NOT EXISTS (SELECT 1 FROM blanking AS b
+        WHERE b.user = entry.user AND b.room IN ('', entry.room) AND b.upto >= entry.seq)
 """
 MEMBERS = f"{_MEMBERS} AND m.left = {OPEN} ORDER BY m.user LIMIT ?4"
 GONE_SINCE = f"{_MEMBERS} AND m.left > ?3 AND m.left < {OPEN}"
@@ -360,7 +365,7 @@ def _readable(tables: SqliteTables, asked: History | Members | PoliciesIn) -> in
         joined: int | None = tables.execute(member, (user, upto, room, upto)).get
         if joined is not None:
             return _shown_from(tables, room, joined)
-    elif user in sides(room) and _account(tables, other_side(room, user)):
+    elif user in sides(room) and (_account(tables, other_side(room, user)) or _talked(tables, user, room)):
         return 0
     raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
 
@@ -369,6 +374,11 @@ def _shown_from(tables: SqliteTables, room: str, joined: int) -> int:
     """Return the seq after which a member since ``joined`` may read a private room."""
     history, made = next(tables.execute("SELECT history, made FROM private WHERE name = ?", (room,)))
     return int(made) if history == "all" else joined
+
+
+def _talked(tables: SqliteTables, user: str, room: str) -> bool:
+    """Return whether anything was said in this conversation: the other side may be forgotten by now."""
+    return bool(tables.execute("SELECT 1 FROM talk WHERE user = ? AND room = ?", (user, room)).get)
 
 
 def _talks(tables: SqliteTables, user: str) -> list[str]:

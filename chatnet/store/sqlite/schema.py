@@ -151,6 +151,23 @@ STEPS = (
         PRIMARY KEY (room, name)
     ) WITHOUT ROWID;
     """,
+    """
+    -- Texts that are taken back together, and up to where they have been overwritten: see chatnet.blanking.
+    CREATE TABLE blanking (
+        user TEXT NOT NULL,
+        room TEXT NOT NULL,
+        upto INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        whole INTEGER NOT NULL,
+        done INTEGER NOT NULL,
+        PRIMARY KEY (user, room)
+    ) WITHOUT ROWID;
+    -- Who is forgotten, and since which seq: nobody gets the name again.
+    CREATE TABLE forgotten (
+        user TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 import msgspec
@@ -36,6 +36,9 @@ from chatnet.rules import DAY_MS, judge
 from chatnet.store import facts, follows
 from chatnet.store.pages import OPEN
 from chatnet.store.refusals import content, is_kept, lasts, refused
+from chatnet.store.sqlite.blanking import Covered, overwrite
+
+T = TypeVar("T")
 
 _KNOWN_USERS = 100_000
 """Of how many users something is remembered; beyond that all are forgotten, and looked up again."""
@@ -117,13 +120,30 @@ class Writer:
             # it.
             return self._transact(drafts, now, self._apply_guarded)
 
+    def free(self, found: Covered, seconds: Callable[[], float]) -> tuple[int, bool]:
+        """Overwrite what was found of texts that are taken back: see :func:`.blanking.overwrite`.
+
+        :raises DiskRefuses, EpochLost, apsw.Error: as :meth:`commit`; nothing was overwritten.
+        """
+
+        def run() -> tuple[int, bool]:
+            self._begin()
+            done = overwrite(self._execute, found, seconds)
+            self._execute("COMMIT")
+            return done
+
+        return self._all_or_nothing(run)
+
     def close(self) -> None:
         """Close the connection; the last one to close also checkpoints."""
         self._connection.close()
 
     def _transact(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
+        return self._all_or_nothing(lambda: self._run(drafts, now, apply))
+
+    def _all_or_nothing(self, run: Callable[[], T]) -> T:
         try:
-            return self._run(drafts, now, apply)
+            return run()
         except BaseException as error:
             full = is_disk_full(error, self._connection)
             self._forget_all()
@@ -137,10 +157,7 @@ class Writer:
 
     def _run(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
         execute = self._execute
-        execute("BEGIN IMMEDIATE")
-        epoch, head, self.level = next(execute("SELECT epoch, head, level FROM log"))
-        if epoch != self._epoch:
-            raise EpochLost(f"Epoch {epoch} has begun; ours was {self._epoch}")
+        head = self._begin()
         batch = Batch()
         self._next = head + 1
         for draft in drafts:
@@ -151,6 +168,14 @@ class Writer:
         if batch.entries:
             self.head, self.time = self._next - 1, now
         return batch
+
+    def _begin(self) -> int:
+        """Begin a transaction; return the head."""
+        self._execute("BEGIN IMMEDIATE")
+        epoch, head, self.level = next(self._execute("SELECT epoch, head, level FROM log"))
+        if epoch != self._epoch:
+            raise EpochLost(f"Epoch {epoch} has begun; ours was {self._epoch}")
+        return int(head)
 
     def _apply_guarded(self, draft: Draft, now: int, batch: Batch) -> None:
         self._execute("SAVEPOINT draft")
@@ -222,9 +247,15 @@ class Writer:
         )
         is_same = (kind, room, text, more) == (draft.kind, draft.room, draft.text, packed_more(draft.more))
         # Of a text that was taken back nobody can say any more what it was.
-        if is_same or (at and not text and kind == draft.kind and kind in SAID):
+        if is_same or (not text and draft.text and kind == draft.kind and self._is_blank(draft, seq, at)):
             return int(seq)
         return Refused.of(KeyReused.of())
+
+    def _is_blank(self, draft: Draft, seq: int, at: str | None) -> bool:
+        if draft.kind in SAID:
+            return bool(at)
+        blanking = "SELECT 1 FROM blanking WHERE user = ? AND upto >= ?"
+        return bool(self._execute(blanking, (draft.user, seq)).get)
 
     def _keep(self, draft: Draft, no: Refusal) -> None:
         """Keep the refusal of the draft: see :mod:`chatnet.store.refusals`."""
@@ -310,6 +341,9 @@ class Writer:
     def secret_seq(self, user: str) -> int | None:
         return self._known(user).secret_seq
 
+    def is_forgotten(self, user: str) -> bool:
+        return bool(self._execute("SELECT 1 FROM forgotten WHERE user = ?", (user,)).get)
+
     def is_ordered(self, user: str) -> bool:
         return self._known(user).is_ordered
 
@@ -372,7 +406,7 @@ class Known(NamedTuple):
     is_blocked: bool
 
 
-ACCOUNTS = frozenset({"register", "secret", "ban", "mute", "block"})
+ACCOUNTS = frozenset({"register", "secret", "ban", "mute", "block", "forget"})
 """The kinds that change what is remembered of users."""
 
 

@@ -200,6 +200,14 @@ class AmpFront(Locator):
         more = More(ref=Ref(seq, check))
         return self.session.order(key, "redact", None, reason or "", more).addCallback(_seq)
 
+    @wire.Purge.responder
+    def purge(self, key: bytes, room: str | None, to: str, reason: str | None) -> Deferred[dict[str, Any]]:
+        return self._order(key, "purge", room or "", to, reason)
+
+    @wire.Forget.responder
+    def forget(self, key: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+        return self.session.forget(key, secret).addCallback(lambda _: {})
+
     def _order(
         self, key: bytes, kind: KindName, room: str | None, to: str, text: str | None = None, until: int = 0
     ) -> Deferred[dict[str, Any]]:

@@ -1,0 +1,78 @@
+"""Overwrites in PostgreSQL the texts that are taken back together: see :mod:`chatnet.blanking`.
+
+The primary alone does it; whoever appends meanwhile is not waited for, and does not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chatnet.blanking import Blanking, emptied
+from chatnet.entries import Entry, of_row
+from chatnet.kinds import SAID
+from chatnet.store.blanking import MOST_FOUND, SPAN, UNDONE, Freed
+
+_COLUMNS = 'entry.seq, time, kind, "user", entry.room, text, key, more, at'
+Execute = Callable[..., Any]
+
+_BY_PLACE = f"""
+    SELECT {_COLUMNS} FROM place JOIN entry ON entry.seq = place.seq
+    WHERE place.name = %(room)s AND place.seq > %(done)s AND place.seq <= %(end)s
+        AND text <> '' AND kind = ANY(%(kinds)s) ORDER BY place.seq LIMIT {MOST_FOUND}
+"""
+_BY_SEQ = f"""
+    SELECT {_COLUMNS} FROM entry WHERE seq > %(done)s AND seq <= %(end)s
+        AND text <> '' AND kind = ANY(%(kinds)s) AND %(user)s IN ("user", '') ORDER BY seq LIMIT {MOST_FOUND}
+"""
+_REFUSALS = f"""
+    DELETE FROM refusal WHERE "user" = %(user)s
+        AND key IN (SELECT key FROM refusal WHERE "user" = %(user)s LIMIT {MOST_FOUND})
+"""
+_OVERWRITE = """
+    UPDATE entry SET text = '', at = coalesce(given.at, entry.at)
+    FROM unnest(%(seqs)s::bigint[], %(ats)s::text[]) AS given(seq, at) WHERE entry.seq = given.seq
+"""
+_DESCRIPTIONS = "UPDATE description SET text = '' WHERE seq = ANY(%(seqs)s)"
+# Unless it was begun anew meanwhile, since more is to go.
+_DONE = """
+    UPDATE blanking SET done = CASE WHEN done = %(done)s THEN %(reached)s ELSE done END
+    WHERE "user" = %(user)s AND room = %(room)s RETURNING done >= upto
+"""
+
+
+def undone(execute: Execute) -> list[Blanking]:
+    """Return what is not overwritten yet."""
+    return [_blanking(row) for row in execute(UNDONE).fetchall()]
+
+
+def _blanking(row: Any) -> Blanking:
+    user, room, upto, seq, whole, *_ = row
+    return Blanking(user, room, upto, seq, bool(whole))
+
+
+def free(execute: Execute) -> Freed:
+    """Overwrite the next texts that are taken back together, within a transaction."""
+    row = execute(f"{UNDONE} LIMIT 1").fetchone()
+    if row is None:
+        return Freed(None)
+    blanking, done = _blanking(row), row[-1]
+    of = {"user": blanking.user, "room": blanking.room, "done": done, "kinds": list(blanking.kinds)}
+    if blanking.whole and execute(_REFUSALS, of).rowcount:
+        return Freed(blanking)
+    by_place = blanking.room and not blanking.user
+    end = blanking.upto if by_place else min(blanking.upto, done + SPAN)
+    found = [of_row(row) for row in execute(_BY_PLACE if by_place else _BY_SEQ, {**of, "end": end})]
+    reached = found[-1].seq if len(found) == MOST_FOUND else end
+    covered = [entry for entry in found if blanking.covers(entry)]
+    seqs = [entry.seq for entry in covered]
+    execute(_OVERWRITE, {"seqs": seqs, "ats": [_at(entry) for entry in covered]})
+    execute(_DESCRIPTIONS, {"seqs": seqs})
+    if blanking.whole and reached >= blanking.upto:
+        execute('DELETE FROM mark WHERE "user" = %(user)s', of)
+    (is_done,) = execute(_DONE, {**of, "reached": reached}).fetchone()
+    return Freed(blanking, len(seqs), bool(is_done))
+
+
+def _at(entry: Entry) -> str | None:
+    return " ".join(emptied(entry).at) if entry.kind in SAID else None

@@ -1,0 +1,109 @@
+"""Overwrites in the embedded store the texts that are taken back together: see :mod:`chatnet.blanking`.
+
+They are looked for in a thread of those who read, and overwritten in the writer's, not for long at a time:
+whoever posts waits meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import apsw
+
+from chatnet.blanking import Blanking, emptied
+from chatnet.entries import Entry, of_row
+from chatnet.kinds import SAID
+from chatnet.store.blanking import HEIRS, MOST_FOUND, SPAN, UNDONE
+
+WRITE_SECONDS = 0.005
+"""How many seconds of the writer's thread a step takes, at most, beside the commit itself."""
+
+_COLUMNS = "entry.seq, time, kind, user, room, text, key, more, at"
+Execute = Callable[..., Any]
+
+
+class Covered(NamedTuple):
+    """What is to be overwritten next: the ``entries`` that ``blanking`` covers behind ``done``, up to
+    ``reached``; ``refusals``: its user's refusals are there, too, and go first."""
+
+    blanking: Blanking
+    done: int
+    reached: int
+    entries: list[Entry]
+    refusals: bool = False
+
+
+def undone(execute: Execute) -> list[Blanking]:
+    """Return what is not overwritten yet."""
+    return [_blanking(row) for row in execute(UNDONE)]
+
+
+def _blanking(row: Any) -> Blanking:
+    user, room, upto, seq, whole, *_ = row
+    return Blanking(user, room, upto, seq, bool(whole))
+
+
+def find(connection: apsw.Connection) -> Covered | None:
+    """Return what is to be overwritten next; None if nothing is."""
+    execute = connection.execute
+    row = execute(f"{UNDONE} LIMIT 1").fetchone()
+    if row is None:
+        return None
+    blanking, done = _blanking(row), row[-1]
+    if blanking.whole and execute("SELECT 1 FROM refusal WHERE user = ? LIMIT 1", (blanking.user,)).get:
+        return Covered(blanking, done, done, [], refusals=True)
+    found, reached = _texts(execute, blanking, done)
+    return Covered(blanking, done, reached, [entry for entry in found if blanking.covers(entry)])
+
+
+def _texts(execute: Execute, blanking: Blanking, done: int) -> tuple[list[Entry], int]:
+    kinds = blanking.kinds
+    among = f"text <> '' AND kind IN ({', '.join('?' * len(kinds))})"
+    end, values = blanking.upto, kinds
+    if blanking.room and not blanking.user:
+        source = "place JOIN entry ON entry.seq = place.seq WHERE place.name = ? AND place.seq > ?"
+        sql = f"SELECT {_COLUMNS} FROM {source} AND place.seq <= ? AND {among} ORDER BY place.seq LIMIT ?"
+        rows = execute(sql, (blanking.room, done, end, *kinds, MOST_FOUND))
+    else:
+        end = min(end, done + SPAN)
+        if blanking.user:
+            among, values = f"{among} AND user = ?", (*kinds, blanking.user)
+        sql = f"SELECT {_COLUMNS} FROM entry WHERE seq > ? AND seq <= ? AND {among} ORDER BY seq LIMIT ?"
+        rows = execute(sql, (done, end, *values, MOST_FOUND))
+    found = [of_row(row) for row in rows]
+    return found, found[-1].seq if len(found) == MOST_FOUND else end
+
+
+def overwrite(execute: Execute, found: Covered, seconds: Callable[[], float]) -> tuple[int, bool]:
+    """Overwrite what was found, within a transaction, for :data:`WRITE_SECONDS` at most.
+
+    Return how many texts, and whether all of the blanking is done now."""
+    began, texts, reached = seconds(), 0, found.reached
+    user, room = found.blanking.user, found.blanking.room
+    if found.refusals:
+        keys = "SELECT key FROM refusal WHERE user = ?1 LIMIT ?2"
+        execute(f"DELETE FROM refusal WHERE user = ?1 AND key IN ({keys})", (user, MOST_FOUND))
+        return 0, False
+    for texts, entry in enumerate(found.entries, 1):
+        _overwrite(execute, entry)
+        if seconds() - began >= WRITE_SECONDS and texts < len(found.entries):
+            reached = entry.seq
+            break
+    # Unless it was begun anew meanwhile, since more is to go.
+    done = "UPDATE blanking SET done = ? WHERE user = ? AND room = ? AND done = ?"
+    execute(done, (reached, user, room, found.done))
+    left = execute("SELECT done < upto FROM blanking WHERE user = ? AND room = ?", (user, room)).get
+    return texts, not left
+
+
+def _overwrite(execute: Execute, entry: Entry) -> None:
+    at = " ".join(emptied(entry).at) if entry.kind in SAID else None
+    execute("UPDATE entry SET text = '', at = coalesce(?, at) WHERE seq = ?", (at, entry.seq))
+    if entry.kind == "describe":
+        execute("UPDATE description SET text = '' WHERE room = ? AND seq = ?", (entry.room, entry.seq))
+
+
+def heirs(connection: apsw.Connection) -> list[tuple[str, str]]:
+    """Return the rows of :data:`~chatnet.store.blanking.HEIRS`."""
+    return [(room, heir) for room, heir in connection.execute(HEIRS)]

@@ -1,0 +1,303 @@
+"""Who is forgotten, or purged, or what is too old: no read gives it from its entry on, and the store
+overwrites it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from store.conftest import AtOnce, Disk
+from store.test_erasing import PIECES, TEXTS, holds, key
+from twisted.internet.defer import Deferred
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry, More, Ref
+from chatnet.errors import EpochLost, Forgotten, NameTaken, NoSuchPost, NoSuchUser
+from chatnet.kinds import CLUSTER
+from chatnet.limits import Limits
+from chatnet.log import Refused
+from chatnet.operator.check import check
+from chatnet.reads import AccountOf, CursorAt, Feed, History, Members, Newest, PageOf
+from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
+from chatnet.store.sqlite.writer import DiskFull
+from chatnet.world.real import real_world
+
+Now = Callable[[Any], Any]
+STORES = ["open", "open_postgres"]
+SECRET = "sha256:" + "needle" * 6
+BEGINNING = [
+    Draft("register", "alice", "alice", SECRET, key(1)),
+    Draft("register", "bob", "bob", "sha256:bob", key(2)),
+    Draft("register", "carol", "carol", "sha256:carol", key(3)),
+    Draft("join", "alice", "#tea", "", key(4)),
+    Draft("join", "bob", "#tea", "", key(4)),
+    Draft("create", "alice", "&ops", "all", key(5)),
+    Draft("invite", "alice", "&ops", "", key(6), 0, More(to="bob")),
+    Draft("invite", "alice", "&ops", "", key(7), 0, More(to="carol")),
+    Draft("join", "bob", "&ops", "", key(5)),
+    Draft("join", "carol", "&ops", "", key(5)),
+    Draft("describe", "alice", "&ops", "needle", key(8)),
+    Draft("secret", "alice", "alice", SECRET, key(9)),
+    Draft("block", "bob", "bob", "", key(10), 0, More(to="alice")),
+]
+FORGET = Draft("forget", "alice", "alice", "", key(99), 0, More(to="alice"))
+ROOMS = ("alice", "#tea", "&ops", "alice=carol")
+
+
+def posts(*texts: str, user: str = "alice", rooms: Sequence[str] = ROOMS) -> list[Draft]:
+    """Return posts of each text in each room."""
+    made = [(room, text) for room in rooms for text in texts]
+    return [Draft("post", user, room, text, key(100 + n)) for n, (room, text) in enumerate(made)]
+
+
+def appended(log: Any, now: Now, *drafts: Draft) -> list[int]:
+    """Append what is taken; return the seqs."""
+    outcomes: list[int] = now(log.append(drafts))
+    assert all(isinstance(outcome, int) for outcome in outcomes), outcomes
+    log_follows(log)
+    return outcomes
+
+
+def log_follows(log: Any) -> None:
+    if not isinstance(log, SqliteLog):
+        log._follower._reactor.advance(2)
+
+
+def given(log: Any, now: Now, user: str) -> list[Entry]:
+    """Return all that ``user`` is given by any read, and what followers are."""
+    head = log.window.head
+    found = [*now(log.read(Newest(user, head))), *now(log.read(Feed(user, 0, head))).posts]
+    for room in ("alice", "#tea", "&ops", f"alice={user}"):
+        found += now(log.read(History(room, None, user, head)))
+    return [*found, *now(log.read(PageOf(0))), *log.window.after(0)]
+
+
+def freed(log: Any, now: Now) -> int:
+    """Overwrite all; return in how many steps."""
+    steps = 0
+    while now(log.free()).blanking is not None:
+        steps += 1
+    return steps
+
+
+def is_whole(disk: Disk) -> bool:
+    """Return whether chatnet check finds nothing wrong."""
+    return (
+        "are whole" in check(str(disk.path), Path("none"), "", real_world())
+        if not disk.url
+        else ("are whole" in check(None, Path("none"), disk.url, real_world()))
+    )
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_nobody_is_given_what_a_forgotten_user_said(disk: Any, now: Now, kind: str) -> None:
+    """From the entry on: before anything is overwritten, after it, and by a process that opens the log then.
+    What others said is there."""
+    log = getattr(disk, kind)()
+    appended(log, now, *BEGINNING, *posts("needle #tea"), *posts("hay", user="bob", rooms=("#tea", "&ops")))
+    assert any("needle" in entry.text for entry in given(log, now, "carol"))
+    appended(log, now, FORGET)
+    for _ in range(2):
+        shown = given(log, now, "carol")
+        assert not [entry for entry in shown if "needle" in entry.text]
+        assert [entry for entry in shown if entry.text == "hay"]
+        assert now(log.read(AccountOf("alice"))) is None
+        assert now(log.read(Members("&ops", "carol", log.window.head))).about == ""
+        assert is_whole(disk)
+        another = disk.open_postgres(disk.url) if kind == "open_postgres" else log
+        assert not [entry for entry in another.window.after(0) if "needle" in entry.text]
+        freed(log, now)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_nothing_is_taken_from_who_is_forgotten(disk: Any, now: Now, kind: str) -> None:
+    """What they send late is refused, and not kept; nobody else gets the name, or can speak to them."""
+    log = getattr(disk, kind)()
+    appended(log, now, *BEGINNING, FORGET)
+    late = Draft("post", "alice", "alice", "late", key(50))
+    again = Draft("register", "alice", "alice", "sha256:another", key(51))
+    to_her = Draft("post", "bob", "alice=bob", "hi", key(52))
+    forgotten, taken, nobody = (
+        Refused.of(error.of(name="alice")) for error in (Forgotten, NameTaken, NoSuchUser)
+    )
+    for _ in range(2):
+        assert now(log.append([late, again, to_her, FORGET])) == [forgotten, taken, nobody, 14]
+    assert is_whole(disk)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_room_goes_to_who_has_been_there_longest(disk: Any, now: Now, kind: str) -> None:
+    """A private room whose last owner is forgotten, and no other one."""
+    log = getattr(disk, kind)()
+    appended(log, now, *BEGINNING, Draft("create", "alice", "&alone", "all", key(20)))
+    assert now(log.heirs()) == []
+    appended(log, now, FORGET)
+    assert now(log.heirs()) == [("&ops", "bob")]
+    appended(log, now, Draft("role", CLUSTER, "&ops", "owner", key(1), 0, More(to="bob")))
+    assert now(log.heirs()) == []
+    members = now(log.read(Members("&ops", "carol", log.window.head))).members
+    assert [(member.name, member.role) for member in members] == [("bob", "owner"), ("carol", "")]
+
+
+@pytest.mark.parametrize("checkpoints", [10, 4_000], ids=["often", "rarely"])
+def test_no_byte_of_a_forgotten_user_stays(disk: Any, tmp_path: Path, now: Now, checkpoints: int) -> None:
+    """Neither texts, of any length, nor credentials are in any file, once all is overwritten."""
+    data = tmp_path / "data"
+    data.mkdir()
+    disk.path = data / "log.sqlite"
+    log = disk.open(limits=Limits(checkpoint_pages=checkpoints))
+    appended(log, now, *BEGINNING, *posts(*TEXTS.values()), *posts("hay", user="bob", rooms=("#tea",)))
+    pieces = [*PIECES.values(), b"needle"]
+    assert all(holds(data, piece) for piece in pieces)
+    appended(log, now, FORGET)
+    freed(log, now)
+    disk.reactor.advance(LOOK_SECONDS)
+    assert [holds(data, piece) for piece in pieces] == [[]] * len(pieces)
+    assert holds(data, b"hay")
+    assert is_whole(disk)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_purge_takes_what_was_heard_in_the_room(disk: Any, now: Now, kind: str) -> None:
+    """And from one author, up to then; they may go on."""
+    log = getattr(disk, kind)()
+    said = [*posts("needle #tea", rooms=("alice", "&ops")), *posts("hay", user="bob", rooms=("#tea",))]
+    purge = Draft("purge", CLUSTER, "#tea", "spam", key(1), 0, More(to="alice"))
+    appended(log, now, *BEGINNING, *said, purge)
+    appended(log, now, Draft("post", "alice", "#tea", "I am back", key(60)))
+    for _ in range(2):
+        head = log.window.head
+        texts = [entry.text for entry in now(log.read(History("#tea", None, "bob", head)))]
+        assert texts == ["", "hay", "I am back"]
+        assert [entry.text for entry in now(log.read(History("&ops", None, "bob", head)))] == ["needle #tea"]
+        assert now(log.read(AccountOf("alice"))) is not None
+        assert is_whole(disk)
+        freed(log, now)
+    again = now(log.append([said[0], Draft("post", "alice", "alice", "another", said[0].key)]))
+    assert again == [14, 14]  # of a text that was taken back nobody can say what it was
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_what_is_too_old_goes(disk: Any, now: Now, kind: str) -> None:
+    """The posts of everybody in a room up to one of them, and not what is no post."""
+    log = getattr(disk, kind)()
+    said = [Draft("post", "bob", "#tea", f"needle {n}", key(30 + n)) for n in range(4)]
+    about = Draft("describe", "bob", "#tea", "leaves", key(40))
+    seqs = appended(log, now, *BEGINNING, about, *said)
+    at = now(log.read(CursorAt(seqs[-3])))
+    expire = Draft("expire", CLUSTER, "#tea", "", key(1), 0, More(ref=Ref(at.seq, at.check)))
+    appended(log, now, expire)
+    wrong = Draft("expire", CLUSTER, "#tea", "", key(2), 0, More(ref=Ref(at.seq, b"another!")))
+    assert now(log.append([wrong])) == [Refused.of(NoSuchPost.of())]
+    for _ in range(2):
+        texts = [entry.text for entry in now(log.read(History("#tea", None, "bob", log.window.head)))]
+        assert texts == ["", "", "needle 2", "needle 3"]
+        assert now(log.read(Members("#tea", "bob", log.window.head))).about == "leaves"
+        assert is_whole(disk)
+        freed(log, now)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_overwriting_goes_on_where_it_was(disk: Any, now: Now, kind: str, monkeypatch: Any) -> None:
+    """A step overwrites what was found, and says how far it has come, in one transaction; another process
+    goes on behind it."""
+    for package in ("sqlite", "postgres"):
+        monkeypatch.setattr(f"chatnet.store.{package}.blanking.SPAN", 10)
+    log = getattr(disk, kind)()
+    many = [Draft("post", "alice", "alice", f"needle {n}", key(1_000 + n)) for n in range(60)]
+    appended(log, now, *BEGINNING, *many, FORGET)
+    texts = [now(log.free()).texts for _ in range(4)]
+    assert sum(texts) > 20
+    disk.close()
+    log = disk.open_postgres(disk.url) if kind == "open_postgres" else disk.open()
+    assert not [entry for entry in log.window.after(0) if "needle" in entry.text]
+    steps: list[int] = []
+    while (step := now(log.free())).blanking is not None:
+        steps.append(step.texts)
+    assert sum(texts) + sum(steps) == 60 + len([SECRET, SECRET, "about"])
+    assert freed(log, now) == 0
+    assert is_whole(disk)
+
+
+def test_who_posts_does_not_wait_long(disk: Any, now: Now, monkeypatch: Any) -> None:
+    """A step holds the writer for five milliseconds at most, and the next goes on."""
+    log = disk.open()
+    many = [Draft("post", "alice", "alice", f"needle {n}", key(1_000 + n)) for n in range(60)]
+    appended(log, now, *BEGINNING, *many, FORGET)
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(log._reactor, "seconds", lambda: next(ticks) * 0.0011)
+    assert now(log.free()).texts == 5
+    assert now(log.free()).texts == 5
+
+
+def test_a_page_that_was_read_before_comes_without_the_texts(disk: Any, now: Now, monkeypatch: Any) -> None:
+    """Who has followed the log to the entry gives none of them, whenever the page was read."""
+
+    class Slow(AtOnce):
+        held: list[Callable[[], object]] = []
+
+        def callInThreadWithCallback(self, onResult: Any, func: Any, *args: Any, **kw: Any) -> None:
+            def later(ok: bool, result: object) -> None:
+                if self.name == "page reader":
+                    self.held.append(lambda: onResult(ok, result))
+                else:
+                    onResult(ok, result)
+
+            super().callInThreadWithCallback(later, func, *args, **kw)
+
+    disk.threads = Slow
+    log = disk.open()
+    appended(log, now, *BEGINNING, *posts("needle"))
+    answer = Deferred.fromCoroutine(log.read(Newest("carol", log.window.head)))
+    appended(log, now, FORGET)
+    (tell,) = Slow.held
+    tell()
+    assert [entry.text for entry in now(answer)] == [""] * 2
+
+
+def test_a_window_that_is_told_late_blanks_what_comes_then(disk: Any, now: Now) -> None:
+    """A follower that begins behind reads texts that are taken back, and not overwritten yet."""
+    log = disk.open()
+    seqs = appended(log, now, *BEGINNING, *posts("needle"), FORGET)
+    entries = log.window.after(0)
+    told = [msg for msg in entries if msg.kind == "post"]
+    window = type(log.window)(log.log_id, Cursor.at(log.log_id, entries[12]))
+    window.blank(log.window.taken_back.blankings)
+    window.extend([Entry(e.seq, e.time, e.kind, e.user, e.room, "needle", e.key) for e in told])
+    assert [entry.text for entry in window.after(13)] == [""] * 4
+    assert seqs[-1] == 18
+
+
+def test_a_full_disk_delays_overwriting(disk: Any, now: Now) -> None:
+    """Nothing is half done: what was not overwritten is found again."""
+    log = disk.open()
+    appended(log, now, *BEGINNING, *posts("needle"), FORGET)
+    writer, execute = log._store, log._store._execute
+
+    def full(sql: str, *values: Any) -> Any:
+        if sql == "COMMIT":
+            raise apsw.FullError("there is no room")
+        return execute(sql, *values)
+
+    writer._execute = full
+    with pytest.raises(DiskFull):
+        now(log.free())
+    assert not disk.fatal
+    writer._execute = execute
+    assert now(log.free()).texts == 7
+    assert is_whole(disk)
+
+
+def test_who_lost_the_lease_overwrites_nothing(disk: Any, now: Now) -> None:
+    """The process must end, as when it commits."""
+    log = disk.open()
+    appended(log, now, *BEGINNING, *posts("needle"), FORGET)
+    other = apsw.Connection(str(disk.path))
+    other.execute("UPDATE log SET epoch = epoch + 1")
+    other.close()
+    step = Deferred.fromCoroutine(log.free())
+    assert not step.called
+    assert [type(why.value) for why in disk.fatal] == [EpochLost]
