@@ -250,10 +250,25 @@ def visible(entry: Entry, user: str, memberships: Memberships) -> bool:
     return any(listens(user, memberships, place, entry.seq) for place in where)
 
 
-def settled(draft: Draft, target: Entry | None, blocks: Callable[[str], bool]) -> tuple[str, ...]:
+def reported_to(target: Entry) -> tuple[str, ...]:
+    """Return the places of the moderators who hear a report of ``target``."""
+    rooms = (place for place in heard_at(target) if place[0] in "#&")
+    return (*map(moderators_of, rooms), moderators_of(""))
+
+
+def moderators_told(report: Entry) -> tuple[str, ...]:
+    """Return the places of moderators at which a report is heard; none for what is no report."""
+    mods = moderators_of("")
+    return tuple(place for place in report.at if place.startswith(mods)) if report.kind == "report" else ()
+
+
+def settled(
+    draft: Draft, target: Entry | None, blocks: Callable[[str], bool], was_reported: Callable[[int], bool]
+) -> tuple[str, ...]:
     """Return the places of the entry of ``draft`` if they do not follow from its other values; else none.
 
-    ``target`` is the entry that it refers to; ``blocks`` says who blocks the author. This is settled when the
+    ``target`` is the entry that it refers to; ``blocks`` says who blocks the author, and ``was_reported``
+    whether somebody reported a post: then moderators have its text on their screens. This is settled when the
     entry is committed, and all who read it later agree; what somebody missed because of a block stays missed.
     """
     kind = KINDS[draft.kind]
@@ -262,7 +277,12 @@ def settled(draft: Draft, target: Entry | None, blocks: Callable[[str], bool]) -
         heard = tuple(place for place in where if place[0] != "@" or not blocks(place[1:]))
         return () if heard == where else heard
     if Heard.AS_TARGET in kind.heard:
-        return () if target is None else tuple(dict.fromkeys((*heard_at(target), "!" + target.user)))
+        if target is None:
+            return ()
+        told = reported_to(target) if was_reported(target.seq) else ()
+        return tuple(dict.fromkeys((*heard_at(target), "!" + target.user, *told)))
+    if Heard.MODERATORS_OF_TARGET in kind.heard:
+        return () if target is None else (*reported_to(target), "!" + draft.user)
     if Heard.AUTHOR in kind.heard and Heard.TO in kind.heard and blocks(draft.to):
         return ("!" + draft.user,)
     return ()

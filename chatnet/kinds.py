@@ -49,6 +49,9 @@ class Heard(Enum):
     AUTHOR = "by its author, on all devices"
     MODERATORS = "by the moderators of its room"
     ALL = "in its room; of the cluster, by everybody"
+    MODERATORS_OF_TARGET = (
+        "by the moderators of where the entry is heard that it refers to, and the cluster's"
+    )
     AS_TARGET = "wherever the entry is heard that it refers to, and by that one's author"
 
 
@@ -172,6 +175,13 @@ _ROWS = (
     ),
     _order("purge"),
     Kind("expire", Text.NOTHING, rooms=_ORDERED, has_ref=True, is_the_clusters=True),
+    Kind(
+        "report",
+        Text.WORDS,
+        heard=(Heard.MODERATORS_OF_TARGET, Heard.AUTHOR),
+        has_ref=True,
+        keeps_refusals=True,
+    ),
 )
 KINDS: dict[str, Kind] = {}
 SAID: set[str] = set()

@@ -252,6 +252,20 @@ class PoliciesIn(Question[list[PolicyValue]], frozen=True):
     upto: int = LAST_SEQ
 
 
+class ReportedPost(Question[list[Entry]], frozen=True):
+    """The post that the report at ``seq`` is about, for a moderator who heard that report, and still is one
+    at ``upto``. Nothing if it was taken back, or for others.
+
+    No report holds a copy of what it is about: so nothing is left of that when it is taken back.
+    """
+
+    costs = "two posts"
+
+    seq: int
+    user: str
+    upto: int
+
+
 class Talks(Question[TalkPage], frozen=True):
     """The first page of the conversations of ``user`` at ``upto`` that sort after ``after``."""
 
@@ -311,6 +325,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     History,
     Members,
     PoliciesIn,
+    ReportedPost,
     Talks,
     Rooms,
     MarksOf,

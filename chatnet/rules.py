@@ -54,7 +54,7 @@ MOST_ROOMS = 2_000
 """How many rooms a user may be in at a time: each login reads all of them, and each page searches them."""
 MOST_TOPICS = 100
 """How many topics a user may make in a day."""
-MOST_A_DAY = {"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000}
+MOST_A_DAY = {"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000, "report": 10}
 """How many drafts of these kinds the log takes from a user in a day."""
 DAY_MS = 86_400_000
 """A day of the log's time, from midnight to midnight in UTC."""
@@ -147,6 +147,9 @@ CASES: list[Case] = [
     Case(("purge",), (Where.PRIVATE,), ("!to_ever_there",), NotThere),
     Case(("purge",), _ANYWHERE, ("to_outranks",), OutOfReach),
     Case(("expire",), _ANYWHERE, ("!ref_there",), NoSuchPost),
+    # ---- reports ----
+    Case(("report",), _ANYWHERE, ("!ref_readable",), NoSuchPost),
+    Case(("report",), _ANYWHERE, ("ref_mine",), Yourself),
     # ---- how many ----
     Case(tuple(MOST_A_DAY), _ANYWHERE, ("often",), TooManyToday),
 ]  # fmt: skip

@@ -81,6 +81,7 @@ class State:
         self.talks: dict[tuple[str, str], None] = {}
         self.descriptions: dict[str, tuple[str, int]] = {}
         self.policies: dict[tuple[str, str], tuple[str, int]] = {}
+        self.reported: dict[int, None] = {}
         self.tallies: dict[tuple[str, str], tuple[int, int]] = {}
         self._ordered: set[str] = set()
         self.forgotten: dict[str, int] = {}
@@ -93,7 +94,12 @@ class State:
     def settled(self, draft: Draft) -> tuple[str, ...]:
         """Return the places of a draft that is accepted: see :func:`chatnet.entries.settled`."""
         target = None if draft.ref is None else self._look(draft.ref.seq)
-        return settled(draft, target, lambda user: bool(self._of(user, draft.user).blocked))
+        return settled(
+            draft,
+            target,
+            lambda user: bool(self._of(user, draft.user).blocked),
+            lambda seq: seq in self.reported,
+        )
 
     def apply(self, entry: Entry) -> None:
         """Take an entry that may be in the log. An author who is not known is passed over."""
@@ -214,6 +220,10 @@ class State:
     def _unblock(self, entry: Entry) -> None:
         if (entry.user, entry.to) in self.standings:
             self._stand(entry.user, entry.to).blocked = 0
+
+    def _report(self, entry: Entry) -> None:
+        if entry.ref is not None:
+            self.reported[entry.ref.seq] = None
 
     def _post(self, entry: Entry) -> None:
         if "=" in entry.room:
@@ -373,6 +383,7 @@ FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
     "block": State._block,
     "unblock": State._unblock,
     "forget": State._forget,
+    "report": State._report,
 }
 """What follows from an entry, by its kind, besides its stays."""
 

@@ -213,7 +213,8 @@ def ruling(
     chance: random.Random, steps: Sequence[Step], devices: Sequence[str], start: float, seconds: float
 ) -> list[Step]:
     """Return what is decided besides ``steps``: an operator makes an admin and a moderator, that admin
-    decides between whom there are conversations, and who makes a private room, who may invite there. Pure."""
+    decides between whom there are conversations, and who makes a private room, who may invite there. People
+    report posts. Pure."""
 
     def later() -> float:
         return start + ARRIVAL_SECONDS + chance.random() * seconds
@@ -227,6 +228,10 @@ def ruling(
         found.append(Step(start + ARRIVAL_SECONDS, OPERATOR, "order", ("admin", owner(admin))))
     for device in (admin, admin, admin, chance.choice(devices)):
         found.append(decides(device, "", "direct", "all", "all", "staff", "off"))
+    for device in devices:
+        for _ in range(chance.randrange(3)):
+            choice = Choice(chance.random(), chance.random() < 0.1, chance.random() < 0.1)
+            found.append(Step(later(), device, "report", (choice,)))
     for made in steps:
         if made.does == "order" and made.arguments[0] == "create":
             found.append(decides(made.device, made.arguments[1], "invite", "members", "moderators"))
@@ -514,6 +519,10 @@ class Person:
     def redact(self, choice: Choice) -> None:
         if self.user is not None:
             self.user.redact(choice)
+
+    def report(self, choice: Choice) -> None:
+        if self.user is not None:
+            self.user.report(choice)
 
     def set_password(self, password: str) -> None:
         """Set a password, known on all devices from then on; the old one is the last, if there was one."""

@@ -23,7 +23,7 @@ from chatnet.client.typed import Typed, command_in, post_in
 from chatnet.client.unread import show_unread
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
-from chatnet.errors import ChatnetError
+from chatnet.errors import ChatnetError, NoSuchPost
 from chatnet.form import check_said_in, check_text
 from chatnet.kinds import SAID
 from chatnet.names import fold_for, fold_room, spelled_for
@@ -59,6 +59,7 @@ SAY ROOM TEXT  one post in a topic that you have joined, in a private room, or i
 TELL NAME TEXT one post in your conversation with NAME, whom alone it reaches; CHAT @NAME stays there
 HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what was said before that
 REDACT NUMBER  take a post back, for ever; a reason may follow
+REPORT NUMBER TEXT         tell moderators of a post, which they can then read
 ROOMS          the rooms you have joined, and your conversations
 MEMBERS ROOM   who is there, and what it is about
 CREATE &ROOM   make a private room; with “all” behind it, newcomers may read what was said before
@@ -375,8 +376,19 @@ class Interpreter:
             self._terminal.taken_back(event.ref.seq, sentence)
         elif sentence:
             self._terminal.show(sentence)
+        if event.kind == "report" and event.user != self._name:
+            asked = Deferred.fromCoroutine(self._connection.reported(event.seq))
+            asked.addCallbacks(self._show_reported, self._not_shown)
         if event.kind in ("remove", "ban") and event.room and event.to == self._name:
             self._terminal.learn([event.room], is_member=False)
+
+    def _show_reported(self, post: Entry) -> None:
+        self._terminal.numbered(Said.by(post, self._name))
+
+    def _not_shown(self, failure: Failure) -> None:
+        failure.trap(*REFUSED)
+        is_gone = failure.check(NoSuchPost)
+        self._terminal.show("What was reported is gone." if is_gone else sentence_of(failure.value))
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)

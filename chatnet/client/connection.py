@@ -175,6 +175,10 @@ class Connection:
         """Return a page of history: see :meth:`.FeedRequests.history`."""
         return await self._requests.history(room, before)
 
+    async def reported(self, seq: int) -> Entry:
+        """Return the post that a report is about: see :meth:`.FeedRequests.reported`."""
+        return await self._requests.reported(seq)
+
     async def first_rooms(self) -> list[str]:
         """Return the first page of rooms that everybody may join."""
         rooms: list[str] = (await self.ask(List, prefix="", after=""))["rooms"]

@@ -120,6 +120,11 @@ def _purge(tell: Teller, event: Entry) -> str:
     return f"{said}{_because(event)}"
 
 
+def _report(tell: Teller, event: Entry) -> str:
+    number = event.ref.seq if event.ref is not None else 0
+    return f"{tell.who(event)} reported post {number} to moderators{_because(event)}"
+
+
 _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "create": _create,
     "invite": _invite,
@@ -134,4 +139,5 @@ _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "unblock": _unblock,
     "redact": _redact,
     "purge": _purge,
+    "report": _report,
 }

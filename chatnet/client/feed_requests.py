@@ -16,7 +16,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, CursorAhead
 from chatnet.net.link import Link
-from chatnet.wire.session import Chat, History, Unchat
+from chatnet.wire.session import Chat, History, Reported, Unchat
 
 
 class Ask(Protocol):
@@ -85,6 +85,17 @@ class FeedRequests:
         for post in posts:
             self._feed.saw(post)
         return posts
+
+    async def reported(self, seq: int) -> Entry:
+        """Return the post that the report ``seq`` is about.
+
+        :raises ChatnetError: the worker refuses.
+        :raises Unbelievable: its answer is no post.
+        """
+        post: Entry = (await self._ask(Reported, seq=seq))["post"]
+        check_entry(post)
+        self._feed.saw(post)
+        return post
 
     async def attached(self, link: Link) -> None:
         """``link`` is logged in: continue where we had read to, or begin again if that was refused."""

@@ -27,6 +27,7 @@ from chatnet.wire.session import (
     Purge,
     Redact,
     Remove,
+    ReportPost,
     SetPolicy,
     SetRole,
     Unban,
@@ -65,6 +66,10 @@ _REDACT = (
     "REDACT takes the number of a post, which HISTORY ROOM shows, and perhaps a reason: REDACT NUMBER REASON."
 )
 
+_REPORT = (
+    "REPORT takes the number of a post, which HISTORY ROOM shows, and what is wrong: REPORT NUMBER TEXT."
+)
+
 
 class Orders:
     """Runs these commands on one terminal; ``now`` returns the time in milliseconds since 1970.
@@ -88,6 +93,7 @@ class Orders:
             "UNBLOCK": self._unblock,
             "REDACT": self._redact,
             "PURGE": self._purge,
+            "REPORT": self._report,
         }
 
     async def _create(self, rest: str) -> None:
@@ -180,12 +186,7 @@ class Orders:
 
     async def _redact(self, rest: str) -> None:
         number, reason = split(rest, 1, _REDACT, more=True)
-        if not _SEQ.fullmatch(number):
-            raise Misused(_REDACT)
-        seq = int(number)
-        check = self._connection.check_of(seq)
-        if check is None:
-            raise Misused(f"No post {seq} was seen here: HISTORY ROOM shows posts with their numbers.")
+        seq, check = self._seen(number, _REDACT)
         await self._connection.draft(Redact, seq=seq, check=check, reason=_reason(reason))
         self._terminal.taken_back(seq, f"Took post {seq} back.")
 
@@ -194,6 +195,25 @@ class Orders:
         room, to = _room(word), _name(to)
         await self._connection.draft(Purge, room=room, to=to, reason=_reason(reason))
         self._terminal.show(f"Took back all that {to} said in {_shown(room)}.")
+
+    async def _report(self, rest: str) -> None:
+        number, reason = split(rest, 1, _REPORT, more=True)
+        if not reason:
+            raise Misused(_REPORT)
+        seq, check = self._seen(number, _REPORT)
+        await self._connection.draft(ReportPost, seq=seq, check=check, reason=_reason(reason))
+        self._terminal.show(f"Reported post {seq}: moderators are told, and can read it.")
+
+    def _seen(self, number: str, usage: str) -> tuple[int, bytes]:
+        """Return the seq of a post that was seen here, and its check."""
+        if not _SEQ.fullmatch(number):
+            raise Misused(usage)
+        check = self._connection.check_of(int(number))
+        if check is None:
+            raise Misused(
+                f"No post {int(number)} was seen here: HISTORY ROOM shows posts with their numbers."
+            )
+        return int(number), check
 
 
 def _name(word: str) -> str:

@@ -57,6 +57,7 @@ _DERIVED = {
         '"user", room, upto, seq, whole, done',
         "SELECT user, room, upto, seq, whole, done FROM blanking",
     ),
+    "reported": ("seq", "SELECT seq FROM reported"),
     "tally": ('"user", kind, day, count', "SELECT user, kind, day, count FROM tally"),
     "refusal": (
         '"user", key, content, code',

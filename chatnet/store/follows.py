@@ -144,6 +144,7 @@ SQL: dict[str, Statements] = {
     "forget": (*_FORGET, _blanking("{to}", "''", "{seq}", 1)),
     "purge": (_blanking("{to}", "{room}", "{seq}", 0),),
     "expire": (_blanking("''", "{room}", "{ref}", 0),),
+    "report": ("INSERT INTO reported (seq) VALUES ({ref}) ON CONFLICT DO NOTHING",),
 }
 """What follows, by kind. A post, and what it refers to, is in the stores' own code."""
 for _kind in MOST_A_DAY:

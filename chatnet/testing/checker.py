@@ -36,6 +36,7 @@ from chatnet.testing.history import (
     Moved,
     PageRead,
     Refused,
+    ReportRead,
     Sample,
     Sent,
     Stopped,
@@ -235,6 +236,11 @@ def confidential(evidence: Evidence) -> Violations:
                 seqs = _seqs(event.posts)
                 if seqs and not any(first <= min(seqs) and max(seqs) < last for first, last in spans):
                     yield f"{event.client} read what {event.user} may not read in {event.room}: {_some(seqs)}"
+            case ReportRead():
+                report = evidence.entry(event.report)
+                is_it = report is not None and report.ref is not None and report.ref.seq == event.post.seq
+                if not is_it or not evidence.standing.reads_report(event.user, event.report):
+                    yield f"{event.client} read by the report {event.report} what {event.user} may not read"
             case Refused():
                 yield from _tells_of_a_room(event, evidence)
 
@@ -258,6 +264,8 @@ def taken_back(evidence: Evidence) -> Violations:
                 given = event.newest
             case PageRead():
                 given = event.posts
+            case ReportRead():
+                given = [event.post]
         for entry in given:
             if entry.text and gone.get(entry.seq, FAR) <= known.get(event.client, 0):
                 yield (
@@ -319,6 +327,8 @@ def _seen_and_gone(evidence: Evidence) -> Violations:
                 seen = event.posts
             case Took():
                 seen = (event.entry,)
+            case ReportRead():
+                seen = (event.post,)
         for entry in seen:
             if not _is_same(entry, evidence.entry(entry.seq), evidence):
                 yield f"{event.client} saw {entry}, where the log has {evidence.entry(entry.seq)}"

@@ -27,12 +27,24 @@ from chatnet.testing.history import (
 )
 from chatnet.testing.standing import Doing, Standing
 
-_OF_ONESELF = {"block", "unblock", "redact", "secret"}
+_OF_ONESELF = {"block", "unblock", "redact", "report", "secret"}
 _IN_PRIVATE = {"create", "invite"}
 _KEPT = {"remove", "role", "policy", "ban", "mute", "unban"}
 OF_THE_CLUSTER = {"role", "policy", "ban", "mute", "unban"}
 """The kinds that are about the whole cluster where no room is named."""
-ACTS = {"post", "join", "leave", "create", "invite", "describe", "block", "unblock", "redact", *_KEPT}
+ACTS = {
+    "post",
+    "join",
+    "leave",
+    "create",
+    "invite",
+    "describe",
+    "block",
+    "unblock",
+    "redact",
+    "report",
+    *_KEPT,
+}
 """The kinds for which :class:`~chatnet.testing.standing.Standing` says who may append them."""
 
 

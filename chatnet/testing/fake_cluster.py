@@ -442,6 +442,21 @@ class FakeSession(Locator):
             session.end("FORGOTTEN", Forgotten.of(name=self.user).args[0])
         return await Deferred()
 
+    @wire.ReportPost.responder
+    async def report(self, key: bytes, seq: int, check: bytes, reason: str | None) -> dict[str, Any]:
+        self._note("ReportPost", key=key, seq=seq, check=check, reason=reason)
+        more = More(ref=Ref(seq, check))
+        return {"seq": await _seq(self._draft("report", self.user, reason or "", key, more))}
+
+    @wire.Reported.responder
+    def reported(self, seq: int) -> dict[str, Any]:
+        self._note("Reported", seq=seq)
+        ref = self.cluster.entries[seq - 1].ref
+        post = None if ref is None else self.cluster.entries[ref.seq - 1]
+        if post is None or not post.text:
+            raise NoSuchPost.of()
+        return {"post": post}
+
     @wire.Members.responder
     def members(self, room: str, after: str) -> dict[str, Any]:
         """Answer pages of two."""

@@ -135,6 +135,13 @@ class PageRead(Event):
     posts: list[Entry]
 
 
+class ReportRead(Event):
+    """The client got the ``post`` that the report of this seq is about."""
+
+    report: int
+    post: Entry
+
+
 class MarksRead(Event):
     """The client got all marks of its user. It had asked for them at ``asked``, at the latest."""
 

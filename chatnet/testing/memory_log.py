@@ -9,7 +9,18 @@ from twisted.internet.defer import Deferred
 
 from chatnet.blanking import TAKES_BACK
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, blanked, entry_of, heard_at, listens, mentions, other_side, visible
+from chatnet.entries import (
+    Draft,
+    Entry,
+    blanked,
+    entry_of,
+    heard_at,
+    listens,
+    mentions,
+    moderators_told,
+    other_side,
+    visible,
+)
 from chatnet.errors import KeyReused, NoSuchRoom, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import EVENTS, SAID
@@ -36,6 +47,7 @@ from chatnet.reads import (
     PoliciesIn,
     PolicyValue,
     Question,
+    ReportedPost,
     RoomPage,
     Rooms,
     Snapshot,
@@ -318,6 +330,16 @@ class MemoryLog:
             if room == asked.room and seq <= asked.upto
         )
 
+    def _reported_post(self, asked: ReportedPost) -> list[Entry]:
+        user, upto = known_name(asked.user), known_seq(asked.upto)
+        report = self._entry(asked.seq) if asked.seq <= upto else None
+        if report is None or report.ref is None:
+            return []
+        memberships = self._memberships_at(user, upto)
+        since = [memberships.since(place) for place in moderators_told(report)]
+        post = self._entry(report.ref.seq) if any(0 < joined < report.seq for joined in since) else None
+        return [post] if post is not None and post.text else []
+
     def _talks(self, asked: Talks) -> TalkPage:
         rooms = sorted(
             room for user, room in self.state.talks if user == known_name(asked.user) and room > asked.after
@@ -403,6 +425,7 @@ ANSWERS: Answers[MemoryLog] = {
     History: MemoryLog._history,
     Members: MemoryLog._members,
     PoliciesIn: MemoryLog._policies_in,
+    ReportedPost: MemoryLog._reported_post,
     Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
     MarksOf: MemoryLog._marks_of,

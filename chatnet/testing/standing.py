@@ -15,7 +15,7 @@ from chatnet.testing.rules import heard_at, topics_in
 
 FAR = 1 << 62
 """A seq that no log reaches."""
-_WORDS = {"describe", "remove", "ban", "mute", "unban", "redact", "purge"}
+_WORDS = {"describe", "remove", "ban", "mute", "unban", "redact", "purge", "report"}
 """The kinds that have words of their author, beside posts."""
 _RANKS = {"none": 0, "moderator": 1, "owner": 2, "admin": 3}
 
@@ -70,6 +70,7 @@ class Standing:
         self._banned: set[tuple[str, str]] = set()
         self._muted: set[tuple[str, str]] = set()
         self._policies: dict[tuple[str, str], str] = {}
+        self._reported: set[int] = set()
         self._blocks: set[tuple[str, str]] = set()
         self._mentioned: set[tuple[str, str]] = set()
 
@@ -125,6 +126,9 @@ class Standing:
                 self._blocks.add((user, to))
             case "unblock":
                 self._blocks.discard((user, to))
+            case "report":
+                if entry.ref is not None:
+                    self._reported.add(entry.ref.seq)
             case "redact":
                 if entry.ref is not None:
                     self.taken_back.setdefault(entry.ref.seq, entry.seq)
@@ -215,6 +219,23 @@ class Standing:
                 yield from self.places.get(target, ())
                 if target in self._said:
                     yield "!" + self._said[target].user
+                if target in self._reported:
+                    yield from self._moderators_of(target)
+            case "report":
+                yield "!" + user
+                yield from self._moderators_of(0 if entry.ref is None else entry.ref.seq)
+
+    def _moderators_of(self, seq: int) -> Iterator[str]:
+        """Those of the topics and the private room where a post is heard, and of the cluster."""
+        yield "!mods"
+        yield from ("!mods" + place for place in self.places.get(seq, ()) if place[0] in "#&")
+
+    def reads_report(self, user: str, seq: int) -> bool:
+        """Return whether ``user`` could ever read what the report at ``seq`` is about: as a moderator who
+        heard it."""
+        stays = self.stays.get(user, {})
+        mods = [place for place in self.places.get(seq, ()) if place.startswith("!mods")]
+        return any(_covers(stays.get(place, ()), seq) for place in mods)
 
     def hears(self, user: str, seq: int) -> bool:
         """Return whether ``user`` hears the entry at ``seq``, which was taken before."""
@@ -278,6 +299,8 @@ class Standing:
                 return "YOURSELF" if to == user else None if to in self.registered else "NO_SUCH_USER"
             case "redact":
                 return self._may_not_redact(doing)
+            case "report":
+                return self._may_not_report(doing)
             case _:
                 return self._may_not_order(doing)
 
@@ -368,6 +391,14 @@ class Standing:
         if moderates or (is_public and self._ranks.get(("", doing.user), 0)):
             return None
         return "NOT_MODERATOR"
+
+    def _may_not_report(self, doing: Doing) -> str | None:
+        target = self._said.get(doing.ref)
+        if target is None or not doing.fits or doing.ref in self.taken_back:
+            return "NO_SUCH_POST"
+        if not self.is_readable(doing.user, doing.ref):
+            return "NO_SUCH_POST"
+        return "YOURSELF" if target.user == doing.user else None
 
     def _rank(self, user: str, room: str) -> int:
         rank = self._ranks.get((room, user), 0)

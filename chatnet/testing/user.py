@@ -43,6 +43,8 @@ from chatnet.wire.session import (
     Post,
     Redact,
     Remove,
+    Reported,
+    ReportPost,
     SetPolicy,
     SetRole,
     SetSecret,
@@ -66,6 +68,7 @@ _KINDS: dict[type[amp.Command], KindName] = {
     Block: "block",
     Unblock: "unblock",
     Redact: "redact",
+    ReportPost: "report",
 }
 _TEXTS = ("text", "history", "role", "reason")
 """What holds the text of a draft in a command, by its name there."""
@@ -383,12 +386,19 @@ class User:
 
     def redact(self, choice: Choice) -> None:
         """Take a post back that they have seen."""
+        self._about(Redact, choice)
+
+    def report(self, choice: Choice) -> None:
+        """Report a post that they have seen."""
+        self._about(ReportPost, choice)
+
+    def _about(self, command: type[amp.Command], choice: Choice) -> None:
         chosen = choice.of(self._feed.noted, self.name)
         if chosen is not None and self._feed.log_id:
             post, other = chosen
             check = Cursor.at(self._feed.log_id, other).check
             self._connection.meant = 0 if other.seq == post.seq else other.seq
-            self._own(self._connection.draft(Redact, seq=post.seq, check=check))
+            self._own(self._connection.draft(command, seq=post.seq, check=check))
             self._connection.meant = 0
 
     def set_password(self, old: str | None, password: str) -> None:
@@ -448,6 +458,10 @@ class User:
                 return
             before = posts[0].seq
 
+    async def _read_report(self, seq: int) -> None:
+        post = (await self._connection.ask(Reported, seq=seq))["post"]
+        self._record(history.ReportRead, report=seq, post=post)
+
     async def _mark(self) -> None:
         for room, seq in self._heard.items():
             self._connection.mark(spelled_for(room, self.name), seq)
@@ -478,6 +492,8 @@ class User:
         self._feed.newest = posts
 
     def heard(self, post: Entry) -> None:
+        if post.kind == "report" and post.user != self.name:
+            self._own(Deferred.fromCoroutine(self._read_report(post.seq)))
         self._heard[post.room] = max(post.seq, self._heard.get(post.room, 0))
 
     def marked(self, room: str, seq: int) -> None:

@@ -311,6 +311,23 @@ class Forget(Command):
     errors = declared(WrongSecret, TryLater, NoSuchUser, KeyReused, Poison)
 
 
+class ReportPost(Command):
+    """Tell moderators of a post that the user can read: those of where it is heard, and the cluster's. They
+    can read that post by it, as long as it is not taken back."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"seq", Number()), (b"check", Bytes(CHECK_BYTES)), _REASON]
+    response = [(b"seq", Number())]
+    errors = declared(BadText, NoSuchPost, Yourself, TooManyToday, NoSuchUser, KeyReused, Poison)
+
+
+class Reported(Command):
+    """The post that the report ``seq`` is about, for moderators who heard that report."""
+
+    arguments = [(b"seq", Number())]
+    response = [(b"post", Packed[Entry](Entry))]
+    errors = declared(NoSuchPost)
+
+
 class Members(Command):
     """A page of the members of ``room`` in order: those after ``after``, each with their role, which may be
     empty. ``about`` is the room's description."""

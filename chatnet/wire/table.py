@@ -195,6 +195,13 @@ RULES = (
         "a hash, an entry; the user's texts are overwritten, a few at a time",
     ),
     Rule(
+        session.ReportPost,
+        (Speaker.USER,),
+        f"{_RATE}; 10 a day",
+        "a number, a check, 500 characters",
+        _ENTRY,
+    ),
+    Rule(
         session.Join,
         (Speaker.USER,),
         f"{_RATE}; 2,000 rooms",
@@ -212,6 +219,7 @@ RULES = (
     Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
     Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),
     Rule(session.Members, (Speaker.USER,), _ONE_READ, "a room, a name", "200 rows"),
+    Rule(session.Reported, (Speaker.USER,), _ONE_READ, "a number", "two posts"),
     Rule(session.Policies, (Speaker.USER,), _ONE_READ, "a room", "a row for each policy"),
     Rule(session.Conversations, (Speaker.USER,), _ONE_READ, "a name", "200 rows, the newest post of each"),
     Rule(

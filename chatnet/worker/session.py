@@ -13,6 +13,7 @@ from chatnet.entries import Draft, Entry, More
 from chatnet.errors import (
     BadText,
     ChatnetError,
+    NoSuchPost,
     NoSuchUser,
     NotJoined,
     Poison,
@@ -36,6 +37,7 @@ from chatnet.reads import (
     Newest,
     PoliciesIn,
     PolicyValue,
+    ReportedPost,
     Rooms,
     Talk,
     TalkPage,
@@ -419,6 +421,20 @@ class Session:
             log = self._sessions.log
             question = Members(room, self.user, log.window.head, _beginning(after))
             return await self._turn().read(log.read, question)
+
+    async def reported(self, seq: int) -> Entry:
+        """Return the post that the report ``seq`` is about.
+
+        :raises NoSuchPost: there is none for this user, or it was taken back.
+        """
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            found = await self._turn().read(log.read, ReportedPost(seq, self.user, log.window.head))
+        for post in found:
+            if post.text:  # it may have been taken back while it was read
+                return post
+        raise NoSuchPost.of()
 
     async def policies(self, room: str | None) -> list[PolicyValue]:
         """Return the policies of ``room``, or for None of the cluster, each with its value."""

@@ -71,6 +71,9 @@ class User(Protocol):
     def redact(self, choice: Choice) -> None:
         """Take a post back that they have seen."""
 
+    def report(self, choice: Choice) -> None:
+        """Report a post that they have seen."""
+
     def set_password(self, old: str | None, password: str) -> None:
         """Replace the secret; ``old`` is the password that they believe is theirs."""
 

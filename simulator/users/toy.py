@@ -263,13 +263,19 @@ class ToyUser:
         self._draft(kind, key, line, text=text, room=room, to=to)
 
     def redact(self, choice: Choice) -> None:
+        self._about("redact", choice)
+
+    def report(self, choice: Choice) -> None:
+        self._about("report", choice)
+
+    def _about(self, kind: KindName, choice: Choice) -> None:
         chosen = choice.of(self._feed.noted, self.name)
         if chosen is not None and self._feed.log_id:
             post, other = chosen
             key, check = self._fresh_key(), Cursor.at(self._feed.log_id, other).check
-            line = f"ORDER {key.hex()} redact - - {post.seq} {check.hex()} "
+            line = f"ORDER {key.hex()} {kind} - - {post.seq} {check.hex()} "
             check_of = 0 if other.seq == post.seq else other.seq
-            self._draft("redact", key, line, ref=post.seq, check_of=check_of)
+            self._draft(kind, key, line, ref=post.seq, check_of=check_of)
 
     def set_password(self, old: str | None, password: str) -> None:
         secret = None if self._identity is None else self._identity.secret

@@ -11,13 +11,13 @@ from client.person import SINCE_1970, Person
 
 from chatnet.client.events import Teller
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, More
+from chatnet.entries import Entry, More, Ref
 from chatnet.errors import Barred, Forgotten
 from chatnet.kinds import EVENTS
 from chatnet.reads import Member
 from chatnet.testing.fake_cluster import FakeCluster
 
-KEYLESS = ("Login", "Chat", "Ping", "Resume", "History", "List")
+KEYLESS = ("Login", "Chat", "Ping", "Resume", "History", "List", "Reported")
 
 
 def sent(cluster: FakeCluster) -> list[tuple[str, dict[str, Any]]]:
@@ -402,6 +402,41 @@ def test_what_was_taken_back_is_shown_as_that(cluster: FakeCluster, alice: Perso
     cluster.take_back("bob", 1)
     alice.type("HISTORY #tea", "CHAT")
     assert alice.seen() == ["1 [#tea] bob: (taken back)", "[#tea] bob: (taken back)"]
+
+
+def test_a_post_is_reported_by_its_number(cluster: FakeCluster, alice: Person) -> None:
+    """With what is wrong with it."""
+    cluster.append("post", "bob", "#tea", "you fool", b"o" * 16)
+    alice.type("HISTORY #tea", "REPORT 1 be kind", "report 2 x", "REPORT 1", "REPORT x y")
+    check = Cursor.at("fake", cluster.entries[0]).check
+    assert sent(cluster) == [("ReportPost", {"seq": 1, "check": check, "reason": "be kind"})]
+    first, done, unseen, *misused = alice.seen()
+    assert first == "1 [#tea] bob: you fool"
+    assert done == "Reported post 1: moderators are told, and can read it."
+    assert unseen.startswith("No post 2 was seen here")
+    assert [sentence[:12] for sentence in misused] == ["REPORT takes"] * 2
+
+
+def test_a_moderator_sees_what_was_reported(cluster: FakeCluster, alice: Person) -> None:
+    """With its number, by which it can be taken back; what is gone already is said to be."""
+    alice.type("CHAT")
+    cluster.append("post", "mallory", "&ops", "you fool", b"o" * 16)
+    alice.network.settle()
+    alice.seen()
+    for number, reason in ((2, "rude"), (4, "")):
+        ref = Ref(1, cluster.at(1).check)
+        cluster.append("report", "bob", "bob", reason, b"r%015d" % number, More(ref=ref))
+        alice.network.settle()
+        if number == 2:
+            cluster.take_back("mallory", 1)
+            alice.network.settle()
+    assert alice.seen() == [
+        "bob reported post 1 to moderators: rude.",
+        "1 [&ops] mallory: you fool",
+        "mallory took a post back.",
+        "bob reported post 1 to moderators.",
+        "What was reported is gone.",
+    ]
 
 
 # ---- what there is ----

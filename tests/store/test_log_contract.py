@@ -54,6 +54,7 @@ from chatnet.reads import (
     Newest,
     PoliciesIn,
     Question,
+    ReportedPost,
     Rooms,
     Snapshot,
     SnapshotOf,
@@ -785,6 +786,7 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(History, odd_words, st.none() | edges, odd_words, edges),
     st.builds(Members, odd_words, odd_words, edges, odd_words),
     st.builds(PoliciesIn, odd_words, odd_words, edges),
+    st.builds(ReportedPost, edges, odd_words, edges),
     st.builds(Talks, odd_words, edges, odd_words),
     st.builds(Rooms, odd_words, odd_words),
     st.builds(Newest, odd_words, edges),
@@ -814,7 +816,12 @@ def every_odd_read() -> list[Question[Any]]:
     of_numbers: list[Question[Any]] = [
         read
         for number in EDGES
-        for read in (History("#x", number), Newest("alice", number), CursorAt(number))
+        for read in (
+            ReportedPost(number, "alice", 5),
+            History("#x", number),
+            Newest("alice", number),
+            CursorAt(number),
+        )
     ]
     of_two: list[Question[Any]] = [
         what("alice", after, upto) for what in (Feed, SnapshotOf) for after in EDGES for upto in EDGES

@@ -28,7 +28,17 @@ from store.test_log_contract import (
 from chatnet.entries import Draft, More, Ref
 from chatnet.errors import Muted, NoSuchRoom, TheyAreBanned, TooManyToday
 from chatnet.kinds import CLUSTER
-from chatnet.reads import CursorAt, Head, History, Members, Newest, PoliciesIn, SnapshotOf, Talks
+from chatnet.reads import (
+    CursorAt,
+    Head,
+    History,
+    Members,
+    Newest,
+    PoliciesIn,
+    ReportedPost,
+    SnapshotOf,
+    Talks,
+)
 from chatnet.rules import CASES
 from chatnet.testing.memory_log import MemoryLog
 
@@ -70,7 +80,7 @@ class Step(NamedTuple):
             case "post":
                 room, text = self.room, f"{self.text} {self.number}"
                 more = None if ref is None else More(ref=ref)
-            case "redact":
+            case "redact" | "report":
                 text, more = self.text, More(ref=ref or Ref(1, b"w" * 8))
             case "create":
                 room, text = self.room, "all" if self.until else "joined"
@@ -128,6 +138,7 @@ KINDS = (
         "unban",
     ),
     *("block", "unblock", "redact", "redact", "purge", "expire"),
+    *("report", "report"),
 )
 VALUES: dict[str, Sequence[Any]] = {
     "kind": KINDS,
@@ -188,6 +199,8 @@ def read_by_all(subject: Subject) -> list[Any]:
         found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))
         found.append(subject.read(SnapshotOf(user, 0, head)).barred)
         found.append(str(subject.read(Talks(user, head))))
+        reports = range(9, head + 1)
+        found += [(user, seq, told(subject.read(ReportedPost(seq, user, head)))) for seq in reports]
         for room in ["", *ROOMS]:
             try:
                 found.append((user, room, subject.read(PoliciesIn(room, user, head))))
@@ -332,3 +345,21 @@ def test_who_caught_up_learns_what_was_taken_back(
         for user in USERS
     }
     assert heard == {"alice": [10, 11, 12, 13, 14], "bob": [10, 11, 13, 14], "carol": [11]}
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_who_blocks_an_author_learns_what_they_take_back(
+    new_disk: Callable[[], Any], make: Callable[[Any], Subject]
+) -> None:
+    """What was heard before the block is on their screen."""
+    subject = make(new_disk())
+    begun(subject)
+    assert subject.append(Draft("post", "alice", "alice", "hi @bob", key(1))) == [9]
+    check = subject.read(CursorAt(9))
+    assert check is not None
+    block = Draft("block", "bob", "bob", "", key(2), 0, More(to="alice"))
+    redact = Draft("redact", "alice", "alice", "", key(3), 0, More(ref=Ref(9, check.check)))
+    assert subject.append(block, redact) == [10, 11]
+    assert [(entry.seq, entry.at) for entry in whole_feed(subject, "bob", 10, 11)] == [
+        (11, ("alice", "@bob", "!alice"))
+    ]

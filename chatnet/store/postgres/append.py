@@ -143,6 +143,7 @@ _ITS = """d.kind, d.name, d.room, d.text, d.key, d.more, d.its_to, d.ref, d.chec
 
 def _text(level: int, kinds: tuple[Kind, ...], cases: tuple[Case, ...]) -> str:
     said = _names(kind for kind in kinds if kind.is_said)
+    refer = _names(kind for kind in kinds if kind.has_ref)
     clusters = _names(kind for kind in kinds if kind.is_the_clusters)
     return f"""
 CREATE FUNCTION chatnet_append(
@@ -289,7 +290,7 @@ BEGIN
         SELECT * INTO old, code FROM chatnet_answered({_ITS});
         IF old IS NULL AND code IS NULL THEN
             code := chatnet_refusal({_ITS}, d.shown, moment);
-            IF code IS NULL AND d.kind = 'redact' AND NOT d.number = ANY (place_drafts) THEN
+            IF code IS NULL AND d.kind IN ({refer}) AND NOT d.number = ANY (place_drafts) THEN
                 code := 'NO_SUCH_POST';  -- it was not there when the places of its target were looked up
             END IF;
             IF code IS NULL THEN
@@ -418,13 +419,19 @@ BEGIN
     IF EXISTS (SELECT FROM standing WHERE "user" = its_user AND blocked = 1) THEN
         places := ARRAY(
             SELECT p.name FROM unnest(heard) WITH ORDINALITY AS p(name, at)
-            WHERE NOT (left(p.name, 1) = CASE its_kind WHEN 'invite' THEN '!' ELSE '@' END
+            WHERE NOT (left(p.name, 1) = CASE
+                    WHEN its_kind = 'invite' THEN '!' WHEN its_kind IN ({said}) THEN '@' ELSE '' END
                 AND EXISTS (SELECT FROM standing
                     WHERE room = substr(p.name, 2) AND "user" = its_user AND blocked = 1))
             ORDER BY p.at);
     END IF;
+    IF its_kind = 'redact' AND EXISTS (SELECT FROM reported WHERE seq = its_ref) THEN
+        places := places || ARRAY(
+            SELECT '!mods' || p.name FROM unnest(heard) WITH ORDINALITY AS p(name, at)
+            WHERE left(p.name, 1) IN ('#', '&') ORDER BY p.at) || ARRAY['!mods'];
+    END IF;
     INSERT INTO entry VALUES (its_seq, moment, its_kind, its_user, its_room, its_text, its_key, its_more,
-        CASE WHEN its_kind = 'redact' OR places <> heard THEN array_to_string(places, ' ') END);
+        CASE WHEN its_kind IN ({refer}) OR places <> heard THEN array_to_string(places, ' ') END);
     IF its_kind IN ({said}) THEN
         INSERT INTO place SELECT name, its_seq FROM unnest(places) AS p(name);
         INSERT INTO mention SELECT substr(p.name, 2), its_room, its_seq FROM unnest(places) AS p(name)

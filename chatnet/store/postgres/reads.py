@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from chatnet.cursor import Cursor
-from chatnet.entries import ALL, Entry, of_row, other_side
+from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.names import is_private, is_public, sides, spelled_for
@@ -38,6 +38,7 @@ from chatnet.reads import (
     PoliciesIn,
     PolicyValue,
     Question,
+    ReportedPost,
     RoomPage,
     Rooms,
     Snapshot,
@@ -150,6 +151,11 @@ GONE_SINCE = f'{_MEMBERS} AND m."left" > %(upto)s AND m."left" < {OPEN}'
 TALKS = f"""
     SELECT room, (SELECT seq FROM place WHERE name = room AND seq <= %(upto)s ORDER BY seq DESC LIMIT 1)
     FROM talk WHERE "user" = %(user)s AND room > %(after)s ORDER BY room LIMIT {PAGE_ROOMS + 1}
+"""
+ENTRY = f"SELECT {_COLUMNS} FROM entry WHERE seq = %(seq)s"
+IS_TOLD = """
+    SELECT 1 FROM membership WHERE "user" = %(user)s AND "left" > %(upto)s
+        AND room = ANY (%(places)s::text[]) AND joined < %(seq)s LIMIT 1
 """
 POLICIES = "SELECT name, value FROM policy WHERE room = %(room)s AND seq <= %(upto)s ORDER BY name"
 ABOUT = """
@@ -362,6 +368,17 @@ def policies(tables: PostgresTables, asked: PoliciesIn) -> list[PolicyValue]:
     return [(name, value) for name, value in tables.execute(POLICIES, bounds)]
 
 
+def reported_post(tables: PostgresTables, asked: ReportedPost) -> list[Entry]:
+    seq, upto = known_seq(asked.seq), known_seq(asked.upto)
+    bounds = {"user": known_name(asked.user), "seq": seq, "upto": upto}
+    for report in map(of_row, tables.execute(ENTRY, {"seq": seq}).fetchall() if seq <= upto else ()):
+        places = list(moderators_told(report))
+        if report.ref is not None and tables.execute(IS_TOLD, {**bounds, "places": places}).fetchone():
+            found = map(of_row, tables.execute(ENTRY, {"seq": report.ref.seq}).fetchall())
+            return [post for post in found if post.text]
+    return []
+
+
 def talks(tables: PostgresTables, asked: Talks) -> TalkPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     bounds = {"user": user, "upto": upto, "after": known_text(asked.after)}
@@ -399,6 +416,7 @@ ANSWERS: Answers[PostgresTables] = {
     History: history,
     Members: members,
     PoliciesIn: policies,
+    ReportedPost: reported_post,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

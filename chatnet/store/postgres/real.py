@@ -15,7 +15,7 @@ from zope.interface import implementer
 from chatnet.entries import Draft, Entry, entry_of, heard_at, of_row, packed_more, places, settled
 from chatnet.errors import CannotStart, Outgrown, Poison, Refusal
 from chatnet.form import check_form
-from chatnet.kinds import SAID, own_level
+from chatnet.kinds import KINDS, SAID, own_level
 from chatnet.limits import LIMITS, PAGE, Limits, PageSize
 from chatnet.log import Outcome, Refused
 from chatnet.marks import UserMark, cut
@@ -343,7 +343,9 @@ def _columns(drafts: list[Draft], look: Callable[[int], Entry | None]) -> tuple[
                 named_users += [(number, user) for user in mentioned(draft.text)]
         else:
             target = None if draft.ref is None else look(draft.ref.seq)
-            at = settled(draft, target, lambda user: False) or heard_at(entry_of(draft, 0, 0, ()))
+            at = settled(draft, target, lambda user: False, lambda seq: False)  # the function looks these up
+            if not KINDS[draft.kind].has_ref:
+                at = at or heard_at(entry_of(draft, 0, 0, ()))
             named = (draft.room,) if draft.kind in MAKERS else ()
         heard += [(number, place) for place in at]
         topics.append(" ".join([place for place in named if is_topic(place)]) if named else "")

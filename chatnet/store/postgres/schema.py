@@ -197,7 +197,14 @@ CREATE TABLE forgotten (
 );
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES, _BLANKING)
+_REPORTS = """
+-- The posts that somebody reported: their moderators are told when one is taken back.
+CREATE TABLE reported (
+    seq bigint PRIMARY KEY
+);
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES, _BLANKING, _REPORTS)
 """Each step brings a store from one schema version to the next. Never change a released step.
 
 Functions are not in the steps: see :mod:`.append`.

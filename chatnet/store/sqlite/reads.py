@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 
 from chatnet.cursor import Cursor
-from chatnet.entries import ALL, Entry, of_row, other_side
+from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
@@ -40,6 +40,7 @@ from chatnet.reads import (
     PoliciesIn,
     PolicyValue,
     Question,
+    ReportedPost,
     RoomPage,
     Rooms,
     Snapshot,
@@ -215,6 +216,17 @@ def policies(tables: SqliteTables, asked: PoliciesIn) -> list[PolicyValue]:
     return [(name, value) for name, value in tables.execute(found, bounds)]
 
 
+def reported_post(tables: SqliteTables, asked: ReportedPost) -> list[Entry]:
+    user, seq, upto = known_name(asked.user), known_seq(asked.seq), known_seq(asked.upto)
+    hears = "SELECT 1 FROM membership WHERE user = ? AND left > ? AND room = ? AND joined < ?"
+    for report in _entries(tables, [seq]) if seq <= upto else ():
+        if report.ref is not None and any(
+            tables.execute(hears, (user, upto, place, seq)).get for place in moderators_told(report)
+        ):
+            return [post for post in _entries(tables, [report.ref.seq]) if post.text]
+    return []
+
+
 def talks(tables: SqliteTables, asked: Talks) -> TalkPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     rows = tables.execute(
@@ -286,6 +298,7 @@ ANSWERS: Answers[SqliteTables] = {
     History: history,
     Members: members,
     PoliciesIn: policies,
+    ReportedPost: reported_post,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

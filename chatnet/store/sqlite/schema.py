@@ -168,6 +168,13 @@ STEPS = (
         seq INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- The posts that somebody reported: their moderators are told when one is taken back.
+    CREATE TABLE reported (
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (seq)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

@@ -322,7 +322,13 @@ class Writer:
     def _settled(self, draft: Draft) -> tuple[str, ...]:
         target = None if draft.ref is None else self._entry(draft.ref.seq)
         blocks = "SELECT blocked FROM standing WHERE room = ? AND user = ?"
-        return settled(draft, target, lambda user: bool(self._execute(blocks, (user, draft.user)).get))
+        reported = "SELECT 1 FROM reported WHERE seq = ?"
+        return settled(
+            draft,
+            target,
+            lambda user: bool(self._execute(blocks, (user, draft.user)).get),
+            lambda seq: bool(self._execute(reported, (seq,)).get),
+        )
 
     def _entry(self, seq: int) -> Entry | None:
         columns = "seq, time, kind, user, room, text, key, more, at"

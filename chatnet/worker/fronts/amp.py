@@ -208,6 +208,15 @@ class AmpFront(Locator):
     def forget(self, key: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
         return self.session.forget(key, secret).addCallback(lambda _: {})
 
+    @wire.ReportPost.responder
+    def report(self, key: bytes, seq: int, check: bytes, reason: str | None) -> Deferred[dict[str, Any]]:
+        more = More(ref=Ref(seq, check))
+        return self.session.order(key, "report", None, reason or "", more).addCallback(_seq)
+
+    @wire.Reported.responder
+    async def reported(self, seq: int) -> dict[str, Any]:
+        return {"post": encode.for_clients(await self.session.reported(seq))}
+
     def _order(
         self, key: bytes, kind: KindName, room: str | None, to: str, text: str | None = None, until: int = 0
     ) -> Deferred[dict[str, Any]]:

@@ -74,8 +74,8 @@ def mentions_in_private_rooms_are_heard(put: Put) -> None:
 def mentions_by_a_blocked_author_are_heard(put: Put) -> None:
     """Who blocks somebody is given what they say with a mention."""
 
-    def settled(draft: Draft, target: Entry | None, blocks: object) -> tuple[str, ...]:
-        return real(draft, target, lambda user: False)
+    def settled(draft: Draft, target: Entry | None, blocks: object, *more: object) -> tuple[str, ...]:
+        return real(draft, target, lambda user: False, *more)
 
     real: Callable[..., tuple[str, ...]] = put(writer, "settled", settled)
 
@@ -158,6 +158,22 @@ def whoever_is_told_of_a_policy_decides(put: Put) -> None:
     _never_refused(put, "policy")
 
 
+def a_report_is_heard_by_who_is_no_moderator(put: Put) -> None:
+    """All members of a room hear who reports what is said there."""
+
+    def settled(draft: Draft, *of: Any) -> tuple[str, ...]:
+        found = real(draft, *of)
+        is_report = draft.kind == "report"
+        return tuple(place.removeprefix("!mods") or place for place in found) if is_report else found
+
+    real: Callable[..., tuple[str, ...]] = put(writer, "settled", settled)
+
+
+def anybody_reports_what_they_may_not_read(put: Put) -> None:
+    """Nobody asks whether somebody may read the post that they report."""
+    _never_refused(put, "report")
+
+
 def _never_refused(put: Put, which: str) -> None:
     """Ask nothing about drafts of the kind ``which``."""
     real: Callable[..., tuple[Asked, ...]] = put(
@@ -182,4 +198,6 @@ MUTANTS = (
     who_is_muted_speaks,
     a_policy_is_not_followed,
     whoever_is_told_of_a_policy_decides,
+    a_report_is_heard_by_who_is_no_moderator,
+    anybody_reports_what_they_may_not_read,
 )
