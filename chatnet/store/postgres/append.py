@@ -143,7 +143,7 @@ _ITS = """d.kind, d.name, d.room, d.text, d.key, d.more, d.its_to, d.ref, d.chec
 
 def _text(level: int, kinds: tuple[Kind, ...], cases: tuple[Case, ...]) -> str:
     said = _names(kind for kind in kinds if kind.is_said)
-    refer = _names(kind for kind in kinds if kind.has_ref)
+    refer = _names(kind for kind in kinds if kind.has_ref and kind.heard)
     clusters = _names(kind for kind in kinds if kind.is_the_clusters)
     return f"""
 CREATE FUNCTION chatnet_append(
