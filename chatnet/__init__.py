@@ -18,6 +18,7 @@ addresses   HOST:PORT                                                           
 options     the options that programs and commands share
 auth        the cluster's token, and tickets
 credentials  users' secrets, and what is stored of them
+codes       codes, with which somebody comes in who has no secret here yet                    pure
 marks       how far a user has read in a room                                                 pure
 reads       the reads of the log as values: questions and their answers                       pure
 log         the log as its readers and writers see it: the interface

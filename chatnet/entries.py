@@ -54,12 +54,20 @@ class More(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``to``: whom it is for. ``ref``: which entry it refers to; of a post, which it answers. ``form``: how a
     post is meant, a notice (of a program) or an action (“* alice waves”). ``until``: until when it holds, in
     the log's time, in milliseconds since 1970; 0: for ever.
+
+    Of what begins a session: on which ``device`` (16 bytes, in hexadecimal digits; empty: it said none), what
+    the user calls that (``label``), what the session may do (``scope``, empty: all), and what is kept of the
+    ``code`` that was shown (see :mod:`chatnet.codes`).
     """
 
     to: str = ""
     ref: Ref | None = None
     form: Literal["notice", "action", ""] = ""
     until: int = 0
+    device: str = ""
+    label: str = ""
+    scope: Literal["post", "read", ""] = ""
+    code: str = ""
 
 
 _encode_more = msgspec.msgpack.Encoder().encode
@@ -78,8 +86,9 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is a post's text, a reason, or the credential of a ``register`` or ``secret``; ``key`` is never used twice
     by a user.
 
-    ``by`` is not part of the entry: it is the seq of the secret that the author has shown. If there is a
-    newer secret, the log takes nothing new from them. 0: not checked.
+    ``by`` is not part of the entry: it is the seq of the session that it comes from, which is that of the
+    entry that began it. Once that has ended, the log takes nothing new from it. 0: not checked. Of a
+    ``session``, it is the seq of the secret that was shown for it.
     """
 
     kind: KindName

@@ -327,6 +327,79 @@ class Forgotten(Refusal):
     sentence = "{name} is forgotten on this server: what they said is gone, and the name is not used again."
 
 
+class Disabled(Refusal):
+    """The user's account was disabled. The user's sessions end, and what they sent is not done."""
+
+    code = b"DISABLED"
+    sentence = "The account of {name} is disabled: ask who runs this server."
+
+
+class SessionEnded(Refusal):
+    """The session was ended, by its user elsewhere or by who runs the cluster; what it sent is not done."""
+
+    code = b"SESSION_ENDED"
+    sentence = "This session of {name} was ended elsewhere: log in again."
+
+
+class NotInScope(Refusal):
+    code = b"NOT_IN_SCOPE"
+    sentence = "This session may not do that: it was begun for less."
+
+
+class NoSuchSession(Refusal):
+    code = b"NO_SUCH_SESSION"
+    sentence = "{to} has no such session: SESSIONS lists them."
+
+
+class SessionThere(Refusal):
+    """The device has a session of this user already, which it can use."""
+
+    code = b"SESSION_THERE"
+    sentence = "This device has a session already."
+
+
+class TooManySessions(Refusal):
+    code = b"TOO_MANY_SESSIONS"
+    sentence = (
+        "{name} is logged in on 50 devices, as many as one may have: where you are logged in, SESSIONS lists "
+        "them, and REVOKE ends one."
+    )
+
+
+class LastWay(Refusal):
+    code = b"LAST_WAY"
+    sentence = "Nothing else lets you in: set a password first, with PASSWORD."
+
+
+class BadCode(Refusal):
+    """The code is unknown, used up, too old, or for another name: nobody is told which."""
+
+    code = b"BAD_CODE"
+    sentence = "This code is not good here, or no longer: ask for another one."
+
+
+class CodeNeeded(Refusal):
+    code = b"CODE_NEEDED"
+    sentence = "A new name needs a code here, from who runs this server: start with --code CODE."
+
+
+class SignupClosed(Refusal):
+    code = b"SIGNUP_CLOSED"
+    sentence = "There are no new names here, but for those whom who runs this server has added."
+
+
+class CodeTaken(Refusal):
+    code = b"CODE_TAKEN"
+    sentence = "This code is there already: make another one."
+
+
+class NameKept(Refusal):
+    code = b"NAME_KEPT"
+    sentence = (
+        "The name {name} is kept for somebody who has a code for it: choose another, or show that code."
+    )
+
+
 class Muted(Refusal):
     code = b"MUTED"
     sentence = "You are muted: you hear what is said, and say nothing."
@@ -438,6 +511,18 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         TheyAreBanned,
         Barred,
         Forgotten,
+        Disabled,
+        SessionEnded,
+        NotInScope,
+        NoSuchSession,
+        SessionThere,
+        TooManySessions,
+        LastWay,
+        BadCode,
+        CodeNeeded,
+        SignupClosed,
+        CodeTaken,
+        NameKept,
         Muted,
         MutedThere,
         DirectOff,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
+from chatnet.codes import is_code_text, is_kept, uses_of
 from chatnet.cursor import CHECK_BYTES
-from chatnet.entries import KEY_BYTES, Draft
+from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import BadName, BadRoom, BadText, NoSuchPost, NoSuchRoom, NotYet, NotYours
 from chatnet.ignorable import bare
 from chatnet.kinds import CLUSTER, KINDS, MOST_LEVEL, Kind, Text, is_level
@@ -40,7 +41,11 @@ MAX_WORDS = 500
 """The longest reason or description, in characters."""
 HISTORIES = ("joined", "all")
 """What newcomers to a private room may read: from when they joined, or all of it."""
+MAX_LABEL = 40
+"""The longest name of a device, in characters."""
 _OWN = frozenset({Where.OWN})
+_DEVICE = re.compile("[0-9a-f]{32}")
+_SEQ = re.compile("[1-9][0-9]{0,18}")
 
 # Invisible characters that count as letters, and visible characters.
 _FILLERS = re.compile("[\u115f\u1160\u3164\uffa0]")
@@ -109,6 +114,8 @@ def check_form(draft: Draft) -> None:
         check_text(draft.text)
     elif kind.text is Text.WORDS:
         check_words(draft.text)
+    elif kind.text is Text.CODE:
+        _check_code(draft)
     elif kind.text is Text.LEVEL:
         if not is_level(draft.text):
             raise BadText.of(why=f"A level is a whole number from 2 to {MOST_LEVEL}, in digits.")
@@ -136,7 +143,8 @@ def _check_more(draft: Draft, kind: Kind) -> None:
         if kind.has_to or kind.has_ref:
             raise ValueError(f"A {draft.kind} is for somebody, or refers to an entry")
         return
-    if bool(more.to) != kind.has_to or (more.ref is None and kind.has_ref):
+    is_odd = not more.to if kind.has_to else bool(more.to) and not kind.may_have_to
+    if is_odd or (more.ref is None and kind.has_ref):
         raise ValueError(f"A {draft.kind} is for somebody, or refers to an entry, or neither")
     if more.ref is not None:
         if not (kind.has_ref or kind.is_said):
@@ -147,16 +155,53 @@ def _check_more(draft: Draft, kind: Kind) -> None:
         raise BadName.of(name=quoted(more.to))
     if more.form and not kind.is_said:
         raise ValueError(f"A {draft.kind} has no form")
-    if not 0 <= more.until < 1 << 62 or (more.until and draft.kind not in ("ban", "mute")):
+    if not 0 <= more.until < 1 << 62 or (more.until and not kind.holds_until):
         raise ValueError(f"A {draft.kind} does not hold until {more.until}")
+    if more.device or more.label or more.scope or more.code:
+        _check_device(more, kind)
+
+
+def _check_device(more: More, kind: Kind) -> None:
+    if not kind.begins_session:
+        raise ValueError(f"A {kind.name} begins no session")
+    if more.device and not _DEVICE.fullmatch(more.device):
+        raise ValueError("A device is 16 bytes in hexadecimal digits, or none")
+    if more.code and not is_kept(more.code):
+        raise ValueError("That is not what is kept of a code")
+    check_label(more.label)
+
+
+def check_label(label: str) -> str:
+    """Return what a user calls a device unchanged, or raise :class:`BadText`."""
+    if len(label) > MAX_LABEL or not label.isprintable() or too_many_marks(bare(label)):
+        raise BadText.of(why=f"What a device is called has at most {MAX_LABEL} characters, on one line.")
+    return label
+
+
+def _check_code(draft: Draft) -> None:
+    """Check whom a code is for: any new name, one name (the cluster makes those), or its own author."""
+    if not is_code_text(draft.text):
+        raise ValueError("That is no code, with how many may use it")
+    is_own = draft.room == draft.user
+    if is_own is not (draft.to == draft.user) or (draft.to and not is_own and draft.user != CLUSTER):
+        raise ValueError("A user makes a code for somebody new, or for themselves")
+    until = 0 if draft.more is None else draft.more.until
+    if draft.to and (draft.room and not is_own):
+        raise ValueError("A code for one name invites to no room")
+    if bool(draft.to) is bool(until) or (draft.to and uses_of(draft.text) != 1):
+        raise ValueError("A code for one name is good once, and for a time that the log knows; others say it")
 
 
 def _is_text_of(kind: Kind, draft: Draft) -> bool:
     text = draft.text
     if kind.text is Text.NOTHING:
         return not text
-    if kind.text is Text.CREDENTIAL:
-        return 0 < len(text) <= MAX_CREDENTIAL and text.isascii() and text.isprintable()
+    if kind.text in (Text.CREDENTIAL, Text.DEVICE):
+        is_there = bool(text) or kind.text is Text.DEVICE
+        return is_there and len(text) <= MAX_CREDENTIAL and text.isascii() and text.isprintable()
+    if kind.text is Text.SESSION:
+        is_all = text == "0" and draft.user == CLUSTER
+        return is_all or (_SEQ.fullmatch(text) is not None and int(text) < 1 << 63)
     if kind.text is Text.HISTORY:
         return text in HISTORIES
     if kind.text is Text.ROLE:

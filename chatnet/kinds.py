@@ -38,7 +38,14 @@ class Text(Enum):
     CREDENTIAL = "what is kept of a secret"
     LEVEL = "a level, in decimal digits"
     POLICY = "the name and the value of a policy"
+    DEVICE = "what is kept of a secret of one device alone; empty if it has none"
+    CODE = "what is kept of a code, and how many may use it"
+    SESSION = "the seq of a session, in decimal digits, or 0 for all of them"
     NOTHING = "empty"
+
+
+HIDDEN = frozenset({Text.CREDENTIAL, Text.DEVICE, Text.CODE})
+"""The texts that are shown to nobody, not even to operators."""
 
 
 class Heard(Enum):
@@ -65,6 +72,9 @@ class Kind:
     ``has_ref``: it refers to an entry, ``more.ref``. ``keeps_refusals``: a refusal of it lasts; see
     :mod:`chatnet.store.refusals`. ``is_the_clusters``: its author is :data:`CLUSTER`, not a user, and the
     primary itself appends it, and no worker may. ``may_be_the_clusters``: the same, or a user's.
+    ``may_have_to``: it may be for a user, or for nobody in particular. ``begins_session``: it begins a
+    session of its author, on the device that it names, and may show a code. ``holds_until``: it may say until
+    when.
     """
 
     name: KindName
@@ -74,10 +84,13 @@ class Kind:
     is_said: bool = False
     heard: tuple[Heard, ...] = ()
     has_to: bool = False
+    may_have_to: bool = False
     has_ref: bool = False
     keeps_refusals: bool = False
     is_the_clusters: bool = False
     may_be_the_clusters: bool = False
+    begins_session: bool = False
+    holds_until: bool = False
 
 
 def _in(*rooms: Where) -> frozenset[Where]:
@@ -90,22 +103,34 @@ _KEPT = _in(Where.TOPIC, Where.PRIVATE)
 _ORDERED = _in(Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
 
 
-def _order(name: KindName) -> Kind:
+def _order(name: KindName, rooms: frozenset[Where] = _ORDERED, holds_until: bool = False) -> Kind:
     """Return the row of an order about what a user may do in a room, or in the cluster."""
     return Kind(
         name,
         Text.WORDS,
-        rooms=_ORDERED,
+        rooms=rooms,
         heard=(Heard.TO, Heard.MODERATORS),
         has_to=True,
         keeps_refusals=True,
         may_be_the_clusters=True,
+        holds_until=holds_until,
     )
 
 
 _ROWS = (
-    Kind("register", Text.CREDENTIAL),
-    Kind("secret", Text.CREDENTIAL),
+    Kind("register", Text.CREDENTIAL, begins_session=True),
+    Kind("secret", Text.CREDENTIAL, begins_session=True),
+    Kind("session", Text.DEVICE, begins_session=True),
+    Kind("revoke", Text.SESSION, has_to=True, keeps_refusals=True, may_be_the_clusters=True),
+    Kind(
+        "code",
+        Text.CODE,
+        rooms=_in(Where.OWN, Where.PRIVATE, Where.CLUSTER),
+        may_have_to=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+        holds_until=True,
+    ),
     Kind("join", Text.NOTHING, rooms=_JOINED, keeps_refusals=True),
     Kind("leave", Text.NOTHING, rooms=_JOINED, keeps_refusals=True),
     Kind("post", Text.POST, rooms=_SAID, is_said=True),
@@ -143,8 +168,8 @@ _ROWS = (
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
-    _order("ban"),
-    _order("mute"),
+    _order("ban", holds_until=True),
+    _order("mute", holds_until=True),
     _order("unban"),
     Kind(
         "policy",
@@ -154,6 +179,8 @@ _ROWS = (
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
+    _order("disable", _in(Where.CLUSTER)),
+    _order("enable", _in(Where.CLUSTER)),
     Kind("block", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
     Kind("unblock", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
     Kind(

@@ -14,6 +14,12 @@ MOST_MARKS = 200
 """How many marks travel together at most, and how many a worker passes on in a second."""
 
 
+def used(session: int) -> str:
+    """Return the room under which it is kept when the session at this seq was last used: no room is called
+    so. What is kept there is the log's head of then."""
+    return f"!{session}"
+
+
 class UserMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``user`` has read ``room`` up to ``seq``."""
 

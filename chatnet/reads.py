@@ -34,12 +34,41 @@ Source = TypeVar("Source")
 # ---- answers ----
 
 
+class Device(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A device of a user, and their session there: the ``seq`` that began it, what they call the device, and
+    what the session may do. ``credential`` is what is kept of a secret of its own; empty if it has none, and
+    where nobody asks for it.
+    """
+
+    seq: int
+    device: str
+    label: str
+    scope: str
+    credential: str = ""
+
+
 class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A user's credential (see :mod:`chatnet.auth`), and the seqs that set it and registered them."""
+    """A user's credential (see :mod:`chatnet.auth`), and the seqs that set it and registered them; and the
+    device that was asked for, if it has a session. The credential is empty if nothing matches it."""
 
     credential: str
     secret_seq: int
     registered: int
+    device: Device | None = None
+
+
+class UsedDevice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A device, and since when its session is there and when it was last used, in the log's time, in
+    milliseconds since 1970; 0 if nobody knows that."""
+
+    device: Device
+    since: int
+    used: int
+
+
+CodePurpose = Literal["", "invitation", "device", "reset"]
+"""What a code is good for: to register a name, to let in another device of its user, or to set a new secret;
+empty: for nothing now."""
 
 
 Position = tuple[int, str]
@@ -51,7 +80,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``secret_seq`` and ``registered`` are the newest, whatever ``at`` is. 0: there is no such user. ``behind``
     is where the next page begins, if there is one. ``barred``: until then, in the log's time, the user is
-    banned from the cluster.
+    banned from the cluster; ``disabled``: their account is disabled. ``session`` is the one that was asked
+    for, unless it has ended.
     """
 
     at: int
@@ -60,6 +90,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     intervals: list[Interval]
     behind: Position | None = None
     barred: int = 0
+    disabled: bool = False
+    session: Device | None = None
 
 
 class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -162,10 +194,42 @@ class CursorAt(Question[Cursor | None], frozen=True):
 
 
 class AccountOf(Question[Account | None], frozen=True):
-    """The user's credential, or None if the name is free."""
+    """The user's credential, or None if the name is free; and their session on ``device``, if it is given."""
+
+    lane = "logins"
+    costs = "two rows"
+
+    user: str
+    device: str | None = None
+
+
+class CodeOf(Question[CodePurpose], frozen=True):
+    """What the code, of which ``kept`` is kept, is good for if ``user`` shows it: see
+    :data:`CodePurpose`."""
 
     lane = "logins"
     costs = "a row"
+
+    kept: str
+    user: str
+
+
+def code_purpose(row: tuple[str, str] | None, user: str) -> CodePurpose:
+    """Return what a code is good for, from its author and whose it is; None: there is no such code."""
+    match row:
+        case None:
+            return ""
+        case (_, ""):
+            return "invitation"
+        case (author, whose) if whose == user:
+            return "device" if author == user else "reset"
+    return ""
+
+
+class DevicesOf(Question[list[UsedDevice]], frozen=True):
+    """The user's devices, by the seqs of their sessions."""
+
+    costs = "50 rows, and for each a mark and two entries"
 
     user: str
 
@@ -174,7 +238,8 @@ class SnapshotOf(Question[Snapshot], frozen=True):
     """The user's stays that matter after ``after``: those open at ``upto``, or ended after ``after``.
 
     The first page of them, or the one that begins ``behind`` the last. A stay that ends while the pages are
-    read may come twice; none is left out.
+    read may come twice; none is left out. ``session`` is the seq of the user's session that is asked for,
+    too.
     """
 
     lane = "logins"
@@ -184,6 +249,7 @@ class SnapshotOf(Question[Snapshot], frozen=True):
     after: int
     upto: int
     behind: Position | None = None
+    session: int = 0
 
 
 class Newest(Question[list[Entry]], frozen=True):
@@ -319,6 +385,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Head,
     CursorAt,
     AccountOf,
+    CodeOf,
+    DevicesOf,
     SnapshotOf,
     Newest,
     Feed,

@@ -17,20 +17,28 @@ from chatnet.entries import Draft
 from chatnet.errors import (
     AlreadyJoined,
     AlreadyThere,
+    BadCode,
     Banned,
     BannedThere,
     Barred,
+    CodeNeeded,
+    CodeTaken,
     DirectOff,
+    Disabled,
     Forgotten,
     LastOwner,
+    LastWay,
     LevelReached,
     Muted,
     MutedThere,
+    NameKept,
     NameTaken,
     NoSuchPost,
     NoSuchRoom,
+    NoSuchSession,
     NoSuchUser,
     NotAdmin,
+    NotInScope,
     NotJoined,
     NotModerator,
     NotOwner,
@@ -41,8 +49,12 @@ from chatnet.errors import (
     Refusal,
     RoomTaken,
     SecretChanged,
+    SessionEnded,
+    SessionThere,
+    SignupClosed,
     TheyAreBanned,
     TooManyRooms,
+    TooManySessions,
     TooManyToday,
     TooManyTopics,
     Yourself,
@@ -54,12 +66,17 @@ MOST_ROOMS = 2_000
 """How many rooms a user may be in at a time: each login reads all of them, and each page searches them."""
 MOST_TOPICS = 100
 """How many topics a user may make in a day."""
-MOST_A_DAY = {"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000, "report": 10}
+MOST_A_DAY = {
+    **{"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000, "report": 10},
+    **{"session": 100, "code": 100},
+}
 """How many drafts of these kinds the log takes from a user in a day."""
 DAY_MS = 86_400_000
 """A day of the log's time, from midnight to midnight in UTC."""
 INVITED_MS = 30 * DAY_MS
 """For how long an invitation is good."""
+MOST_SESSIONS = 50
+"""On how many devices a user may be logged in."""
 FOR_EVER = (1 << 63) - 1
 """A time that never comes."""
 ROLES = ("none", "moderator", "owner", "admin")
@@ -81,8 +98,10 @@ _PUBLIC = (Where.OWN, Where.USER, Where.TOPIC)
 _KEPT = (Where.TOPIC, Where.PRIVATE)
 _ELSEWHERE = (Where.TOPIC, Where.PRIVATE, Where.TALK)
 _ORDERED = (Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
+_OWN = (Where.OWN,)
 _ORDERS = ("ban", "mute", "unban")
 _TO_MEMBERS = ("post", "leave", "invite", "remove", "describe", "role", "purge", *_ORDERS)
+_ACCOUNTS = ("disable", "enable")
 
 CASES: list[Case] = [
     # Who is not in a private room is told of it as if it did not exist, before anything else is looked at.
@@ -150,6 +169,26 @@ CASES: list[Case] = [
     # ---- reports ----
     Case(("report",), _ANYWHERE, ("!ref_readable",), NoSuchPost),
     Case(("report",), _ANYWHERE, ("ref_mine",), Yourself),
+    # ---- who comes in ----
+    Case(("register",), _OWN, ("name_kept",), NameKept),
+    Case(("register",), _OWN, ("signup_closed", "!code_for_name"), SignupClosed),
+    Case(("register",), _OWN, ("!coded", "signup_by_code"), CodeNeeded),
+    Case(("register", "secret", "session"), _OWN, ("coded", "!code_good"), BadCode),
+    Case(("session",), _OWN, ("!coded", "device_known"), SessionThere),
+    Case(("session",), _OWN, ("crowded", "!device_known"), TooManySessions),
+    Case(("revoke",), _OWN, ("!to_self", "!administers"), NotAdmin),
+    Case(("revoke",), _OWN, ("!to_known",), NoSuchUser),
+    Case(("revoke",), _OWN, ("!to_session",), NoSuchSession),
+    Case(("revoke",), _OWN, ("last_way",), LastWay),
+    Case(("code",), (Where.PRIVATE,), ("!made",), NoSuchRoom),
+    Case(("code",), (Where.PRIVATE,), ("!member", "!moderates"), NoSuchRoom),
+    Case(("code",), (Where.PRIVATE, Where.CLUSTER), ("!administers",), NotAdmin),
+    Case(("code",), (Where.PRIVATE,), ("!moderates",), NotModerator),
+    Case(("code",), (Where.CLUSTER,), ("to_lives",), NameTaken),
+    Case(("code",), _ANYWHERE, ("code_made",), CodeTaken),
+    Case(_ACCOUNTS, (Where.CLUSTER,), ("!administers",), NotAdmin),
+    Case(_ACCOUNTS, (Where.CLUSTER,), ("!to_known",), NoSuchUser),
+    Case(("disable",), (Where.CLUSTER,), ("to_self",), Yourself),
     # ---- how many ----
     Case(tuple(MOST_A_DAY), _ANYWHERE, ("often",), TooManyToday),
 ]  # fmt: skip
@@ -160,20 +199,29 @@ every command, one that does not exist.
 """
 
 FACTS = (
+    "administers",
     "banned",
     "banned_there",
     "blocked",
     "by_cluster",
+    "code_for_name",
+    "code_good",
+    "code_made",
+    "coded",
+    "crowded",
+    "device_known",
     "direct_off",
     "full",
     "invited",
     "last_owner",
+    "last_way",
     "made",
     "member",
     "members_invite",
     "moderates",
     "muted",
     "muted_there",
+    "name_kept",
     "often",
     "owned",
     "owns",
@@ -185,13 +233,17 @@ FACTS = (
     "ref_there",
     "refers",
     "room_known",
+    "signup_by_code",
+    "signup_closed",
     "to_banned",
     "to_ever_there",
     "to_known",
     "to_last_owner",
+    "to_lives",
     "to_member",
     "to_outranks",
     "to_self",
+    "to_session",
 )
 """What cases ask about a draft, of the log before it:
 
@@ -207,7 +259,13 @@ is the cluster itself. ``direct_off``: the cluster's policy allows no conversati
 ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
 ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:
 it is heard at a place that the author moderates; ``ref_there``: the entry, of whatever kind, is the one that
-is meant.
+is meant. ``administers``: the author is an admin. ``signup_by_code``, ``signup_closed``: that is the
+cluster's policy. ``coded``: it shows a code; ``code_good``: one that lets its author do this now;
+``code_for_name``: one for that name alone. ``code_made``: the code that it makes is there already.
+``name_kept``: there is another code, for the author's name alone. ``device_known``: the author has a session
+on that device; ``crowded``: the author has as many as one may have. ``to_lives``: they can come in without a
+code. ``to_session``: the session is there that it ends; ``last_way``: without that one, nothing lets its
+author in.
 """
 
 
@@ -227,6 +285,15 @@ class Facts(Protocol):
 
     def is_forgotten(self, user: str) -> bool:
         """Return whether the user is forgotten: nobody gets the name again."""
+
+    def has_secret(self, user: str) -> bool:
+        """Return whether the user has a secret, and not only codes or devices of their own."""
+
+    def scope(self, user: str, seq: int) -> str | None:
+        """Return what the user's session at ``seq`` may do; None if there is none, or no longer."""
+
+    def is_disabled(self, user: str) -> bool:
+        """Return whether the user's account is disabled."""
 
     def is_ordered(self, user: str) -> bool:
         """Return whether anybody ever banned or muted the user: of all others much need not be asked."""
@@ -264,11 +331,13 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
         newest = facts.secret_seq(draft.user)
         if newest is None:
             raise refusal(Forgotten if facts.is_forgotten(draft.user) else NoSuchUser, draft)
-        if 0 < draft.by < newest:
-            raise SecretChanged.of(name=draft.user)
+        if draft.by:
+            _check_session(draft, kind, newest, facts)
         is_ordered = facts.is_ordered(draft.user)
         if is_ordered and facts.is_barred(draft.user, now):
             raise Barred.of(name=draft.user)
+        if is_ordered and facts.is_disabled(draft.user):
+            raise Disabled.of(name=draft.user)
     # Most are posts of somebody who was never banned, and answer nothing: few cases are left for these.
     for facts_of, error in _asked(
         draft.kind, where(draft.room, draft.user), is_ordered, draft.more is not None
@@ -282,6 +351,20 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     return _made(draft.user, rooms, facts, now) if rooms else ()
 
 
+def _check_session(draft: Draft, kind: Kind, newest: int, facts: Facts) -> None:
+    """Check that the draft comes from a session that has not ended, and may do this."""
+    if draft.kind == "session":
+        if draft.by < newest:
+            raise SecretChanged.of(name=draft.user)
+        return
+    scope = facts.scope(draft.user, draft.by)
+    if scope is None:
+        is_new = draft.by < newest and facts.has_secret(draft.user)
+        raise (SecretChanged if is_new else SessionEnded).of(name=draft.user)
+    if scope != "all" and not (scope == "post" and kind.is_said):
+        raise NotInScope.of()
+
+
 ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there"})
 """The facts that hold for nobody who was never banned or muted."""
 
@@ -289,7 +372,7 @@ ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there"})
 def refusal(error: type[Refusal], draft: Draft) -> Refusal:
     """Return the error with its sentence about this draft."""
     to = draft.to or draft.user
-    name = to if error is NoSuchUser else draft.user
+    name = to if error in (NoSuchUser, NameTaken) else draft.user
     return error.of(name=name, room=spelled_for(draft.room, draft.user), to=to)
 
 
@@ -299,7 +382,7 @@ def cases(kind: str, room: Where, is_ordered: bool = True, has_more: bool = True
     """
     never = frozenset() if is_ordered else ORDERED
     if not has_more:
-        never |= {"refers"}
+        never |= {"refers", "coded"}
     return tuple(
         case for case in CASES if kind in case.kinds and room in case.rooms and not never & {*case.facts}
     )

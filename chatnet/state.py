@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 from chatnet.blanking import Blankings, blanking_of
+from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS, uses_of
 from chatnet.cursor import is_of
-from chatnet.entries import Draft, Entry, heard_at, settled
+from chatnet.entries import Draft, Entry, More, heard_at, settled
 from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
 from chatnet.names import is_private, is_public, is_topic, named
 from chatnet.policies import POLICIES, parted
-from chatnet.rules import DAY_MS, FOR_EVER, INVITED_MS, MAKERS, MOST_A_DAY, MOST_ROOMS, ROLES
+from chatnet.rules import DAY_MS, FOR_EVER, INVITED_MS, MAKERS, MOST_A_DAY, MOST_ROOMS, MOST_SESSIONS, ROLES
 from chatnet.stays import Change, Memberships, changes
 
 _OWNER = ROLES.index("owner")
@@ -46,6 +47,7 @@ class Standing:
     muted: int = 0
     ordered: int = 0
     blocked: int = 0
+    disabled: int = 0
 
     def row(self) -> tuple[int, ...]:
         """Return the values in the order of the table's columns."""
@@ -58,6 +60,29 @@ class Private:
 
     history: str
     made: int
+
+
+@dataclass(slots=True)
+class Session:
+    """A session of a user on a device: the seq that began it, what the user calls the device, what it may do,
+    and what is kept of a secret that is the device's own."""
+
+    seq: int
+    label: str
+    scope: str
+    credential: str
+
+
+@dataclass(slots=True)
+class Code:
+    """A code: who made it, the name that it is for (empty: any new one), the private room to which it
+    invites, how many may use it, and until when."""
+
+    author: str
+    whose: str
+    room: str
+    uses: int
+    until: int
 
 
 _NONE = Standing()
@@ -86,6 +111,8 @@ class State:
         self._ordered: set[str] = set()
         self.forgotten: dict[str, int] = {}
         self.blankings = Blankings()
+        self.sessions: dict[str, dict[str, Session]] = {}
+        self.codes: dict[str, Code] = {}
         self._log_id = log_id
         self._look = look
 
@@ -154,11 +181,67 @@ class State:
         self.accounts[entry.user] = Account(entry.text, entry.seq, entry.seq)
         self.memberships.setdefault(entry.user, Memberships()).registered = entry.seq
         self.rooms[entry.user] = None
+        self._begin(entry, "")
+        shown = _more(entry).code
+        code = self.codes.get(shown)
+        if code is not None:
+            if code.room and self.members.get(code.room):
+                self._stand(code.room, entry.user).invited = entry.time + INVITED_MS
+            code.uses -= 1
+            if code.uses <= 0:
+                del self.codes[shown]
+        self._drop_codes(entry.user)
 
     def _secret(self, entry: Entry) -> None:
         if entry.user in self.accounts:
             account = self.accounts[entry.user]
             account.credential, account.secret_seq = entry.text, entry.seq
+            self.sessions.pop(entry.user, None)
+            self._begin(entry, "")
+            self._drop_codes(entry.user)
+
+    def _session(self, entry: Entry) -> None:
+        more, account = _more(entry), self.accounts[entry.user]
+        before = self.sessions.get(entry.user, {}).get(more.device)
+        if before is not None and _is_random(account) and account.secret_seq == before.seq:
+            account.credential, account.secret_seq = "", entry.seq
+        self._begin(entry, entry.text if more.code else "")
+        self.codes.pop(more.code, None)
+
+    def _begin(self, entry: Entry, credential: str) -> None:
+        more = _more(entry)
+        session = Session(entry.seq, more.label, more.scope or "all", credential)
+        self.sessions.setdefault(entry.user, {})[more.device] = session
+
+    def _revoke(self, entry: Entry) -> None:
+        account, seq = self.accounts[entry.to], int(entry.text)
+        if not seq or (_is_random(account) and account.secret_seq == seq):
+            account.credential, account.secret_seq = "", entry.seq
+        sessions = self.sessions.get(entry.to, {})
+        left = {device: one for device, one in sessions.items() if seq and one.seq != seq}
+        self.sessions[entry.to] = left
+        self._drop_codes(entry.to)
+
+    def _code(self, entry: Entry) -> None:
+        self.codes = {kept: code for kept, code in self.codes.items() if code.until > entry.time}
+        if entry.to:
+            self._drop_codes(entry.to)
+        room = entry.room if is_private(entry.room) else ""
+        until = _more(entry).until or entry.time + (PAIR_MS if entry.to == entry.user else NAME_MS)
+        code = Code(entry.user, entry.to, room, uses_of(entry.text), until)
+        self.codes[entry.text[:KEPT_LENGTH]] = code
+
+    def _drop_codes(self, user: str) -> None:
+        self.codes = {kept: code for kept, code in self.codes.items() if code.whose != user}
+
+    def _disable(self, entry: Entry) -> None:
+        standing = self._stand("", entry.to)
+        standing.disabled = standing.ordered = 1
+        self._ordered.add(entry.to)
+
+    def _enable(self, entry: Entry) -> None:
+        if ("", entry.to) in self.standings:
+            self._stand("", entry.to).disabled = 0
 
     def _joined(self, entry: Entry) -> None:
         if (entry.room, entry.user) in self.standings:
@@ -243,6 +326,9 @@ class State:
         self.standings = {of: it for of, it in self.standings.items() if user not in of}
         self.tallies = {of: it for of, it in self.tallies.items() if of[0] != user}
         self._ordered.discard(user)
+        self.sessions.pop(user, None)
+        codes = self.codes.items()
+        self.codes = {kept: code for kept, code in codes if user not in (code.whose, code.author)}
         del self.accounts[user]
         self.forgotten[user] = entry.seq
 
@@ -254,6 +340,16 @@ class State:
     def secret_seq(self, user: str) -> int | None:
         account = self.accounts.get(user)
         return None if account is None else account.secret_seq
+
+    def has_secret(self, user: str) -> bool:
+        return bool(self.accounts[user].credential)
+
+    def scope(self, user: str, seq: int) -> str | None:
+        found = (one.scope for one in self.sessions.get(user, {}).values() if one.seq == seq)
+        return next(found, None)
+
+    def is_disabled(self, user: str) -> bool:
+        return bool(self._of("", user).disabled)
 
     def is_ordered(self, user: str) -> bool:
         return user in self._ordered
@@ -343,7 +439,35 @@ class State:
             return True
         return is_public(target.room) and self._of("", draft.user).role >= _MODERATOR
 
+    def _code_is_good(self, draft: Draft, now: int) -> bool:
+        code = self.codes.get(_more(draft).code)
+        if code is None or code.until <= now:
+            return False
+        if draft.kind == "register":
+            return code.whose in ("", draft.user)
+        return code.whose == draft.user and (code.author == draft.user) is (draft.kind == "session")
+
+    def _is_name_kept(self, draft: Draft, now: int) -> bool:
+        return any(
+            code.whose == draft.user and kept != _more(draft).code and code.until > now
+            for kept, code in self.codes.items()
+        )
+
+    def _has_session(self, draft: Draft) -> bool:
+        return draft.text == "0" or self.scope(draft.to, int(draft.text)) is not None
+
+    def _is_last_way(self, draft: Draft) -> bool:
+        if draft.to != draft.user:
+            return False
+        account, seq = self.accounts[draft.to], int(draft.text)
+        if account.credential and not (_is_random(account) and account.secret_seq == seq):
+            return False
+        others = self.sessions.get(draft.to, {}).values()
+        return not any(one.credential and one.seq != seq for one in others)
+
     def _is_often(self, draft: Draft, now: int) -> bool:
+        if draft.user == CLUSTER:
+            return False
         day, count = self.tallies.get((draft.user, draft.kind), (0, 0))
         return day == now // DAY_MS and count >= MOST_A_DAY[draft.kind]
 
@@ -360,6 +484,17 @@ class State:
         return target is not None and target.kind in SAID and draft.room in heard_at(target)
 
 
+def _more(of: Draft | Entry) -> More:
+    return of.more or _NOTHING
+
+
+_NOTHING = More()
+
+
+def _is_random(account: Account) -> bool:
+    return account.credential.startswith("sha256:")
+
+
 def _until(entry: Entry) -> int:
     return FOR_EVER if entry.more is None or entry.more.until == 0 else entry.more.until
 
@@ -367,6 +502,11 @@ def _until(entry: Entry) -> int:
 FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
     "register": State._register,
     "secret": State._secret,
+    "session": State._session,
+    "revoke": State._revoke,
+    "code": State._code,
+    "disable": State._disable,
+    "enable": State._enable,
     "join": State._joined,
     "leave": State._left,
     "post": State._post,
@@ -388,6 +528,23 @@ FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
 """What follows from an entry, by its kind, besides its stays."""
 
 HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
+    "administers": lambda log, draft, now: draft.user == CLUSTER or log._of("", draft.user).role >= _ADMIN,
+    "signup_by_code": lambda log, draft, now: log.policy("", "signup") == "code",
+    "signup_closed": lambda log, draft, now: log.policy("", "signup") == "closed",
+    "code_for_name": lambda log, draft, now: (
+        (code := log.codes.get(_more(draft).code)) is not None and code.whose == draft.user
+    ),
+    "coded": lambda log, draft, now: bool(_more(draft).code),
+    "code_good": lambda log, draft, now: log._code_is_good(draft, now),
+    "code_made": lambda log, draft, now: draft.text[:KEPT_LENGTH] in log.codes,
+    "name_kept": lambda log, draft, now: log._is_name_kept(draft, now),
+    "device_known": lambda log, draft, now: _more(draft).device in log.sessions.get(draft.user, {}),
+    "crowded": lambda log, draft, now: len(log.sessions.get(draft.user, {})) >= MOST_SESSIONS,
+    "to_lives": lambda log, draft, now: (
+        draft.to in log.accounts and bool(log.has_secret(draft.to) or log.sessions.get(draft.to))
+    ),
+    "to_session": lambda log, draft, now: log._has_session(draft),
+    "last_way": lambda log, draft, now: log._is_last_way(draft),
     "member": lambda log, draft, now: log.is_member(draft.user, draft.room),
     "to_member": lambda log, draft, now: log.is_member(draft.to, draft.room),
     "invited": lambda log, draft, now: log._of(draft.room, draft.user).invited > now,

@@ -31,6 +31,15 @@ class Known:
     def is_forgotten(self, user: str) -> bool:
         return False
 
+    def has_secret(self, user: str) -> bool:
+        return user != "bob"
+
+    def scope(self, user: str, seq: int) -> str | None:
+        return {("alice", 5): "all", ("alice", 6): "post", ("alice", 7): "read"}.get((user, seq))
+
+    def is_disabled(self, user: str) -> bool:
+        return False
+
     def is_ordered(self, user: str) -> bool:
         return False
 
@@ -43,6 +52,10 @@ class Known:
             "member": draft.room in self.joined,
             "room_known": draft.room in self.secrets,
             "full": self.rooms >= MOST_ROOMS,
+            "signup_closed": False,
+            "coded": False,
+            "signup_by_code": False,
+            "name_kept": draft.user == "dora",
         }[fact]
 
     def has_topic(self, topic: str) -> bool:
@@ -70,9 +83,15 @@ def code(facts: Known, kind: KindName, user: str = "alice", what: str = "", by: 
     [
         (Known(), ("register", "carol"), ""),
         (Known(), ("register", "alice"), "NAME_TAKEN"),
+        (Known(), ("register", "dora"), "NAME_KEPT"),
         (Known(), ("post", "carol", "hi"), "NO_SUCH_USER"),
         (Known(), ("post", "alice", "hi", 4), "SECRET_CHANGED"),
         (Known(), ("post", "alice", "hi", 5), ""),
+        (Known(), ("post", "alice", "hi", 8), "SESSION_ENDED"),
+        (Known(), ("post", "bob", "hi", 1), "SESSION_ENDED"),
+        (Known(), ("post", "alice", "hi", 6), ""),
+        (Known(), ("post", "alice", "hi", 7), "NOT_IN_SCOPE"),
+        (Known(), ("join", "alice", "bob", 6), "NOT_IN_SCOPE"),
         (Known(), ("post", "alice", "hi"), ""),
         (Known(), ("secret", "alice", "", 4), "SECRET_CHANGED"),
         (Known(made=MOST_TOPICS), ("post", "alice", "#tea"), ""),

@@ -77,7 +77,7 @@ def packed_as(value: msgspec.inspect.Type) -> str:
             return "text"
         case msgspec.inspect.IntType():
             return "number"
-    return r"\["
+    return r"\[[^·]*"
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.__name__)

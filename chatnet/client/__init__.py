@@ -22,6 +22,7 @@ said        a post as people see it                                             
 marks       tells the cluster what was shown · unread  shows where something is unread
 events      what happens in rooms, in one sentence                                  (pure)
 orders      the commands about rooms, people and what is taken back
+devices     the commands about one's devices, and about codes
 lookups     the commands that show history, members and one's rooms
 remembered  the posts that were seen, to name one in a request                      (pure)
 refused     what is told of a request that was not done

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from chatnet.client.calendar import Calendar
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
+from chatnet.client.devices import Devices
 from chatnet.client.events import Teller
 from chatnet.client.lookups import Lookups
 from chatnet.client.marks import ShownPosts
@@ -35,7 +36,7 @@ PIPELINE = 1_000
 
 DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "PASSWORD", "FORGET")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
-ALONE = ("CHATTEST", "FORGET", "HELP", "QUIT", "UNREAD")
+ALONE = ("CHATTEST", "FORGET", "HELP", "PAIR", "QUIT", "SESSIONS", "UNREAD")
 """The commands that take nothing."""
 _TELL = "TELL takes a name and a text: TELL NAME TEXT."
 FORGET = (
@@ -71,6 +72,9 @@ POLICY ROOM    what holds there; POLICY ROOM NAME VALUE decides it: invite membe
 BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PURGE ROOM NAME            take back all that somebody said there, for ever; REDACT does so with one post
+SESSIONS       on which devices you are logged in; REVOKE NUMBER ends one of these sessions
+PAIR           a code, with which another device of yours gets in within ten minutes
+CODE 20 7d     a code for admins, with which 20 new users get in within 7 days; &ROOM invites them
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
 FORGET         take back all that you ever said here, and end your account; you are asked twice
 HELP           this
@@ -110,7 +114,8 @@ class Interpreter:
         self._logged_in: Deferred[None] = Deferred()
         orders = Orders(connection, terminal, calendar.now).commands
         lookups = Lookups(connection, terminal, list_pages)
-        self._drafted = {*DRAFTED, *orders}
+        devices = Devices(connection, terminal, calendar)
+        self._drafted = {*DRAFTED, *orders, *devices.drafted}
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "JOIN": self._join,
             "LEAVE": self._leave_room,
@@ -121,6 +126,8 @@ class Interpreter:
             "TELL": self._tell,
             **orders,
             **lookups.commands,
+            **devices.drafted,
+            "SESSIONS": devices.sessions,
             "CHATTEST": self._chattest,
             "PASSWORD": self._password,
             "FORGET": self._forget,
@@ -394,9 +401,12 @@ class Interpreter:
         self._terminal.show(sentence)
 
     async def agrees(self, question: str) -> bool:
+        return (await self.answer(question)).lower() in ("y", "yes")
+
+    async def answer(self, question: str) -> str:
         if not self._terminal.is_attended:
-            return False
-        return await self._answer_to(question) in ("y", "yes")
+            return ""
+        return await self._answer_to(question) or ""
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)

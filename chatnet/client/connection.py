@@ -46,16 +46,26 @@ from chatnet.client.race import FAILURES, NoAnswer, Unreachable
 from chatnet.client.refused import REFUSED
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
+from chatnet.codes import fresh_code
 from chatnet.entries import Entry
 from chatnet.errors import (
+    BadCode,
     BadName,
     BadSecret,
+    BadText,
     BadTicket,
     Barred,
     CannotStart,
+    CodeNeeded,
+    Disabled,
     Forgotten,
+    NameKept,
     NoSuchUser,
+    SessionEnded,
+    SignupClosed,
     TlsRequired,
+    TooManySessions,
+    TooManyToday,
     WrongSecret,
     WrongVersion,
 )
@@ -76,8 +86,14 @@ STEADY_SECONDS = 1.0
 """Seconds that a connection must last before the next pause is short again. A worker that accepts us and then
 hangs up counts like one that does not accept us."""
 
-FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser, Barred, Forgotten)
+FINAL = (
+    *(WrongSecret, WrongVersion, BadName, BadSecret, BadText, BadTicket, BadCode, NoSuchUser),
+    *(Barred, Disabled, Forgotten, CodeNeeded, SignupClosed, NameKept, TooManySessions, TooManyToday),
+)
 """Answers to a login that another attempt would not change."""
+ENDS = tuple(error.code.decode() for error in (Barred, Disabled, Forgotten, SessionEnded))
+"""Why a session ends that the client does not begin again by itself."""
+ASK_CODE = "A new name needs a code here. The code for {name}:"
 
 
 class Connection:
@@ -112,6 +128,7 @@ class Connection:
         self._running: Deferred[None] | None = None
         self._held: Deferred[None] | None = None
         self._password: bytes | None = None
+        self._code = ""
         self._ended_why: str | None = None
         self.name = ""
         """The user's name as the cluster spells it, once the client has logged in."""
@@ -151,6 +168,10 @@ class Connection:
     def random_secret(self) -> bytes | None:
         """The secret in the identity's file; None if a password has replaced it, known to the user alone."""
         return None if self._identity is None else self._identity.secret
+
+    def fresh_code(self) -> str:
+        """Return a new code."""
+        return fresh_code(self._identities.entropy)
 
     async def set_password(self, old: bytes, password: bytes) -> None:
         """Replace the ``old`` secret. The random secret is forgotten; the password is kept only in memory."""
@@ -232,8 +253,10 @@ class Connection:
 
     # ---- its life ----
 
-    def start(self, listener: Listener, password: bytes | None) -> None:
-        """Connect, and reconnect until :meth:`stop`. ``password`` goes before the identity's secret."""
+    def start(self, listener: Listener, password: bytes | None, code: str = "") -> None:
+        """Connect, and reconnect until :meth:`stop`. ``password`` goes before the identity's secret, and a
+        ``code`` before both, at the first login."""
+        self._code = code
         self._listener = listener
         self._requests = FeedRequests(self._feed, self.ask, listener, self._give_up)
         self._password = password
@@ -333,12 +356,24 @@ class Connection:
         self._attempts.trouble = f"the worker at {found.worker} does not answer"
 
         async def work(link: Link) -> Welcome:
-            welcome = await log_in(link, identity, self._passwords())
+            label = self._identities.label
+            welcome = await log_in(link, identity, self._passwords(), label, self._code)
+            self._code = ""
             keep(identity, partial(identity.used_at, found.master))
             self._identity, self._feed.log_id = identity, identity.log_id
             return welcome
 
-        return await self._go_in(found.worker, found.key, found.encrypted, work, DIAL_SECONDS, LOGIN_SECONDS)
+        try:
+            return await self._go_in(
+                found.worker, found.key, found.encrypted, work, DIAL_SECONDS, LOGIN_SECONDS
+            )
+        except CodeNeeded:
+            self._attempts.end()
+            self._code = await self._listener.answer(ASK_CODE.format(name=identity.name))
+            if not self._code:  # there is nobody to ask, or nothing was typed
+                raise
+            self._attempts.begin()
+            return await self._attach()
 
     async def _go_in(
         self,
@@ -391,9 +426,9 @@ class Connection:
         return unanswered if self._password is None else [*unanswered, self._password]
 
     def _ended(self, code: str, sentence: str) -> None:
-        """The worker hangs up. A newer ticket or password lets us return, unless we are banned; otherwise
+        """The worker hangs up. A newer ticket or password lets us return, unless we are shut out; otherwise
         ``sentence`` says why."""
-        if code.encode() in (Barred.code, Forgotten.code):
+        if code in ENDS:
             if code.encode() == Forgotten.code:
                 self._pending.done(Forget)
             self._end(sentence)

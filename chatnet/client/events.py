@@ -95,6 +95,14 @@ def _unban(tell: Teller, event: Entry) -> str:
     return f"{lifted}{_because(event)}"
 
 
+def _disable(tell: Teller, event: Entry) -> str:
+    return f"{tell.who(event)} disabled the account of {tell.whom(event)}{_because(event)}"
+
+
+def _enable(tell: Teller, event: Entry) -> str:
+    return f"{tell.who(event)} enabled the account of {tell.whom(event)}{_because(event)}"
+
+
 def _policy(tell: Teller, event: Entry) -> str:
     name, value = parted(event.text)
     return f"{tell.who(event)} decided for {_where(event)}: {name} is {value}."
@@ -134,6 +142,8 @@ _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "ban": _ban,
     "mute": _mute,
     "unban": _unban,
+    "disable": _disable,
+    "enable": _enable,
     "policy": _policy,
     "block": _block,
     "unblock": _unblock,

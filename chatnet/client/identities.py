@@ -24,7 +24,8 @@ class Identities:
 
     A log's id is not secret: any port can claim it. So an identity is shown only to a master where it was
     used before, or one named together with such a master; elsewhere only after the user has said that it is
-    the ``same_cluster``. A new identity gets a random secret if ``makes_secret``.
+    the ``same_cluster``. A new identity gets a random secret if ``makes_secret``. ``label`` is what the user
+    calls this device.
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class Identities:
         makes_secret: bool = True,
         same_cluster: bool = False,
         kind: type[Identity] = Identity,
+        label: str = "",
     ) -> None:
-        self.name = name
-        self._files, self._directory, self._entropy = files, directory, entropy
+        self.name, self.label, self.entropy = name, label, entropy
+        self._files, self._directory = files, directory
         self._masters = list(masters)
         self._makes_secret = makes_secret
         self._same_cluster = same_cluster
@@ -50,7 +52,7 @@ class Identities:
 
         :raises CannotStart: the file cannot be read or made; the sentence says why.
         """
-        identity = self._kind(self._files, self._directory, log_id, self.name, self._entropy)
+        identity = self._kind(self._files, self._directory, log_id, self.name, self.entropy)
         identity.open(master, self._makes_secret)
         return identity
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from chatnet.addresses import Address
 from chatnet.credentials import SECRET_BYTES
 from chatnet.errors import CannotStart
+from chatnet.wire.session import DEVICE_BYTES
 from chatnet.world import Files
 
 MAX_TICKET = 1_024
@@ -26,13 +28,17 @@ class Credentials(msgspec.Struct, frozen=True):
     """``secret`` is None for a user who has set a password: only the user knows that.
 
     ``addresses`` are the masters through which it was used. Until a login has succeeded it is not
-    ``accepted``: the cluster may never have heard of the secret.
+    ``accepted``: the cluster may never have heard of the secret. ``device`` is how the cluster knows this
+    device from others of the user; ``fresh`` a secret that has been sent with a code, and may have been taken
+    in place of the other one.
     """
 
     secret: bytes | None = None
     ticket: bytes | None = None
     addresses: tuple[str, ...] = ()
     accepted: bool = False
+    device: bytes = b""
+    fresh: bytes | None = None
 
 
 class Identity:
@@ -53,6 +59,45 @@ class Identity:
     def secret(self) -> bytes | None:
         """The secret that proves the name, unless that is a password."""
         return self._credentials.secret
+
+    @property
+    def fresh(self) -> bytes | None:
+        """The secret that was sent with a code, if nobody knows yet whether it was taken."""
+        return self._credentials.fresh
+
+    @property
+    def device(self) -> bytes:
+        """Random bytes by which the cluster knows this device. They are on disk with the next ticket."""
+        if len(self._credentials.device) != DEVICE_BYTES:
+            self._credentials = replace(self._credentials, device=self._entropy(DEVICE_BYTES))
+        return self._credentials.device
+
+    def secret_for_code(self) -> bytes:
+        """Return the secret to send with a code: a new one, if the cluster has accepted another before.
+
+        It is on disk before anybody hears of it.
+
+        :raises OSError: it could not be written.
+        """
+        known = self._credentials
+        if known.fresh is None and known.secret is not None and not known.accepted:
+            return known.secret
+        fresh = known.fresh or self._entropy(SECRET_BYTES)
+        self._keep(replace(known, fresh=fresh, device=self.device))
+        return fresh
+
+    def took_fresh(self, ticket: bytes) -> None:
+        """The cluster has taken the secret that was sent with a code.
+
+        :raises OSError: it is remembered, but not on disk.
+        """
+        known = self._credentials
+        self._keep(Credentials(known.fresh, ticket, known.addresses, accepted=True, device=self.device))
+
+    def fresh_refused(self) -> None:
+        """The cluster did not take the secret that was sent with a code."""
+        with contextlib.suppress(OSError):
+            self._keep(replace(self._credentials, fresh=None))
 
     @property
     def ticket(self) -> bytes | None:
@@ -105,7 +150,7 @@ class Identity:
         self.reread()
         if secret is not None and self.secret is None:
             return
-        self._keep(Credentials(secret, ticket, self.addresses, accepted=True))
+        self._keep(Credentials(secret, ticket, self.addresses, accepted=True, device=self.device))
 
     def used_at(self, master: Address) -> None:
         """Remember that a login through ``master`` succeeded.
@@ -115,7 +160,7 @@ class Identity:
         if not self.was_used_at([master]):
             self.reread()
         if not self.was_used_at([master]):
-            self._keep(msgspec.structs.replace(self._credentials, addresses=(*self.addresses, str(master))))
+            self._keep(replace(self._credentials, addresses=(*self.addresses, str(master))))
 
     def refused(self) -> None:
         """The cluster does not accept the secret. If it never did, delete the file.
@@ -137,7 +182,8 @@ class Identity:
         self._on_disk = credentials
 
     def _make(self, master: Address) -> None:
-        fresh = Credentials(secret=self._entropy(SECRET_BYTES), addresses=(str(master),))
+        secret, device = self._entropy(SECRET_BYTES), self._entropy(DEVICE_BYTES)
+        fresh = Credentials(secret, addresses=(str(master),), device=device)
         self._files.make_directory(self.path.parent)
         if self._files.create(self.path, msgspec.json.encode(fresh)):
             self._credentials = self._on_disk = fresh

@@ -13,10 +13,15 @@ from chatnet.client.race import Unreachable
 from chatnet.errors import (
     BadTicket,
     Barred,
+    CannotStart,
     ChatnetError,
+    CodeNeeded,
+    Disabled,
     InternalFailure,
     NoSuchUser,
     TlsRequired,
+    TooManySessions,
+    TooManyToday,
     TooSlow,
     TryLater,
     Unreadable,
@@ -37,8 +42,12 @@ class Welcome(NamedTuple):
     others: Sequence[Elsewhere]
 
 
-async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> Welcome:
-    """Log in on a fresh link; keep the ticket.
+async def log_in(
+    link: Link, identity: Identity, passwords: Iterable[bytes], label: str = "", code: str = ""
+) -> Welcome:
+    """Log in on a fresh link; keep the ticket. ``label`` is what this device is called.
+
+    A ``code`` is shown if there is one, with a secret that becomes this device's, or the user's.
 
     ``passwords`` are tried before the identity's random secret; only that secret registers a free name. The
     worker must be of the identity's log.
@@ -48,11 +57,13 @@ async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> 
     :raises NoSuchUser: nobody has this name, and there is nothing to register it with.
     :raises BadTicket: there is nothing left to log in with; the sentence says what to do.
     """
+    if code:
+        return await _by_code(link, identity, label, code)
     welcome = await resume(link, identity)
     if welcome is not None:
         return welcome
     passwords = list(passwords)
-    secrets = passwords if identity.secret is None else [*passwords, identity.secret]
+    secrets = [*passwords, *(secret for secret in (identity.fresh, identity.secret) if secret is not None)]
     if not secrets:
         raise BadTicket(
             f"Your last login as {identity.name} is no longer good: start with --password. (To register the "
@@ -60,10 +71,10 @@ async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> 
         )
     for secret in secrets[:-1]:
         try:
-            return await _by_secret(link, identity, secret)
+            return await _by_secret(link, identity, secret, label)
         except (WrongSecret, NoSuchUser):
             continue
-    return await _by_secret(link, identity, secrets[-1])
+    return await _by_secret(link, identity, secrets[-1], label)
 
 
 def keep_ticket(identity: Identity, ticket: bytes, forget_secret: bool) -> None:
@@ -98,14 +109,55 @@ async def resume(link: Link, identity: Identity) -> Welcome | None:
     return None
 
 
-async def _by_secret(link: Link, identity: Identity, secret: bytes) -> Welcome:
-    is_random = secret == identity.secret
+async def _by_code(link: Link, identity: Identity, label: str, code: str) -> Welcome:
     try:
-        answer = await link.callRemote(
-            Login, version=VERSION, name=identity.name, secret=secret, new=is_random
-        )
-    except (Barred, TryLater, InternalFailure, TooSlow, Unreadable, TlsRequired):
-        raise  # this says nothing about the secret
+        secret = identity.secret_for_code()
+    except OSError as error:
+        raise CannotStart(
+            f"Your identity cannot be kept at {identity.path} ({error.strerror}): make that place writable."
+        ) from error
+    try:
+        answer = await _login(link, identity, secret, label, code)
+    except _OF_OTHER_THINGS:
+        raise
+    except ChatnetError:
+        if identity.fresh is None:
+            identity.refused()
+        else:
+            identity.fresh_refused()
+        raise
+    welcome = _welcome(answer, identity)
+    if identity.fresh is None:
+        keep_ticket(identity, answer["ticket"], forget_secret=False)
+    else:
+        keep(identity, partial(identity.took_fresh, answer["ticket"]))
+    return welcome
+
+
+def _login(link: Link, identity: Identity, secret: bytes, label: str, code: str | None = None) -> Any:
+    is_new = secret == identity.secret or code is not None
+    return link.callRemote(
+        Login,
+        version=VERSION,
+        name=identity.name,
+        secret=secret,
+        new=is_new,
+        device=identity.device,
+        label=label,
+        code=code,
+    )
+
+
+_OF_OTHER_THINGS = (Barred, Disabled, TryLater, InternalFailure, TooSlow, Unreadable, TlsRequired)
+"""Refusals of a login that say nothing about the secret, and nothing about the code."""
+
+
+async def _by_secret(link: Link, identity: Identity, secret: bytes, label: str) -> Welcome:
+    is_random = secret in (identity.secret, identity.fresh)
+    try:
+        answer = await _login(link, identity, secret, label)
+    except (*_OF_OTHER_THINGS, TooManySessions, TooManyToday, CodeNeeded):
+        raise
     except ChatnetError as error:
         if is_random:
             identity.refused()
@@ -114,7 +166,10 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> Welcome:
             raise WrongSecret(f"That is not the password of {identity.name}: try again.") from error
         raise
     welcome = _welcome(answer, identity)
-    keep_ticket(identity, answer["ticket"], forget_secret=not is_random)
+    if secret == identity.fresh:
+        keep(identity, partial(identity.took_fresh, answer["ticket"]))
+    else:
+        keep_ticket(identity, answer["ticket"], forget_secret=not is_random)
     return welcome
 
 

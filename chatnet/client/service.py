@@ -28,6 +28,7 @@ from chatnet.client.trust import Trust
 from chatnet.client.typed import Typed
 from chatnet.credentials import as_typed
 from chatnet.errors import BadSecret, CannotStart
+from chatnet.form import MAX_LABEL
 from chatnet.limits import Rhythm
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
@@ -70,7 +71,9 @@ class Client(Service):
         with_password: bool,
         list_pages: int,
         calendar: Calendar,
+        code: str = "",
     ) -> None:
+        self._code = code
         self._reactor = reactor
         self._processes = processes
         self._stdio = stdio
@@ -135,7 +138,7 @@ class Client(Service):
             except BadSecret as error:
                 self._ended(str(error))
                 return
-        self._connection.start(self._interpreter, password)
+        self._connection.start(self._interpreter, password, self._code)
         await self._interpreter.run()
 
     def _failed(self, failure: Failure) -> None:
@@ -191,6 +194,7 @@ def build(options: Any, world: World) -> Client:
         world.entropy,
         makes_secret=not with_password,
         same_cluster=bool(options["same-cluster"]),
+        label=options["device"] or world.hostname[:MAX_LABEL],
     )
     trust = None if options["insecure"] else Trust(world.tls, KnownMasters(world.files, directory, reactor))
     connection = Connection(
@@ -214,6 +218,7 @@ def build(options: Any, world: World) -> Client:
         with_password=with_password,
         list_pages=world.limits.list_pages,
         calendar=calendar,
+        code=options["code"] or "",
     )
 
 

@@ -10,7 +10,9 @@ from twisted.python import usage
 
 from chatnet.client.identity import config_directory
 from chatnet.client.service import build
-from chatnet.errors import BadName, CannotStart
+from chatnet.codes import LENGTH, kept
+from chatnet.errors import BadCode, BadName, BadText, CannotStart
+from chatnet.form import check_label
 from chatnet.logs import logged
 from chatnet.names import fold_name
 from chatnet.options import MASTER_HELP, ProgramOptions
@@ -25,7 +27,11 @@ class Options(ProgramOptions):
     synopsis = "[options] NAME"
     longdesc = "Talk on a chatnet cluster as NAME. A name that is free becomes yours."
 
-    optParameters = [["master", "m", None, MASTER_HELP]]
+    optParameters = [
+        ["master", "m", None, MASTER_HELP],
+        ["code", None, None, "A code: for a new name, for a new secret, or from PAIR on another device."],
+        ["device", None, None, "What you call this device, for SESSIONS. [default: this host's name]"],
+    ]
     optFlags = [
         ["password", None, "Log in by the password you set with PASSWORD elsewhere; it is asked for."],
         ["plain", None, "Plain lines, even on a terminal."],
@@ -48,6 +54,13 @@ class Options(ProgramOptions):
 
     def postOptions(self) -> None:
         """Keep the client on its terminal, and twistd's own log off it."""
+        try:
+            kept(self["code"] or "0" * LENGTH)
+            check_label(self["device"] or "")
+        except BadCode as error:
+            raise usage.UsageError("A code has 12 letters and digits, like 7KQM-2XWD-9TRP.") from error
+        except BadText as error:
+            raise usage.UsageError(str(error)) from error
         parent: Any = self.parent
         if parent is None:
             return

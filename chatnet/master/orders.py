@@ -11,7 +11,7 @@ from chatnet.form import check_form
 from chatnet.kinds import CLUSTER, KINDS, KindName
 from chatnet.log import Refused
 from chatnet.master.store import Log
-from chatnet.names import fold_name, fold_room, where
+from chatnet.names import Where, fold_name, fold_room, where
 from chatnet.policies import in_force
 from chatnet.reads import PoliciesIn, PolicyValue
 
@@ -35,7 +35,8 @@ class Orders:
         more = None
         if known.has_to or to or until:
             more = More(to=fold_name(to) if known.has_to or to else "", until=until)
-        draft = Draft(kind, CLUSTER, room and fold_room(room), text, self.fresh_key(), 0, more)
+        whose = CLUSTER if known.rooms == {Where.OWN} else room and fold_room(room)
+        draft = Draft(kind, CLUSTER, whose, text, self.fresh_key(), 0, more)
         try:
             check_form(draft)
         except ValueError as odd:

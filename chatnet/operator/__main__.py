@@ -134,11 +134,13 @@ class AdminOptions(CommandOptions):
 class UserOptions(CommandOptions):
     """The options of ``user``."""
 
-    synopsis = "[options] ban|mute|unban|forget NAME [ROOM]"
+    synopsis = "[options] ban|mute|unban|disable|enable|add|reset|forget NAME [ROOM]"
     longdesc = (
         "Keeps a user out of a ROOM, or, without one, out of the whole cluster, which ends all their "
-        "sessions; or only from speaking; or lets them in again. Or forgets them: all that they ever said is "
-        "taken back, and the account ends."
+        "sessions; or only from speaking; or lets them in again. disable is a ban that no moderator lifts. "
+        "add prints a code with which NAME can be registered; reset ends all that lets NAME in, and prints a "
+        "code with which its owner sets a new secret: both are good once, within 24 h. forget takes back all "
+        "that they ever said, and ends the account."
     )
     optFlags = [
         ["purge", None, "With ban: take back all that they have said there, as well."],
@@ -154,6 +156,37 @@ class UserOptions(CommandOptions):
 
     def postOptions(self) -> None:
         self["order"] = orders.user(self["words"], self)
+
+
+class SignupOptions(CommandOptions):
+    """The options of ``signup``."""
+
+    synopsis = "[options] open|code|closed"
+    longdesc = (
+        "Says who may register a new name: anybody; who has a code (chatnet invite); or only those for whom "
+        "chatnet user add has made one."
+    )
+
+    def parseArgs(self, *words: str) -> None:
+        self["order"] = orders.signup(words)
+
+
+class InviteOptions(CommandOptions):
+    """The options of ``invite``."""
+
+    synopsis = "[options]"
+    longdesc = "Prints a code with which new names can be registered. Nothing but its hash is kept."
+    optParameters: list[list[Any]] = [
+        ["uses", None, 20, "How many new names.", a_count],
+        ["days", None, 7, "For how many days it is good.", a_count],
+        ["room", None, "", "A private room to which it invites, like '&class'."],
+    ]
+
+    def parseArgs(self, *words: str) -> None:
+        self["words"] = words
+
+    def postOptions(self) -> None:
+        self["order"] = orders.invite(self["words"], self)
 
 
 class PolicyOptions(CommandOptions):
@@ -270,6 +303,8 @@ COMMANDS: list[list[Any]] = [
     ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
     ["admin", None, AdminOptions, "Make a user an admin."],
     ["role", None, RoleOptions, "Give a user a role, in a room or in the cluster."],
+    ["signup", None, SignupOptions, "Say who may register a new name."],
+    ["invite", None, InviteOptions, "Print a code with which new names can be registered."],
     ["policy", None, PolicyOptions, "Show or set what holds for all users, or in a topic."],
     ["user", None, UserOptions, "Ban or mute a user, let them in again, or forget them."],
     ["purge", None, PurgeOptions, "Take back all that a user said in a room."],
@@ -345,7 +380,10 @@ async def _ask(
         elif isinstance(options.get("order"), orders.Listed):
             world.stdio.say(await orders.policies(link, options["order"]))
             link.abort()
-        elif command in ("admin", "role", "user", "purge", "policy"):
+        elif isinstance(options.get("order"), orders.Coded):
+            world.stdio.say(await orders.make_code(link, options["order"], world))
+            link.abort()
+        elif command in ("admin", "role", "user", "purge", "policy", "signup"):
             world.stdio.say(await orders.give(link, options["order"], world.wall))
             link.abort()
         elif command == "level":

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from chatnet.codes import KEPT_LENGTH, MOST_USES
 from chatnet.entries import Draft, Entry, heard_at, mentions
 from chatnet.errors import NoSuchUser, Refusal
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT, MAX_WORDS, check_said_in
@@ -24,6 +25,9 @@ _LONGEST = {
     Text.POST: MAX_TEXT,
     Text.WORDS: MAX_WORDS,
     Text.CREDENTIAL: MAX_CREDENTIAL,
+    Text.DEVICE: MAX_CREDENTIAL,
+    Text.CODE: KEPT_LENGTH + 1 + len(str(MOST_USES)),
+    Text.SESSION: len(str(MOST_LEVEL)),
     Text.LEVEL: len(str(MOST_LEVEL)),
     Text.POLICY: MOST_TEXT,
     Text.ROLE: 10,
@@ -106,8 +110,20 @@ class Derived:
         yield "room", "name", {(room,) for room in state.rooms}
         privates = state.privates.items()
         yield "private", "name, history, made", {(room, it.history, it.made) for room, it in privates}
-        columns = 'room, "user", role, invited, banned, muted, ordered, blocked'
+        columns = 'room, "user", role, invited, banned, muted, ordered, blocked, disabled'
         yield "standing", columns, {(*place, *it.row()) for place, it in state.standings.items()}
+        columns = '"user", device, seq, label, scope, credential'
+        yield (
+            "session",
+            columns,
+            {
+                (user, device, *astuple(it))
+                for user, sessions in state.sessions.items()
+                for device, it in sessions.items()
+            },
+        )
+        columns = "hash, author, whose, room, uses, until"
+        yield "code", columns, {(kept, *astuple(it)) for kept, it in state.codes.items()}
         yield "talk", '"user", room', set(state.talks)
         yield "description", "room, text, seq", {(room, *it) for room, it in state.descriptions.items()}
         policies = state.policies.items()

@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from chatnet.blanking import emptied
 from chatnet.entries import KEY_BYTES, Entry, More, of_row
 from chatnet.errors import CannotStart
-from chatnet.kinds import KINDS, Text
+from chatnet.kinds import HIDDEN, KINDS
 from chatnet.operator.source import Row, Source, blankings_of, head_of, open_source, read
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.text import is_text, legible
@@ -170,11 +170,11 @@ def line(entry: Entry) -> str:
     """Return a line with tabs between its columns: seq, time in UTC, kind, user, room, key, text, and
     what else it has.
 
-    A credential is left out; everything that a terminal would act on is escaped.
+    What is kept of a secret or a code is left out; everything that a terminal would act on is escaped.
     """
     at = datetime.fromtimestamp(entry.time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     kind = KINDS.get(entry.kind)
-    text = entry.text if kind is not None and kind.text is not Text.CREDENTIAL else ""
+    text = entry.text if kind is not None and kind.text not in HIDDEN else ""
     kind_name, user, room, text = (
         legible(said, 10 * len(said) + 1) for said in (entry.kind, entry.user, entry.room, text)
     )
@@ -189,5 +189,8 @@ def _besides(more: More) -> str:
         "ref": "" if more.ref is None else str(more.ref.seq),
         "form": more.form,
         "until": str(more.until or ""),
+        "label": more.label,
+        "scope": more.scope,
+        "code": "yes" if more.code else "",
     }
     return " ".join(f"{name}={legible(value)}" for name, value in found.items() if value)

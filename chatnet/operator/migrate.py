@@ -45,8 +45,16 @@ _DERIVED = {
     "room": ("name", "SELECT name FROM room"),
     "private": ("name, history, made", "SELECT name, history, made FROM private"),
     "standing": (
-        'room, "user", role, invited, banned, muted, ordered, blocked',
-        "SELECT room, user, role, invited, banned, muted, ordered, blocked FROM standing",
+        'room, "user", role, invited, banned, muted, ordered, blocked, disabled',
+        "SELECT room, user, role, invited, banned, muted, ordered, blocked, disabled FROM standing",
+    ),
+    "session": (
+        '"user", device, seq, label, scope, credential',
+        "SELECT user, device, seq, label, scope, credential FROM session",
+    ),
+    "code": (
+        "hash, author, whose, room, uses, until",
+        "SELECT hash, author, whose, room, uses, until FROM code",
     ),
     "talk": ('"user", room', "SELECT user, room FROM talk"),
     "mention": ('"user", room, seq', "SELECT user, room, seq FROM mention"),
@@ -228,7 +236,9 @@ class _Copy:
     def _take_back(self, upto: int) -> None:
         """Take back in the earlier copy, up to that seq, what was taken back in the source since."""
         names = [
-            name for name, kind in KINDS.items() if kind.text in (Text.POST, Text.WORDS, Text.CREDENTIAL)
+            name
+            for name, kind in KINDS.items()
+            if kind.text in (Text.POST, Text.WORDS, Text.CREDENTIAL, Text.DEVICE)
         ]
         among = ", ".join("?" * len(names))
         blank = self._source.execute(

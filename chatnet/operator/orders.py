@@ -1,4 +1,4 @@
-"""``chatnet admin``, ``role``, ``user``, ``purge``, ``policy``: orders in the cluster's own name."""
+"""The operator's orders, in the cluster's own name: ``admin``, ``role``, ``user``, ``policy``, and others."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import Any, NamedTuple
 
 from twisted.python import usage
 
+from chatnet.codes import MOST_USES, code_text, fresh_code, kept
 from chatnet.errors import CannotStart, Refusal
 from chatnet.names import MAX_ROOM, MAX_SPELLED, Where
 from chatnet.net.link import Link
-from chatnet.policies import FOR_EVER, wrong_policy
+from chatnet.policies import FOR_EVER, POLICIES, wrong_policy
 from chatnet.rules import ROLES
 from chatnet.text import is_text, legible, meant
 from chatnet.wire.operate import Order, RoomPolicies
+from chatnet.world import World
 
-ACTIONS = ("ban", "mute", "unban", "forget")
+ACTIONS = ("ban", "mute", "unban")
+ACCOUNTS = ("disable", "enable")
+CODES = ("add", "reset")
 
 
 class Wanted(NamedTuple):
@@ -26,6 +30,17 @@ class Wanted(NamedTuple):
     to: str
     text: str
     seconds: int = 0
+
+
+class Coded(NamedTuple):
+    """A code that is to be made. ``to``: for this user alone, good once, for 24 h, and with ``resets`` in
+    place of what they had; otherwise for ``uses`` new users, for ``seconds``, who are invited to ``room``."""
+
+    to: str = ""
+    resets: bool = False
+    uses: int = 1
+    seconds: int = 0
+    room: str = ""
 
 
 class Listed(NamedTuple):
@@ -45,6 +60,33 @@ async def give(link: Link, orders: Sequence[Wanted], wall: Callable[[], float]) 
 
 async def _give(link: Link, wanted: Wanted, wall: Callable[[], float]) -> int:
     until = int((wall() + wanted.seconds) * 1000) if wanted.seconds else 0
+    return await _ordered(link, wanted, until)
+
+
+async def make_code(link: Link, wanted: Coded, world: World) -> str:
+    """Have the primary take a code that is made here; return it, and how it is used.
+
+    :raises CannotStart: the log does not take it.
+    """
+    code = fresh_code(world.entropy)
+    until = int((world.wall() + wanted.seconds) * 1000) if wanted.seconds else 0
+    if wanted.resets:
+        await _ordered(link, Wanted("revoke", "", wanted.to, "0"), 0)
+    text = code_text(kept(code), wanted.uses)
+    await _ordered(link, Wanted("code", wanted.room, wanted.to, text), until)
+    name = wanted.to or "NAME"
+    if wanted.to:
+        does = "sets a new secret for" if wanted.resets else "registers"
+        first = f"{code} {does} {wanted.to}, once, within 24 h."
+    else:
+        many = f"{wanted.uses:,} new names" if wanted.uses > 1 else "one new name"
+        day = world.local(until / 1000).isoformat(sep=" ", timespec="minutes")
+        first = f"{code} registers {many}, until {day}."
+    then = f", and then JOIN {wanted.room}" if wanted.room else ""
+    return f"{first}\nWith it: twistd -n chat-client {name} --code {code}{then}"
+
+
+async def _ordered(link: Link, wanted: Wanted, until: int) -> int:
     try:
         answer = await link.callRemote(
             Order, kind=wanted.kind, room=wanted.room, to=wanted.to, text=wanted.text, until=until
@@ -84,22 +126,30 @@ def purge(words: tuple[str, ...], options: Any) -> list[Wanted]:
     return [Wanted("purge", room, name, options["reason"])]
 
 
-def user(words: tuple[str, ...], options: Any) -> list[Wanted]:
-    """Return the orders of ``chatnet user ban|mute|unban|forget NAME [ROOM]``."""
-    if len(words) not in (2, 3) or words[0] not in ACTIONS:
+def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded:
+    """Return the orders of ``chatnet user ACTION NAME [ROOM]``."""
+    actions = (*ACTIONS, *ACCOUNTS, *CODES, "forget")
+    if len(words) not in (2, 3) or words[0] not in actions:
         raise usage.UsageError(
-            "user takes what to do, a user, and perhaps a room: chatnet user ban NAME, or mute, unban, "
-            "forget." + (meant(words[0], ACTIONS) if words and words[0] not in ACTIONS else "")
+            "user takes what to do, a user, and for a ban perhaps a room: chatnet user ban NAME, or mute, "
+            "unban, disable, enable, add, reset, forget."
+            + (meant(words[0], actions) if words and words[0] not in actions else "")
         )
     what, name, room = (*_short(words), "")[:3]
-    if what in ("unban", "forget") and options["for"]:
+    if options["for"] and what not in ("ban", "mute"):
         raise usage.UsageError("--for is for ban and mute.")
+    if what in CODES and options["reason"]:
+        raise usage.UsageError("--reason is for bans, and for disable and enable.")
     if options["purge"] and what != "ban":
         raise usage.UsageError(
             "--purge is for ban; “chatnet purge ROOM NAME” takes back what was said in a room."
         )
     if what == "forget":
         return [_forget(name, room, options)]
+    if room and what not in ACTIONS:
+        raise usage.UsageError(f"user {what} is about the whole cluster: it takes no room.")
+    if what in CODES:
+        return Coded(name, resets=what == "reset")
     orders = [Wanted(what, room, name, options["reason"], options["for"] or 0)]
     return [*orders, Wanted("purge", room, name, options["reason"])] if options["purge"] else orders
 
@@ -153,6 +203,33 @@ async def policies(link: Link, listed: Listed) -> str:
     except Refusal as no:
         raise CannotStart(str(no)) from no
     return "\n".join(f"{name:7} {value}" for name, value in answer["policies"])
+
+
+def signup(words: tuple[str, ...]) -> list[Wanted]:
+    """Return the order of ``chatnet signup open|code|closed``."""
+    values = POLICIES["signup"].values
+    if len(words) != 1 or words[0] not in values:
+        near = meant(words[0], values) if words else ""
+        raise usage.UsageError(f"signup takes open, code or closed: chatnet signup code.{near}")
+    return [Wanted("policy", "", "", f"signup {words[0]}")]
+
+
+def invite(words: tuple[str, ...], options: Any) -> Coded:
+    """Return what ``chatnet invite`` is to make."""
+    if words:
+        raise usage.UsageError("invite takes options alone: chatnet invite --uses 20 --days 7.")
+    uses, days = options["uses"], options["days"]
+    if not 1 <= uses <= MOST_USES:
+        raise usage.UsageError(f"A code is for 1 to {MOST_USES:,} new names.")
+    if not 1 <= days <= MOST_DAYS:
+        raise usage.UsageError(f"A code is good for 1 to {MOST_DAYS} days.")
+    room = _short((options["room"],))[0]
+    if room and room[0] != "&":
+        raise usage.UsageError("A code invites to a private room: --room '&class'. Others need none.")
+    return Coded("", uses=uses, seconds=days * 86_400, room=room)
+
+
+MOST_DAYS = 366
 
 
 def _short(words: tuple[str, ...]) -> tuple[str, ...]:

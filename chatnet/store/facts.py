@@ -2,7 +2,8 @@
 
 Each is an expression over the tables; :data:`chatnet.rules.FACTS` says what it means. In braces stand the
 values of the draft: its ``kind``, ``user``, ``room``, ``text``; whom it is for, ``to``; the seq and the check
-of the entry that it refers to, ``ref`` and ``ref_check``; the log's time ``now`` and the ``day`` of it; and
+of the entry that it refers to, ``ref`` and ``ref_check``; its ``device``, ``label``, ``scope`` and ``code``
+(empty if it has none); the log's time ``now`` and the ``day`` of it; and
 the ``topics`` that it names, with a space around each. The rest is spelled by each store in its own way:
 ``check`` of the entry ``e``, ``contains_room`` (``topics`` have the room of a standing) and
 ``contains_sides`` (the room of ``e`` is a conversation).
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chatnet.codes import KEPT_LENGTH
 from chatnet.kinds import CLUSTER
-from chatnet.rules import FACTS, MOST_A_DAY, MOST_ROOMS
+from chatnet.rules import FACTS, MOST_A_DAY, MOST_ROOMS, MOST_SESSIONS
 from chatnet.store.pages import OPEN
 
 _BY_CLUSTER = f"{{user}} = '{CLUSTER}'"
@@ -60,9 +62,35 @@ _PUBLIC = "substr(e.room, 1, 1) <> '&' AND NOT {contains_sides}"
 _SAID = """e.kind = 'post' AND e.text <> '' AND NOT EXISTS (SELECT 1 FROM blanking AS b
     WHERE b."user" IN (e."user", '') AND b.upto >= e.seq
         AND (b.room = '' OR EXISTS (SELECT 1 FROM place WHERE place.name = b.room AND place.seq = e.seq)))"""
+_SIGNUP = "EXISTS (SELECT 1 FROM policy WHERE room = '' AND name = 'signup' AND value = '{}')"
+_THAT_SESSION = "CAST({text} AS bigint)"
+IS_RANDOM = "substr(credential, 1, 7) = 'sha256:'"
+"""Of an account: its secret is a random one, which some device keeps, and not a password."""
 _LIMITS = " ".join(f"WHEN '{kind}' THEN {most}" for kind, most in MOST_A_DAY.items())
 
 SQL: Mapping[str, str] = {
+    "administers": f"({_BY_CLUSTER} OR {_standing('user', f'role >= {_ADMIN}', _CLUSTER)})",
+    "coded": "{code} <> ''",
+    "code_good": """EXISTS (SELECT 1 FROM code WHERE hash = {code} AND until > {now} AND CASE {kind}
+        WHEN 'register' THEN whose IN ('', {user})
+        WHEN 'session' THEN whose = {user} AND author = {user}
+        ELSE whose = {user} AND author <> {user} END)""",
+    "code_for_name": "EXISTS (SELECT 1 FROM code WHERE hash = {code} AND whose = {user})",
+    "signup_by_code": _SIGNUP.format("code"),
+    "signup_closed": _SIGNUP.format("closed"),
+    "code_made": f"EXISTS (SELECT 1 FROM code WHERE hash = substr({{text}}, 1, {KEPT_LENGTH}))",
+    "name_kept": "EXISTS (SELECT 1 FROM code WHERE whose = {user} AND hash <> {code} AND until > {now})",
+    "device_known": """EXISTS (SELECT 1 FROM session WHERE "user" = {user} AND device = {device})""",
+    "crowded": f"""(SELECT count(*) FROM session WHERE "user" = {{user}}) >= {MOST_SESSIONS}""",
+    "to_lives": """(EXISTS (SELECT 1 FROM account WHERE "user" = {to} AND credential <> '')
+        OR EXISTS (SELECT 1 FROM session WHERE "user" = {to}))""",
+    "to_session": f"""({{text}} = '0'
+        OR EXISTS (SELECT 1 FROM session WHERE "user" = {{to}} AND seq = {_THAT_SESSION}))""",
+    "last_way": f"""({{to}} = {{user}}
+        AND NOT EXISTS (SELECT 1 FROM account WHERE "user" = {{to}} AND credential <> ''
+            AND NOT ({IS_RANDOM} AND secret_seq = {_THAT_SESSION}))
+        AND NOT EXISTS (SELECT 1 FROM session
+            WHERE "user" = {{to}} AND seq <> {_THAT_SESSION} AND credential <> ''))""",
     "member": _member("user"),
     "to_member": _member("to"),
     "invited": _standing("user", "invited > {now}"),
@@ -93,8 +121,8 @@ SQL: Mapping[str, str] = {
     "last_owner": f"""({_alone_owns("user")} AND EXISTS (SELECT 1 FROM membership
         WHERE room = {{room}} AND "left" = {OPEN} AND "user" <> {{user}}))""",
     "to_last_owner": f"({{text}} <> 'owner' AND {_alone_owns('to')})",
-    "often": f"""EXISTS (SELECT 1 FROM tally WHERE "user" = {{user}} AND kind = {{kind}} AND day = {{day}}
-        AND count >= CASE kind {_LIMITS} END)""",
+    "often": f"""EXISTS (SELECT 1 FROM tally WHERE "user" = {{user}} AND {{user}} <> '{CLUSTER}'
+        AND kind = {{kind}} AND day = {{day}} AND count >= CASE kind {_LIMITS} END)""",
     "refers": "{ref} > 0",
     "ref_mine": f"""EXISTS ({_REF} AND {_SAID} AND e."user" = {{user}})""",
     "ref_readable": f"""EXISTS ({_REF} AND {_SAID} AND (

@@ -7,8 +7,10 @@ and the topics that an entry makes, are the same for all kinds: see the stores.
 
 from __future__ import annotations
 
+from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS
 from chatnet.policies import POLICIES
 from chatnet.rules import FOR_EVER, INVITED_MS, MOST_A_DAY
+from chatnet.store.facts import IS_RANDOM
 from chatnet.store.pages import OPEN
 
 Statements = tuple[str, ...]
@@ -76,6 +78,8 @@ _FORGET: Statements = (
     "DELETE FROM standing WHERE room = {to}",
     """DELETE FROM tally WHERE "user" = {to}""",
     """DELETE FROM account WHERE "user" = {to}""",
+    """DELETE FROM session WHERE "user" = {to}""",
+    "DELETE FROM code WHERE whose = {to} OR author = {to}",
     """INSERT INTO forgotten ("user", seq) VALUES ({to}, {seq})""",
 )
 """Of who is forgotten nothing is left but entries, which are blanked, and the name."""
@@ -90,13 +94,71 @@ def _blanking(user: str, room: str, upto: str, whole: int) -> str:
             upto = CASE WHEN excluded.upto > blanking.upto THEN excluded.upto ELSE blanking.upto END"""
 
 
+_MINE = '"user" = {user}'
+_VOID = f"""UPDATE account SET credential = '', secret_seq = {{seq}}
+    WHERE "user" = {{to}} AND ({{text}} = '0' OR {IS_RANDOM} AND secret_seq = CAST({{text}} AS bigint))"""
+"""What a session's device keeps opens nothing any more, once that session has been ended."""
+_VOID_BEFORE = f"""UPDATE account SET credential = '', secret_seq = {{seq}} WHERE {_MINE} AND {IS_RANDOM}
+    AND secret_seq = (SELECT seq FROM session WHERE {_MINE} AND device = {{device}})"""
+"""The same, for a device that is let in anew."""
+_USE: Statements = (
+    """INSERT INTO standing (room, "user", invited)
+        SELECT code.room, {user}, """
+    + f"""{{now}} + {INVITED_MS} FROM code WHERE code.hash = {{code}} AND code.room <> ''
+            AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = code.room AND m."left" = {OPEN})
+        ON CONFLICT (room, "user") DO UPDATE SET invited = excluded.invited""",
+    "UPDATE code SET uses = uses - 1 WHERE hash = {code}",
+    "DELETE FROM code WHERE hash = {code} AND uses <= 0 OR whose = {user}",
+)
+"""A code is used; and whatever was for this name alone is good no longer."""
+
+
+def _begin_session(credential: str) -> Statements:
+    return (
+        f"DELETE FROM session WHERE {_MINE} AND device = {{device}}",
+        f"""INSERT INTO session ("user", device, seq, label, scope, credential) VALUES ({{user}}, {{device}},
+            {{seq}}, {{label}}, CASE WHEN {{scope}} = '' THEN 'all' ELSE {{scope}} END, {credential})""",
+    )
+
+
+_ACCOUNT = """INSERT INTO standing (room, "user", disabled, ordered) VALUES ('', {to}, 1, 1)
+    ON CONFLICT (room, "user") DO UPDATE SET disabled = 1, ordered = 1"""
+
 SQL: dict[str, Statements] = {
     "register": (
         """INSERT INTO account ("user", credential, secret_seq, registered)
             VALUES ({user}, {text}, {seq}, {seq})""",
         "INSERT INTO room (name) VALUES ({user})",
+        *_begin_session("''"),
+        *_USE,
     ),
-    "secret": ("""UPDATE account SET credential = {text}, secret_seq = {seq} WHERE "user" = {user}""",),
+    "secret": (
+        f"UPDATE account SET credential = {{text}}, secret_seq = {{seq}} WHERE {_MINE}",
+        f"DELETE FROM session WHERE {_MINE}",
+        *_begin_session("''"),
+        "DELETE FROM code WHERE whose = {user}",
+    ),
+    "session": (
+        _VOID_BEFORE,
+        *_begin_session("CASE WHEN {code} = '' THEN '' ELSE {text} END"),
+        "DELETE FROM code WHERE hash = {code}",
+    ),
+    "revoke": (
+        _VOID,
+        """DELETE FROM session WHERE "user" = {to} AND ({text} = '0' OR seq = CAST({text} AS bigint))""",
+        "DELETE FROM code WHERE whose = {to}",
+    ),
+    "code": (
+        "DELETE FROM code WHERE until <= {now} OR whose = {to} AND whose <> ''",
+        f"""INSERT INTO code (hash, author, whose, room, uses, until)
+            VALUES (substr({{text}}, 1, {KEPT_LENGTH}), {{user}}, {{to}},
+                CASE WHEN substr({{room}}, 1, 1) = '&' THEN {{room}} ELSE '' END,
+                CAST(substr({{text}}, {KEPT_LENGTH + 2}) AS bigint),
+                CASE WHEN {{until}} > 0 THEN {{until}}
+                    WHEN {{to}} = {{user}} THEN {{now}} + {PAIR_MS} ELSE {{now}} + {NAME_MS} END)""",
+    ),
+    "disable": (_ACCOUNT,),
+    "enable": ("""UPDATE standing SET disabled = 0 WHERE room = '' AND "user" = {to}""",),
     "join": (
         _begin("{user}", "{room}"),
         _count("{user}", "+ 1"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from chatnet.entries import Draft, Entry, More, packed_more
 from chatnet.limits import PageSize
-from chatnet.reads import Account, Position, Snapshot
+from chatnet.reads import Account, Device, Position, Snapshot
 from chatnet.stays import Interval
 
 PAGE_ROOMS = 200
@@ -56,15 +56,17 @@ def snapshot_page(
     upto: int,
     stays: Sequence[tuple[str, int, int]],
     size: PageSize,
-    barred: int = 0,
+    orders: tuple[int, int] | None = None,
+    session: Device | None = None,
 ) -> Snapshot:
-    """Return the page of a snapshot with these ``stays``: room, joined and left of each. ``barred`` is until
-    when the user is banned from the cluster."""
+    """Return the page of a snapshot with these ``stays``: room, joined and left of each. ``orders`` is until
+    when the user is banned from the cluster, and whether their account is disabled; None: neither."""
     intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
     secret_seq, registered = (account.secret_seq, account.registered) if account else (0, 0)
     is_full = len(stays) == size.stays
     behind = (stays[-1][2], stays[-1][0]) if is_full else None
-    return Snapshot(upto, secret_seq, registered, intervals, behind, barred)
+    barred, disabled = orders or (0, 0)
+    return Snapshot(upto, secret_seq, registered, intervals, behind, barred, bool(disabled), session)
 
 
 def _utf8(text: str) -> int:

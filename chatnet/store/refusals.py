@@ -11,14 +11,25 @@ from __future__ import annotations
 import hashlib
 
 from chatnet.entries import Draft, packed_more
-from chatnet.errors import REFUSALS, Barred, Forgotten, Refusal, SecretChanged
+from chatnet.errors import (
+    REFUSALS,
+    Barred,
+    Disabled,
+    Forgotten,
+    NotInScope,
+    Refusal,
+    SecretChanged,
+    SessionEnded,
+)
 from chatnet.kinds import KINDS, SAID
 from chatnet.log import Refused
 from chatnet.rules import refusal
 
-OF_A_SESSION = (SecretChanged, Barred, Forgotten)
-"""Refusals that end a session, and are not kept: who logs in again may send the same draft again, and who is
-forgotten is refused for ever."""
+OF_A_SESSION = (SecretChanged, SessionEnded, Barred, Disabled, Forgotten)
+"""Refusals that end a session."""
+NOT_KEPT = (*OF_A_SESSION, NotInScope)
+"""Refusals that are about the session, and are not kept: who logs in again may send the same draft again, and
+who is forgotten is refused for ever."""
 
 
 def is_kept(draft: Draft, is_ordered: bool) -> bool:
@@ -34,7 +45,7 @@ def is_kept(draft: Draft, is_ordered: bool) -> bool:
 
 def lasts(no: Refusal) -> bool:
     """Return whether a refusal of this kind is kept at all."""
-    return not isinstance(no, OF_A_SESSION)
+    return not isinstance(no, NOT_KEPT)
 
 
 def content(draft: Draft) -> bytes:

@@ -14,12 +14,15 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
+from chatnet.codes import code_text
 from chatnet.cursor import Cursor, is_of
 from chatnet.entries import Entry, More, Ref, blanked
 from chatnet.errors import (
     AlreadyJoined,
+    BadCode,
     BadTicket,
     Barred,
+    CodeNeeded,
     CursorAhead,
     Forgotten,
     NoSuchPost,
@@ -129,6 +132,8 @@ class FakeCluster:
     ``others`` are the workers that they name at a login. While ``mute``, drafts are taken but not
     acknowledged; while ``deaf``, they are lost on the way. ``time`` is that of new entries. ``members`` are
     those of every room, and ``about`` is its description. ``barred`` are banned from the cluster.
+    A new name ``needs_code``, one of ``codes``, each good once and for any name; ``devices`` are what each
+    login showed of its device and code, and ``of_devices`` the sessions of everybody.
     ``marked`` are the rooms that were marked, and ``unread`` is what is answered to ``Unread``.
     """
 
@@ -151,6 +156,10 @@ class FakeCluster:
         self.about = ""
         self.policies: dict[str, str] = {}
         self.barred: set[str] = set()
+        self.needs_code = False
+        self.codes: list[str] = []
+        self.devices: list[tuple[bytes | None, str | None, str | None]] = []
+        self.of_devices: list[wire.OneSession] = []
 
     @property
     def head(self) -> int:
@@ -283,8 +292,27 @@ class FakeSession(Locator):
         self.cluster.requests.append((command, arguments))
 
     @wire.Login.responder
-    def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
+    def login(
+        self,
+        version: int,
+        name: str,
+        secret: bytes,
+        new: bool,
+        device: bytes | None = None,
+        label: str | None = None,
+        scope: str | None = None,
+        code: str | None = None,
+    ) -> dict[str, Any]:
         self._note("Login", name=name, secret=secret, new=new)
+        self.cluster.devices.append((device, label, code))
+        if code is not None:
+            code = code.upper()
+            if code not in self.cluster.codes:
+                raise BadCode.of()
+            self.cluster.codes.remove(code)
+            self.cluster.secrets[name] = secret
+        elif name not in self.cluster.secrets and self.cluster.needs_code:
+            raise CodeNeeded.of()
         if not new and name not in self.cluster.secrets:
             raise NoSuchUser.of(name=name)
         if self.cluster.secrets.setdefault(name, secret) != secret:
@@ -357,6 +385,31 @@ class FakeSession(Locator):
         self._note("Create", key=key, room=room, history=history)
         self.cluster.joined[room] = None
         return {"seq": await _seq(self._draft("create", room, history, key)), "room": room}
+
+    @wire.Sessions.responder
+    def list_sessions(self) -> dict[str, Any]:
+        self._note("Sessions")
+        return {"sessions": self.cluster.of_devices}
+
+    @wire.Revoke.responder
+    async def revoke(self, key: bytes, id: int, to: str | None) -> dict[str, Any]:
+        self._note("Revoke", key=key, id=id, to=to)
+        more = More(to=to or self.user)
+        return {"seq": await _seq(self._draft("revoke", self.user, str(id), key, more))}
+
+    @wire.Pair.responder
+    async def pair(self, key: bytes, code: bytes) -> dict[str, Any]:
+        self._note("Pair", key=key, code=code)
+        more = More(to=self.user)
+        return {"seq": await _seq(self._draft("code", self.user, code_text(code.hex(), 1), key, more))}
+
+    @wire.MakeCode.responder
+    async def make_code(
+        self, key: bytes, code: bytes, uses: int, until: int, room: str | None
+    ) -> dict[str, Any]:
+        self._note("MakeCode", key=key, code=code, uses=uses, until=until, room=room)
+        text = code_text(code.hex(), uses)
+        return {"seq": await _seq(self._draft("code", room or "", text, key, More(until=until)))}
 
     @wire.Invite.responder
     async def invite(self, key: bytes, room: str, to: str) -> dict[str, Any]:

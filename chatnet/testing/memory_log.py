@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import msgspec
 from twisted.internet.defer import Deferred
 
 from chatnet.blanking import TAKES_BACK
@@ -25,7 +26,7 @@ from chatnet.errors import KeyReused, NoSuchRoom, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import EVENTS, SAID
 from chatnet.log import Outcome, Refused
-from chatnet.marks import UserMark, cut
+from chatnet.marks import UserMark, cut, used
 from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
@@ -33,7 +34,11 @@ from chatnet.reads import (
     Account,
     AccountOf,
     Answers,
+    CodeOf,
+    CodePurpose,
     CursorAt,
+    Device,
+    DevicesOf,
     Feed,
     FeedPage,
     Head,
@@ -57,6 +62,8 @@ from chatnet.reads import (
     Talks,
     UnreadOf,
     UnreadPage,
+    UsedDevice,
+    code_purpose,
 )
 from chatnet.rules import ROLES, judge
 from chatnet.state import State
@@ -227,7 +234,31 @@ class MemoryLog:
         return Cursor.at(self.log_id, self.entries[asked.seq - 1]) if known else None
 
     def _account(self, asked: AccountOf) -> Account | None:
-        return self._account_of(asked.user)
+        found = self._account_of(asked.user)
+        device = next((one for one in self._devices(asked.user) if one.device == asked.device), None)
+        return found if found is None or device is None else msgspec.structs.replace(found, device=device)
+
+    def _devices(self, user: str) -> list[Device]:
+        sessions = self.state.sessions.get(user, {}).items()
+        found = [Device(one.seq, device, one.label, one.scope, one.credential) for device, one in sessions]
+        return sorted(found, key=lambda one: one.seq)
+
+    def _code(self, asked: CodeOf) -> CodePurpose:
+        code = self.state.codes.get(asked.kept)
+        if code is None or code.until <= self.entries[-1].time:
+            return ""
+        return code_purpose((code.author, code.whose), asked.user)
+
+    def _used_devices(self, asked: DevicesOf) -> list[UsedDevice]:
+        found = [msgspec.structs.replace(one, credential="") for one in self._devices(asked.user)]
+        return [
+            UsedDevice(one, self._time(one.seq), self._time(self._marks.get((asked.user, used(one.seq)), 0)))
+            for one in found
+        ]
+
+    def _time(self, seq: int) -> int:
+        entry = self._entry(seq)
+        return 0 if entry is None else entry.time
 
     def _account_of(self, user: str) -> Account | None:
         found = self.state.accounts.get(user)
@@ -250,8 +281,12 @@ class MemoryLog:
         size = self.window.limits.page
         shown = [positions[place] for place in page[: size.stays]]
         standing = self.state.standings.get(("", asked.user))
-        barred = 0 if standing is None else standing.banned
-        return snapshot_page(self._account_of(asked.user), upto, shown, size, barred)
+        orders = None if standing is None else (standing.banned, standing.disabled)
+        sessions = self._devices(asked.user) if asked.session else ()
+        session = next((one for one in sessions if one.seq == asked.session), None)
+        if session is not None:
+            session = msgspec.structs.replace(session, credential="")
+        return snapshot_page(self._account_of(asked.user), upto, shown, size, orders, session)
 
     def _newest(self, asked: Newest) -> list[Entry]:
         user, upto = known_name(asked.user), known_seq(asked.upto)
@@ -419,6 +454,8 @@ ANSWERS: Answers[MemoryLog] = {
     Head: MemoryLog._head,
     CursorAt: MemoryLog._cursor_at,
     AccountOf: MemoryLog._account,
+    CodeOf: MemoryLog._code,
+    DevicesOf: MemoryLog._used_devices,
     SnapshotOf: MemoryLog._snapshot,
     Newest: MemoryLog._newest,
     Feed: MemoryLog._feed,

@@ -38,6 +38,7 @@ from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.stays import CHANGES
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
+from chatnet.worker.logins import Shown
 from chatnet.worker.peer import Hearing
 from chatnet.worker.session import Session
 
@@ -227,7 +228,7 @@ class ToyFront(LineOnlyReceiver):
 
     async def _login(self, tag: str, rest: str) -> str:
         name, secret = rest.split(" ")
-        session = self._begin(await self._arrival.login(name, bytes.fromhex(secret), new=True))
+        session = self._begin(await self._arrival.login(name, Shown(bytes.fromhex(secret), new=True)))
         return f"OK {session.log_id} {session.ticket().hex()}"
 
     async def _resume(self, tag: str, ticket: str) -> str:

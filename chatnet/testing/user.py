@@ -210,6 +210,10 @@ class RecordedIdentity(Identity):
         self.logged_in = "first" if self.ticket is None else "again"
         super().keep_ticket(ticket, forget_secret)
 
+    def took_fresh(self, ticket: bytes) -> None:
+        self.logged_in = "first" if self.ticket is None else "again"
+        super().took_fresh(ticket)
+
     def how(self) -> str:
         """Return how the client has logged in since the last call."""
         how, self.logged_in = self.logged_in or "resumed", None
@@ -504,6 +508,9 @@ class User:
 
     async def agrees(self, question: str) -> bool:
         return False
+
+    async def answer(self, question: str) -> str:
+        return ""
 
     def ended(self, sentence: str) -> None:
         self._record(history.Ended, sentence=sentence)

@@ -17,6 +17,7 @@ from chatnet.errors import (
     ChatnetError,
     InternalFailure,
     NotAllowed,
+    NotInScope,
     TlsRequired,
     TooSlow,
     Unreadable,
@@ -137,7 +138,7 @@ def fitting(items: Iterable[T], room: int) -> list[T]:
     return fit
 
 
-_TO_ANY_COMMAND = (BadRequest, NotAllowed, InternalFailure, Unreadable, TooSlow, TlsRequired)
+_TO_ANY_COMMAND = (BadRequest, NotAllowed, InternalFailure, Unreadable, TooSlow, TlsRequired, NotInScope)
 
 
 def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:

@@ -12,14 +12,17 @@ from chatnet.errors import (
     BadName,
     BadRoom,
     BadText,
+    CodeTaken,
     HeldBack,
     KeyReused,
     LastOwner,
+    NameTaken,
     NoReplica,
     NoReplicaElsewhere,
     NoReplicaKept,
     NoSuchHost,
     NoSuchRoom,
+    NoSuchSession,
     NoSuchUser,
     NotThere,
     NotYet,
@@ -148,7 +151,9 @@ class Order(Command):
     in ``room``, or for an empty one in the cluster. ``text``: the role, or a reason; ``until`` as for a ban,
     0 for ever.
 
-    Or set a policy: ``text`` is its name and its value, and ``to`` is empty.
+    Or set a policy: ``text`` is its name and its value, and ``to`` is empty. Or end the session ``text`` of
+    ``to`` (0: all, and their secret), disable or enable their account, or let them in by a ``code``: ``text``
+    is its SHA-256 and how many may use it, ``to`` perhaps empty.
 
     Answered with its seq once it is durable.
     """
@@ -165,6 +170,9 @@ class Order(Command):
         BadName,
         BadRoom,
         BadText,
+        NameTaken,
+        CodeTaken,
+        NoSuchSession,
         NoSuchUser,
         NoSuchRoom,
         NotThere,

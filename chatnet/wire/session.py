@@ -10,6 +10,7 @@ from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
     AlreadyJoined,
     AlreadyThere,
+    BadCode,
     BadName,
     BadRoom,
     BadSecret,
@@ -18,15 +19,21 @@ from chatnet.errors import (
     Banned,
     BannedThere,
     Barred,
+    CodeNeeded,
+    CodeTaken,
     CursorAhead,
     DirectOff,
+    Disabled,
     Forgotten,
     KeyReused,
     LastOwner,
+    LastWay,
     Muted,
     MutedThere,
+    NameKept,
     NoSuchPost,
     NoSuchRoom,
+    NoSuchSession,
     NoSuchUser,
     NotAdmin,
     NotJoined,
@@ -38,8 +45,10 @@ from chatnet.errors import (
     OwnRoom,
     Poison,
     RoomTaken,
+    SignupClosed,
     TheyAreBanned,
     TooManyRooms,
+    TooManySessions,
     TooManyToday,
     TooManyTopics,
     TryLater,
@@ -62,6 +71,24 @@ class Elsewhere(msgspec.Struct, frozen=True, array_like=True):
     key: Fingerprint = ""
 
 
+class OneSession(msgspec.Struct, frozen=True, array_like=True):
+    """A session of the user's: its ``id``, what they call the device, what it may do, since when it is there
+    and when it was last used (in the log's milliseconds since 1970; 0 if that is not known), and whether it
+    is the one that asks."""
+
+    id: int
+    label: str
+    scope: str
+    since: int
+    used: int
+    is_this: bool
+
+
+DEVICE_BYTES = 16
+"""The length of what a client keeps as its device."""
+HASH_BYTES = 32
+"""The length of what is sent of a code: its SHA-256."""
+
 Argument = tuple[bytes, amp.Argument]
 _REASON: Argument = (b"reason", Text(optional=True))
 _REF: list[Argument] = [(b"ref", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
@@ -76,12 +103,27 @@ class Login(Command):
     """Log in by name and secret. ``name`` comes back as the cluster spells it; ``log`` names the log.
 
     ``new``: if the name is free, register it with this secret. ``workers`` are up to eight others, where the
-    client can resume once this one is gone.
+    client can resume once this one is gone. ``device``: random bytes that the client keeps beside its secret,
+    and ``label``, what the user calls it; a session on it goes on from login to login. ``scope``: what a new
+    session may do, "post" or "read"; without it, all. ``code``: a code, with which a name is registered, or
+    ``secret`` becomes that of the user, or of this device: see docs/protocol.md.
     """
 
-    arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Flag())]
+    arguments = [
+        (b"version", Number()),
+        (b"name", Text()),
+        (b"secret", Bytes()),
+        (b"new", Flag()),
+        (b"device", Bytes(DEVICE_BYTES, optional=True)),
+        (b"label", Text(optional=True)),
+        (b"scope", Text(optional=True)),
+        (b"code", Text(optional=True)),
+    ]
     response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text()), _OTHERS]
-    errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, Barred, Forgotten, TryLater)
+    errors = declared(
+        *(WrongVersion, BadName, BadSecret, BadText, NoSuchUser, WrongSecret, Barred, Disabled, Forgotten),
+        *(TryLater, BadCode, CodeNeeded, SignupClosed, NameKept, TooManySessions, TooManyToday),
+    )
 
 
 class Resume(Command):
@@ -89,7 +131,7 @@ class Resume(Command):
 
     arguments = [(b"version", Number()), (b"ticket", Bytes())]
     response = [(b"name", Text()), (b"log", Text()), _OTHERS]
-    errors = declared(WrongVersion, BadTicket, Barred, TryLater)
+    errors = declared(WrongVersion, BadTicket, Barred, Disabled, TryLater)
 
 
 class Join(Command):
@@ -430,6 +472,48 @@ class SetSecret(Command):
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"old", Bytes()), (b"secret", Bytes())]
     response = [(b"ticket", Bytes()), (b"seq", Number())]
     errors = declared(BadSecret, KeyReused, NoSuchUser, Poison, TryLater, WrongSecret)
+
+
+class Sessions(Command):
+    """The user's sessions, one on each device, the oldest first."""
+
+    response = [(b"sessions", Packed[list[OneSession]](list[OneSession]))]
+
+
+class Revoke(Command):
+    """End a session, by its ``id``: the user's own, or for an admin one of ``to``. What its device keeps is
+    good for nothing after it."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"id", Number()), (b"to", Text(optional=True))]
+    response = [(b"seq", Number())]
+    errors = declared(BadName, NotAdmin, NoSuchUser, NoSuchSession, LastWay, KeyReused, Poison)
+
+
+class Pair(Command):
+    """Let in another device of the user's: one that shows the code of which this is the SHA-256, within ten
+    minutes."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"code", Bytes(HASH_BYTES))]
+    response = [(b"seq", Number())]
+    errors = declared(CodeTaken, TooManyToday, NoSuchUser, KeyReused, Poison)
+
+
+class MakeCode(Command):
+    """Let ``uses`` new users register with the code of which this is the SHA-256, ``until`` a time in the
+    log's milliseconds since 1970, and invite them to the private ``room``. For admins."""
+
+    arguments = [
+        (b"key", Bytes(KEY_BYTES)),
+        (b"code", Bytes(HASH_BYTES)),
+        (b"uses", Number()),
+        (b"until", Number()),
+        (b"room", Text(optional=True)),
+    ]
+    response = [(b"seq", Number())]
+    errors = declared(
+        *(BadRoom, BadText, NoSuchRoom, NotAdmin, NotModerator, CodeTaken, TooManyToday),
+        *(NoSuchUser, KeyReused, Poison),
+    )
 
 
 # ---- worker -> client ----

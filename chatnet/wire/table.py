@@ -155,9 +155,9 @@ RULES = (
     Rule(
         session.Login,
         (Speaker.VISITOR,),
-        f"{_ONE_ATTEMPT}; passwords and new names are slowed",
+        f"{_ONE_ATTEMPT}; passwords, codes and new names are slowed",
         _STRANGERS_BOX,
-        "two reads; a hash of a password in a thread, an entry for a new name",
+        "three reads; a hash of a password or for a wrong code, an entry for a new name or device",
     ),
     Rule(
         session.Resume,
@@ -216,6 +216,10 @@ RULES = (
         "two of 1,024 bytes",
         "two hashes, an entry",
     ),
+    Rule(session.Sessions, (Speaker.USER,), _ONE_READ, "nothing", "50 rows, a mark and two entries of each"),
+    Rule(session.Revoke, (Speaker.USER,), _RATE, "a number, a name", _ENTRY),
+    Rule(session.Pair, (Speaker.USER,), f"{_RATE}; 100 a day", "32 bytes", _ENTRY),
+    Rule(session.MakeCode, (Speaker.USER,), f"{_RATE}; 100 a day, admins", "32 bytes, a room", _ENTRY),
     Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
     Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),
     Rule(session.Members, (Speaker.USER,), _ONE_READ, "a room, a name", "200 rows"),

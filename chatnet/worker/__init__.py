@@ -11,10 +11,11 @@ stores      the log as a worker sees it: over the link, or in a database
 frontend    what exists once the log is known
 children    the workers of this host that this one keeps running, as the primary commands
 entrance    from a new connection to a session, in any protocol
-logins      checks names and secrets, and registers new names
+logins      checks names, secrets and codes, and registers new names
 secrets     checks secrets, and makes credentials from passwords
 hashing     password hashes in threads; users and addresses take turns
 failures    wrong passwords, and how long the next attempt must wait   (pure)
+tries       wrong codes for each name                                  (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
 front       what the port for clients asks of a protocol
 peer        what a session asks of its connection: the interface that each protocol implements

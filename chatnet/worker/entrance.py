@@ -6,24 +6,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from chatnet.auth import Token
 from chatnet.entries import Entry
-from chatnet.errors import BadTicket, Barred, ChatnetError, NotAllowed, WrongSecret
+from chatnet.errors import BadTicket, Barred, ChatnetError, Disabled, NotAllowed, WrongSecret
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log
 from chatnet.names import fold_name
-from chatnet.reads import Snapshot, SnapshotOf
+from chatnet.reads import Device, Snapshot, SnapshotOf
 from chatnet.rules import FOR_EVER
 from chatnet.telemetry import LoggedIn, Resumed
 from chatnet.worker.hashing import Claimant
-from chatnet.worker.logins import Logins
+from chatnet.worker.logins import Logins, Shown
 from chatnet.worker.peer import Peer
 from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
 from chatnet.worker.sessions import Sessions
+from chatnet.worker.users import ends
 
 LOGIN_SECONDS = 10.0
 """Seconds after which a connection is closed if nobody tries to log in."""
@@ -77,35 +79,36 @@ class Arrival:
         self._visitor.leave()
         self._stop_waiting()
 
-    async def login(self, name: str, secret: bytes, new: bool) -> Session:
-        """Log in by name and secret; register a free name if ``new``.
+    async def login(self, name: str, shown: Shown) -> Session:
+        """Log in by name and what is shown for it; register a free name if that says so.
 
         Never answers if the connection is lost meanwhile.
 
         :raises BadName: this cannot be a name. :raises BadSecret: no name can be registered with this secret.
-        :raises NoSuchUser: the name is free, and ``new`` is false.
+        :raises NoSuchUser: the name is free, and not to be registered.
         :raises WrongSecret: the name is taken. :raises TryLater: too many attempts, or sessions of the user.
+        :raises Refusal: see :meth:`.Logins.login`.
         :raises NotAllowed: another attempt is under way.
         """
         with self._attempt("Login"):
             user = fold_name(name)
             self._visitor = claimant = Claimant(user, self._peer.address)
-            secret_seq = await self._entrance.logins.login(claimant, secret, new)
-            session = await self._let_in(user, secret_seq, WrongSecret.of(name=user))
+            begun = await self._entrance.logins.login(claimant, shown)
+            session = await self._let_in(user, begun, WrongSecret.of(name=user))
             self._entrance.sessions.tell(LoggedIn(user, self._peer.name))
             return session
 
     async def resume(self, ticket: bytes) -> Session:
         """Log in by a ticket of an earlier session. Never answers if the connection is lost meanwhile.
 
-        :raises BadTicket: it is not a valid ticket, or there is a newer secret.
+        :raises BadTicket: it is not a valid ticket, or its session has ended.
         :raises TryLater: too many sessions of the user. :raises NotAllowed: another attempt is under way.
         """
         with self._attempt("Resume"):
             entrance = self._entrance
-            user, secret_seq = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
+            user, begun = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
             self._visitor = Visitor(user)
-            session = await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
+            session = await self._let_in(user, begun, BadTicket(BadTicket.sentence))
             entrance.sessions.tell(Resumed(user, self._peer.name))
             return session
 
@@ -125,20 +128,22 @@ class Arrival:
             raise
 
     async def _let_in(self, user: str, by: int, wrong: ChatnetError) -> Session:
-        """Return a session for the user who has shown the secret at the seq ``by``.
+        """Return a session for the user, whose session was begun by the entry at the seq ``by``.
 
-        :raises ChatnetError: ``wrong``, if that is not the newest secret.
-        :raises Barred: they are banned from the cluster.
+        :raises ChatnetError: ``wrong``, if that has ended.
+        :raises Barred: they are banned from the cluster. :raises Disabled: their account is disabled.
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._entrance.sessions
-        arrived = await arrive(sessions.log, sessions.router, user, sessions.logins, self._visitor)
+        arrived = await arrive(sessions.log, sessions.router, user, by, sessions.logins, self._visitor)
         local_user = arrived.local_user
         try:
-            if by != arrived.newest:
+            if arrived.device is None:
                 raise wrong
             if arrived.barred > sessions.wall() * 1000:
                 raise Barred.of(name=user)
+            if arrived.disabled:
+                raise Disabled.of(name=user)
             sessions.users.check_room(user)
         except ChatnetError:
             sessions.router.depart(local_user)
@@ -146,7 +151,7 @@ class Arrival:
         if self._gone:
             sessions.router.depart(local_user)
             await Deferred()  # forever: nobody is left to answer
-        return Session(sessions, local_user, by, self._peer)
+        return Session(sessions, local_user, arrived.device, self._peer)
 
     def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
         left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
@@ -160,17 +165,18 @@ class Arrival:
 
 
 class Arrived(NamedTuple):
-    """A session that was added; the seq of its user's newest secret, 0 if there is no such user; and until
-    when they are banned from the cluster, in milliseconds since 1970. All are as of the window's head
-    or later."""
+    """A session that was added; its device, unless it has ended; until when its user is banned from the
+    cluster, in milliseconds since 1970; and whether their account is disabled. All are as of the window's
+    head or later."""
 
     local_user: LocalUser
-    newest: int
+    device: Device | None
     barred: int
+    disabled: bool
 
 
-async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visitor) -> Arrived:
-    """Add a session of ``user``.
+async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visitor: Visitor) -> Arrived:
+    """Add a session of ``user``, which the entry at the seq ``by`` began.
 
     The memberships are read as of some seq that the window still holds, then brought to the window's head,
     and followed from there, all in one turn of the reactor.
@@ -179,36 +185,37 @@ async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visit
     while True:
         # Sessions filter by memberships only what the window holds; the log filters what is older.
         since = window.start - 1
-        snapshot = await _whole_snapshot(log, user, since, window.head, lane, visitor)
+        asked = SnapshotOf(user, since, window.head, None, by)
+        snapshot = await _whole_snapshot(log, asked, lane, visitor)
         if window.holds(snapshot.at):
             behind = window.after(snapshot.at)
-            secrets = [entry.seq for entry in behind if entry.kind == "secret" and entry.user == user]
-            newest = max(snapshot.secret_seq, *secrets, 0)
-            if any(entry.kind == "forget" and entry.to == user for entry in behind):
-                newest = 0
             local_user = router.arrive(user, snapshot, since, behind)
-            return Arrived(local_user, newest, _barred(snapshot, user, behind))
+            device = snapshot.session
+            if device is not None and any(ends(entry, user, device) for entry in behind):
+                device = None
+            return Arrived(local_user, device, *_orders(snapshot, user, behind))
 
 
-def _barred(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> int:
-    """Return until when a user is banned from the cluster; 0 if they are not."""
-    barred = snapshot.barred
+def _orders(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> tuple[int, bool]:
+    """Return until when a user is banned from the cluster, 0 if they are not, and whether their account is
+    disabled."""
+    barred, disabled = snapshot.barred, snapshot.disabled
     for entry in behind:
         if not entry.room and entry.to == user and entry.more is not None:
             if entry.kind == "ban":
                 barred = entry.more.until or FOR_EVER
             elif entry.kind == "unban":
                 barred = 0
-    return barred
+            elif entry.kind in ("disable", "enable"):
+                disabled = entry.kind == "disable"
+    return barred, disabled
 
 
-async def _whole_snapshot(
-    log: Log, user: str, after: int, upto: int, lane: Lane, visitor: Visitor
-) -> Snapshot:
+async def _whole_snapshot(log: Log, asked: SnapshotOf, lane: Lane, visitor: Visitor) -> Snapshot:
     """Return all pages of the snapshot as one. Once the visitor has left, no more pages are read."""
-    page = await lane.run(visitor, log.read, SnapshotOf(user, after, upto))
+    page = await lane.run(visitor, log.read, asked)
     stays = dict.fromkeys(page.intervals)  # a stay that ends meanwhile may come twice
     while page.behind is not None:
-        page = await lane.run(visitor, log.read, SnapshotOf(user, after, upto, page.behind))
+        page = await lane.run(visitor, log.read, replace(asked, behind=page.behind))
         stays |= dict.fromkeys(page.intervals)
-    return Snapshot(page.at, page.secret_seq, page.registered, list(stays), None, page.barred)
+    return replace(page, intervals=list(stays), behind=None)

@@ -1,22 +1,48 @@
-"""Finds out who a client is: checks names and secrets, and registers new names."""
+"""Finds out who a client is: checks names, secrets and codes, and registers new names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-from chatnet.credentials import random_credential
-from chatnet.entries import KEY_BYTES, Draft
-from chatnet.errors import REFUSALS, Forgotten, NameTaken, NoSuchUser, Refusal, WrongSecret
+from chatnet.codes import PAIR_MS
+from chatnet.credentials import matches, random_credential
+from chatnet.entries import KEY_BYTES, Draft, More
+from chatnet.errors import (
+    REFUSALS,
+    BadCode,
+    Forgotten,
+    NameTaken,
+    NoSuchUser,
+    Refusal,
+    SecretChanged,
+    SessionThere,
+    WrongSecret,
+)
+from chatnet.kinds import KindName
 from chatnet.lanes import Lane
-from chatnet.log import Log, Refused
-from chatnet.reads import Account, AccountOf
+from chatnet.log import Log, Outcome, Refused
+from chatnet.reads import Account, AccountOf, CodeOf, CodePurpose
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.secrets import Secrets
+from chatnet.worker.tries import Tries
+
+
+class Shown(NamedTuple):
+    """What a client shows to log in.
+
+    A free name is registered if ``new``. ``more`` says on which device that is; and what is kept of a code,
+    if one is shown.
+    """
+
+    secret: bytes
+    new: bool
+    more: More = More()
 
 
 class Logins:
-    """Checks names and secrets, and registers names that are free."""
+    """Checks names, secrets and codes, registers names that are free, and begins sessions on new devices."""
 
     def __init__(
         self,
@@ -33,40 +59,115 @@ class Logins:
         self._new_names = new_names
         self._entropy = entropy
         self._monotonic = monotonic
+        self._tries = Tries(PAIR_MS / 1000)
 
-    async def login(self, claimant: Claimant, secret: bytes, new: bool) -> int:
-        """Check the secret of the user that the client claims to be; return the seq of the entry that set it.
+    async def login(self, claimant: Claimant, shown: Shown) -> int:
+        """Check what is shown for the user that the client claims to be; return the seq of the session.
 
-        A free name is registered if ``new``.
+        Only the first login on a device adds an entry.
 
         :raises BadSecret: no name can be registered with it.
-        :raises NoSuchUser: the name is free, and ``new`` is false.
-        :raises WrongSecret: the name is taken. :raises TryLater: too many attempts.
+        :raises NoSuchUser: the name is free, and is not to be registered.
+        :raises WrongSecret: the name is taken. :raises BadCode: so is the code.
         :raises Forgotten: the name was that of a user who is forgotten.
+        :raises Refusal: the log takes no new name, or no new session. :raises TryLater: too many attempts.
         """
         user = claimant.user
-        account = await self._lane.run(claimant, self._log.read, AccountOf(user))
+        account = await self._account(claimant, shown)
         if account is None:
-            if not new:
+            if not shown.new:
                 raise NoSuchUser.of(name=user)
-            account = await self._register(claimant, secret)
-        if not await self._secrets.check(claimant, account.credential, secret, is_login=True):
-            raise WrongSecret.of(name=user)
-        return account.secret_seq
+            outcome = await self._register(claimant, shown)
+            if not isinstance(outcome, Refused):
+                return outcome
+            # Somebody was faster, perhaps an earlier attempt of this client.
+            is_taken = outcome.code == NameTaken.code
+            account = await self._account(claimant, shown) if is_taken else None
+            if account is None:
+                raise Forgotten.of(name=user) if is_taken else refusal(outcome)
+        if await self._is_proven(claimant, account, shown.secret):
+            return await self._session(claimant, account, shown)
+        if shown.more.code:
+            return await self._by_code(claimant, shown)
+        raise WrongSecret.of(name=user)
 
-    async def _register(self, claimant: Claimant, secret: bytes) -> Account:
-        user = claimant.user
-        credential, key = random_credential(secret), self._entropy(KEY_BYTES)
-        self._new_names.take(self._monotonic(), claimant.network, key)
-        [outcome] = await self._log.append((Draft("register", user, user, credential, key),))
+    async def _account(self, claimant: Claimant, shown: Shown) -> Account | None:
+        asked = AccountOf(claimant.user, shown.more.device)
+        return await self._lane.run(claimant, self._log.read, asked)
+
+    async def _is_proven(self, claimant: Claimant, account: Account, secret: bytes) -> bool:
+        device = account.device
+        if device is not None and device.credential and matches(device.credential, secret):
+            return True
+        if not account.credential:
+            return False
+        return await self._secrets.check(claimant, account.credential, secret, is_login=True)
+
+    async def _register(self, claimant: Claimant, shown: Shown) -> Outcome:
+        credential, key = random_credential(shown.secret), self._entropy(KEY_BYTES)
+        if shown.more.code:
+            if await self._purpose(claimant, shown) not in ("invitation", "reset"):
+                raise await self._bad_code(claimant)
+        else:
+            self._new_names.take(self._monotonic(), claimant.network, key)
+        outcome = await self._append("register", claimant, credential, key, shown.more)
+        if isinstance(outcome, Refused):
+            self._new_names.refused(key)
+            if outcome.code == BadCode.code:
+                raise await self._bad_code(claimant)
+        return outcome
+
+    async def _session(self, claimant: Claimant, account: Account, shown: Shown) -> int:
+        """Return the seq of the session on this device; begin one if there is none."""
+        if account.device is not None:
+            return account.device.seq
+        more, key = shown.more, self._entropy(KEY_BYTES)
+        more = More(device=more.device, label=more.label, scope=more.scope)
+        # If there is a newer secret by now, the log takes no session that the old one began.
+        outcome = await self._append("session", claimant, "", key, more, account.secret_seq)
         if not isinstance(outcome, Refused):
-            return Account(credential, outcome, outcome)
-        self._new_names.refused(key)
-        taken = outcome.code == NameTaken.code
-        account = await self._lane.run(claimant, self._log.read, AccountOf(user)) if taken else None
-        if account is None:
-            raise Forgotten.of(name=user) if taken else refusal(outcome)
-        return account  # somebody was faster, perhaps an earlier attempt of this client
+            return outcome
+        if outcome.code == SessionThere.code:
+            there = await self._account(claimant, shown)
+            if there is not None and there.device is not None:
+                return there.device.seq
+        if outcome.code in (SecretChanged.code, SessionThere.code):
+            raise WrongSecret.of(name=claimant.user)
+        raise refusal(outcome)
+
+    async def _by_code(self, claimant: Claimant, shown: Shown) -> int:
+        """Let in another device of the user, or set a new secret for them, by what the code is for."""
+        user, now = claimant.user, self._monotonic()
+        purpose = await self._purpose(claimant, shown)
+        if purpose == "device" and not self._tries.may_try(now, user):
+            purpose = ""
+        kind: KindName = {"device": "session", "reset": "secret"}.get(purpose, "")
+        if kind:
+            credential, key = random_credential(shown.secret), self._entropy(KEY_BYTES)
+            outcome = await self._append(kind, claimant, credential, key, shown.more)
+            if not isinstance(outcome, Refused):
+                return outcome
+            if outcome.code != BadCode.code:
+                raise refusal(outcome)
+        self._tries.failed(now, user)
+        raise await self._bad_code(claimant)
+
+    async def _append(
+        self, kind: KindName, claimant: Claimant, credential: str, key: bytes, more: More, by: int = 0
+    ) -> Outcome:
+        user = claimant.user
+        draft = Draft(kind, user, user, credential, key, by, None if more == More() else more)
+        [outcome] = await self._log.append((draft,))
+        return outcome
+
+    async def _purpose(self, claimant: Claimant, shown: Shown) -> CodePurpose:
+        asked = CodeOf(shown.more.code, claimant.user)
+        return await self._lane.run(claimant, self._log.read, asked)
+
+    async def _bad_code(self, claimant: Claimant) -> BadCode:
+        """Return the error, once the guess has cost as much as a wrong password."""
+        await self._secrets.guessed(claimant)
+        return BadCode.of()
 
 
 def refusal(refused: Refused) -> Refusal:

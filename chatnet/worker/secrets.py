@@ -12,6 +12,9 @@ from chatnet.limits import Cost
 from chatnet.worker.failures import Failures
 from chatnet.worker.hashing import Claimant, Hashing
 
+_GUESS = b"a code and not a password"
+"""What is hashed for a wrong code."""
+
 
 class Secrets:
     """Checks secrets, and makes credentials from passwords, each at this ``cost``."""
@@ -46,6 +49,14 @@ class Secrets:
         else:
             self._failures.failed(self._monotonic(), *who)
         return is_right
+
+    async def guessed(self, claimant: Claimant) -> None:
+        """Let a wrong code cost what a wrong password costs: a hash in its turn, and longer pauses."""
+        who = claimant.user, claimant.network
+        if wait := self._failures.wait(self._monotonic(), *who):
+            await deferLater(self._clock, wait)
+        await self._hashing.run(claimant, True, password_credential, _GUESS, _GUESS, self._cost)
+        self._failures.failed(self._monotonic(), *who)
 
     async def credential(self, claimant: Claimant, password: bytes, key: bytes) -> str:
         """Return what the log keeps of the normalized password that the claimant sets.

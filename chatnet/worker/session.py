@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
 from twisted.internet.defer import Deferred, DeferredLock
 
-from chatnet.credentials import normalized
+from chatnet.credentials import matches, normalized
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More
 from chatnet.errors import (
@@ -15,6 +16,7 @@ from chatnet.errors import (
     ChatnetError,
     NoSuchPost,
     NoSuchUser,
+    NotInScope,
     NotJoined,
     Poison,
     SecretChanged,
@@ -24,11 +26,14 @@ from chatnet.errors import (
 from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import KindName
 from chatnet.log import Outcome, Refused
-from chatnet.marks import UserMark
+from chatnet.marks import UserMark, used
 from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, is_room, sides, spelled_for, where
 from chatnet.policies import in_force
 from chatnet.reads import (
+    Account,
     AccountOf,
+    Device,
+    DevicesOf,
     History,
     MarkPage,
     MarksOf,
@@ -44,6 +49,7 @@ from chatnet.reads import (
     Talks,
     UnreadOf,
     UnreadPage,
+    UsedDevice,
 )
 from chatnet.store.refusals import OF_A_SESSION
 from chatnet.store.verifying import verify
@@ -78,7 +84,8 @@ class StayChanged:
 
 @dataclass(frozen=True, slots=True)
 class SecretSet:
-    """A new secret is durable as the entry ``seq``; the client that set it can resume with the ``ticket``."""
+    """A new secret is durable as the entry ``seq``, which began a new session on this device; the client that
+    set it can resume with the ``ticket``."""
 
     seq: int
     ticket: bytes
@@ -105,8 +112,8 @@ class Session:
     """What a logged-in user may do, over one connection, which is ``peer``.
 
     A refused command raises a :class:`~chatnet.errors.ChatnetError`, at once or through its Deferred. After
-    the session has ended or the connection is lost, commands are never answered. ``by`` is the seq of the
-    secret that the session uses.
+    the session has ended or the connection is lost, commands are never answered. ``by`` is the seq that began
+    it, and ``device`` what it is on: it may be on several connections.
     """
 
     __slots__ = (
@@ -122,13 +129,15 @@ class Session:
         "_setting",
         "_subscription",
         "by",
+        "device",
         "peer",
     )
 
-    def __init__(self, sessions: Sessions, local_user: LocalUser, by: int, peer: Peer) -> None:
+    def __init__(self, sessions: Sessions, local_user: LocalUser, device: Device, peer: Peer) -> None:
         self._sessions = sessions
         self._local_user = local_user
-        self.by = by
+        self.device = device
+        self.by = device.seq
         self.peer = peer
         # Few sessions ever need all of these: each is made when it is first needed.
         self._drafts: DraftStream | None = None
@@ -157,7 +166,7 @@ class Session:
         return self._sessions.log.log_id
 
     def ticket(self) -> bytes:
-        """Return a ticket with which the user can resume, until there is a newer secret."""
+        """Return a ticket with which the user can resume, until the session has been ended."""
         return self._sessions.ticket(self.user, self.by)
 
     # ---- drafts: one ordered stream ----
@@ -207,23 +216,45 @@ class Session:
         turn = self._one_secret.acquire()
         made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._new_secret(key, old, password)))
         self._setting = (*self._setting, key)
-        answer = self._stream().send_when_made(made).addCallback(self._secret_set)
+        answer: Deferred[SecretSet] = self._stream().send_when_made(made).addCallback(self._secret_set)
         return answer.addBoth(self._no_longer_setting, key)
 
     async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
         user, secrets, claimant = self._local_user.user, self._sessions.secrets, self._as_claimant()
-        account = await self._turn().read(self._sessions.log.read, AccountOf(user))
-        if account is None:
-            raise NoSuchUser.of(name=user)
-        by = account.secret_seq
-        if not await secrets.check(claimant, account.credential, old, is_login=False):
+        account = await self._account()
+        by = self.by
+        if not await self._is_proven(account, old):
             # The client may be repeating this draft after the log took it: then the log knows the key, and
-            # answers with the seq. A draft by a secret before the newest adds nothing new.
-            by -= 1
-            if not by:
+            # answers with the seq. A draft of a session before the newest secret adds nothing new.
+            by = account.secret_seq - 1
+            if not (by and account.credential):
                 raise WrongSecret(NOT_YOUR_OLD_ONE)
         credential = await secrets.credential(claimant, password, key)
-        return Draft("secret", user, user, credential, key, by)
+        return Draft("secret", user, user, credential, key, by, self._begins())
+
+    async def _account(self) -> Account:
+        asked = AccountOf(self.user, self.device.device)
+        account = await self._turn().read(self._sessions.log.read, asked)
+        if account is None:
+            raise NoSuchUser.of(name=self.user)
+        return account
+
+    async def _is_proven(self, account: Account, secret: bytes) -> bool:
+        """Return whether this is the user's present secret, or that of their device."""
+        device = account.device
+        if device is not None and device.credential and matches(device.credential, secret):
+            return True
+        if not account.credential:
+            return False
+        checked = self._sessions.secrets.check(
+            self._as_claimant(), account.credential, secret, is_login=False
+        )
+        return await checked
+
+    def _begins(self) -> More | None:
+        """Return what a new secret says of this session, which goes on."""
+        device = self.device
+        return More(device=device.device, label=device.label) if device.device or device.label else None
 
     def forget(self, key: bytes, secret: bytes) -> Deferred[int]:
         """Forget the user, who shows the present ``secret``. The session ends before this is answered."""
@@ -236,12 +267,7 @@ class Session:
 
     async def _forgetting(self, key: bytes, secret: bytes) -> Draft:
         user = self._local_user.user
-        account = await self._turn().read(self._sessions.log.read, AccountOf(user))
-        if account is None:
-            raise NoSuchUser.of(name=user)
-        if not await self._sessions.secrets.check(
-            self._as_claimant(), account.credential, secret, is_login=False
-        ):
+        if not await self._is_proven(await self._account(), secret):
             raise WrongSecret(NOT_YOURS_TO_FORGET)
         return Draft("forget", user, user, "", key, self.by, More(to=user))
 
@@ -263,6 +289,8 @@ class Session:
 
     def _stream(self) -> DraftStream:
         if self._drafts is None:
+            if self.device.scope == "read":
+                raise NotInScope.of()
             shared = self._sessions
             allowance = shared.rates.of(self._local_user.user)
             self._drafts = DraftStream(shared.drafts, self.peer, allowance, self.by)
@@ -306,9 +334,11 @@ class Session:
             self._sessions.marks.mark(UserMark(self._local_user.user, room, seq), self)
         return seq
 
-    def _secret_set(self, outcome: Outcome) -> SecretSet:
-        if _is_over(outcome):
+    def _secret_set(self, outcome: Outcome) -> SecretSet | Deferred[SecretSet]:
+        if isinstance(outcome, Refused) and outcome.code == SecretChanged.code:
             raise WrongSecret(NOT_YOUR_OLD_ONE)
+        if _is_over(outcome):
+            return self._not_answered(outcome)
         seq = self._accepted(outcome)
         self.goes_by(seq)
         return SecretSet(seq, self._sessions.ticket(self._local_user.user, seq))
@@ -326,6 +356,7 @@ class Session:
 
     def goes_by(self, seq: int) -> None:
         self.by = max(self.by, seq)
+        self.device = msgspec.structs.replace(self.device, seq=self.by)
         if self._drafts is not None:
             self._drafts.by = self.by
 
@@ -488,8 +519,16 @@ class Session:
         """Stop hearing posts, even if a :meth:`chat` is under way."""
         self._listen_no_more()
 
+    async def devices(self) -> list[UsedDevice]:
+        """Return the user's devices, by the seqs of their sessions."""
+        async with self._turn():
+            await self._marks_settled()
+            return await self._turn().read(self._sessions.log.read, DevicesOf(self.user))
+
     def _turn(self) -> ReadQueue:
         if self._reads is None:
+            if self.device.scope == "post":
+                raise NotInScope.of()
             shared = self._sessions
             self._reads = ReadQueue(self.peer, shared.reads, self._local_user.user)
         return self._reads
@@ -542,7 +581,10 @@ class Session:
     def lost(self, why: str) -> None:
         """The connection is gone; ``why`` is a phrase for the log, without a full stop."""
         if self._has_ended:
-            why = "there is a newer secret"
+            why = "its session was ended"
+        # Until now the device was used. If too many marks wait, this one is not worth a word.
+        head = self._sessions.log.window.head
+        self._sessions.marks.mark(UserMark(self.user, used(self.by), head), self)
         self._sessions.tell(Left(self.user, self.peer.name, why))
         self._stop()
         self._sessions.marks.hasten(self._local_user.user)

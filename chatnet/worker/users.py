@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chatnet.entries import Entry
-from chatnet.errors import Barred, ChatnetError, Forgotten, SecretChanged, TryLater
+from chatnet.errors import Barred, ChatnetError, Disabled, Forgotten, SecretChanged, SessionEnded, TryLater
 from chatnet.marks import UserMark
+from chatnet.reads import Device
 
 MOST_SESSIONS = 100
 """How many sessions a user may have on one worker."""
@@ -15,17 +16,24 @@ FULL_SECONDS = 5
 """Seconds that a user with this many sessions is told to wait."""
 
 
+_BARS: dict[str, type[ChatnetError]] = {"ban": Barred, "disable": Disabled, "forget": Forgotten}
+"""The orders that end all sessions of a user, and why these end."""
+
+
 class UsersSession(Protocol):
-    """A session of a user that has shown the secret at the seq ``by``."""
+    """A session of a user, which the entry at the seq ``by`` began, on a device."""
 
     @property
     def by(self) -> int: ...
+
+    @property
+    def device(self) -> Device: ...
 
     def is_setting(self, key: bytes) -> bool:
         """Return whether it is setting the secret with the draft of this key, and has no answer yet."""
 
     def goes_by(self, seq: int) -> None:
-        """Use the secret at ``seq`` from now on: the session has set it itself."""
+        """The session goes on as the one that the entry at ``seq`` began: the new secret that it has set."""
 
     def marked(self, room: str, seq: int) -> None:
         """Another session of the user has read ``room`` up to ``seq``."""
@@ -34,9 +42,25 @@ class UsersSession(Protocol):
         """Tell the client why, and close."""
 
 
+def ends(entry: Entry, user: str, session: Device) -> bool:
+    """Return whether the entry ends a session of ``user``: a newer secret, a newer session on its device, a
+    ``revoke``; or that they are forgotten."""
+    match entry.kind:
+        case "secret":
+            return entry.user == user and entry.seq > session.seq
+        case "session":
+            device = "" if entry.more is None else entry.more.device
+            return (entry.user, device) == (user, session.device) and entry.seq > session.seq
+        case "forget":
+            return entry.to == user
+        case "revoke":
+            return entry.to == user and entry.text in (str(session.seq), "0")
+    return False
+
+
 class Users:
-    """The sessions of all users. A new secret in the window ends those that have not shown it; a ban from the
-    cluster ends all of its user, and so does forgetting them. Pure."""
+    """The sessions of all users. What the window says of them ends them: a new secret that they have not set,
+    a ``revoke``, a ban from the cluster, a disabled account, a user who is forgotten. Pure."""
 
     def __init__(self) -> None:
         # Almost every user has one session: a tuple takes a quarter of a dict's memory.
@@ -73,14 +97,14 @@ class Users:
         for entry in entries:
             if entry.kind == "secret" and entry.user in self._sessions:
                 self._secret(entry)
-            elif entry.kind == "ban" and not entry.room:
-                self._end(entry.to, Barred)
-            elif entry.kind == "forget":
-                self._end(entry.to, Forgotten)
-
-    def _end(self, user: str, why: type[ChatnetError]) -> None:
-        for session in self._sessions.get(user, ()):
-            session.end(why.of(name=user))
+            elif entry.kind in ("session", "revoke"):
+                user = entry.to or entry.user
+                for session in self._sessions.get(user, ()):
+                    if ends(entry, user, session.device):
+                        session.end(SessionEnded.of(name=user))
+            elif entry.kind == "forget" or (not entry.room and entry.kind in _BARS):
+                for session in self._sessions.get(entry.to, ()):
+                    session.end(_BARS[entry.kind].of(name=entry.to))
 
     def _secret(self, entry: Entry) -> None:
         for session in self._sessions[entry.user]:

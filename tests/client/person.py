@@ -150,6 +150,8 @@ class Person:
             "plain": True,
             "times": False,
             "same-cluster": False,
+            "code": None,
+            "device": None,
             "insecure": True,
             **options,
         }

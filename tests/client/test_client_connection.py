@@ -274,7 +274,7 @@ def test_a_worker_that_calls_us_by_no_name_is_none(
 
     class Liar(FakeSession):
         @Login.responder
-        def login(self, version: int, name: str, secret: bytes, new: bool) -> Any:
+        def login(self, version: int, name: str, secret: bytes, new: bool, *of: Any, **named: Any) -> Any:
             return {"ticket": b"t", "log": cluster.log_id, **answer}
 
     network.listeners[WORKER] = lambda: Liar(cluster)

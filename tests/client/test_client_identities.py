@@ -234,7 +234,7 @@ class Refusing(FakeSession):
         self.error = error
 
     @Login.responder
-    def login(self, version: int, name: str, secret: bytes, new: bool) -> Any:
+    def login(self, version: int, name: str, secret: bytes, new: bool, *of: Any, **named: Any) -> Any:
         if self.error is None:
             super().login(version, name, secret, new)
             return Deferred()

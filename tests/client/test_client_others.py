@@ -214,7 +214,9 @@ def test_who_has_no_ticket_asks_a_master(
 
     class Generous(FakeSession):
         @Login.responder
-        def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
+        def login(
+            self, version: int, name: str, secret: bytes, new: bool, *of: Any, **named: Any
+        ) -> dict[str, Any]:
             return {**FakeSession.login(self, version, name, secret, new), "ticket": b"t" * 2_000}
 
     network.listeners[WORKER] = lambda: Generous(others)

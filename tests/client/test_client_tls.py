@@ -336,7 +336,9 @@ def test_a_worker_that_wants_tls_gets_it(stage: Stage) -> None:
 
     class Strict(FakeSession):
         @Login.responder
-        def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
+        def login(
+            self, version: int, name: str, secret: bytes, new: bool, *of: Any, **named: Any
+        ) -> dict[str, Any]:
             shown.add(secret)
             if not hasattr(self.link.transport, "transport"):
                 raise TlsRequired(TlsRequired.sentence)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from master.in_memory import Master, Peer
 
+from chatnet.codes import code_text, kept
 from chatnet.entries import Draft, More
-from chatnet.errors import BadName, BadRequest, BadRoom, BadText, NoSuchRoom, NoSuchUser
+from chatnet.errors import BadName, BadRequest, BadRoom, BadText, NameTaken, NoSuchRoom, NoSuchUser
 from chatnet.wire.operate import Order, RoomPolicies
 
 
@@ -81,3 +82,24 @@ def test_a_policy_is_for_nobody_in_particular(master: Master, of: dict[str, Any]
     with pytest.raises(BadRequest):
         given(master, "policy", "", **{"to": "", "text": "direct off", **of})
     assert not master.log.entries
+
+
+def test_an_account_is_reset_by_two_orders(master: Master) -> None:
+    """All that lets its user in ends, and a code is taken; while they can come in, none is."""
+    master.log.append([Draft("register", "bob", "bob", "sha256:1", b"r" * 16)])
+    text = code_text(kept("0000-0000-0001"), 1)
+    with pytest.raises(NameTaken, match="The name bob is taken"):
+        given(master, "code", "", "bob", text)
+    assert given(master, "revoke", "", "bob", "0") == {"seq": 2}
+    assert given(master, "code", "", "bob", text) == {"seq": 3}
+    assert given(master, "disable", "", "bob", "left") == {"seq": 4}
+    assert given(master, "enable", "", "bob") == {"seq": 5}
+    revoked, made, *_ = master.log.entries[1:]
+    assert (revoked.user, revoked.room, revoked.more) == ("chatnet", "chatnet", More(to="bob"))
+    assert (made.user, made.room, made.more) == ("chatnet", "", More(to="bob"))
+    with pytest.raises(BadRequest):
+        given(master, "code", "", "", "1234 1", 99)
+    with pytest.raises(BadRequest):
+        given(master, "revoke", "", "bob", "all")
+    with pytest.raises(BadRequest):
+        given(master, "session", "", "bob", "")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.python import usage
 
+from chatnet.codes import kept
+from chatnet.errors import CannotStart, NameTaken
+from chatnet.net.link import Link
 from chatnet.operator.__main__ import Options
-from chatnet.operator.orders import Listed, Wanted
+from chatnet.operator.orders import Coded, Listed, Wanted, make_code
 
 
 @pytest.mark.parametrize(
@@ -28,13 +35,20 @@ from chatnet.operator.orders import Listed, Wanted
         ("policy keep 90d #tea", Wanted("policy", "#tea", "", "keep 90d")),
         ("user forget bob --yes", Wanted("forget", "", "bob", "")),
         ("purge #tea bob --reason spam", Wanted("purge", "#tea", "bob", "spam")),
+        ("signup closed", Wanted("policy", "", "", "signup closed")),
+        ("user disable bob --reason left", Wanted("disable", "", "bob", "left")),
+        ("user enable bob", Wanted("enable", "", "bob", "")),
+        ("user add bob", Coded("bob")),
+        ("user reset bob", Coded("bob", resets=True)),
+        ("invite", Coded(uses=20, seconds=7 * 86_400)),
+        ("invite --uses 3 --days 1 --room &class", Coded(uses=3, seconds=86_400, room="&class")),
     ],
 )
-def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed) -> None:
+def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed | Coded) -> None:
     """Options stand before or after the words."""
     options: Any = Options()
     options.parseOptions(line.split())
-    assert options.subOptions["order"] == (wanted if isinstance(wanted, Listed) else [wanted])
+    assert options.subOptions["order"] == ([wanted] if isinstance(wanted, Wanted) else wanted)
 
 
 def test_a_ban_may_take_back_what_was_said() -> None:
@@ -70,9 +84,81 @@ def test_a_ban_may_take_back_what_was_said() -> None:
         ("user forget bob #tea --yes", "forget takes a user alone"),
         ("user mute bob --purge", "--purge is for ban"),
         ("purge bob", "purge takes a room and a user"),
+        ("signup", "signup takes open, code or closed"),
+        ("signup clsed", "Did you mean closed"),
+        ("invite alice", "invite takes options alone"),
+        ("invite --uses 0", "1 to 10,000 new names"),
+        ("invite --days 367", "1 to 366 days"),
+        ("invite --room #tea", "invites to a private room"),
+        ("user add bob #tea", "takes no room"),
+        ("user reset bob --for 7d", "--for is for ban and mute"),
+        ("user add bob --reason new", "--reason is for bans"),
+        ("user disable bob --for 7d", "--for is for ban and mute"),
     ],
 )
 def test_what_is_no_order_is_said_in_a_sentence(line: str, says: str) -> None:
     """Nothing is asked of the cluster."""
     with pytest.raises(usage.UsageError, match=says):
         Options().parseOptions(line.split())
+
+
+class Orders:
+    """A link to a primary that takes orders, or refuses codes."""
+
+    def __init__(self, refuses: Exception | None = None) -> None:
+        self.given: list[dict[str, Any]] = []
+        self._refuses = refuses
+
+    async def callRemote(self, command: Any, **arguments: Any) -> dict[str, Any]:
+        self.given.append(arguments)
+        if self._refuses is not None and arguments["kind"] == "code":
+            raise self._refuses
+        return {"seq": len(self.given)}
+
+
+def made(wanted: Coded, orders: Orders) -> str:
+    """Return what the operator is told."""
+    world = SimpleNamespace(
+        entropy=lambda size: b"e" * size,
+        wall=lambda: 1_000.0,
+        local=lambda seconds: datetime.fromtimestamp(seconds, UTC),
+    )
+    told: list[Any] = []
+    Deferred.fromCoroutine(make_code(cast(Link, orders), wanted, cast(Any, world))).addBoth(told.append)
+    if isinstance(told[0], str):
+        return told[0]
+    told[0].raiseException()
+    raise AssertionError
+
+
+def test_a_code_is_printed_and_nothing_but_its_hash_is_sent() -> None:
+    """With how it is used, and until when."""
+    orders = Orders()
+    first, second = made(Coded(uses=20, seconds=7 * 86_400, room="&class"), orders).splitlines()
+    [code] = re.findall(r"(?:[0-9A-Z]{4}-?){3}", first)
+    assert first == f"{code} registers 20 new names, until 1970-01-08 00:16+00:00."
+    assert second == f"With it: twistd -n chat-client NAME --code {code}, and then JOIN &class"
+    until = 1_000_000 + 7 * 86_400_000
+    assert orders.given == [
+        {"kind": "code", "room": "&class", "to": "", "text": f"{kept(code)} 20", "until": until}
+    ]
+    assert code not in repr(orders.given)
+
+
+def test_a_reset_ends_all_before_it_makes_the_code() -> None:
+    """In this order: a code for somebody who can still come in is refused."""
+    orders = Orders()
+    first, second = made(Coded("bob", resets=True), orders).splitlines()
+    assert "sets a new secret for bob, once, within 24 h." in first
+    assert second.startswith("With it: twistd -n chat-client bob --code ")
+    assert [(one["kind"], one["to"], one["until"]) for one in orders.given] == [
+        ("revoke", "bob", 0),
+        ("code", "bob", 0),
+    ]
+    assert orders.given[0]["text"] == "0"
+
+
+def test_a_code_that_is_refused_is_not_shown() -> None:
+    """But why it is."""
+    with pytest.raises(CannotStart, match="The name bob is taken"):
+        made(Coded("bob"), Orders(NameTaken.of(name="bob")))

@@ -27,6 +27,7 @@ from chatnet.errors import (
     OwnRoom,
     Refusal,
     SecretChanged,
+    SessionEnded,
     TooManyRooms,
     TooManyTopics,
 )
@@ -44,7 +45,9 @@ from chatnet.reads import (
     QUESTIONS,
     Account,
     AccountOf,
+    CodeOf,
     CursorAt,
+    DevicesOf,
     Feed,
     FeedPage,
     Head,
@@ -60,6 +63,7 @@ from chatnet.reads import (
     SnapshotOf,
     Talks,
     UnreadOf,
+    UsedDevice,
 )
 from chatnet.stays import Interval, Memberships
 from chatnet.store.pages import FEED_STAYS
@@ -99,7 +103,7 @@ class Model:
                 return entry.seq if same else said(KeyReused.of())
         now = self._refusal(draft)
         if now is not None:
-            if kept and not isinstance(now, SecretChanged):
+            if kept and not isinstance(now, SecretChanged | SessionEnded):
                 self._refused[draft.user, draft.key] = (draft, now)
             return said(now)
         seq = len(self.entries) + 1
@@ -116,8 +120,9 @@ class Model:
             return NameTaken.of(name=draft.user) if is_user else None
         if not is_user:
             return NoSuchUser.of(name=draft.user)
-        if draft.by and draft.by < self.account(draft.user).secret_seq:  # type: ignore[union-attr]
-            return SecretChanged.of(name=draft.user)
+        secret_seq = self.account(draft.user).secret_seq  # type: ignore[union-attr]
+        if draft.by and draft.by != secret_seq:  # the session of who has set it is the only one
+            return (SecretChanged if draft.by < secret_seq else SessionEnded).of(name=draft.user)
         joined = self.memberships(draft.user, len(self.entries)).has(draft.room)
         elsewhere = draft.kind == "post" and draft.room != draft.user
         if (draft.kind == "leave" or elsewhere) and not joined:
@@ -782,7 +787,9 @@ odd_drafts = st.one_of(
 )
 odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.just(Head()),
-    st.builds(AccountOf, odd_words),
+    st.builds(AccountOf, odd_words, st.none() | odd_words),
+    st.builds(CodeOf, odd_words, odd_words),
+    st.builds(DevicesOf, odd_words),
     st.builds(History, odd_words, st.none() | edges, odd_words, edges),
     st.builds(Members, odd_words, odd_words, edges, odd_words),
     st.builds(PoliciesIn, odd_words, odd_words, edges),
@@ -804,6 +811,7 @@ def every_odd_read() -> list[Question[Any]]:
         read
         for word in [*ODD_WORDS, *ROOMS]
         for read in (
+            *(AccountOf(word, word), CodeOf(word, word), DevicesOf(word)),
             *(AccountOf(word), History(word), Rooms(word, ""), Rooms("", word)),
             *(Newest(word, 5), Feed(word, 0, 5), SnapshotOf(word, 0, 5)),
             *(MarksOf(word, 5, ""), MarksOf("alice", 5, word)),
@@ -818,9 +826,8 @@ def every_odd_read() -> list[Question[Any]]:
         for number in EDGES
         for read in (
             ReportedPost(number, "alice", 5),
-            History("#x", number),
-            Newest("alice", number),
-            CursorAt(number),
+            *(History("#x", number), Newest("alice", number), CursorAt(number)),
+            SnapshotOf("alice", 0, 5, None, number),
         )
     ]
     of_two: list[Question[Any]] = [
@@ -872,6 +879,8 @@ def answers(subject: Subject, drafts: list[Draft], reads: list[Question[Any]]) -
 
 def told(answer: Any) -> Any:
     """Return an answer without times, and without the log's id."""
+    if isinstance(answer, list) and answer and isinstance(answer[0], UsedDevice):
+        return [(one.device.seq, one.device.device) for one in answer]
     if isinstance(answer, list):
         return [entry.seq for entry in answer]
     if isinstance(answer, FeedPage):
@@ -883,6 +892,7 @@ def told(answer: Any) -> Any:
             answer.registered,
             sorted(answer.intervals, key=repr),
             answer.behind,
+            answer.session is None,
         )
     if isinstance(answer, Cursor):
         return answer.seq

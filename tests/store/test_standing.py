@@ -19,7 +19,9 @@ from chatnet.testing.standing import Doing, Standing
 
 __all__ = ["new_log"]
 
-DRAFTS = 250
+OF_ACCOUNTS = ("register", "secret", "session", "revoke", "code", "disable", "enable")
+"""The kinds of who comes in: the checker has rules of its own for what they must not do."""
+DRAFTS = 350
 """How many drafts are drawn: fewer than one user may make rooms in a day."""
 
 
@@ -39,9 +41,11 @@ def test_both_judge_alike(new_disk: Callable[[], Any], seed: int) -> None:
     follow()
     for turn in range(DRAFTS):
         step = Step(*(chance.choice(values) for values in VALUES.values()))
+        if step.kind in OF_ACCOUNTS:
+            continue
         back = max(0, standing.seq - step.ref) if step.ref > 4 else step.ref
         step = step._replace(
-            user=chance.choice(USERS), number=100 * (turn + 100) + step.number % 4, until=0, ref=back
+            user=chance.choice(USERS), number=100 * (turn + 100) + step.number % 4, until=0, ref=back, by=0
         )
         for draft in filter(_is_well_formed, good([_without_answers(step, subject)])):
             expected = standing.refusal(_doing(draft, subject))

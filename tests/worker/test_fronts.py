@@ -285,6 +285,7 @@ def test_who_does_not_log_in_is_closed_in_any_protocol(worker: Worker, toy: ToyC
     assert len(worker.sessions.open) == 1
     trying.cut()
     assert not worker.router._local_users
+    worker.pass_time(1.1)  # that the device was used is passed on
     assert not worker.clock.getDelayedCalls()
 
 
@@ -389,6 +390,7 @@ def test_who_does_not_read_that_it_moves_is_cut_off_in_any_protocol(worker: Work
     assert len(worker.sessions.open) == 2
     worker.pass_time(1.5)
     assert not worker.sessions.open
+    worker.pass_time(1.1)
     assert not worker.clock.getDelayedCalls()
 
 

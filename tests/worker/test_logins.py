@@ -11,6 +11,7 @@ from chatnet.errors import TryLater, WrongSecret
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.hashing import MOST_OF_ONE, MOST_WAITING, Claimant
+from chatnet.worker.logins import Shown
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 PASSWORD = b"a good password"
@@ -29,7 +30,7 @@ def login(worker: Any, address: str, user: str = "alice", secret: bytes = PASSWO
     """Begin a login from ``address``; return a list that gets its outcome."""
     found: list[Any] = []
     claimant = Claimant(user, address)
-    Deferred.fromCoroutine(worker.logins.login(claimant, secret, False)).addBoth(found.append)
+    Deferred.fromCoroutine(worker.logins.login(claimant, Shown(secret, new=False))).addBoth(found.append)
     worker.settle()
     return found
 

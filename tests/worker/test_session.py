@@ -917,6 +917,7 @@ def test_a_lost_session_leaves_nothing(worker: Any) -> None:
     assert len(worker.sessions.open) == 0
     assert not worker.router._local_users
     assert not worker.router._audiences
+    worker.clock.advance(2)  # that the device was used is passed on
     worker.settle()
     assert not worker.clock.getDelayedCalls()
     worker.commit(worker.said("alice", "to nobody"))

@@ -69,7 +69,7 @@ def test_the_log_says_who_was_silent_and_whose_secret_was_changed(worker: Worker
     worker.work()
     worker.pass_time(60)
     assert [event.why for event in worker.told if isinstance(event, Left)] == [
-        "there is a newer secret",
+        "its session was ended",
         "it was silent",
     ]
 

@@ -14,9 +14,8 @@ from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
 
 
 def kept(worker: Any) -> dict[tuple[str, str], int]:
-    """Return what the log has kept."""
-    found: dict[tuple[str, str], int] = worker.log._marks
-    return found
+    """Return what the log has kept of rooms; the rest says when devices were used."""
+    return {place: seq for place, seq in worker.log._marks.items() if place[1][0] != "!"}
 
 
 def marks(client: Any, after: str = "") -> list[list[Any]]:

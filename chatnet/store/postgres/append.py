@@ -30,7 +30,7 @@ from chatnet.names import Where
 from chatnet.rules import CASES, DAY_MS, MOST_TOPICS, Case
 from chatnet.store import facts, follows
 from chatnet.store.pages import OPEN
-from chatnet.store.refusals import OF_A_SESSION
+from chatnet.store.refusals import NOT_KEPT
 
 OUTGROWN = "CN001"
 """The SQLSTATE of the functions' refusal to work above their level; its message is the log's level."""
@@ -47,6 +47,10 @@ def _bound(sql: str) -> str:
         ref="its_ref",
         ref_check="its_check",
         until="its_until",
+        device="its_device",
+        label="its_label",
+        scope="its_scope",
+        code="its_code",
         now="moment",
         day="today",
         seq="its_seq",
@@ -137,8 +141,12 @@ def _follows(kind: Kind) -> str:
 
 
 _DRAFT = """its_kind text, its_user text, its_room text, its_text text, its_key bytea, its_more bytea,
-    its_to text, its_ref bigint, its_check bytea, its_until bigint, its_topics text"""
-_ITS = """d.kind, d.name, d.room, d.text, d.key, d.more, d.its_to, d.ref, d.checked, d.until, d.topics"""
+    its_to text, its_ref bigint, its_check bytea, its_until bigint, its_device text, its_label text,
+    its_scope text, its_code text, its_topics text"""
+_ITS = """d.kind, d.name, d.room, d.text, d.key, d.more, d.its_to, d.ref, d.checked, d.until, d.device,
+    d.label, d.scope, d.shown_code, d.topics"""
+_SAME = re.sub(r"(its_\w+) \w+", r"\1", _DRAFT)
+"""The same draft, from one of the functions to another."""
 
 
 def _text(level: int, kinds: tuple[Kind, ...], cases: tuple[Case, ...]) -> str:
@@ -147,11 +155,12 @@ def _text(level: int, kinds: tuple[Kind, ...], cases: tuple[Case, ...]) -> str:
     clusters = _names(kind for kind in kinds if kind.is_the_clusters)
     return f"""
 CREATE FUNCTION chatnet_append(
-    -- shown_seqs: the seq of the secret that the author has shown; 0 is not looked at.
+    -- shown_seqs: the seq of the session that it comes from; 0 is not looked at.
     -- topics: those that the draft names, or joins, with a space between them; empty if none does.
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     -- What drafts have beyond that; all empty if none has anything.
     mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
+    devices text[], labels text[], scopes text[], shown_codes text[],
     -- Where the drafts are heard: at place_names[n], the draft of the number place_drafts[n].
     place_drafts integer[], place_names text[],
     -- Whom posts in private rooms name, in the same way: that does not follow from where they are heard.
@@ -185,7 +194,8 @@ BEGIN
     ELSE
         SELECT * INTO taken, seqs, codes
             FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs,
-                checks, untils, place_drafts, place_names, first, moment);
+                checks, untils, devices, labels, scopes, shown_codes, place_drafts, place_names, first,
+                moment);
     END IF;
     INSERT INTO mention
         SELECT m.name, rooms[m.draft], seqs[m.draft]
@@ -198,9 +208,9 @@ BEGIN
 END
 $function$;
 
--- Are these all posts of known users by their newest secrets, in rooms that they are in, with keys that were
--- never used, and topics that are there, and was nobody of them ever banned, muted or blocked? This is about
--- posts alone, and what inserts them names their kind: others go draft by draft.
+-- Are these all posts of known users from sessions that have not ended, in rooms that they are in, with keys
+-- that were never used, and topics that are there, and was nobody of them ever banned, muted or blocked? This
+-- is about posts alone, and what inserts them names their kind: others go draft by draft.
 CREATE FUNCTION chatnet_is_plain(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
 RETURNS boolean LANGUAGE plpgsql AS $function$
@@ -211,8 +221,10 @@ BEGIN
             SELECT FROM unnest(users, keys) AS u(name, key) GROUP BY u.name, u.key HAVING count(*) > 1)
         AND NOT EXISTS (
             SELECT FROM (SELECT DISTINCT name, shown FROM unnest(users, shown_seqs) AS d(name, shown)) AS u
-            WHERE NOT EXISTS (SELECT FROM account
-                WHERE account."user" = u.name AND (u.shown = 0 OR account.secret_seq <= u.shown) OFFSET 0))
+            WHERE NOT CASE u.shown
+                WHEN 0 THEN EXISTS (SELECT FROM account WHERE account."user" = u.name OFFSET 0)
+                ELSE EXISTS (SELECT FROM session
+                    WHERE session."user" = u.name AND seq = u.shown AND scope <> 'read' OFFSET 0) END)
         AND NOT EXISTS (
             SELECT FROM standing WHERE (ordered = 1 OR blocked = 1) AND "user" = ANY (users))
         AND NOT EXISTS (
@@ -268,6 +280,7 @@ $function$;
 CREATE FUNCTION chatnet_append_each(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
+    devices text[], labels text[], scopes text[], shown_codes text[],
     place_drafts integer[], place_names text[], first bigint, moment bigint,
     OUT taken bigint, OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
@@ -281,11 +294,14 @@ BEGIN
     FOR d IN
         SELECT number, kind, name, room, text, key, shown, coalesce(topics, '') AS topics, more,
                 coalesce(its_to, '') AS its_to, coalesce(ref, 0) AS ref, coalesce(checked, '') AS checked,
-                coalesce(until, 0) AS until
+                coalesce(until, 0) AS until, coalesce(device, '') AS device, coalesce(label, '') AS label,
+                coalesce(scope, '') AS scope, coalesce(shown_code, '') AS shown_code
             FROM unnest(
-                kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs, checks, untils)
+                kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs, checks, untils,
+                devices, labels, scopes, shown_codes)
             WITH ORDINALITY
-            AS u(kind, name, room, text, key, shown, topics, more, its_to, ref, checked, until, number)
+            AS u(kind, name, room, text, key, shown, topics, more, its_to, ref, checked, until, device, label,
+                scope, shown_code, number)
     LOOP
         SELECT * INTO old, code FROM chatnet_answered({_ITS});
         IF old IS NULL AND code IS NULL THEN
@@ -301,7 +317,7 @@ BEGIN
                 codes := codes || NULL::text;
                 next := next + 1;
                 CONTINUE;
-            ELSIF code NOT IN ({_codes(OF_A_SESSION)}) AND chatnet_is_kept({_ITS}) THEN
+            ELSIF code NOT IN ({_codes(NOT_KEPT)}) AND chatnet_is_kept({_ITS}) THEN
                 INSERT INTO refusal
                     VALUES (d.name, d.key, chatnet_content(d.kind, d.room, d.text, d.more), code);
             END IF;
@@ -325,9 +341,7 @@ $function$;
 CREATE FUNCTION chatnet_answered({_DRAFT}, OUT old bigint, OUT code text) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
-    IF chatnet_is_kept(its_kind, its_user, its_room, its_text, its_key, its_more, its_to, its_ref, its_check,
-        its_until, its_topics)
-    THEN
+    IF chatnet_is_kept({_SAME}) THEN
         SELECT CASE WHEN content = chatnet_content(its_kind, its_room, its_text, its_more) THEN refusal.code
                 ELSE 'KEY_REUSED' END INTO code
             FROM refusal WHERE "user" = its_user AND key = its_key;
@@ -350,14 +364,18 @@ LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
     newest bigint;
+    its_session text;
     its_level bigint := (SELECT level FROM log);
 BEGIN
     IF (CASE its_kind {_whens(f"'{kind.name}' THEN {kind.level}" for kind in kinds)} END) > its_level THEN
         RETURN 'NOT_YET';
     END IF;
     IF its_kind = 'register' THEN
-        RETURN CASE WHEN EXISTS (SELECT FROM account WHERE "user" = its_user)
-            OR EXISTS (SELECT FROM forgotten WHERE "user" = its_user) THEN 'NAME_TAKEN' END;
+        IF EXISTS (SELECT FROM account WHERE "user" = its_user)
+            OR EXISTS (SELECT FROM forgotten WHERE "user" = its_user)
+        THEN
+            RETURN 'NAME_TAKEN';
+        END IF;
     ELSIF its_kind = 'level' THEN
         RETURN CASE WHEN its_text::bigint <= its_level THEN 'LEVEL_REACHED'
             WHEN its_text::bigint > {level} THEN 'NOT_YET' END;
@@ -366,15 +384,29 @@ BEGIN
         IF newest IS NULL THEN
             RETURN CASE WHEN EXISTS (SELECT FROM forgotten WHERE "user" = its_user)
                 THEN 'FORGOTTEN' ELSE 'NO_SUCH_USER' END;
-        ELSIF shown > 0 AND shown < newest THEN
-            RETURN 'SECRET_CHANGED';
-        ELSIF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND banned > moment) THEN
+        END IF;
+        IF shown > 0 AND its_kind = 'session' THEN
+            IF shown < newest THEN
+                RETURN 'SECRET_CHANGED';
+            END IF;
+        ELSIF shown > 0 THEN
+            its_session := (SELECT scope FROM session WHERE "user" = its_user AND seq = shown);
+            IF its_session IS NULL THEN
+                RETURN CASE WHEN shown < newest
+                        AND EXISTS (SELECT FROM account WHERE "user" = its_user AND credential <> '')
+                    THEN 'SECRET_CHANGED' ELSE 'SESSION_ENDED' END;
+            ELSIF its_session <> 'all' AND NOT (its_session = 'post' AND its_kind IN ({said})) THEN
+                RETURN 'NOT_IN_SCOPE';
+            END IF;
+        END IF;
+        IF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND banned > moment) THEN
             RETURN 'BARRED';
+        ELSIF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND disabled = 1) THEN
+            RETURN 'DISABLED';
         END IF;
     END IF;
     RETURN coalesce(
-        chatnet_case(its_kind, its_user, its_room, its_text, its_key, its_more, its_to, its_ref, its_check,
-            its_until, its_topics, moment),
+        chatnet_case({_SAME}, moment),
         chatnet_too_many_topics(its_user, its_topics, moment / {DAY_MS}));
 END
 $function$;

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
@@ -22,7 +24,11 @@ from chatnet.reads import (
     Account,
     AccountOf,
     Answers,
+    CodeOf,
+    CodePurpose,
     CursorAt,
+    Device,
+    DevicesOf,
     Feed,
     FeedPage,
     Head,
@@ -48,6 +54,8 @@ from chatnet.reads import (
     Talks,
     UnreadOf,
     UnreadPage,
+    UsedDevice,
+    code_purpose,
 )
 from chatnet.rules import ROLES
 from chatnet.store.pages import (
@@ -69,9 +77,20 @@ LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
 HEAD = "SELECT head FROM log"
 CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON entry.seq = %(seq)s'
 ACCOUNT = 'SELECT credential, secret_seq, registered FROM account WHERE "user" = %(user)s'
+_DEVICES = 'SELECT seq, device, label, scope, credential FROM session WHERE "user" = %(user)s'
+DEVICE = f"{_DEVICES} AND device = %(device)s"
+SESSION = f"{_DEVICES} AND seq = %(seq)s"
+CODE = "SELECT author, whose FROM code, log WHERE hash = %(kept)s AND until > log.time"
+USED_DEVICES = """
+    SELECT session.seq, device, label, scope, begun.time, coalesce(used.time, 0)
+    FROM session LEFT JOIN entry AS begun ON begun.seq = session.seq
+        LEFT JOIN mark ON mark."user" = session."user" AND mark.room = '!' || session.seq
+        LEFT JOIN entry AS used ON used.seq = mark.seq
+    WHERE session."user" = %(user)s ORDER BY session.seq
+"""
 # After which seq the user hears mentions of their name; somebody who is not a user hears none.
 _REGISTERED = f'coalesce((SELECT registered FROM account WHERE "user" = %(user)s), {OPEN})'
-BARRED = "SELECT banned FROM standing WHERE room = '' AND \"user\" = %(user)s"
+BARRED = "SELECT banned, disabled FROM standing WHERE room = '' AND \"user\" = %(user)s"
 IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
@@ -311,7 +330,21 @@ def cursor_at(tables: PostgresTables, asked: CursorAt) -> Cursor | None:
 
 
 def account(tables: PostgresTables, asked: AccountOf) -> Account | None:
-    return _account(tables, known_name(asked.user))
+    user = known_name(asked.user)
+    found = _account(tables, user)
+    if found is None or asked.device is None:
+        return found
+    row = tables.execute(DEVICE, {"user": user, "device": known_text(asked.device)}).fetchone()
+    return found if row is None else msgspec.structs.replace(found, device=Device(*row))
+
+
+def code(tables: PostgresTables, asked: CodeOf) -> CodePurpose:
+    return code_purpose(tables.execute(CODE, {"kept": known_text(asked.kept)}).fetchone(), asked.user)
+
+
+def devices(tables: PostgresTables, asked: DevicesOf) -> list[UsedDevice]:
+    rows = tables.execute(USED_DEVICES, {"user": known_name(asked.user)})
+    return [UsedDevice(Device(*of[:4]), of[4], of[5]) for of in rows]
 
 
 def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
@@ -324,7 +357,11 @@ def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
     )
     found = stays.fetchall()
     barred = tables.execute(BARRED, {"user": user}).fetchone()
-    return snapshot_page(known, upto, found, tables.page, barred[0] if barred else 0)
+    session = None
+    if asked.session:
+        row = tables.execute(SESSION, {"user": user, "seq": known_seq(asked.session)}).fetchone()
+        session = None if row is None else Device(*row[:4])
+    return snapshot_page(known, upto, found, tables.page, barred, session)
 
 
 def newest(tables: PostgresTables, asked: Newest) -> list[Entry]:
@@ -410,6 +447,8 @@ ANSWERS: Answers[PostgresTables] = {
     Head: head,
     CursorAt: cursor_at,
     AccountOf: account,
+    CodeOf: code,
+    DevicesOf: devices,
     SnapshotOf: snapshot,
     Newest: newest,
     Feed: feed,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
-from chatnet.entries import Draft, Entry, entry_of, heard_at, of_row, packed_more, places, settled
+from chatnet.entries import Draft, Entry, More, entry_of, heard_at, of_row, packed_more, places, settled
 from chatnet.errors import CannotStart, Outgrown, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import KINDS, SAID, own_level
@@ -36,8 +36,8 @@ T = TypeVar("T")
 _APPEND = """
     SELECT seqs, codes FROM {append}(
         %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[],
-        %b::bytea[], %b::text[], %b::bigint[], %b::bytea[], %b::bigint[], %b::integer[], %b::text[],
-        %b::integer[], %b::text[], %b)
+        %b::bytea[], %b::text[], %b::bigint[], %b::bytea[], %b::bigint[], %b::text[], %b::text[],
+        %b::text[], %b::text[], %b::integer[], %b::text[], %b::integer[], %b::text[], %b)
 """
 # One statement, which is a transaction by itself. In the order of the key, so that two workers never wait for
 # each other.
@@ -367,17 +367,24 @@ def _columns(drafts: list[Draft], look: Callable[[int], Entry | None]) -> tuple[
 
 def _beyond(drafts: list[Draft]) -> tuple[list[Any], ...]:
     """Return what drafts have beyond the columns of all: more, for whom, the seq and check of what they refer
-    to, and until when they hold."""
+    to, and until when they hold; and the device, label, scope and code of what begins a session."""
     if not any(draft.more is not None for draft in drafts):
         tos = [draft.to for draft in drafts] if any("=" in draft.room for draft in drafts) else []
-        return [], tos, [], [], []
+        return [], tos, *([],) * 7
+    mores = [_NOTHING if draft.more is None else draft.more for draft in drafts]
+    begins = any(more.device or more.label or more.scope or more.code for more in mores)
     return (
         [packed_more(draft.more) for draft in drafts],
         [draft.to for draft in drafts],
         [0 if draft.ref is None else draft.ref.seq for draft in drafts],
         [b"" if draft.ref is None else draft.ref.check for draft in drafts],
-        [0 if draft.more is None else draft.more.until for draft in drafts],
+        [more.until for more in mores],
+        *([getattr(more, name) for more in mores] if begins else [] for name in _OF_A_SESSION),
     )
+
+
+_NOTHING = More()
+_OF_A_SESSION = ("device", "label", "scope", "code")
 
 
 def _warning(is_alone: bool, is_unsafe: bool) -> str:

@@ -204,7 +204,36 @@ CREATE TABLE reported (
 );
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES, _BLANKING, _REPORTS)
+_SESSIONS = """
+-- The sessions of users, one for each device, by the seq that began it: see chatnet.rules. A device has a
+-- credential of its own if it was let in by another one.
+CREATE TABLE session (
+    "user" text COLLATE "C" NOT NULL,
+    device text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    label text NOT NULL,
+    scope text COLLATE "C" NOT NULL,
+    credential text NOT NULL,
+    PRIMARY KEY ("user", device)
+);
+CREATE UNIQUE INDEX session_seq ON session ("user", seq);
+INSERT INTO session SELECT "user", '', secret_seq, '', 'all', '' FROM account;
+-- The codes that are good, by their SHA-256: who made it, whom it is for (empty: for any new name), to which
+-- private room it invites, how many may use it, and until when.
+CREATE TABLE code (
+    hash text COLLATE "C" PRIMARY KEY,
+    author text COLLATE "C" NOT NULL,
+    whose text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    uses bigint NOT NULL,
+    until bigint NOT NULL
+);
+CREATE INDEX code_whose ON code (whose);
+CREATE INDEX code_until ON code (until);
+ALTER TABLE standing ADD COLUMN disabled bigint NOT NULL DEFAULT 0;
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES, _BLANKING, _REPORTS, _SESSIONS)
 """Each step brings a store from one schema version to the next. Never change a released step.
 
 Functions are not in the steps: see :mod:`.append`.

@@ -12,11 +12,13 @@ from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
+import msgspec
 
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
+from chatnet.marks import used
 from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
@@ -24,7 +26,11 @@ from chatnet.reads import (
     Account,
     AccountOf,
     Answers,
+    CodeOf,
+    CodePurpose,
     CursorAt,
+    Device,
+    DevicesOf,
     Feed,
     FeedPage,
     Head,
@@ -50,6 +56,8 @@ from chatnet.reads import (
     Talks,
     UnreadOf,
     UnreadPage,
+    UsedDevice,
+    code_purpose,
 )
 from chatnet.rules import ROLES
 from chatnet.store.pages import (
@@ -127,7 +135,38 @@ def cursor_at(tables: SqliteTables, asked: CursorAt) -> Cursor | None:
 
 
 def account(tables: SqliteTables, asked: AccountOf) -> Account | None:
-    return _account(tables, known_name(asked.user))
+    user = known_name(asked.user)
+    found = _account(tables, user)
+    if found is None or asked.device is None:
+        return found
+    row = tables.execute(f"{_DEVICES} AND device = ?", (user, known_text(asked.device))).fetchone()
+    return found if row is None else msgspec.structs.replace(found, device=Device(*row))
+
+
+_DEVICES = "SELECT seq, device, label, scope, credential FROM session WHERE user = ?"
+
+
+def code(tables: SqliteTables, asked: CodeOf) -> CodePurpose:
+    row = tables.execute(
+        """
+        SELECT author, whose FROM code
+        WHERE hash = ? AND until > (SELECT time FROM entry ORDER BY seq DESC LIMIT 1)
+        """,
+        (known_text(asked.kept),),
+    ).fetchone()
+    return code_purpose(row, asked.user)
+
+
+def devices(tables: SqliteTables, asked: DevicesOf) -> list[UsedDevice]:
+    user = known_name(asked.user)
+    found = [Device(*row[:4]) for row in tables.execute(f"{_DEVICES} ORDER BY seq", (user,))]
+    marks = tables.marks(user, [used(device.seq) for device in found])
+    seqs = [(device, marks.get(used(device.seq), 0)) for device in found]
+    return [UsedDevice(device, _time(tables, device.seq), _time(tables, last)) for device, last in seqs]
+
+
+def _time(tables: SqliteTables, seq: int) -> int:
+    return tables.execute("SELECT time FROM entry WHERE seq = ?", (seq,)).get or 0
 
 
 def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
@@ -140,8 +179,13 @@ def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
         """,
         (user, *(asked.behind or FIRST_STAY), min(asked.after, upto), upto, tables.page.stays),
     )
-    barred = tables.execute("SELECT banned FROM standing WHERE room = '' AND user = ?", (user,)).get
-    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, barred or 0)
+    orders = "SELECT banned, disabled FROM standing WHERE room = '' AND user = ?"
+    barred = tables.execute(orders, (user,)).fetchone()
+    session = None
+    if asked.session:
+        row = tables.execute(f"{_DEVICES} AND seq = ?", (user, known_seq(asked.session))).fetchone()
+        session = None if row is None else Device(*row[:4])
+    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, barred, session)
 
 
 def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
@@ -292,6 +336,8 @@ ANSWERS: Answers[SqliteTables] = {
     Head: head,
     CursorAt: cursor_at,
     AccountOf: account,
+    CodeOf: code,
+    DevicesOf: devices,
     SnapshotOf: snapshot,
     Newest: newest,
     Feed: feed,

@@ -175,6 +175,33 @@ STEPS = (
         PRIMARY KEY (seq)
     ) WITHOUT ROWID;
     """,
+    """
+    -- The sessions of users, one for each device, by the seq that began it: see chatnet.rules. A device has a
+    -- credential of its own if it was let in by another one.
+    CREATE TABLE session (
+        user TEXT NOT NULL,
+        device TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        credential TEXT NOT NULL,
+        PRIMARY KEY (user, device)
+    ) WITHOUT ROWID;
+    INSERT INTO session SELECT user, '', secret_seq, '', 'all', '' FROM account;
+    -- The codes that are good, by their SHA-256: who made it, whom it is for (empty: for any new name), to
+    -- which private room it invites, how many may use it, and until when.
+    CREATE TABLE code (
+        hash TEXT PRIMARY KEY,
+        author TEXT NOT NULL,
+        whose TEXT NOT NULL,
+        room TEXT NOT NULL,
+        uses INTEGER NOT NULL,
+        until INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX code_whose ON code (whose);
+    CREATE INDEX code_until ON code (until);
+    ALTER TABLE standing ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

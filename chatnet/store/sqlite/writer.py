@@ -17,6 +17,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import (
     Draft,
     Entry,
+    More,
     blanked,
     heard_at,
     mentions,
@@ -350,6 +351,16 @@ class Writer:
     def is_forgotten(self, user: str) -> bool:
         return bool(self._execute("SELECT 1 FROM forgotten WHERE user = ?", (user,)).get)
 
+    def has_secret(self, user: str) -> bool:
+        return self._known(user).has_secret
+
+    def scope(self, user: str, seq: int) -> str | None:
+        return self._known(user).scopes.get(seq)
+
+    def is_disabled(self, user: str) -> bool:
+        disabled = "SELECT disabled FROM standing WHERE room = '' AND user = ?"
+        return bool(self._execute(disabled, (user,)).get)
+
     def is_ordered(self, user: str) -> bool:
         return self._known(user).is_ordered
 
@@ -388,11 +399,14 @@ class Writer:
         """Return what each draft of a user asks for first; remembered until it may change."""
         known = self._users.get(user)
         if known is None:
-            secret: int | None = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
+            account = "SELECT secret_seq, credential <> '' FROM account WHERE user = ?"
+            secret, has_secret = self._execute(account, (user,)).fetchone() or (None, 0)
             ordered, blocked = next(
                 self._execute("SELECT max(ordered), max(blocked) FROM standing WHERE user = ?", (user,))
             )
-            known = Known(secret, bool(ordered), bool(blocked))
+            sessions = self._execute("SELECT seq, scope FROM session WHERE user = ?", (user,))
+            scopes: dict[int, str] = dict(sessions)
+            known = Known(secret, bool(has_secret), bool(ordered), bool(blocked), scopes)
             if len(self._users) >= _KNOWN_USERS:
                 self._users.clear()
             self._users[user] = known
@@ -404,21 +418,25 @@ class Writer:
 
 
 class Known(NamedTuple):
-    """Of a user: the seq of the newest secret (None: there is no such user), and whether anybody ever banned
-    or muted them, and blocks them."""
+    """Of a user: the seq of the newest secret (None: there is no such user), whether there is one and not
+    only devices of theirs, and whether anybody ever banned or muted them, and blocks them; and what each of
+    their sessions may do, by its seq."""
 
     secret_seq: int | None
+    has_secret: bool
     is_ordered: bool
     is_blocked: bool
+    scopes: dict[int, str]
 
 
-ACCOUNTS = frozenset({"register", "secret", "ban", "mute", "block", "forget"})
+ACCOUNTS = frozenset({"register", "secret", "session", "revoke", "ban", "mute", "block", "disable", "forget"})
 """The kinds that change what is remembered of users."""
 
 
 def _bound(sql: str) -> str:
     """Return a template of facts or of what follows as a statement with named values."""
     names = ["kind", "user", "room", "text", "to", "ref", "ref_check", "now", "day", "until", "seq"]
+    names += ["device", "label", "scope", "code"]
     return sql.format(
         **{name: f":{name}" for name in names},
         check="chatnet_check(e.seq, e.user, e.key)",
@@ -434,9 +452,13 @@ MEMBER = f"SELECT 1 FROM membership WHERE user = ? AND left = {OPEN} AND room = 
 TALK = tuple(map(_bound, follows.TALK))
 
 
+_NOTHING = More()
+
+
 def _values(of: Draft | Entry, now: int) -> dict[str, Any]:
     """Return the values of a draft or entry by the names that facts and statements use."""
-    ref = None if of.more is None else of.more.ref
+    more = of.more or _NOTHING
+    ref = more.ref
     topics = named(of.text) if "#" in of.text else ()
     return {
         "kind": of.kind,
@@ -448,7 +470,11 @@ def _values(of: Draft | Entry, now: int) -> dict[str, Any]:
         "ref_check": b"" if ref is None else ref.check,
         "now": now,
         "day": now // DAY_MS,
-        "until": 0 if of.more is None else of.more.until,
+        "until": more.until,
+        "device": more.device,
+        "label": more.label,
+        "scope": more.scope,
+        "code": more.code,
         "topics": f" {' '.join(topics)} ",
     }
 

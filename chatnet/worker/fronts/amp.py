@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from chatnet.codes import MOST_UNTIL, MOST_USES, code_text, kept
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
-from chatnet.errors import BadRequest
+from chatnet.errors import BadRequest, BadText
+from chatnet.form import check_label
 from chatnet.kinds import EVENTS, SAID, KindName
 from chatnet.names import fold_name
 from chatnet.net.first_byte import AMP
@@ -25,6 +27,7 @@ from chatnet.wire.table import Speaker
 from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.entrance import Arrival, Entrance
 from chatnet.worker.front import Shared
+from chatnet.worker.logins import Shown
 from chatnet.worker.peer import Hearing
 from chatnet.worker.session import SecretSet, Session, StayChanged
 
@@ -96,9 +99,25 @@ class AmpLogin(Locator):
         self._arrival.lost()
 
     @wire.Login.responder
-    async def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
+    async def login(
+        self,
+        version: int,
+        name: str,
+        secret: bytes,
+        new: bool,
+        device: bytes | None,
+        label: str | None,
+        scope: str | None,
+        code: str | None,
+    ) -> dict[str, Any]:
         check_version(version)
-        session = self._begin(await self._arrival.login(name, secret, new))
+        more = More(
+            device=(device or b"").hex(),
+            label=check_label(label or ""),
+            scope=_scope(scope),
+            code="" if code is None else kept(code),
+        )
+        session = self._begin(await self._arrival.login(name, Shown(secret, new, more)))
         return {"ticket": session.ticket(), **self._welcome(session)}
 
     @wire.Resume.responder
@@ -226,6 +245,37 @@ class AmpFront(Locator):
     @wire.SetSecret.responder
     def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
         return self.session.set_secret(key, old, secret).addCallback(_secret_set)
+
+    @wire.Sessions.responder
+    async def sessions(self) -> dict[str, Any]:
+        found = await self.session.devices()
+        return {
+            "sessions": [
+                wire.OneSession(
+                    *(one.device.seq, one.device.label, one.device.scope, one.since, one.used),
+                    one.device.seq == self.session.by,
+                )
+                for one in found
+            ]
+        }
+
+    @wire.Revoke.responder
+    def revoke(self, key: bytes, id: int, to: str | None) -> dict[str, Any] | Deferred[dict[str, Any]]:
+        return self._order(key, "revoke", None, to or self.session.user, str(id))
+
+    @wire.Pair.responder
+    def pair(self, key: bytes, code: bytes) -> Deferred[dict[str, Any]]:
+        more = More(to=self.session.user)
+        return self.session.order(key, "code", None, code_text(code.hex(), 1), more).addCallback(_seq)
+
+    @wire.MakeCode.responder
+    def make_code(
+        self, key: bytes, code: bytes, uses: int, until: int, room: str | None
+    ) -> Deferred[dict[str, Any]]:
+        if not (0 < uses <= MOST_USES and 0 < until <= MOST_UNTIL):
+            raise BadText.of(why=f"A code is for 1 to {MOST_USES:,} uses, and until some time.")
+        text = code_text(code.hex(), uses)
+        return self.session.order(key, "code", room or "", text, More(until=until)).addCallback(_seq)
 
     @wire.List.responder
     async def list_rooms(self, prefix: str, after: str, mine: bool | None) -> dict[str, Any]:
@@ -361,6 +411,19 @@ def _beyond(ref: int | None, check: bytes | None, form: str | None) -> More | No
         case "notice" | "action":
             return More(ref=target, form=form)
     raise BadRequest.of(why="the form of a post is notice or action.")
+
+
+def _scope(scope: str | None) -> Literal["post", "read", ""]:
+    """Return what a new session may do.
+
+    :raises BadRequest: there is no such scope.
+    """
+    match scope:
+        case None | "all":
+            return ""
+        case "post" | "read":
+            return scope
+    raise BadRequest.of(why="the scope of a session is all, post or read.")
 
 
 def _seq(seq: int) -> dict[str, Any]:

@@ -1,0 +1,82 @@
+"""The commands about devices and codes: SESSIONS, REVOKE, PAIR and CODE."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+from chatnet.client.calendar import Calendar
+from chatnet.client.connection import Connection
+from chatnet.client.refused import Misused, split
+from chatnet.client.terminal import Terminal
+from chatnet.codes import MOST_USES, kept
+from chatnet.names import fold_name, fold_room
+from chatnet.options import a_time
+from chatnet.text import legible
+from chatnet.wire.session import MakeCode, Pair, Revoke, Sessions
+
+USES, LASTS = 20, "7d"
+"""For how many a code of CODE is, and for how long, if nothing else was typed."""
+_REVOKE = "REVOKE takes the number of a session, which SESSIONS shows: REVOKE NUMBER."
+_CODE = "CODE takes for how many, for how long, and perhaps a private room: CODE 20 7d &ROOM."
+_NUMBER = re.compile(r"[1-9]\d{0,17}", re.ASCII)
+_TIME = re.compile(r"[1-9]\d{0,4}[mhd]", re.ASCII | re.IGNORECASE)
+
+
+class Devices:
+    """Runs these commands on one terminal. A code is made here, and nothing but its hash is sent."""
+
+    def __init__(self, connection: Connection, terminal: Terminal, calendar: Calendar) -> None:
+        self._connection, self._terminal, self._calendar = connection, terminal, calendar
+        self.drafted: dict[str, Callable[[str], Awaitable[None]]] = {
+            "REVOKE": self._revoke,
+            "PAIR": self._pair,
+            "CODE": self._code,
+        }
+
+    async def sessions(self, _: str) -> None:
+        """Do SESSIONS: show on which devices the user is logged in."""
+        found = (await self._connection.ask(Sessions))["sessions"]
+        self._terminal.show("Your sessions, the oldest first:")
+        for one in found:
+            about = [legible(one.label, 40) or "a device", f"since {self._calendar.stamp(one.since)}"]
+            if one.is_this:
+                about.append("this one")
+            elif one.used:
+                about.append(f"last used {self._calendar.stamp(one.used)}")
+            if one.scope != "all":
+                about.append(f"may only {legible(one.scope, 10)}")
+            self._terminal.show(f"\t{one.id}: {', '.join(about)}")
+
+    async def _revoke(self, rest: str) -> None:
+        number, name = split(rest, 1, _REVOKE, more=True)
+        if not _NUMBER.fullmatch(number):
+            raise Misused(_REVOKE)
+        to = fold_name(name) if name else None
+        await self._connection.draft(Revoke, id=int(number), to=to)
+        self._terminal.show(f"Ended session {number}{f' of {to}' if to else ''}.")
+
+    async def _pair(self, _: str) -> None:
+        code = self._connection.fresh_code()
+        await self._connection.draft(Pair, code=bytes.fromhex(kept(code)))
+        self._terminal.show(f"The code for another device of yours, good once, for ten minutes: {code}")
+        self._terminal.show(f"There: twistd -n chat-client {self._connection.name} --code {code}")
+
+    async def _code(self, rest: str) -> None:
+        uses, lasts, room = USES, LASTS, None
+        for word in rest.split():
+            if _NUMBER.fullmatch(word) and int(word) <= MOST_USES:
+                uses = int(word)
+            elif _TIME.fullmatch(word):
+                lasts = word.lower()
+            elif word[0] == "&":
+                room = fold_room(word)
+            else:
+                raise Misused(_CODE)
+        code, until = self._connection.fresh_code(), self._calendar.now() + 1000 * a_time(lasts)
+        hashed = bytes.fromhex(kept(code))
+        await self._connection.draft(MakeCode, code=hashed, uses=uses, until=until, room=room)
+        many = f"{uses} new names" if uses > 1 else "one new name"
+        then = f", and then JOIN {room}" if room else ""
+        self._terminal.show(f"The code for {many}, for {lasts}: {code}")
+        self._terminal.show(f"With it: twistd -n chat-client NAME --code {code}{then}")

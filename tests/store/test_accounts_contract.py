@@ -1,0 +1,356 @@
+"""Who may come in, in every log: codes, sessions, and what ends them.
+
+That all logs judge drawn drafts of these kinds alike is tested with the other kinds: see
+``test_rooms_contract.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+from store.test_log_contract import Subject, key, new_log, registered, said
+from store.test_rooms_contract import LOGS
+
+from chatnet.codes import code_text, kept
+from chatnet.entries import Draft, More
+from chatnet.errors import (
+    BadCode,
+    CodeNeeded,
+    CodeTaken,
+    Disabled,
+    LastWay,
+    NameKept,
+    NameTaken,
+    NoSuchRoom,
+    NoSuchSession,
+    NotAdmin,
+    NotInScope,
+    SecretChanged,
+    SessionEnded,
+    SessionThere,
+    SignupClosed,
+    TooManySessions,
+    TooManyToday,
+)
+from chatnet.kinds import CLUSTER
+from chatnet.marks import UserMark, used
+from chatnet.reads import AccountOf, CodeOf, Device, DevicesOf, Head, SnapshotOf
+
+__all__ = ["new_log"]
+
+CODE, OTHER = kept("0000-0000-0001"), kept("0000-0000-0002")
+LAPTOP, PHONE = "a" * 32, "b" * 32
+FAR = 1 << 60
+
+
+@pytest.fixture(params=LOGS, ids=lambda make: make.__name__)
+def subject(request: pytest.FixtureRequest, new_disk: Callable[[], Any]) -> Subject:
+    made: Subject = request.param(new_disk())
+    return made
+
+
+def code(
+    number: int, kept: str = CODE, uses: int = 1, to: str = "", room: str = "", by: str = CLUSTER
+) -> Draft:
+    more = More(to=to, until=0 if to else FAR)
+    return Draft("code", by, room or (by if to == by else ""), code_text(kept, uses), key(number), 0, more)
+
+
+def begins(
+    kind: str,
+    user: str,
+    number: int,
+    device: str = "",
+    code: str = "",
+    by: int = 0,
+    scope: Literal["post", "read", ""] = "",
+    label: str = "",
+) -> Draft:
+    text = f"sha256:{number}" if kind != "session" or code else ""
+    more = More(device=device, label=label, scope=scope, code=code)
+    return Draft(kind, user, user, text, key(number), by, more)
+
+
+def post(user: str, number: int, by: int = 0) -> Draft:
+    return Draft("post", user, user, "hi", key(number), by)
+
+
+def revoke(user: str, number: int, session: int, to: str = "") -> Draft:
+    return Draft("revoke", user, user, str(session), key(number), 0, More(to=to or user))
+
+
+BAD = said(BadCode.of())
+
+
+def test_a_code_lets_in_as_many_as_it_says(subject: Subject) -> None:
+    """Then it is gone, also within one batch; who comes again by an old key has used it once."""
+    names = ["alice", "bob", "carol"]
+    comes = [begins("register", name, 10 + n, code=CODE) for n, name in enumerate(names)]
+    assert subject.append(code(1, uses=2), *comes, comes[0]) == [1, 2, 3, BAD, 2]
+    assert subject.read(CodeOf(CODE, "dora")) == ""
+    assert subject.append(begins("register", "dora", 20, code=OTHER)) == [BAD]
+
+
+def test_who_may_register_is_a_policy(subject: Subject) -> None:
+    """By default anybody; or whoever has a code; or only those that were added by name."""
+    by_code, closed, opened = (
+        Draft("policy", CLUSTER, "", f"signup {value}", key(n)) for n, value in enumerate(SIGNUPS)
+    )
+    needed, no = said(CodeNeeded.of()), said(SignupClosed.of())
+    third = kept("0000-0000-0003")
+    assert subject.append(
+        *(
+            code(10, uses=2),
+            by_code,
+            begins("register", "alice", 20),
+            begins("register", "alice", 21, "", CODE),
+        ),
+        *(closed, begins("register", "bob", 22, "", CODE), begins("register", "bob", 23, "", third)),
+        *(code(11, OTHER, to="bob"), begins("register", "bob", 24), begins("register", "bob", 25, "", OTHER)),
+        *(opened, begins("register", "carol", 26)),
+    ) == [*(1, 2, needed, 3), *(4, no, no), *(5, said(NameKept.of(name="bob")), 6), *(7, 8)]
+
+
+SIGNUPS = ("code", "closed", "open")
+
+
+def test_a_code_invites_to_its_room(subject: Subject) -> None:
+    """Unless all have left that: nobody lets anybody in there any more."""
+    registered(subject, "alice")
+    made = Draft("create", "alice", "&ops", "joined", key(1))
+    joins = [Draft("join", name, "&ops", "", key(2)) for name in ("bob", "carol")]
+    leaves = [Draft("leave", name, "&ops", "", key(3)) for name in ("bob", "alice")]
+    coded = [begins("register", name, 4, code=CODE) for name in ("bob", "carol")]
+    no_room = said(NoSuchRoom.of(room="&ops"))
+    assert subject.append(
+        made, code(5, uses=2, room="&ops"), coded[0], joins[0], *leaves, coded[1], joins[1]
+    ) == [2, 3, 4, 5, 6, 7, 8, no_room]
+
+
+def test_a_code_for_a_name_is_for_that_alone(subject: Subject) -> None:
+    """Nobody else can use it, and nobody without it can have the name meanwhile."""
+    kept_name = said(NameKept.of(name="alice"))
+    assert subject.append(
+        code(1, to="alice"),
+        begins("register", "bob", 2, code=CODE),
+        begins("register", "alice", 3),
+        begins("register", "alice", 4, code=OTHER),
+        begins("register", "alice", 5, code=CODE),
+        begins("secret", "alice", 6, code=CODE),
+    ) == [1, BAD, kept_name, kept_name, 2, BAD]
+
+
+@pytest.mark.parametrize("make", LOGS, ids=lambda make: make.__name__)
+def test_a_code_is_kept_a_day_for_a_name(new_disk: Callable[[], Any], make: Callable[[Any], Subject]) -> None:
+    """Behind that it is nothing any more, and the name is free; one for a device is good ten minutes."""
+    disk = new_disk()
+    subject = make(disk)
+    registered(subject, "bob")
+    assert subject.append(code(1, to="alice"), code(2, OTHER, to="bob", by="bob")) == [2, 3]
+    assert subject.read(CodeOf(CODE, "alice")) == "reset"
+    assert subject.read(CodeOf(CODE, "bob")) == ""
+    assert subject.read(CodeOf(OTHER, "bob")) == "device"
+    disk.reactor.advance(601)
+    kept_name = said(NameKept.of(name="alice"))
+    late = begins("session", "bob", 3, PHONE, OTHER)
+    assert subject.append(late, begins("register", "alice", 4)) == [BAD, kept_name]
+    disk.reactor.advance(86_400)
+    comes = [begins("register", "alice", 5 + n, code=each) for n, each in enumerate((CODE, ""))]
+    assert subject.append(*comes) == [BAD, 4]
+    assert subject.read(CodeOf(CODE, "alice")) == ""
+
+
+def test_a_reset_ends_what_was_there(subject: Subject) -> None:
+    """The old secret and all sessions at once; the owner sets a new one by the code, once."""
+    registered(subject, "alice")
+    ended = said(SessionEnded.of(name="alice"))
+    bob = begins("register", "bob", 9)
+    assert subject.append(
+        bob,
+        post("alice", 1, by=1),
+        revoke(CLUSTER, 2, 0, to="alice"),
+        code(3, to="alice"),
+        post("alice", 4, by=1),
+        begins("session", "alice", 5, by=1),
+        begins("secret", "alice", 6, code=OTHER),
+        begins("secret", "alice", 7, code=CODE),
+        begins("secret", "alice", 8, code=CODE),
+        post("alice", 10, by=6),
+        post("alice", 11, by=1),
+    ) == [2, 3, 4, 5, ended, said(SecretChanged.of(name="alice")), BAD, 6, BAD, 7, (0, _changed())]
+
+
+def _changed() -> str:
+    return said(SecretChanged.of(name="alice"))[1]
+
+
+def test_a_device_is_let_in_by_another(subject: Subject) -> None:
+    """By a code of the user's own, once, and only the newest; it then has a secret of its own, which goes
+    with its session."""
+    registered(subject, "alice", "bob")
+    assert subject.append(
+        code(1, to="alice", by="alice"),
+        begins("session", "bob", 2, PHONE, CODE),
+        begins("secret", "alice", 3, code=CODE),
+        code(4, OTHER, to="alice", by="alice"),
+        begins("session", "alice", 5, PHONE, CODE),
+        begins("session", "alice", 6, PHONE, OTHER, label="phone"),
+        begins("session", "alice", 7, LAPTOP, OTHER),
+    ) == [3, BAD, BAD, 4, BAD, 5, BAD]
+    account = subject.read(AccountOf("alice", PHONE))
+    assert account is not None
+    assert account.credential == "sha256:alice"
+    assert account.device == Device(5, PHONE, "phone", "all", "sha256:6")
+    assert subject.append(post("alice", 8, by=5), revoke("alice", 9, 5), post("alice", 10, by=5)) == [
+        *(6, 7, said(SessionEnded.of(name="alice"))),
+    ]
+    assert subject.read(SnapshotOf("alice", 0, 7, None, 5)).session is None
+    assert subject.read(SnapshotOf("alice", 0, 7, None, 1)).session == Device(1, "", "", "all")
+
+
+def test_what_a_lost_device_keeps_opens_nothing(subject: Subject) -> None:
+    """The secret with which a name was registered is on that device; but a password stays."""
+    registered(subject, "alice")
+    last = said(LastWay.of())
+    assert subject.append(
+        revoke("alice", 1, 1),
+        code(2, to="alice", by="alice"),
+        begins("session", "alice", 3, PHONE, CODE),
+        revoke("alice", 4, 1),
+        post("alice", 5, by=1),
+        post("alice", 6, by=3),
+        begins("session", "alice", 7, LAPTOP, by=1),
+        revoke("alice", 8, 3),
+    ) == [
+        *(last, 2, 3, 4, said(SessionEnded.of(name="alice")), 5),
+        *(said(SecretChanged.of(name="alice")), last),
+    ]
+    account = subject.read(AccountOf("alice"))
+    assert account is not None
+    assert account.credential == ""
+    password = Draft("secret", "alice", "alice", "$argon2id$x", key(9), 3, More(device=PHONE))
+    assert subject.append(password, revoke("alice", 10, 6)) == [6, 7]
+    account = subject.read(AccountOf("alice"))
+    assert account is not None
+    assert account.credential == "$argon2id$x"
+
+
+def test_a_new_secret_ends_the_other_sessions(subject: Subject) -> None:
+    """And the codes with which others could still come in."""
+    registered(subject, "alice")
+    assert subject.append(
+        begins("session", "alice", 1, PHONE, by=1),
+        code(2, to="alice", by="alice"),
+        begins("secret", "alice", 3, LAPTOP, by=1),
+        post("alice", 4, by=1),
+        post("alice", 5, by=2),
+        post("alice", 6, by=4),
+        begins("session", "alice", 7, PHONE, CODE),
+        begins("session", "alice", 8, PHONE, by=1),
+        begins("session", "alice", 9, PHONE, by=4),
+    ) == [
+        *(2, 3, 4, said(SecretChanged.of(name="alice")), said(SecretChanged.of(name="alice")), 5),
+        *(BAD, said(SecretChanged.of(name="alice")), 6),
+    ]
+    assert [one.device.seq for one in subject.read(DevicesOf("alice"))] == [4, 6]
+
+
+def test_a_device_has_one_session(subject: Subject) -> None:
+    """However often it logs in; and a user has fifty, and not more."""
+    registered(subject, "alice")
+    devices = [begins("session", "alice", n, f"{n:032x}", by=1) for n in range(1, 51)]
+    assert subject.append(*devices[:49]) == [*range(2, 51)]
+    assert subject.append(devices[49], begins("session", "alice", 60, f"{1:032x}", by=1)) == [
+        said(TooManySessions.of(name="alice")),
+        said(SessionThere.of()),
+    ]
+    assert subject.append(revoke("alice", 61, 2), begins("session", "alice", 62, LAPTOP, by=1)) == [51, 52]
+
+
+def test_nobody_logs_in_from_new_devices_all_day(subject: Subject) -> None:
+    """A hundred a day are enough: each costs an entry."""
+    registered(subject, "alice")
+    for turn in range(0, 100, 25):
+        begun = [begins("session", "alice", turn + n, f"{turn + n:032x}", by=1) for n in range(25)]
+        seqs = subject.append(*begun)
+        ends = [revoke("alice", 500 + turn + n, seq) for n, seq in enumerate(seqs)]
+        assert all(isinstance(outcome, int) for outcome in subject.append(*ends))
+    assert subject.append(begins("session", "alice", 200, LAPTOP, by=1)) == [said(TooManyToday.of())]
+
+
+def test_a_session_does_what_it_was_begun_for(subject: Subject) -> None:
+    """One that reads appends nothing, one that posts nothing else."""
+    registered(subject, "alice", "bob")
+    not_so = said(NotInScope.of())
+    assert subject.append(
+        begins("session", "alice", 1, PHONE, by=1, scope="read"),
+        begins("session", "alice", 2, LAPTOP, by=1, scope="post"),
+    ) == [3, 4]
+    assert subject.append(
+        post("alice", 3, by=3),
+        post("alice", 4, by=4),
+        Draft("join", "alice", "bob", "", key(5), 4),
+        begins("secret", "alice", 6, LAPTOP, by=4),
+        Draft("join", "alice", "bob", "", key(5), 1),
+    ) == [not_so, 5, not_so, not_so, 6]
+    assert subject.append(post("alice", 7, by=3)) == [not_so]
+
+
+def test_admins_make_codes_and_end_sessions(subject: Subject) -> None:
+    """Nobody else does; and of a private room an admin knows no more than anybody."""
+    registered(subject, "alice", "bob")
+    admin = Draft("role", CLUSTER, "", "admin", key(1), 0, More(to="alice"))
+    room = Draft("create", "bob", "&ops", "joined", key(2))
+    no_room, not_admin = said(NoSuchRoom.of(room="&ops")), said(NotAdmin.of())
+    assert subject.append(
+        admin,
+        room,
+        code(3, by="alice"),
+        code(4, by="alice"),
+        code(5, OTHER, by="bob"),
+        code(6, OTHER, by="alice", room="&ops"),
+        code(7, OTHER, by="bob", room="&ops"),
+        code(8, OTHER, room="&nowhere"),
+        revoke("bob", 9, 1, to="alice"),
+        revoke("alice", 10, 7, to="bob"),
+        revoke("alice", 11, 2, to="bob"),
+    ) == [
+        *(3, 4, 5, said(CodeTaken.of()), not_admin, no_room, not_admin),
+        *(said(NoSuchRoom.of(room="&nowhere")), not_admin, said(NoSuchSession.of(to="bob")), 6),
+    ]
+
+
+def test_a_name_is_added_that_nobody_has(subject: Subject) -> None:
+    """Otherwise a code would let somebody else into an account that is used."""
+    registered(subject, "alice")
+    assert subject.append(code(1, to="alice")) == [said(NameTaken.of(name="alice"))]
+
+
+def test_an_account_is_disabled_and_enabled(subject: Subject) -> None:
+    """What a moderator lifts is a ban, and not that."""
+    registered(subject, "alice")
+    order = [Draft(kind, CLUSTER, "", "", key(n), 0, More(to="alice")) for n, kind in enumerate(ORDERS)]
+    no = said(Disabled.of(name="alice"))
+    assert subject.append(
+        order[0], post("alice", 10, by=1), order[1], post("alice", 11), order[2], post("alice", 10, by=1)
+    ) == [2, no, 3, no, 4, 5]
+    assert not subject.read(SnapshotOf("alice", 0, 5)).disabled
+    assert subject.append(Draft("disable", "alice", "", "", key(20), 0, More(to="alice"))) == [
+        said(NotAdmin.of())
+    ]
+
+
+ORDERS = ("disable", "unban", "enable")
+
+
+def test_a_device_is_known_to_be_used(subject: Subject) -> None:
+    """It is kept as marks are, and read with the time of then."""
+    registered(subject, "alice", "bob")
+    head = subject.read(Head())
+    subject.ask(subject.log.keep_marks([UserMark("alice", used(1), head)]))
+    [device] = subject.read(DevicesOf("alice"))
+    assert (device.device.seq, device.used >= device.since) == (1, True)
+    [other] = subject.read(DevicesOf("bob"))
+    assert other.used == 0

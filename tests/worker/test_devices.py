@@ -1,0 +1,315 @@
+"""Devices and codes, as clients of a worker meet them: who gets in, and what ends a session."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from worker.conftest import Client, answered
+
+from chatnet.codes import code_text, kept
+from chatnet.entries import Draft, More
+from chatnet.errors import (
+    BadCode,
+    BadRequest,
+    BadTicket,
+    CodeNeeded,
+    Disabled,
+    LastWay,
+    NotInScope,
+    WrongSecret,
+)
+from chatnet.kinds import CLUSTER
+from chatnet.wire import session as wire
+from chatnet.wire.common import VERSION
+from chatnet.worker.tries import MOST_NAMES, MOST_TRIES, Tries
+
+CODE = "7KQM-2XWD-9TRP"
+LAPTOP, PHONE = b"l" * 16, b"p" * 16
+OLD, NEW = b"s" * 32, b"n" * 32
+FAR = 1 << 60
+
+
+def login(client: Client, device: bytes, secret: bytes = OLD, name: str = "alice", **more: Any) -> Any:
+    return answered(begin(client, device, secret, name, **more))
+
+
+def begin(client: Client, device: bytes, secret: bytes = OLD, name: str = "alice", **more: Any) -> Any:
+    asked = {"version": VERSION, "name": name, "secret": secret, "new": True, "device": device, **more}
+    return client.begin(wire.Login, **asked)
+
+
+def order(worker: Any, kind: str, text: str, to: str = "", until: int = 0, number: int = 0) -> None:
+    room = CLUSTER if kind == "revoke" else ""
+    more = More(to=to, until=until) if to or until else None
+    draft = Draft(kind, CLUSTER, room, text, b"%016d" % (number or len(worker.log.entries)), 0, more)
+    outcomes: list[Any] = []
+    worker.log.append([draft]).addCallback(outcomes.extend)
+    assert outcomes == [len(worker.log.entries)]
+
+
+def pair(client: Client, code: str = CODE) -> Any:
+    return client.ask(wire.Pair, key=client.key(), code=bytes.fromhex(kept(code)))
+
+
+def sessions(client: Client) -> list[tuple[int, str, bool]]:
+    found = client.ask(wire.Sessions)["sessions"]
+    return [(one.id, one.label, one.is_this) for one in found]
+
+
+def revoke(client: Client, session: int, to: str | None = None) -> Any:
+    return client.ask(wire.Revoke, key=client.key(), id=session, to=to)
+
+
+def paired(worker: Any) -> tuple[Client, Client, Any]:
+    """Return the laptop and the phone of alice, and what the phone was answered."""
+    laptop, phone = worker.client(), worker.client()
+    login(laptop, LAPTOP, label="laptop")
+    pair(laptop)
+    return laptop, phone, login(phone, PHONE, NEW, label="phone", code=CODE)
+
+
+def kinds(worker: Any) -> list[str]:
+    return [entry.kind for entry in worker.log.entries]
+
+
+def test_a_login_adds_an_entry_for_a_new_device_alone(worker: Any) -> None:
+    """However often somebody comes again, by secret or by ticket, nothing is added."""
+    laptop, phone = worker.client(), worker.client()
+    ticket = login(laptop, LAPTOP)["ticket"]
+    login(phone, PHONE)
+    assert kinds(worker) == ["register", "session"]
+    for _ in range(5):
+        login(worker.client(), LAPTOP)
+        login(worker.client(), PHONE)
+        worker.client().resume(ticket)
+    assert kinds(worker) == ["register", "session"]
+    assert sessions(laptop) == [(1, "", True), (2, "", False)]
+
+
+def test_a_device_is_let_in_by_a_code(worker: Any) -> None:
+    """It then has a secret of its own: the code is good once, and the other one's secret is not sent."""
+    laptop, phone, answer = paired(worker)
+    assert kinds(worker) == ["register", "code", "session"]
+    assert sessions(phone) == [(1, "laptop", False), (3, "phone", True)]
+    assert login(worker.client(), PHONE, NEW)
+    assert worker.client().resume(answer["ticket"])["name"] == "alice"
+    with pytest.raises(WrongSecret):
+        login(worker.client(), b"x" * 16, NEW)
+    found = begin(worker.client(), b"x" * 16, b"x" * 32, code=CODE)
+    worker.work()
+    with pytest.raises(BadCode):
+        answered(found)
+    assert laptop.post("hi") == 4
+
+
+def test_what_was_answered_and_lost_is_answered_again(worker: Any) -> None:
+    """A client that did not hear that its code was taken comes again with the same secret."""
+    _, phone, _ = paired(worker)
+    phone.cut()
+    assert login(worker.client(), PHONE, NEW, code=CODE)
+    assert kinds(worker) == ["register", "code", "session"]
+
+
+def test_a_revoked_session_is_hung_up(worker: Any) -> None:
+    """With a sentence; its tickets and its secret are good no longer, and others are left in peace."""
+    laptop, phone, answer = paired(worker)
+    assert revoke(laptop, 3)["seq"] == 4
+    worker.settle()
+    assert not phone.connected
+    assert phone.hears.ended == ["SESSION_ENDED"]
+    with pytest.raises(BadTicket):
+        worker.client().resume(answer["ticket"])
+    with pytest.raises(WrongSecret):
+        login(worker.client(), PHONE, NEW)
+    assert laptop.connected
+    assert sessions(laptop) == [(1, "laptop", True)]
+
+
+def test_a_lost_device_is_shut_out(worker: Any) -> None:
+    """The one that registered the name keeps its first secret: that opens nothing any more, either."""
+    laptop, phone, _ = paired(worker)
+    revoke(phone, 1)
+    worker.settle()
+    assert not laptop.connected
+    with pytest.raises(WrongSecret):
+        login(worker.client(), LAPTOP, OLD)
+    with pytest.raises(LastWay):
+        revoke(phone, 3)
+    found = phone.begin(wire.SetSecret, key=phone.key(), old=NEW, secret=b"a good password")
+    worker.work()
+    assert "ticket" in answered(found)
+    assert phone.post("hi")
+
+
+def test_an_ended_session_posts_nothing_through_a_worker_behind(worker: Any) -> None:
+    """Its draft is neither done nor refused: it is told that it has ended, and is hung up."""
+    laptop, phone, _ = paired(worker)
+    worker.log.lagging = True
+    revoke(laptop, 3)
+    found = phone.begin(wire.Post, key=phone.key(), text="late", room=None)
+    worker.settle()
+    assert not phone.connected
+    assert found == [] or not isinstance(found[0], dict)
+    assert "post" not in kinds(worker)
+    assert phone.hears.ended == ["SESSION_ENDED"]
+
+
+def test_a_session_that_ended_does_not_begin_on_a_worker_behind(worker: Any) -> None:
+    """What was read of it and what the window says are put together."""
+    laptop, _, answer = paired(worker)
+    worker.log.reads_held = True
+    client = worker.client()
+    found = client.begin(wire.Resume, version=VERSION, ticket=answer["ticket"])
+    [late] = [worker.log._reading.pop()]
+    worker.log.reads_held = False
+    revoke(laptop, 3)
+    late.callback(None)
+    worker.settle()
+    with pytest.raises(BadTicket):
+        answered(found)
+
+
+def test_a_password_ends_the_other_sessions(worker: Any) -> None:
+    """The one that set it goes on under a new one, on its device."""
+    laptop, phone, answer = paired(worker)
+    found = laptop.begin(wire.SetSecret, key=laptop.key(), old=OLD, secret=b"a good password")
+    worker.work()
+    seq = answered(found)["seq"]
+    assert not phone.connected
+    with pytest.raises(BadTicket):
+        worker.client().resume(answer["ticket"])
+    assert sessions(laptop) == [(seq, "laptop", True)]
+    assert laptop.post("hi")
+
+
+def test_a_reset_lets_the_owner_in_by_a_code(worker: Any) -> None:
+    """What was there before is ended at once; the code is good once."""
+    laptop, phone, answer = paired(worker)
+    order(worker, "revoke", "0", to="alice")
+    order(worker, "code", code_text(kept("0000-0000-0001"), 1), to="alice")
+    worker.settle()
+    assert not laptop.connected
+    assert not phone.connected
+    for device, secret in ((LAPTOP, OLD), (PHONE, NEW)):
+        with pytest.raises(WrongSecret):
+            login(worker.client(), device, secret)
+    owner = worker.client()
+    assert login(owner, LAPTOP, b"f" * 32, code="oooo 0000 ooo1")
+    assert kinds(worker)[-1] == "secret"
+    assert login(worker.client(), LAPTOP, b"f" * 32)
+    assert owner.post("hi")
+    with pytest.raises(BadTicket):
+        worker.client().resume(answer["ticket"])
+
+
+def test_a_new_name_shows_a_code_where_the_policy_says_so(worker: Any) -> None:
+    """Others are told what they need; who has a name needs none."""
+    worker.client("bob")
+    order(worker, "policy", "signup code")
+    with pytest.raises(CodeNeeded):
+        login(worker.client(), LAPTOP)
+    order(worker, "code", code_text(kept(CODE), 1), until=FAR)
+    assert login(worker.client(), LAPTOP, code=CODE.lower().replace("-", " "))
+    assert worker.client().login("bob")
+
+
+def test_all_bad_codes_are_refused_alike(worker: Any) -> None:
+    """Unknown, used up, for another name, no code at all: one sentence, and each guess costs a hash but for
+    what nobody could take for a code."""
+    order(worker, "code", code_text(kept(CODE), 1), until=FAR)
+    order(worker, "code", code_text(kept("0000-0000-0001"), 1), to="dora")
+    login(worker.client(), LAPTOP, code=CODE)
+    for name, code in (("bob", CODE), ("bob", "0000-0000-0002"), ("bob", "0000-0000-0001"), ("alice", CODE)):
+        found = begin(worker.client(), PHONE, b"x" * 32, name, code=code)
+        assert not found
+        worker.work()
+        worker.pass_time(8)
+        worker.work()
+        with pytest.raises(BadCode, match="not good here"):
+            answered(found)
+    with pytest.raises(BadCode, match="not good here"):
+        login(worker.client(), PHONE, name="bob", code="no code")
+
+
+def test_a_code_for_a_device_is_tried_five_times(worker: Any) -> None:
+    """Then not even the right one lets in, for ten minutes."""
+    laptop = worker.client()
+    login(laptop, LAPTOP)
+    pair(laptop)
+    for code in [*(f"0000-0000-000{number}" for number in range(MOST_TRIES)), CODE]:
+        found = begin(worker.client(), PHONE, NEW, code=code)
+        worker.work()
+        worker.pass_time(8)
+        worker.work()
+        with pytest.raises(BadCode):
+            answered(found)
+
+
+def test_tries_are_counted_for_a_while() -> None:
+    """Of each name; of as many names as may be remembered."""
+    tries = Tries(600)
+    for second in range(MOST_TRIES):
+        assert tries.may_try(second, "alice")
+        tries.failed(second, "alice")
+    assert not tries.may_try(603, "alice")
+    assert tries.may_try(603, "bob")
+    assert tries.may_try(604, "alice")
+    for number in range(MOST_NAMES + 5):
+        tries.failed(700, f"n{number}")
+    assert len(tries) == MOST_NAMES
+
+
+@pytest.mark.parametrize(
+    ("scope", "may"), [("read", {"read"}), ("post", {"post"}), ("all", {"read", "post"})]
+)
+def test_a_session_does_what_it_was_begun_for(worker: Any, scope: str, may: set[str]) -> None:
+    """Also when it comes again by a ticket."""
+    login(worker.client(), LAPTOP)
+    client = worker.client()
+    ticket = login(client, PHONE, scope=scope)["ticket"]
+    again = worker.client()
+    again.resume(ticket)
+    for one in (client, again):
+        attempts: dict[str, Any] = {
+            "post": lambda one=one: one.post("hi"),
+            "join": lambda one=one: one.join(f"#{id(one)}"),
+            "read": lambda one=one: one.ask(wire.History, room="alice", before=None),
+        }
+        allowed = may | ({"join"} if scope == "all" else set())
+        for what, attempt in attempts.items():
+            if what in allowed:
+                attempt()
+            else:
+                with pytest.raises(NotInScope):
+                    attempt()
+    with pytest.raises(BadRequest):
+        login(worker.client(), b"x" * 16, scope="admin")
+
+
+def test_a_disabled_account_is_shut_out(worker: Any) -> None:
+    """Its sessions end with a sentence, and none begins until it is enabled."""
+    laptop, _, answer = paired(worker)
+    order(worker, "disable", "", to="alice")
+    worker.settle()
+    assert not laptop.connected
+    assert laptop.hears.ended == ["DISABLED"]
+    for attempt in (
+        lambda: worker.client().resume(answer["ticket"]),
+        lambda: login(worker.client(), LAPTOP),
+    ):
+        with pytest.raises(Disabled):
+            attempt()
+    order(worker, "enable", "", to="alice")
+    assert login(worker.client(), LAPTOP)
+
+
+def test_nothing_of_a_code_is_kept_but_its_hash(worker: Any) -> None:
+    """Neither in the log nor in what sessions are told."""
+    _, phone, _ = paired(worker)
+    letters = CODE.replace("-", "").encode()
+    assert sha256(letters).hexdigest() == kept(CODE)
+    said = repr(worker.log.entries) + repr(worker.log.state.sessions) + repr(phone.ask(wire.Sessions))
+    assert CODE not in said
+    assert letters.decode() not in said
