@@ -165,7 +165,7 @@ class Run:
     def _start(self) -> None:
         users = workload.names(self._scale.users)
         devices = workload.devices(self._simulation.chance("devices"), users)
-        spoken = offers.drawn(self._simulation.chance("spoken"), devices, self._scale.spoken)
+        self._spoken = spoken = offers.drawn(self._simulation.chance("spoken"), devices, self._scale.spoken)
         self.cluster.start()
         for at, laptop in enumerate(self._laptops):
             owners = users[at :: len(self._laptops)]
@@ -181,18 +181,24 @@ class Run:
         steps = workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds)
         steps += workload.marking(simulation.chance("marks"), devices, now, scale.seconds)
         steps += workload.ruling(simulation.chance("policies"), steps, devices, now, scale.seconds)
+        paired = [device for device in devices if self._spoken[device] == offers.USUAL]
+        steps += workload.pairing(simulation.chance("guests"), paired, now, scale.seconds)
         for step in steps:
             if step.device == workload.OPERATOR:
                 simulation.at(step.time, self.cluster.order, step.arguments)
                 continue
-            simulation.schedule(step.time, self._crowds[step.device], self._does, (step,))
+            simulation.schedule(step.time, self._crowds[self._host_of(step)], self._does, (step,))
         chance = simulation.chance("nemesis")
         for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.all_kinds):
             if scale.only is None or fault.number in scale.only:
                 simulation.at(fault.time, self.nemesis.strike, fault)
 
     def _does(self, step: Step) -> None:
-        self._crowd(step.device).does(step)
+        self._crowd(self._host_of(step)).does(step)
+
+    def _host_of(self, step: Step) -> str:
+        """Return the device on whose host it is done: a guest's is its owner's."""
+        return step.device if step.device in self._crowds else workload.owner(step.device)
 
     def _crowd(self, device: str) -> Crowd:
         return cast(Crowd, self._crowds[device].service)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 from unicodedata import normalize
@@ -62,6 +62,8 @@ LONGEST_ABSENCE = 10.0
 """Seconds that somebody stays away, or does not read, at most."""
 MOST_MARKED = 6
 """How often the marks of a device are set and read at most."""
+GUESTS = 0.5
+"""The share of users that let in another device by a code."""
 AGAIN_SECONDS = 2.0
 """Seconds after which a client that found nobody tries again."""
 
@@ -150,7 +152,12 @@ def devices(chance: random.Random, users: Sequence[str]) -> list[str]:
 
 def owner(device: str) -> str:
     """Return the owner of a device."""
-    return device.removesuffix(SECOND)
+    return device.rstrip(SECOND)
+
+
+def guest(device: str) -> str:
+    """Return the device that is let in by a code from this one."""
+    return owner(device) + 2 * SECOND
 
 
 def plan(
@@ -236,6 +243,30 @@ def ruling(
         if made.does == "order" and made.arguments[0] == "create":
             found.append(decides(made.device, made.arguments[1], "invite", "members", "moderators"))
     return found
+
+
+def pairing(chance: random.Random, devices: Sequence[str], start: float, seconds: float) -> list[Step]:
+    """Return when users let in another device by a code, what is done there, and when they shut it out: often
+    while it posts, and sometimes while it has no connection. In the end all of them are gone. Pure."""
+    steps: list[Step] = []
+    for device in devices:
+        if device != owner(device) or chance.random() > GUESTS:
+            continue
+        other, at = guest(device), start + ARRIVAL_SECONDS + chance.random() * 0.6 * seconds
+        steps.append(Step(at, device, "pair"))
+        comes = at + 0.5 + chance.random()
+        steps += [Step(comes, other, "arrive_by_code"), Step(comes + 0.5, other, "chat")]
+        ends = comes + 0.6 + chance.random() * 0.3 * seconds
+        posts = (ends - 0.5 + 1.5 * chance.random() for _ in range(12))
+        steps += [Step(time, other, "post", (f"from afar {chance.randrange(1000)}",)) for time in posts]
+        if chance.random() < 0.4:
+            steps.append(Step(ends - 0.1, other, "hang_up", (1.0 + chance.random(),)))
+        if chance.random() < 0.8:
+            steps.append(Step(ends, device, "revoke_others"))
+        if chance.random() < 0.4:  # the code is not good any more
+            steps += [Step(ends + 2.0, other, "go"), Step(ends + 2.2, other, "arrive_by_code")]
+        steps.append(Step(max(ends + 4.0, start + ARRIVAL_SECONDS + seconds), other, "go"))
+    return steps
 
 
 def _besides(
@@ -408,7 +439,8 @@ def _odd_texts(devices: Sequence[str]) -> tuple[str, ...]:
 class Person:
     """A user at one device, who has one client at a time there, made by ``make``.
 
-    A client whose connection ends for good is started again. ``passwords`` are those that they have set, the
+    A client whose connection ends for good is started again; but one that was let in by a code of ``codes``
+    is a guest's. ``passwords`` are those that they have set, the
     one that they believe in last: who ended their client while it was still setting one cannot know.
     """
 
@@ -420,9 +452,11 @@ class Person:
         keep: Callable[[Event], object],
         now: Callable[[], float],
         passwords: dict[str, list[str]],
+        codes: dict[str, str],
         make: Callable[..., User],
     ) -> None:
         self._make = make
+        self._codes = codes
         self._passwords = passwords
         self.name, self._device = owner(device), device
         self._masters = masters
@@ -452,13 +486,38 @@ class Person:
 
     def arrive(self) -> None:
         """Start a client."""
-        if self.user is not None:
-            return
+        if self.user is None:
+            self.user = self._new_client()
+            self._believed = self._known()[-1]
+            self.user.start(self._believed or None)
+
+    def arrive_by_code(self) -> None:
+        """Start a client on a device that is let in by the code of another one, if there is one."""
+        code = self._codes.get(self.name, "")
+        if self.user is None and code:
+            self.user = self._new_client()
+            self.user.start(None, code)
+
+    def go(self) -> None:
+        """End the client for good."""
+        user, self.user = self.user, None
+        if user is not None:
+            user.stop()
+
+    def pair(self) -> None:
+        """Make a code for another device."""
+        if self.user is not None and self.user.is_connected:
+            self.user.pair(partial(self._codes.__setitem__, self.name))
+
+    def revoke_others(self) -> None:
+        """End the sessions on the other devices."""
+        if self.user is not None and self.user.is_connected:
+            self.user.revoke_others()
+
+    def _new_client(self) -> User:
         self._clients += 1
         record = Recorder(f"{self._device}/{self._clients}", self._keep, self._now)
-        self.user = self._make(self.name, self._masters, self._world, record)
-        self._believed = self._known()[-1]
-        self.user.start(self._believed or None)
+        return self._make(self.name, self._masters, self._world, record)
 
     def begin_anew(self, seconds: float) -> None:
         """End the client, and start another after ``seconds``."""
@@ -551,7 +610,8 @@ class Person:
             if known[-1] == self._believed:
                 known.insert(0, known.pop())  # try another
             self.user = None
-            self._world.reactor.callLater(AGAIN_SECONDS, self.arrive)
+            if self._device != guest(self._device):
+                self._world.reactor.callLater(AGAIN_SECONDS, self.arrive)
 
 
 class Crowd(Service):
@@ -577,6 +637,7 @@ def crowd(
     """Return the program ``users``, whose history goes to ``keep``; ``encrypted``: by TLS."""
 
     passwords: dict[str, list[str]] = {}  # known to people, on all their devices
+    codes: dict[str, str] = {}  # of people, for another device of theirs
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
@@ -586,7 +647,12 @@ def crowd(
         for argument in arguments[1:]:
             device, make_user = offers.heard(argument)
             make_user = partial(make_user, trust=trust)
-            people[device] = Person(device, masters, world, keep, now, passwords, make_user)
+            people[device] = Person(device, masters, world, keep, now, passwords, codes, make_user)
+            other = guest(device)
+            if other not in people:
+                elsewhere = config_directory(world.environ) / "other"
+                apart = replace(world, environ={**world.environ, "XDG_CONFIG_HOME": str(elsewhere)})
+                people[other] = Person(other, masters, apart, keep, now, passwords, codes, make_user)
         return Crowd(people)
 
     return make

@@ -137,6 +137,8 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "taken_back",
         "nobody_logs_in_again",
         "new_secrets_end_others",
+        "ended_sessions_do_nothing",
+        "codes_are_used_as_often_as_they_say",
         "no_mark_falls",
     ]
 

@@ -173,6 +173,8 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
         match event:
             case Sent(kind="secret"):
                 changed.add(event.user)
+            case LoggedIn() | Ended() if _is_a_guest(event.client):
+                continue  # it comes by a code, and its owner ends it
             case LoggedIn() | Ended() if event.user in changed:
                 continue
             case LoggedIn(how="again"):
@@ -198,6 +200,55 @@ def new_secrets_end_others(evidence: Evidence) -> Violations:
                             f"{event.client} did what is in the log at {event.seq}, and {by.client} had set "
                             f"a new secret at {secret.seq} since it came in"
                         )
+
+
+def ended_sessions_do_nothing(evidence: Evidence) -> Violations:
+    """What comes from a session that was revoked is not in the log behind that, through whatever worker; and
+    nobody comes in by it once its end was acknowledged."""
+    ends: dict[tuple[str, int], int] = {}
+    for entry in evidence.log:
+        if entry.kind == "revoke" and entry.text != "0":
+            ends.setdefault((entry.to, int(entry.text)), entry.seq)
+    known: set[int] = set()
+    session: dict[str, int] = {}
+    for event in evidence.events:
+        match event:
+            case LoggedIn():
+                session[event.client] = event.session
+                end = ends.get((event.user, event.session), 0)
+                if end in known:
+                    yield f"{event.client} came in at {event.time:.3f} by a session that ended at {end}"
+            case Acknowledged():
+                end = ends.get((event.user, session.get(event.client, 0)), FAR)
+                if end < event.seq:
+                    yield f"{event.client} did what stands at {event.seq}, and its session ended at {end}"
+                known.add(event.seq)
+
+
+def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
+    """Each entry that shows a code stands behind the one that made it, is by whom it is for, and they are no
+    more than may use it; nobody registers without one where the policy wants one."""
+    left: dict[str, tuple[int, str]] = {}
+    signup = "open"
+    for entry in evidence.log:
+        if entry.kind == "policy" and entry.text.startswith("signup "):
+            signup = entry.text.removeprefix("signup ")
+        elif entry.kind == "code":
+            hashed, uses = entry.text.split(" ")
+            left[hashed] = int(uses), entry.to
+        code = "" if entry.more is None else entry.more.code
+        if code:
+            good, whose = left.get(code, (0, ""))
+            if good < 1 or whose not in ("", entry.user):
+                yield f"the {entry.kind} at {entry.seq} is by a code that is good no longer, or for another"
+            left[code] = good - 1, whose
+        elif entry.kind == "register" and signup != "open":
+            yield f"{entry.user} was registered at {entry.seq} without a code"
+
+
+def _is_a_guest(client: str) -> bool:
+    """Return whether it runs on a device that its user has let in by a code, for a while."""
+    return client.partition("/")[0].endswith("++")
 
 
 def no_mark_falls(evidence: Evidence) -> Violations:
@@ -285,6 +336,8 @@ PROMISES = (
     taken_back,
     nobody_logs_in_again,
     new_secrets_end_others,
+    ended_sessions_do_nothing,
+    codes_are_used_as_often_as_they_say,
     no_mark_falls,
 )
 
@@ -347,6 +400,8 @@ def _of_nobody(evidence: Evidence) -> Violations:
             continue  # an operator's: they record nothing
         if not evidence.alone and entry.user not in evidence.users:
             continue
+        if entry.kind == "session":
+            continue  # a login's, which is recorded as such
         if entry.kind == "register":
             if entry.user in registered or entry.user not in evidence.users:
                 yield f"{entry.user} was registered at {entry.seq}, by nobody or not for the first time"

@@ -284,6 +284,8 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     """Return what a draft means, if anything, and the codes of what is wrong with it whatever the log has."""
     if sent.kind == "secret":  # another of the user's may have been faster
         return None, {"WRONG_SECRET", "TRY_LATER"}
+    if sent.kind in ("revoke", "code"):  # the session may have ended by itself
+        return None, {"NO_SUCH_SESSION", "TOO_MANY_TODAY"}
     wrong: set[str] = set()
     kind = KINDS[sent.kind]
     if kind.text is Text.POST:

@@ -37,9 +37,13 @@ class Stopped(Event):
 
 
 class LoggedIn(Event):
-    """The client is connected: for the first time in its user's life, by its ticket, or with a new login."""
+    """The client is connected: for the first time in its user's life, by its ticket, or with a new login.
+
+    ``session`` is the seq of the entry that began its session; 0: that is not known.
+    """
 
     how: Literal["first", "resumed", "again"]
+    session: int = 0
 
 
 class Lost(Event):

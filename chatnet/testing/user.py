@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.protocols import amp
@@ -22,6 +23,7 @@ from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PULSE
 from chatnet.client.states import Over, State, Up
 from chatnet.client.trust import Trust
+from chatnet.codes import code_text, kept
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -40,11 +42,14 @@ from chatnet.wire.session import (
     Leave,
     List,
     Marks,
+    Pair,
     Post,
     Redact,
     Remove,
     Reported,
     ReportPost,
+    Revoke,
+    Sessions,
     SetPolicy,
     SetRole,
     SetSecret,
@@ -58,6 +63,8 @@ _KINDS: dict[type[amp.Command], KindName] = {
     Join: "join",
     Leave: "leave",
     SetSecret: "secret",
+    Pair: "code",
+    Revoke: "revoke",
     Create: "create",
     Invite: "invite",
     Remove: "remove",
@@ -118,6 +125,10 @@ _ORDERS: dict[KindName, Callable[[str, str, str], _Ordered]] = {
 
 def _text(arguments: dict[str, Any]) -> str:
     """Return the text of the entry that a command with these arguments makes."""
+    if "id" in arguments:
+        return str(arguments["id"])
+    if "code" in arguments:
+        return code_text(arguments["code"].hex(), 1)
     if "value" in arguments:
         return f"{arguments['name']} {arguments['value']}"
     return next((arguments[name] for name in _TEXTS if arguments.get(name)), "")
@@ -261,7 +272,7 @@ class RecordedConnection(Connection):
             kind="mute" if arguments.get("mute") else _KINDS[command],
             room=arguments.get("room") or "",
             text=_text(arguments),
-            to=arguments.get("to", ""),
+            to=self.name if command in (Pair, Revoke) else arguments.get("to", ""),
             ref=arguments.get("seq", 0),
             check_of=self.meant,
         )
@@ -274,6 +285,13 @@ class RecordedConnection(Connection):
     def how(self) -> str:
         """Return how the client has logged in since the last call."""
         return cast(RecordedIdentity, self._identity).how()
+
+    def session(self) -> int:
+        """Return the seq of the session, as the ticket has it; 0: there is no ticket."""
+        ticket = cast(RecordedIdentity, self._identity).ticket
+        if ticket is None:
+            return 0
+        return msgspec.msgpack.decode(ticket[32:], type=tuple[str, str, int])[2]
 
     def _move(self) -> None:
         self._record(history.Moved)
@@ -321,10 +339,11 @@ class User:
         self._is_held = False
         self._heard: dict[str, int] = {}
 
-    def start(self, password: str | None = None) -> None:
-        """Connect, and stay connected; ``password`` is the last one that they believe to have set."""
+    def start(self, password: str | None = None, code: str = "") -> None:
+        """Connect, and stay connected; ``password`` is the last one that they believe to have set. A ``code``
+        is shown first, if they have one."""
         self._record(history.Started)
-        self._connection.start(self, None if password is None else password.encode())
+        self._connection.start(self, None if password is None else password.encode(), code)
 
     def stop(self) -> Deferred[None]:
         """End this client; unanswered requests are never answered."""
@@ -414,6 +433,21 @@ class User:
             setting = self._connection.set_password(secret, password.encode())
             self._own(Deferred.fromCoroutine(setting))
 
+    def pair(self, keep: Callable[[str], None]) -> None:
+        """Make a code for another device of theirs, and ``keep`` it once it is good."""
+        code = self._connection.fresh_code()
+        paired = self._connection.draft(Pair, code=bytes.fromhex(kept(code)))
+        self._own(paired.addCallback(lambda _: keep(code)))
+
+    def revoke_others(self) -> None:
+        """End all sessions but this one."""
+        self._own(Deferred.fromCoroutine(self._revoke_others()))
+
+    async def _revoke_others(self) -> None:
+        for one in (await self._connection.ask(Sessions))["sessions"]:
+            if not one.is_this:
+                await self._connection.draft(Revoke, id=one.id, to=None)
+
     def chat(self) -> None:
         """Begin to chat."""
         self._own(Deferred.fromCoroutine(self._connection.chat()))
@@ -484,10 +518,11 @@ class User:
     # ---- the connection's listener ----
 
     def logged_in(self, name: str) -> None:
-        self._record(history.LoggedIn, how=self._connection.how())
+        self.back()
 
     def back(self) -> None:
-        self._record(history.LoggedIn, how=self._connection.how())
+        how, session = self._connection.how(), self._connection.session()
+        self._record(history.LoggedIn, how=how, session=session)
 
     def lost(self) -> None:
         self._record(history.Lost)

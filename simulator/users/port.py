@@ -7,7 +7,7 @@ promises: a draft keeps its key whenever it is sent, and a cursor moves only by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -22,8 +22,9 @@ from chatnet.world import World
 class User(Protocol):
     """One client of one user; see :class:`chatnet.testing.user.User`, which is one."""
 
-    def start(self, password: str | None = None) -> None:
-        """Log in, and stay logged in; ``password`` is the last one that they believe to have set."""
+    def start(self, password: str | None = None, code: str = "") -> None:
+        """Log in, and stay logged in; ``password`` is the last one that they believe to have set. A ``code``
+        is shown first, if they have one."""
 
     def stop(self) -> Deferred[Any]:
         """End this client; unanswered requests are never answered."""
@@ -76,6 +77,12 @@ class User(Protocol):
 
     def set_password(self, old: str | None, password: str) -> None:
         """Replace the secret; ``old`` is the password that they believe is theirs."""
+
+    def pair(self, keep: Callable[[str], None]) -> None:
+        """Make a code for another device of theirs, and ``keep`` it once it is good."""
+
+    def revoke_others(self) -> None:
+        """End all sessions but this one."""
 
     def chat(self) -> None:
         """Begin to hear posts, and continue from the cursor after each reconnect."""

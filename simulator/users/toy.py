@@ -10,7 +10,7 @@ repeating of requests on the next one, and where the feed continues, are its own
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -86,7 +86,7 @@ class ToyUser:
 
     # ---- its life ----
 
-    def start(self, password: str | None = None) -> None:
+    def start(self, password: str | None = None, code: str = "") -> None:
         self._record(history.Started)
         self._password = None if password is None else password.encode()
         self._pulse.start()
@@ -276,6 +276,12 @@ class ToyUser:
             line = f"ORDER {key.hex()} {kind} - - {post.seq} {check.hex()} "
             check_of = 0 if other.seq == post.seq else other.seq
             self._draft(kind, key, line, ref=post.seq, check_of=check_of)
+
+    def pair(self, keep: Callable[[str], None]) -> None:
+        """Do nothing: this protocol has no codes."""
+
+    def revoke_others(self) -> None:
+        """Do nothing: this protocol lists no sessions."""
 
     def set_password(self, old: str | None, password: str) -> None:
         secret = None if self._identity is None else self._identity.secret

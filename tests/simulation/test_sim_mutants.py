@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from simulation.mutants import (
     MUTANTS,
+    accounts,
     clients,
     database,
     delivery,
@@ -21,6 +22,8 @@ from simulation.mutants.planting import Mutant, Put, bug, name, planted
 SEEDS = 25
 """Within how many seeds the bugs below are caught; others need more."""
 SOON_CAUGHT: dict[Mutant, int] = {
+    accounts.who_is_shut_out_posts_through_a_worker_that_is_behind: 10,
+    accounts.a_code_is_used_twice: 0,
     log.acknowledge_before_commit: 0,
     log.forget_the_key_check: 2,
     delivery.resume_from_cursor_plus_one: 0,

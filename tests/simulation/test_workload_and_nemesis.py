@@ -91,7 +91,8 @@ def test_a_run_has_what_users_do() -> None:
         assert counts[Sent] >= counts[Acknowledged] + counts[Refused] > 120
         assert min(counts[kind] for kind in (Refused, ChatBegun, PageRead, Lost)) > 0
         logins = Counter(event.how for event in story.history if isinstance(event, LoggedIn))
-        assert logins["first"] == 8
+        registered = sum(entry.kind in ("register", "session") for entry in story.log)
+        assert 8 < logins["first"] == registered
         assert logins["resumed"] > 0
         assert check(Evidence(story.history, story.log)) == []
 
@@ -112,3 +113,18 @@ def test_a_client_that_found_nobody_is_started_again() -> None:
         alice = crowd.people["alice"]
         assert alice.is_settled
         assert simulation.verdict() == []
+
+
+def test_guests_come_by_a_code_and_are_gone_in_the_end() -> None:
+    """Each does something only after it came, and is ended behind all that it does."""
+    steps = [step for seed in range(20) for step in workload.pairing(random.Random(seed), USERS, 5, 10)]
+    assert {step.does for step in steps} == {
+        *("pair", "arrive_by_code", "chat", "post", "hang_up", "revoke_others", "go"),
+    }
+    for seed in range(20):
+        drawn = workload.pairing(random.Random(seed), USERS, 5, 10)
+        for user in USERS:
+            its = sorted(
+                (step for step in drawn if step.device == workload.guest(user)), key=lambda s: s.time
+            )
+            assert not its or (its[0].does, its[-1].does) == ("arrive_by_code", "go")

@@ -3,6 +3,7 @@
 planting   how a bug is planted, and removed again
 log        what is committed, acknowledged and read
 delivery   from the log to the readers
+accounts   sessions that end, and codes
 rooms      private rooms, conversations, blocks, and taking back
 clients    what a client sends again, and how far it has read
 toys       the same, in a client that speaks in lines
@@ -19,6 +20,7 @@ hunt       how many seeds it takes to catch a bug, and which check catches it
 """
 
 from simulation.mutants import (
+    accounts,
     clients,
     cluster,
     database,
@@ -47,6 +49,10 @@ MUTANTS: tuple[Mutant, ...] = (
     log.resume_by_todays_memberships,
     log.nobody_asks_who_is_in_a_topic,
     log.a_new_secret_ends_nobody,
+    accounts.who_is_shut_out_goes_on,
+    accounts.who_is_shut_out_posts_through_a_worker_that_is_behind,
+    accounts.who_is_shut_out_comes_back_by_the_ticket,
+    accounts.a_code_is_used_twice,
     delivery.resume_from_cursor_plus_one,
     delivery.texts_are_not_folded_as_commands_are,
     delivery.what_is_said_in_a_topic_goes_where_its_text_does,
