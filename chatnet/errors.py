@@ -278,6 +278,11 @@ class NotAdmin(Refusal):
     sentence = "Only admins do that."
 
 
+class NotOperators(Refusal):
+    code = b"NOT_OPERATORS"
+    sentence = "In a private room an operator only names an owner, and only where none is left."
+
+
 class OutOfReach(Refusal):
     code = b"OUT_OF_REACH"
     sentence = "{to} has a higher role than you there."
@@ -502,6 +507,7 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         NotModerator,
         NotOwner,
         NotAdmin,
+        NotOperators,
         OutOfReach,
         Yourself,
         AlreadyThere,

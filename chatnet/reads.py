@@ -131,6 +131,21 @@ class TalkPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     more: bool
 
 
+class Invitation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An invitation to a private room: who invited, and until when it is good, in the log's time."""
+
+    room: str
+    by: str
+    until: int
+
+
+class InvitationPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of a user's open invitations in order of their rooms, and whether another follows."""
+
+    invitations: list[Invitation]
+    more: bool
+
+
 class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of room names in order, and whether another follows."""
 
@@ -318,6 +333,17 @@ class PoliciesIn(Question[list[PolicyValue]], frozen=True):
     upto: int = LAST_SEQ
 
 
+class InvitationsOf(Question[InvitationPage], frozen=True):
+    """The first page of the invitations of ``user`` at ``upto``, to rooms that sort after ``after``, that are
+    open: not used, ended or older than 30 days, and not from somebody whom they block or blocked then."""
+
+    costs = "200 rows"
+
+    user: str
+    upto: int
+    after: str = ""
+
+
 class ReportedPost(Question[list[Entry]], frozen=True):
     """The post that the report at ``seq`` is about, for a moderator who heard that report, and still is one
     at ``upto``. Nothing if it was taken back, or for others.
@@ -394,6 +420,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Members,
     PoliciesIn,
     ReportedPost,
+    InvitationsOf,
     Talks,
     Rooms,
     MarksOf,

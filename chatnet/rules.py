@@ -41,6 +41,7 @@ from chatnet.errors import (
     NotInScope,
     NotJoined,
     NotModerator,
+    NotOperators,
     NotOwner,
     NotThere,
     NotYet,
@@ -144,6 +145,9 @@ CASES: list[Case] = [
     Case(("role",), (Where.CLUSTER,), ("!owns",), NotAdmin),
     Case(("role",), _KEPT, ("!owns",), NotOwner),
     Case(("role", *_ORDERS), _ANYWHERE, ("!to_known",), NoSuchUser),
+    Case(("role",), (Where.PRIVATE,), ("by_cluster", "!made"), NoSuchRoom),
+    Case(("role",), (Where.PRIVATE,), ("by_cluster", "owner_there"), NotOperators),
+    Case(("role",), (Where.PRIVATE,), ("by_cluster", "!makes_owner"), NotOperators),
     Case(("role",), (Where.PRIVATE,), ("!to_member",), NotThere),
     Case(("role",), (Where.PRIVATE,), ("to_last_owner",), LastOwner),
     Case(_ORDERS, _ORDERED, ("!moderates",), NotModerator),
@@ -216,6 +220,7 @@ FACTS = (
     "last_owner",
     "last_way",
     "made",
+    "makes_owner",
     "member",
     "members_invite",
     "moderates",
@@ -224,6 +229,7 @@ FACTS = (
     "name_kept",
     "often",
     "owned",
+    "owner_there",
     "owns",
     "ref_here",
     "ref_mine",
@@ -247,14 +253,15 @@ FACTS = (
 )
 """What cases ask about a draft, of the log before it:
 
-``member``, ``invited``, ``banned``, ``muted`` (also in the whole cluster), ``moderates``, ``owns``: what
-the author is in the room, for topics also by a role in the cluster. ``banned_there``, ``muted_there``: the
-author is that in a topic that the text names. ``owned``: the room has an owner. ``made``: a private room of
-this name was ever made. ``room_known``: it is the room of a user. ``last_owner``: others are in the room,
-and the author alone owns it. ``full``: the author is in as many rooms as one may be in. ``often``: the
-author did this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``:
-they have a higher role there than the author. ``blocked``: they block the author. ``by_cluster``: the author
-is the cluster itself. ``direct_off``: the cluster's policy allows no conversation between the two.
+``member``, ``invited``, ``banned``, ``muted`` (also in the whole cluster), ``moderates``, ``owns``: what the
+author is in the room, for topics also by a role in the cluster. ``banned_there``, ``muted_there``: the author
+is that in a topic that the text names. ``owned``: the room has an owner; ``owner_there``: one who is not
+banned from the cluster. ``makes_owner``: the role is that of an owner. ``made``: a private room of this name
+was ever made. ``room_known``: it is the room of a user. ``last_owner``: others are in the room, and the
+author alone owns it. ``full``: the author is in as many rooms as one may be in. ``often``: the author did
+this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``: they have a
+higher role there than the author. ``blocked``: they block the author. ``by_cluster``: the author is the
+cluster itself. ``direct_off``: the cluster's policy allows no conversation between the two.
 ``members_invite``: the room's policy lets all members invite. ``refers``: it refers to a post;
 ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
 ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:

@@ -107,6 +107,7 @@ class State:
         self.descriptions: dict[str, tuple[str, int]] = {}
         self.policies: dict[tuple[str, str], tuple[str, int]] = {}
         self.reported: dict[int, None] = {}
+        self.invitations: dict[tuple[str, str], tuple[str, int]] = {}
         self.tallies: dict[tuple[str, str], tuple[int, int]] = {}
         self._ordered: set[str] = set()
         self.forgotten: dict[str, int] = {}
@@ -187,6 +188,7 @@ class State:
         if code is not None:
             if code.room and self.members.get(code.room):
                 self._stand(code.room, entry.user).invited = entry.time + INVITED_MS
+                self.invitations[entry.user, code.room] = code.author, entry.seq
             code.uses -= 1
             if code.uses <= 0:
                 del self.codes[shown]
@@ -244,6 +246,7 @@ class State:
             self._stand("", entry.to).disabled = 0
 
     def _joined(self, entry: Entry) -> None:
+        self.invitations.pop((entry.user, entry.room), None)
         if (entry.room, entry.user) in self.standings:
             self._stand(entry.room, entry.user).invited = 0
 
@@ -259,6 +262,7 @@ class State:
                     standing.invited = 0
 
     def _removed(self, entry: Entry) -> None:
+        self.invitations.pop((entry.to, entry.room), None)
         if (entry.room, entry.to) in self.standings:
             standing = self._stand(entry.room, entry.to)
             standing.role = standing.invited = 0
@@ -269,6 +273,8 @@ class State:
 
     def _invite(self, entry: Entry) -> None:
         self._stand(entry.room, entry.to).invited = entry.time + INVITED_MS
+        if not self._of(entry.to, entry.user).blocked:
+            self.invitations[entry.to, entry.room] = entry.user, entry.seq
 
     def _describe(self, entry: Entry) -> None:
         self.descriptions[entry.room] = entry.text, entry.seq
@@ -324,6 +330,7 @@ class State:
             self._close(place)
         memberships.registered = 0
         self.standings = {of: it for of, it in self.standings.items() if user not in of}
+        self.invitations = {of: it for of, it in self.invitations.items() if of[0] != user}
         self.tallies = {of: it for of, it in self.tallies.items() if of[0] != user}
         self._ordered.discard(user)
         self.sessions.pop(user, None)
@@ -567,6 +574,12 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     ),
     "moderates": lambda log, draft, now: log._has_role(draft, _MODERATOR, _MODERATOR),
     "owns": lambda log, draft, now: log._has_role(draft, _OWNER, _ADMIN),
+    "makes_owner": lambda log, draft, now: draft.text == "owner",
+    "owner_there": lambda log, draft, now: any(
+        not log.is_barred(user, now)
+        for (room, user), standing in log.standings.items()
+        if room == draft.room and standing.role == _OWNER
+    ),
     "owned": lambda log, draft, now: any(
         room == draft.room and standing.role == _OWNER for (room, _), standing in log.standings.items()
     ),

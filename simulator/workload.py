@@ -241,7 +241,10 @@ def ruling(
             found.append(Step(later(), device, "report", (choice,)))
     for made in steps:
         if made.does == "order" and made.arguments[0] == "create":
-            found.append(decides(made.device, made.arguments[1], "invite", "members", "moderators"))
+            room = made.arguments[1]
+            found.append(decides(made.device, room, "invite", "members", "moderators"))
+            found.append(Step(later(), OPERATOR, "order", ("role", owner(made.device), "owner", room)))
+            found.append(Step(later(), made.device, "list_invitations"))
     return found
 
 
@@ -592,6 +595,10 @@ class Person:
     def list_rooms(self, prefix: str) -> None:
         if self.user is not None:
             self.user.list_rooms(prefix)
+
+    def list_invitations(self) -> None:
+        if self.user is not None:
+            self.user.list_invitations()
 
     def mark(self) -> None:
         if self.user is not None and self.user.is_connected:

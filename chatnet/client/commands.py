@@ -62,6 +62,7 @@ HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what
 REDACT NUMBER  take a post back, for ever; a reason may follow
 REPORT NUMBER TEXT         tell moderators of a post, which they can then read
 ROOMS          the rooms you have joined, and your conversations
+INVITATIONS    the private rooms to which somebody has invited you
 MEMBERS ROOM   who is there, and what it is about
 CREATE &ROOM   make a private room; with “all” behind it, newcomers may read what was said before
 INVITE &ROOM NAME          let somebody join it; REMOVE ROOM NAME undoes that
@@ -113,9 +114,10 @@ class Interpreter:
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
         orders = Orders(connection, terminal, calendar.now).commands
-        lookups = Lookups(connection, terminal, list_pages)
         devices = Devices(connection, terminal, calendar)
         self._drafted = {*DRAFTED, *orders, *devices.drafted}
+        lookups = Lookups(connection, terminal, list_pages, calendar.stamp)
+        self._greet = lookups.greet
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "JOIN": self._join,
             "LEAVE": self._leave_room,
@@ -351,6 +353,7 @@ class Interpreter:
         self._name = name
         self._terminal.linked(name)
         self._terminal.show(f"Logged in as {name}.")
+        Deferred.fromCoroutine(self._greet()).addErrback(_not_greeted)
         self._logged_in.callback(None)
 
     def lost(self) -> None:
@@ -410,6 +413,11 @@ class Interpreter:
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)
+
+
+def _not_greeted(failure: Failure) -> None:
+    """An older worker, or one that fails, does not know: INVITATIONS says why, if somebody asks."""
+    failure.trap(*REFUSED)
 
 
 def _first_word(line: str) -> tuple[str, str]:

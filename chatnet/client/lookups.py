@@ -1,4 +1,4 @@
-"""The commands that show what there is: LIST, HISTORY, MEMBERS and ROOMS."""
+"""The commands that show what there is: LIST, HISTORY, MEMBERS, ROOMS and INVITATIONS."""
 
 from __future__ import annotations
 
@@ -13,23 +13,31 @@ from chatnet.client.terminal import Terminal
 from chatnet.names import fold_for, fold_prefix, spelled_for
 from chatnet.reads import NEWEST, Talk
 from chatnet.rules import MOST_ROOMS
-from chatnet.wire.session import Conversations, List, Members
+from chatnet.wire.session import Conversations, Invitations, List, Members
 
 _HISTORY = "HISTORY takes a room, and perhaps the number of a post before which to begin: HISTORY #TOPIC 123."
 _MEMBERS = "MEMBERS takes a room: MEMBERS &ROOM."
 _ROOMS = "ROOMS takes nothing after it; nothing was done."
+_INVITATIONS = "INVITATIONS takes nothing after it; nothing was done."
+GREETED = 5
+"""How many invitations are shown at the login."""
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class Lookups:
-    """Runs these commands on one terminal; each asks for ``most_pages`` at most."""
+    """Runs these commands on one terminal; each asks for ``most_pages`` at most. ``moment`` returns a time in
+    milliseconds as people read it."""
 
-    def __init__(self, connection: Connection, terminal: Terminal, most_pages: int) -> None:
+    def __init__(
+        self, connection: Connection, terminal: Terminal, most_pages: int, moment: Callable[[int], str]
+    ) -> None:
         self._connection, self._terminal, self._most_pages = connection, terminal, most_pages
+        self._moment = moment
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "HISTORY": self._history,
             "MEMBERS": self._members,
             "ROOMS": self._rooms,
+            "INVITATIONS": self._invitations,
         }
 
     async def list_rooms(self, prefix: str) -> None:
@@ -85,6 +93,30 @@ class Lookups:
             pages += 1
         if more:
             self._terminal.show("There are more.")
+
+    async def _invitations(self, rest: str) -> None:
+        if rest:
+            raise Misused(_INVITATIONS)
+        after, more, pages, shown = "", True, 0, 0
+        while more and pages < self._most_pages:
+            page = await self._connection.ask(Invitations, after=after)
+            for one in page["invitations"]:
+                self._terminal.show(f"{one.by} invites you to {one.room}, until {self._moment(one.until)}.")
+            rooms = [one.room for one in page["invitations"]]
+            after, more = _next(rooms, after, page["more"])
+            pages, shown = pages + 1, shown + len(rooms)
+        if not shown:
+            self._terminal.show("No invitation is open. Who is in a private room invites by INVITE.")
+        elif more:
+            self._terminal.show("There are more.")
+
+    async def greet(self) -> None:
+        """Show the first few open invitations: they came while this client was away."""
+        page = await self._connection.ask(Invitations, after="")
+        for one in page["invitations"][:GREETED]:
+            self._terminal.show(f"{one.by} invites you to {one.room}: JOIN {one.room}.")
+        if len(page["invitations"]) > GREETED:
+            self._terminal.show("There are more invitations: INVITATIONS shows them.")
 
     async def _rooms(self, rest: str) -> None:
         if rest:

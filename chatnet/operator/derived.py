@@ -131,6 +131,8 @@ class Derived:
         yield "forgotten", '"user", seq', set(state.forgotten.items())
         taken_back = {(it.user, it.room, it.upto, it.seq, int(it.whole)) for it in state.blankings}
         yield "blanking", '"user", room, upto, seq, whole', taken_back
+        invitations = state.invitations.items()
+        yield "invitation", '"user", room, inviter, seq', {(*who, *it) for who, it in invitations}
         yield "reported", "seq", {(seq,) for seq in state.reported}
         yield "tally", '"user", kind, day, count', {(*who, *it) for who, it in state.tallies.items()}
 

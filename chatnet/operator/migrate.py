@@ -65,6 +65,7 @@ _DERIVED = {
         '"user", room, upto, seq, whole, done',
         "SELECT user, room, upto, seq, whole, done FROM blanking",
     ),
+    "invitation": ('"user", room, inviter, seq', "SELECT user, room, inviter, seq FROM invitation"),
     "reported": ("seq", "SELECT seq FROM reported"),
     "tally": ('"user", kind, day, count', "SELECT user, kind, day, count FROM tally"),
     "refusal": (

@@ -116,6 +116,10 @@ SQL: Mapping[str, str] = {
     "to_ever_there": f"({_member('to')} OR {_standing('to', '1 = 1')})",
     "moderates": _has_role(_MODERATOR, _MODERATOR),
     "owns": _has_role(_OWNER, _ADMIN),
+    "makes_owner": "{text} = 'owner'",
+    "owner_there": f"""EXISTS (SELECT 1 FROM standing AS s WHERE s.room = {{room}} AND s.role = {_OWNER}
+        AND NOT EXISTS (SELECT 1 FROM standing AS c
+            WHERE c.room = '' AND c."user" = s."user" AND c.banned > {{now}}))""",
     "owned": f"EXISTS (SELECT 1 FROM standing WHERE room = {{room}} AND role = {_OWNER})",
     "to_outranks": f"({{user}} <> '{CLUSTER}' AND {_rank('to')} > {_rank('user')})",
     "last_owner": f"""({_alone_owns("user")} AND EXISTS (SELECT 1 FROM membership

@@ -49,7 +49,17 @@ _CLOSE = f"""UPDATE standing SET invited = 0 WHERE room = {{room}} AND substr({{
     AND NOT EXISTS (SELECT 1 FROM membership WHERE room = {{room}} AND "left" = {OPEN})"""
 """Who leaves a private room last closes it: nobody can be let in any more."""
 _UNTIL = f"CASE WHEN {{until}} = 0 THEN {FOR_EVER} ELSE {{until}} END"
+_INVITED = """INSERT INTO invitation ("user", room, inviter, seq) SELECT {to}, {room}, {user}, {seq}
+    WHERE NOT EXISTS (SELECT 1 FROM standing WHERE room = {to} AND "user" = {user} AND blocked = 1)
+    ON CONFLICT ("user", room) DO UPDATE SET inviter = excluded.inviter, seq = excluded.seq"""
+
+
+def _invited_no_more(user: str) -> str:
+    return f"""DELETE FROM invitation WHERE "user" = {user} AND room = {{room}}"""
+
+
 _GONE: Statements = (
+    _invited_no_more("{to}"),
     _count("{to}", "- 1", _IS_IN),
     _end("{to}", "{room}"),
     _end("{to}", _MODERATORS),
@@ -76,6 +86,7 @@ _FORGET: Statements = (
                 WHERE m.room = standing.room AND m."left" = {OPEN})""",
     """DELETE FROM standing WHERE "user" = {to}""",
     "DELETE FROM standing WHERE room = {to}",
+    """DELETE FROM invitation WHERE "user" = {to}""",
     """DELETE FROM tally WHERE "user" = {to}""",
     """DELETE FROM account WHERE "user" = {to}""",
     """DELETE FROM session WHERE "user" = {to}""",
@@ -107,6 +118,11 @@ _USE: Statements = (
     + f"""{{now}} + {INVITED_MS} FROM code WHERE code.hash = {{code}} AND code.room <> ''
             AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = code.room AND m."left" = {OPEN})
         ON CONFLICT (room, "user") DO UPDATE SET invited = excluded.invited""",
+    """INSERT INTO invitation ("user", room, inviter, seq)
+        SELECT {user}, code.room, code.author, {seq} FROM code WHERE code.hash = {code} AND code.room <> ''"""
+    + f"""
+            AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = code.room AND m."left" = {OPEN})
+        ON CONFLICT ("user", room) DO UPDATE SET inviter = excluded.inviter, seq = excluded.seq""",
     "UPDATE code SET uses = uses - 1 WHERE hash = {code}",
     "DELETE FROM code WHERE hash = {code} AND uses <= 0 OR whose = {user}",
 )
@@ -163,6 +179,7 @@ SQL: dict[str, Statements] = {
         _begin("{user}", "{room}"),
         _count("{user}", "+ 1"),
         _stand_no_more("{user}", "invited = 0"),
+        _invited_no_more("{user}"),
     ),
     "leave": (
         _count("{user}", "- 1"),
@@ -180,7 +197,7 @@ SQL: dict[str, Statements] = {
         _count("{user}", "+ 1"),
         _stand("{user}", "role", "2"),
     ),
-    "invite": (_stand("{to}", "invited", f"{{now}} + {INVITED_MS}"),),
+    "invite": (_stand("{to}", "invited", f"{{now}} + {INVITED_MS}"), _INVITED),
     "remove": _GONE,
     "describe": (
         """INSERT INTO description (room, text, seq) VALUES ({room}, {text}, {seq})

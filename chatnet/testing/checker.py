@@ -26,6 +26,7 @@ from chatnet.testing.history import (
     Ended,
     EpochBegun,
     EpochEnded,
+    InvitationsRead,
     LeaseExpired,
     LeaseLost,
     LeaseTaken,
@@ -292,6 +293,10 @@ def confidential(evidence: Evidence) -> Violations:
                 is_it = report is not None and report.ref is not None and report.ref.seq == event.post.seq
                 if not is_it or not evidence.standing.reads_report(event.user, event.report):
                     yield f"{event.client} read by the report {event.report} what {event.user} may not read"
+            case InvitationsRead():
+                for room, by in event.rooms:
+                    if (by, event.user, room) not in evidence.standing.invited_by:
+                        yield f"{event.client} was told of {room} by {by}, who never invited {event.user}"
             case Refused():
                 yield from _tells_of_a_room(event, evidence)
 

@@ -242,6 +242,10 @@ class Evidence:
             code = followed.standing.refusal(doing)
             if code is not None:
                 followed.wrongly_taken.append((entry, code))
+        if entry.user == CLUSTER and entry.kind == "role" and entry.room[:1] == "&":
+            code = followed.standing.operator_may_not(entry.room, entry.to, text)
+            if code is not None:
+                followed.wrongly_taken.append((entry, code))
         followed.standing.take(entry, text)
 
     def _refused(self) -> Iterator[_Refused]:

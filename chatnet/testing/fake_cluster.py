@@ -39,7 +39,7 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.tls import Encrypted, Encryption, Presented
-from chatnet.reads import Member, Talk
+from chatnet.reads import Invitation, Member, Talk
 from chatnet.testing.loopback import Loopback
 from chatnet.wire import session as wire
 from chatnet.wire.common import Ping
@@ -155,6 +155,7 @@ class FakeCluster:
         self.members: list[Member] = []
         self.about = ""
         self.policies: dict[str, str] = {}
+        self.invitations: list[Invitation] = []
         self.barred: set[str] = set()
         self.needs_code = False
         self.codes: list[str] = []
@@ -500,6 +501,12 @@ class FakeSession(Locator):
         self._note("ReportPost", key=key, seq=seq, check=check, reason=reason)
         more = More(ref=Ref(seq, check))
         return {"seq": await _seq(self._draft("report", self.user, reason or "", key, more))}
+
+    @wire.Invitations.responder
+    def invitations(self, after: str) -> dict[str, Any]:
+        """Answer pages of seven."""
+        found = [one for one in self.cluster.invitations if one.room > after]
+        return {"invitations": found[:7], "more": len(found) > 7}
 
     @wire.Reported.responder
     def reported(self, seq: int) -> dict[str, Any]:

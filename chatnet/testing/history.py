@@ -146,6 +146,12 @@ class ReportRead(Event):
     post: Entry
 
 
+class InvitationsRead(Event):
+    """The client got the first page of the open invitations of its user: rooms, and who invited."""
+
+    rooms: list[tuple[str, str]]
+
+
 class MarksRead(Event):
     """The client got all marks of its user. It had asked for them at ``asked``, at the latest."""
 

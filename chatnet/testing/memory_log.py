@@ -43,6 +43,9 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    Invitation,
+    InvitationPage,
+    InvitationsOf,
     MarkPage,
     MarksOf,
     Member,
@@ -66,7 +69,7 @@ from chatnet.reads import (
     code_purpose,
 )
 from chatnet.rules import ROLES, judge
-from chatnet.state import State
+from chatnet.state import Standing, State
 from chatnet.stays import Interval, Memberships
 from chatnet.store.pages import FIRST_STAY, OPEN, PAGE_ROOMS, snapshot_page
 from chatnet.store.questions import known_name, known_room, known_seq
@@ -375,6 +378,21 @@ class MemoryLog:
         post = self._entry(report.ref.seq) if any(0 < joined < report.seq for joined in since) else None
         return [post] if post is not None and post.text else []
 
+    def _invitations(self, asked: InvitationsOf) -> InvitationPage:
+        state, user, upto = self.state, known_name(asked.user), known_seq(asked.upto)
+        last = self._entry(upto)
+        now = 0 if last is None else last.time
+        open_now = [
+            Invitation(room, by, state.standings[room, user].invited)
+            for (its, room), (by, seq) in sorted(state.invitations.items())
+            if its == user
+            and seq <= upto
+            and room > asked.after
+            and state.standings[room, user].invited > now
+            and not state.standings.get((user, by), Standing()).blocked
+        ]
+        return InvitationPage(open_now[:PAGE_ROOMS], len(open_now) > PAGE_ROOMS)
+
     def _talks(self, asked: Talks) -> TalkPage:
         rooms = sorted(
             room for user, room in self.state.talks if user == known_name(asked.user) and room > asked.after
@@ -463,6 +481,7 @@ ANSWERS: Answers[MemoryLog] = {
     Members: MemoryLog._members,
     PoliciesIn: MemoryLog._policies_in,
     ReportedPost: MemoryLog._reported_post,
+    InvitationsOf: MemoryLog._invitations,
     Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
     MarksOf: MemoryLog._marks_of,

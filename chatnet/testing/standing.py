@@ -62,6 +62,8 @@ class Standing:
         """Private rooms whose last owner is forgotten, and to whom each has to go."""
         self.let_in: dict[str, set[str]] = {}
         """Of each private room, who ever was a member or invited: nobody else may know that it is there."""
+        self.invited_by: set[tuple[str, str, str]] = set()
+        """Who ever invited whom where, and was not blocked by them then."""
         self._said: dict[int, Entry] = {}
         self._worded: dict[int, Entry] = {}
         self._members: dict[str, set[str]] = {}
@@ -101,6 +103,8 @@ class Standing:
             case "remove":
                 self._goes(to, room)
             case "invite":
+                if (to, user) not in self._blocks:
+                    self.invited_by.add((user, to, room))
                 self._invited.add((room, to))
                 self._mentioned.add((room, to))
                 self.let_in.setdefault(room, set()).add(to)
@@ -269,6 +273,13 @@ class Standing:
         return any(first <= seq and self.seq < last for first, last in self.spans(user, room))
 
     # ---- what may be done ----
+
+    def operator_may_not(self, room: str, to: str, role: str) -> str | None:
+        """Return with which code an operator who gives a role in a private room should have been refused."""
+        is_left = any(("", owner) not in self._banned for owner in self._owners(room))
+        if room not in self.made:
+            return "NO_SUCH_ROOM"
+        return "NOT_OPERATORS" if is_left or role != "owner" else None
 
     def refusal(self, doing: Doing) -> str | None:
         """Return the code with which it would be refused now; None if it may be done."""

@@ -37,6 +37,7 @@ from chatnet.wire.session import (
     Block,
     Create,
     History,
+    Invitations,
     Invite,
     Join,
     Leave,
@@ -464,6 +465,10 @@ class User:
         """List the rooms that begin with ``prefix``."""
         self._own(self._connection.ask(List, prefix=prefix, after=""))
 
+    def list_invitations(self) -> None:
+        """Ask for the open invitations."""
+        self._own(Deferred.fromCoroutine(self._list_invitations()))
+
     def mark(self) -> None:
         """Mark what was heard in each room, and read all marks."""
         self._own(Deferred.fromCoroutine(self._mark()))
@@ -499,6 +504,10 @@ class User:
     async def _read_report(self, seq: int) -> None:
         post = (await self._connection.ask(Reported, seq=seq))["post"]
         self._record(history.ReportRead, report=seq, post=post)
+
+    async def _list_invitations(self) -> None:
+        found = (await self._connection.ask(Invitations, after=""))["invitations"]
+        self._record(history.InvitationsRead, rooms=[(one.room, one.by) for one in found])
 
     async def _mark(self) -> None:
         for room, seq in self._heard.items():

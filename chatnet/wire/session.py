@@ -56,7 +56,7 @@ from chatnet.errors import (
     WrongVersion,
     Yourself,
 )
-from chatnet.reads import Member, PolicyValue, Talk
+from chatnet.reads import Invitation, Member, PolicyValue, Talk
 from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, declared
 from chatnet.wire.cluster import Fingerprint, Place
 
@@ -351,6 +351,14 @@ class Forget(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"secret", Bytes())]
     errors = declared(WrongSecret, TryLater, NoSuchUser, KeyReused, Poison)
+
+
+class Invitations(Command):
+    """A page of the user's open invitations, by room: those to rooms that come after ``after``. Of each, who
+    invited, and until when it is good."""
+
+    arguments = [(b"after", Text())]
+    response = [(b"invitations", Packed[list[Invitation]](list[Invitation])), (b"more", Flag())]
 
 
 class ReportPost(Command):

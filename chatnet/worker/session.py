@@ -35,6 +35,8 @@ from chatnet.reads import (
     Device,
     DevicesOf,
     History,
+    InvitationPage,
+    InvitationsOf,
     MarkPage,
     MarksOf,
     MemberPage,
@@ -452,6 +454,14 @@ class Session:
             log = self._sessions.log
             question = Members(room, self.user, log.window.head, _beginning(after))
             return await self._turn().read(log.read, question)
+
+    async def invitations(self, after: str) -> InvitationPage:
+        """Return the first page of the user's open invitations to rooms after ``after``."""
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            asked = InvitationsOf(self.user, log.window.head, _beginning(after))
+            return await self._turn().read(log.read, asked)
 
     async def reported(self, seq: int) -> Entry:
         """Return the post that the report ``seq`` is about.

@@ -96,6 +96,9 @@ class User(Protocol):
     def list_rooms(self, prefix: str) -> None:
         """List the rooms that begin with ``prefix``."""
 
+    def list_invitations(self) -> None:
+        """Ask for the open invitations."""
+
     def mark(self) -> None:
         """Mark what was heard in each room, and read all marks."""
 

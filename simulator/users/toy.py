@@ -305,6 +305,9 @@ class ToyUser:
     def list_rooms(self, prefix: str) -> None:
         self._own(self._unanswered.ask(Question(f"ROOMS {prefix}")))
 
+    def list_invitations(self) -> None:
+        """Do nothing: this protocol does not list them."""
+
     def mark(self) -> None:
         """Do nothing: this protocol has no marks."""
 

@@ -14,7 +14,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
 from chatnet.errors import Barred, Forgotten
 from chatnet.kinds import EVENTS
-from chatnet.reads import Member
+from chatnet.reads import Invitation, Member
 from chatnet.testing.fake_cluster import FakeCluster
 
 KEYLESS = ("Login", "Chat", "Ping", "Resume", "History", "List", "Reported")
@@ -471,6 +471,24 @@ def test_members_are_shown_in_pages(cluster: FakeCluster, alice: Person) -> None
     alice.type("MEMBERS &OPS")
     members = ["\talice (owner)", "\tbob", "\tcarol (moderator)"]
     assert alice.seen() == ["Members of &ops:", *members, "Members of &ops (what breaks):", *members]
+
+
+def test_who_was_away_is_told_of_invitations(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
+    """At the login, the first few; INVITATIONS shows all of them, and until when each is good."""
+    cluster.invitations = [Invitation(f"&{number}", "bob", 60_000) for number in range(9)]
+    alice = new_person().start()
+    assert alice.seen()[1:] == [
+        *(f"bob invites you to &{number}: JOIN &{number}." for number in range(5)),
+        "There are more invitations: INVITATIONS shows them.",
+    ]
+    alice.type("INVITATIONS", "INVITATIONS now")
+    assert alice.seen() == [
+        *(f"bob invites you to &{number}, until 1970-01-01T00:01:00+00:00." for number in range(9)),
+        "INVITATIONS takes nothing after it; nothing was done.",
+    ]
+    cluster.invitations = []
+    alice.type("INVITATIONS")
+    assert alice.seen() == ["No invitation is open. Who is in a private room invites by INVITE."]
 
 
 def test_one_s_rooms_are_shown(cluster: FakeCluster, alice: Person) -> None:

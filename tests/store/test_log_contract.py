@@ -52,6 +52,7 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    InvitationsOf,
     MarksOf,
     Members,
     Newest,
@@ -793,6 +794,7 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(History, odd_words, st.none() | edges, odd_words, edges),
     st.builds(Members, odd_words, odd_words, edges, odd_words),
     st.builds(PoliciesIn, odd_words, odd_words, edges),
+    st.builds(InvitationsOf, odd_words, edges, odd_words),
     st.builds(ReportedPost, edges, odd_words, edges),
     st.builds(Talks, odd_words, edges, odd_words),
     st.builds(Rooms, odd_words, odd_words),
@@ -817,6 +819,7 @@ def every_odd_read() -> list[Question[Any]]:
             *(MarksOf(word, 5, ""), MarksOf("alice", 5, word)),
             *(UnreadOf(word, 5, ""), UnreadOf("alice", 5, word)),
             *(Members(word, "alice", 5), Members("#x", word, 5), Members("#x", "alice", 5, word)),
+            *(InvitationsOf(word, 5), InvitationsOf("alice", 5, word)),
             *(PoliciesIn(word, "alice", 5), PoliciesIn("#x", word, 5)),
             *(Talks(word, 5), Talks("alice", 5, word), History(word, None, "alice", 5)),
         )

@@ -36,6 +36,7 @@ from chatnet.reads import (
     DevicesOf,
     Head,
     History,
+    InvitationsOf,
     Members,
     Newest,
     PoliciesIn,
@@ -242,6 +243,7 @@ def read_by_all(subject: Subject) -> list[Any]:
         found.append(str(subject.read(DevicesOf(user))))
         found += [subject.read(CodeOf(hashed(number), user)) for number in range(5)]
         found.append(str(subject.read(Talks(user, head))))
+        found.append((user, str(subject.read(InvitationsOf(user, head)))))
         reports = range(9, head + 1)
         found += [(user, seq, told(subject.read(ReportedPost(seq, user, head)))) for seq in reports]
         for room in ["", *ROOMS]:
@@ -302,6 +304,9 @@ def drawn(subject: Subject) -> list[tuple[str, Any]]:
             subject.append(Draft("code", CLUSTER, "", text, key(2_006 + 10 * turn), 0, for_one))
             back.append(Draft("role", CLUSTER, "", "admin", key(2_009 + 10 * turn), 0, More(to="carol")))
             assert all(isinstance(outcome, int) for outcome in subject.append(*back))
+            to, role = USERS[turn // 10 % 3], "none" if turn % 40 == 0 else "owner"
+            orphaned = Draft("role", CLUSTER, "&ops", role, key(5_000 + turn), 0, More(to=to))
+            found += [("role", outcome) for outcome in subject.append(orphaned)]
         head = subject.read(Head())
         steps = [Step(*(chance.choice(values) for values in VALUES.values())) for _ in range(30)]
         drafts = good(later(step, turn, head).draft(subject) for step in steps)

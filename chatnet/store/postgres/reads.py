@@ -33,6 +33,9 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    Invitation,
+    InvitationPage,
+    InvitationsOf,
     Last,
     MarkPage,
     MarksOf,
@@ -175,6 +178,14 @@ ENTRY = f"SELECT {_COLUMNS} FROM entry WHERE seq = %(seq)s"
 IS_TOLD = """
     SELECT 1 FROM membership WHERE "user" = %(user)s AND "left" > %(upto)s
         AND room = ANY (%(places)s::text[]) AND joined < %(seq)s LIMIT 1
+"""
+INVITATIONS = f"""
+    SELECT i.room, i.inviter, s.invited FROM invitation AS i
+        JOIN standing AS s ON s.room = i.room AND s."user" = i."user"
+    WHERE i."user" = %(user)s AND i.room > %(after)s AND i.seq <= %(upto)s
+        AND s.invited > coalesce((SELECT time FROM entry WHERE seq = %(upto)s), 0) AND NOT EXISTS (
+            SELECT FROM standing AS b WHERE b.room = i."user" AND b."user" = i.inviter AND b.blocked = 1)
+    ORDER BY i.room LIMIT {PAGE_ROOMS + 1}
 """
 POLICIES = "SELECT name, value FROM policy WHERE room = %(room)s AND seq <= %(upto)s ORDER BY name"
 ABOUT = """
@@ -416,6 +427,13 @@ def reported_post(tables: PostgresTables, asked: ReportedPost) -> list[Entry]:
     return []
 
 
+def invitations(tables: PostgresTables, asked: InvitationsOf) -> InvitationPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    bounds = {"user": user, "after": known_text(asked.after), "upto": upto}
+    found = [Invitation(*row) for row in tables.execute(INVITATIONS, bounds)]
+    return InvitationPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+
+
 def talks(tables: PostgresTables, asked: Talks) -> TalkPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     bounds = {"user": user, "upto": upto, "after": known_text(asked.after)}
@@ -456,6 +474,7 @@ ANSWERS: Answers[PostgresTables] = {
     Members: members,
     PoliciesIn: policies,
     ReportedPost: reported_post,
+    InvitationsOf: invitations,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

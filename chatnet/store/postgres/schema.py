@@ -233,7 +233,31 @@ CREATE INDEX code_until ON code (until);
 ALTER TABLE standing ADD COLUMN disabled bigint NOT NULL DEFAULT 0;
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS, _POLICIES, _BLANKING, _REPORTS, _SESSIONS)
+_INVITATIONS = """
+-- Who invited a user to a private room, if the user did not block them. Whether the invitation is still good,
+-- their standing says.
+CREATE TABLE invitation (
+    "user" text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    inviter text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY ("user", room)
+);
+"""
+
+STEPS = (
+    _TABLES,
+    _TOKEN,
+    _KEYS,
+    _LEVEL,
+    _ROOMS,
+    _MARKS,
+    _POLICIES,
+    _BLANKING,
+    _REPORTS,
+    _SESSIONS,
+    _INVITATIONS,
+)
 """Each step brings a store from one schema version to the next. Never change a released step.
 
 Functions are not in the steps: see :mod:`.append`.

@@ -35,6 +35,9 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    Invitation,
+    InvitationPage,
+    InvitationsOf,
     Last,
     MarkPage,
     MarksOf,
@@ -271,6 +274,23 @@ def reported_post(tables: SqliteTables, asked: ReportedPost) -> list[Entry]:
     return []
 
 
+def invitations(tables: SqliteTables, asked: InvitationsOf) -> InvitationPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    now: int = tables.execute("SELECT max(time) FROM entry WHERE seq = ?", (upto,)).get or 0
+    rows = tables.execute(INVITATIONS, (user, known_text(asked.after), upto, now, PAGE_ROOMS + 1))
+    found = [Invitation(*row) for row in rows]
+    return InvitationPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+
+
+INVITATIONS = """
+    SELECT i.room, i.inviter, s.invited FROM invitation AS i
+        JOIN standing AS s ON s.room = i.room AND s.user = i.user
+    WHERE i.user = ? AND i.room > ? AND i.seq <= ? AND s.invited > ? AND NOT EXISTS (
+        SELECT 1 FROM standing AS b WHERE b.room = i.user AND b.user = i.inviter AND b.blocked = 1)
+    ORDER BY i.room LIMIT ?
+"""
+
+
 def talks(tables: SqliteTables, asked: Talks) -> TalkPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     rows = tables.execute(
@@ -345,6 +365,7 @@ ANSWERS: Answers[SqliteTables] = {
     Members: members,
     PoliciesIn: policies,
     ReportedPost: reported_post,
+    InvitationsOf: invitations,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

@@ -202,6 +202,17 @@ STEPS = (
     CREATE INDEX code_until ON code (until);
     ALTER TABLE standing ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- Who invited a user to a private room, if the user did not block them. Whether the invitation is still
+    -- good, their standing says.
+    CREATE TABLE invitation (
+        user TEXT NOT NULL,
+        room TEXT NOT NULL,
+        inviter TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (user, room)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

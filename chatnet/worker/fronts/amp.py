@@ -232,6 +232,11 @@ class AmpFront(Locator):
         more = More(ref=Ref(seq, check))
         return self.session.order(key, "report", None, reason or "", more).addCallback(_seq)
 
+    @wire.Invitations.responder
+    async def invitations(self, after: str) -> dict[str, Any]:
+        page = await self.session.invitations(after)
+        return {"invitations": page.invitations, "more": page.more}
+
     @wire.Reported.responder
     async def reported(self, seq: int) -> dict[str, Any]:
         return {"post": encode.for_clients(await self.session.reported(seq))}

@@ -174,6 +174,20 @@ def anybody_reports_what_they_may_not_read(put: Put) -> None:
     _never_refused(put, "report")
 
 
+def invitations_of_others_are_listed(put: Put) -> None:
+    """Who asks for their invitations is told of those of others as well."""
+    put(sqlite_reads, "INVITATIONS", sqlite_reads.INVITATIONS.replace("i.user = ?", "i.user <> ?"))
+
+
+def operators_name_owners_where_there_are_some(put: Put) -> None:
+    """Who has the token makes anybody an owner of a private room that has one."""
+
+    def holds(self: Writer, fact: str, *asked: Any) -> bool:
+        return fact != "owner_there" and real(self, fact, *asked)
+
+    real: Callable[..., bool] = put(Writer, "holds", holds)
+
+
 def _never_refused(put: Put, which: str) -> None:
     """Ask nothing about drafts of the kind ``which``."""
     real: Callable[..., tuple[Asked, ...]] = put(
@@ -200,4 +214,6 @@ MUTANTS = (
     whoever_is_told_of_a_policy_decides,
     a_report_is_heard_by_who_is_no_moderator,
     anybody_reports_what_they_may_not_read,
+    invitations_of_others_are_listed,
+    operators_name_owners_where_there_are_some,
 )
