@@ -217,6 +217,60 @@ def wrong_passwords(beside: Beside) -> None:
         again(guess, SECONDS)
 
 
+def wrong_codes(beside: Beside) -> None:
+    """Guess codes, for names that are free, for an honest user, and for one who lets a device in just now."""
+    ports, owner = beside.workers(), Mallory(f"mallory{next(numbers)}")
+    lines = [Line(port) for port in ports for _ in range(8)]
+    with closing([owner.log_in(ports[0]), *lines]) as [line, *_]:
+        assert b"seq" in line.ask("Pair", key=key(), code=os.urandom(32))
+        names = ("user1", owner.name, f"squatter{next(numbers)}")
+
+        def guess(number: int) -> None:
+            said = {"name": names[number % 3], "secret": os.urandom(32), "code": f"{number:012}"}
+            if not lines[number % len(lines)].say(
+                box(command="Login", ask="1", version=VERSION, new=1, **said)
+            ):
+                lines[number % len(lines)] = Line(ports[number % len(ports)])
+
+        for one in lines:
+            one.socket.settimeout(1)
+        again(guess, SECONDS)
+        assert b"seq" in line.ask("Post", key=key(), text="still here")
+
+
+def many_codes(beside: Beside) -> None:
+    """Make codes for other devices until the day's number is used up, and go on."""
+    [line] = sessions(beside, 1)
+    codes: set[bytes | None] = set()
+    with closing([line]):
+
+        def make(number: int) -> None:
+            codes.add(line.ask("Pair", key=key(), code=os.urandom(32)).get(b"_error_code"))
+            line.ask("MakeCode", key=key(), code=os.urandom(32), uses=10_000, until=1 << 60)
+            line.ask("Sessions")
+
+        again(make, 3 * SECONDS)
+    assert None in codes
+    assert codes <= {None, b"TOO_MANY_TODAY"}
+
+
+def many_devices(beside: Beside) -> None:
+    """Log in on a new device each time, and shut it out again to make room."""
+    mallory, ports = Mallory(f"mallory{next(numbers)}"), beside.workers()
+    refused: set[bytes | None] = set()
+    with closing([mallory.log_in(ports[0])]) as [line]:
+
+        def come(number: int) -> None:
+            known = {"version": VERSION, "name": mallory.name, "secret": mallory.secret, "new": 0}
+            with closing([Line(ports[number % len(ports)])]) as [other]:
+                answer = other.ask("Login", device=os.urandom(16), label="x" * 40, **known)
+                refused.add(answer.get(b"_error_code"))
+
+        again(come, SECONDS)
+        assert b"seq" in line.ask("Post", key=key(), text="still here")
+    assert b"TOO_MANY_SESSIONS" in refused
+
+
 def many_hashes(beside: Beside) -> None:
     """Set passwords again and again, on many sessions."""
     lines = [line for _ in range(5) for line in sessions(beside, 4)]
@@ -282,7 +336,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "reads of a session": repeated_chats,
     "reads of those who have gone": fleeting_readers,
     "posts of a user": fast_posts,
-    "private rooms that a user makes, invitations, posts taken back": many_rooms,
+    "private rooms that a user makes, invitations, posts taken back, purges, reports": many_rooms,
     "topics that a user makes": many_topics,
     "marks of a user": many_marks,
     "wrong passwords": wrong_passwords,
@@ -291,7 +345,10 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "texts, names, topics": costly_texts,
     "lines of the log about strangers": junk,
     "lines of the log about sessions": passing_users,
-    "new names": new_names,
+    "new names without a code": new_names,
+    "devices of a user": many_devices,
+    "codes that a user makes": many_codes,
+    "wrong codes": wrong_codes,
 }
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
 
