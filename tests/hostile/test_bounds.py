@@ -226,7 +226,8 @@ def wrong_codes(beside: Beside) -> None:
         names = ("user1", owner.name, f"squatter{next(numbers)}")
 
         def guess(number: int) -> None:
-            said = {"name": names[number % 3], "secret": os.urandom(32), "code": f"{number:012}"}
+            said: dict[str, bytes | str | int] = {"name": names[number % 3], "code": f"{number:012}"}
+            said["secret"] = os.urandom(32)
             if not lines[number % len(lines)].say(
                 box(command="Login", ask="1", version=VERSION, new=1, **said)
             ):
@@ -261,7 +262,8 @@ def many_devices(beside: Beside) -> None:
     with closing([mallory.log_in(ports[0])]) as [line]:
 
         def come(number: int) -> None:
-            known = {"version": VERSION, "name": mallory.name, "secret": mallory.secret, "new": 0}
+            known: dict[str, bytes | str | int] = {"version": VERSION, "name": mallory.name, "new": 0}
+            known["secret"] = mallory.secret
             with closing([Line(ports[number % len(ports)])]) as [other]:
                 answer = other.ask("Login", device=os.urandom(16), label="x" * 40, **known)
                 refused.add(answer.get(b"_error_code"))
