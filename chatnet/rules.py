@@ -9,7 +9,7 @@ twice: by :class:`chatnet.state.State`, over what follows from the log in memory
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple, Protocol
 
@@ -276,6 +276,17 @@ author in.
 """
 
 
+class Author(NamedTuple):
+    """What is asked of a user for each of their drafts: the seq of the newest secret; whether there is one,
+    and not only codes or devices of theirs; whether anybody ever banned, muted or disabled them: of all
+    others much need not be asked; and what each of their sessions may do, by its seq."""
+
+    newest: int
+    has_secret: bool
+    is_ordered: bool
+    sessions: Mapping[int, str]
+
+
 class Facts(Protocol):
     """What the log has so far. Each fact is looked up when a case asks for it."""
 
@@ -287,23 +298,14 @@ class Facts(Protocol):
     def own_level(self) -> int:
         """The level that the appending program understands."""
 
-    def secret_seq(self, user: str) -> int | None:
-        """Return the seq of the user's newest secret; None if there is no such user."""
+    def author(self, user: str) -> Author | None:
+        """Return what is asked for each draft of a user; None if there is no such user."""
 
     def is_forgotten(self, user: str) -> bool:
         """Return whether the user is forgotten: nobody gets the name again."""
 
-    def has_secret(self, user: str) -> bool:
-        """Return whether the user has a secret, and not only codes or devices of their own."""
-
-    def scope(self, user: str, seq: int) -> str | None:
-        """Return what the user's session at ``seq`` may do; None if there is none, or no longer."""
-
     def is_disabled(self, user: str) -> bool:
         """Return whether the user's account is disabled."""
-
-    def is_ordered(self, user: str) -> bool:
-        """Return whether anybody ever banned or muted the user: of all others much need not be asked."""
 
     def is_barred(self, user: str, now: int) -> bool:
         """Return whether the user is banned from the cluster."""
@@ -330,17 +332,17 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
         raise NotYet.of()
     is_ordered = False
     if draft.kind == "register":
-        if facts.secret_seq(draft.user) is not None or facts.is_forgotten(draft.user):
+        if facts.author(draft.user) is not None or facts.is_forgotten(draft.user):
             raise NameTaken.of(name=draft.user)
     elif draft.kind == "level":
         _level(draft, facts)
     elif draft.user != CLUSTER:
-        newest = facts.secret_seq(draft.user)
-        if newest is None:
+        author = facts.author(draft.user)
+        if author is None:
             raise refusal(Forgotten if facts.is_forgotten(draft.user) else NoSuchUser, draft)
-        if draft.by:
-            _check_session(draft, kind, newest, facts)
-        is_ordered = facts.is_ordered(draft.user)
+        if draft.by and (author.sessions.get(draft.by) != "all" or draft.kind == "session"):
+            _check_session(draft, kind, author)
+        is_ordered = author.is_ordered
         if is_ordered and facts.is_barred(draft.user, now):
             raise Barred.of(name=draft.user)
         if is_ordered and facts.is_disabled(draft.user):
@@ -358,15 +360,15 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     return _made(draft.user, rooms, facts, now) if rooms else ()
 
 
-def _check_session(draft: Draft, kind: Kind, newest: int, facts: Facts) -> None:
+def _check_session(draft: Draft, kind: Kind, author: Author) -> None:
     """Check that the draft comes from a session that has not ended, and may do this."""
     if draft.kind == "session":
-        if draft.by < newest:
+        if draft.by < author.newest:
             raise SecretChanged.of(name=draft.user)
         return
-    scope = facts.scope(draft.user, draft.by)
+    scope = author.sessions.get(draft.by)
     if scope is None:
-        is_new = draft.by < newest and facts.has_secret(draft.user)
+        is_new = draft.by < author.newest and author.has_secret
         raise (SecretChanged if is_new else SessionEnded).of(name=draft.user)
     if scope != "all" and not (scope == "post" and kind.is_said):
         raise NotInScope.of()

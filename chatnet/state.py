@@ -16,7 +16,17 @@ from chatnet.entries import Draft, Entry, More, heard_at, settled
 from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
 from chatnet.names import is_private, is_public, is_topic, named
 from chatnet.policies import POLICIES, parted
-from chatnet.rules import DAY_MS, FOR_EVER, INVITED_MS, MAKERS, MOST_A_DAY, MOST_ROOMS, MOST_SESSIONS, ROLES
+from chatnet.rules import (
+    DAY_MS,
+    FOR_EVER,
+    INVITED_MS,
+    MAKERS,
+    MOST_A_DAY,
+    MOST_ROOMS,
+    MOST_SESSIONS,
+    ROLES,
+    Author,
+)
 from chatnet.stays import Change, Memberships, changes
 
 _OWNER = ROLES.index("owner")
@@ -344,21 +354,18 @@ class State:
     def is_forgotten(self, user: str) -> bool:
         return user in self.forgotten
 
-    def secret_seq(self, user: str) -> int | None:
+    def author(self, user: str) -> Author | None:
         account = self.accounts.get(user)
-        return None if account is None else account.secret_seq
-
-    def has_secret(self, user: str) -> bool:
-        return bool(self.accounts[user].credential)
-
-    def scope(self, user: str, seq: int) -> str | None:
-        found = (one.scope for one in self.sessions.get(user, {}).values() if one.seq == seq)
-        return next(found, None)
+        if account is None:
+            return None
+        sessions = {one.seq: one.scope for one in self.sessions.get(user, {}).values()}
+        return Author(account.secret_seq, bool(account.credential), self.is_ordered(user), sessions)
 
     def is_disabled(self, user: str) -> bool:
         return bool(self._of("", user).disabled)
 
     def is_ordered(self, user: str) -> bool:
+        """Return whether anybody ever banned, muted or disabled the user."""
         return user in self._ordered
 
     def is_barred(self, user: str, now: int) -> bool:
@@ -461,7 +468,9 @@ class State:
         )
 
     def _has_session(self, draft: Draft) -> bool:
-        return draft.text == "0" or self.scope(draft.to, int(draft.text)) is not None
+        return draft.text == "0" or any(
+            one.seq == int(draft.text) for one in self.sessions.get(draft.to, {}).values()
+        )
 
     def _is_last_way(self, draft: Draft) -> bool:
         if draft.to != draft.user:
@@ -548,7 +557,7 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     "device_known": lambda log, draft, now: _more(draft).device in log.sessions.get(draft.user, {}),
     "crowded": lambda log, draft, now: len(log.sessions.get(draft.user, {})) >= MOST_SESSIONS,
     "to_lives": lambda log, draft, now: (
-        draft.to in log.accounts and bool(log.has_secret(draft.to) or log.sessions.get(draft.to))
+        draft.to in log.accounts and bool(log.accounts[draft.to].credential or log.sessions.get(draft.to))
     ),
     "to_session": lambda log, draft, now: log._has_session(draft),
     "last_way": lambda log, draft, now: log._is_last_way(draft),

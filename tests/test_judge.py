@@ -9,7 +9,7 @@ import pytest
 from chatnet.entries import Draft
 from chatnet.errors import Refusal
 from chatnet.kinds import KindName
-from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS, judge
+from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS, Author, judge
 
 
 @dataclass
@@ -25,22 +25,15 @@ class Known:
     level: int = 1
     own_level: int = 1
 
-    def secret_seq(self, user: str) -> int | None:
-        return self.secrets.get(user)
+    def author(self, user: str) -> Author | None:
+        sessions = {"alice": {5: "all", 6: "post", 7: "read"}}.get(user, {})
+        newest = self.secrets.get(user)
+        return None if newest is None else Author(newest, user != "bob", False, sessions)
 
     def is_forgotten(self, user: str) -> bool:
         return False
 
-    def has_secret(self, user: str) -> bool:
-        return user != "bob"
-
-    def scope(self, user: str, seq: int) -> str | None:
-        return {("alice", 5): "all", ("alice", 6): "post", ("alice", 7): "read"}.get((user, seq))
-
     def is_disabled(self, user: str) -> bool:
-        return False
-
-    def is_ordered(self, user: str) -> bool:
         return False
 
     def is_barred(self, user: str, now: int) -> bool:

@@ -33,7 +33,7 @@ from chatnet.kinds import SAID, own_level
 from chatnet.log import Outcome, Refused
 from chatnet.names import named
 from chatnet.policies import POLICIES
-from chatnet.rules import DAY_MS, judge
+from chatnet.rules import DAY_MS, Author, judge
 from chatnet.store import facts, follows
 from chatnet.store.pages import OPEN
 from chatnet.store.refusals import content, is_kept, lasts, refused
@@ -345,24 +345,15 @@ class Writer:
 
     # ---- the facts that decide about drafts: see chatnet.rules.Facts ----
 
-    def secret_seq(self, user: str) -> int | None:
-        return self._known(user).secret_seq
+    def author(self, user: str) -> Author | None:
+        return self._known(user).author
 
     def is_forgotten(self, user: str) -> bool:
         return bool(self._execute("SELECT 1 FROM forgotten WHERE user = ?", (user,)).get)
 
-    def has_secret(self, user: str) -> bool:
-        return self._known(user).has_secret
-
-    def scope(self, user: str, seq: int) -> str | None:
-        return self._known(user).scopes.get(seq)
-
     def is_disabled(self, user: str) -> bool:
         disabled = "SELECT disabled FROM standing WHERE room = '' AND user = ?"
         return bool(self._execute(disabled, (user,)).get)
-
-    def is_ordered(self, user: str) -> bool:
-        return self._known(user).is_ordered
 
     def is_barred(self, user: str, now: int) -> bool:
         barred = "SELECT 1 FROM standing WHERE room = '' AND user = ? AND banned > ?"
@@ -370,7 +361,7 @@ class Writer:
 
     def holds(self, fact: str, draft: Draft, now: int) -> bool:
         if fact == "to_known":
-            return self.secret_seq(draft.to) is not None
+            return self.author(draft.to) is not None
         if fact == "member":
             return bool(self._execute(MEMBER, (draft.user, draft.room)).get)
         if fact == "direct_off" and self._direct_policy() == "all":
@@ -399,14 +390,16 @@ class Writer:
         """Return what each draft of a user asks for first; remembered until it may change."""
         known = self._users.get(user)
         if known is None:
-            account = "SELECT secret_seq, credential <> '' FROM account WHERE user = ?"
-            secret, has_secret = self._execute(account, (user,)).fetchone() or (None, 0)
+            account = self._execute(
+                "SELECT secret_seq, credential <> '' FROM account WHERE user = ?", (user,)
+            ).fetchone()
             ordered, blocked = next(
                 self._execute("SELECT max(ordered), max(blocked) FROM standing WHERE user = ?", (user,))
             )
             sessions = self._execute("SELECT seq, scope FROM session WHERE user = ?", (user,))
             scopes: dict[int, str] = dict(sessions)
-            known = Known(secret, bool(has_secret), bool(ordered), bool(blocked), scopes)
+            author = None if account is None else Author(account[0], bool(account[1]), bool(ordered), scopes)
+            known = Known(author, bool(ordered), bool(blocked))
             if len(self._users) >= _KNOWN_USERS:
                 self._users.clear()
             self._users[user] = known
@@ -418,15 +411,12 @@ class Writer:
 
 
 class Known(NamedTuple):
-    """Of a user: the seq of the newest secret (None: there is no such user), whether there is one and not
-    only devices of theirs, and whether anybody ever banned or muted them, and blocks them; and what each of
-    their sessions may do, by its seq."""
+    """Of a user: what each draft of theirs asks for (None: there is no such user), and whether anybody ever
+    banned or muted them, and blocks them."""
 
-    secret_seq: int | None
-    has_secret: bool
+    author: Author | None
     is_ordered: bool
     is_blocked: bool
-    scopes: dict[int, str]
 
 
 ACCOUNTS = frozenset({"register", "secret", "session", "revoke", "ban", "mute", "block", "disable", "forget"})
