@@ -34,10 +34,11 @@ from chatnet.wire.session import Forget, Join, Leave
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
 
-DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "PASSWORD", "FORGET")
+DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "REPLY", "PASSWORD", "FORGET")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
 ALONE = ("CHATTEST", "FORGET", "HELP", "PAIR", "QUIT", "SESSIONS", "UNREAD")
 """The commands that take nothing."""
+_REPLY = "REPLY takes the number of a post, which HISTORY ROOM shows, and a text: REPLY NUMBER TEXT."
 _TELL = "TELL takes a name and a text: TELL NAME TEXT."
 FORGET = (
     "This takes back all that you ever said here, and ends your account, on all your devices; it cannot be "
@@ -58,6 +59,7 @@ CHAT #TOPIC    the same; what you type is posted in a topic that you have joined
 UNREAD         in which of your rooms there is something that you have not read
 SAY ROOM TEXT  one post in a topic that you have joined, in a private room, or in your own room
 TELL NAME TEXT one post in your conversation with NAME, whom alone it reaches; CHAT @NAME stays there
+REPLY NUMBER TEXT          answer a post, where it was said
 HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what was said before that
 REDACT NUMBER  take a post back, for ever; a reason may follow
 REPORT NUMBER TEXT         tell moderators of a post, which they can then read
@@ -126,6 +128,7 @@ class Interpreter:
             "UNREAD": self._unread,
             "SAY": self._say_in,
             "TELL": self._tell,
+            "REPLY": self._reply,
             **orders,
             **lookups.commands,
             **devices.drafted,
@@ -249,9 +252,22 @@ class Interpreter:
             raise Misused(_TELL)
         await self._post(text, self._said_in("@" + name.removeprefix("@")))
 
-    def _post(self, text: str, room: str) -> Deferred[Any]:
-        answer = self._connection.post(check_text(text), room or None)
-        self._terminal.posted(Said(room or self._name, self._name, text), answer)
+    async def _reply(self, rest: str) -> None:
+        number, text = split(rest, 1, _REPLY, more=True)
+        if not (text and number.isascii() and number.isdecimal() and len(number) < 19):
+            raise Misused(_REPLY)
+        seq = int(number)
+        room, author = self._connection.room_of(seq), self._connection.author_of(seq)
+        if not room:
+            raise Misused(f"No post {seq} was seen here: HISTORY ROOM shows posts with their numbers.")
+        if room == author != self._name:  # there they alone post; in one's own they hear it by their name
+            room, text = self._name, f"@{author} {text}"
+        await self._post(text, self._said_in(room), seq)
+
+    def _post(self, text: str, room: str, answers: int | None = None) -> Deferred[Any]:
+        answer = self._connection.post(check_text(text), room or None, answers)
+        to = "" if answers is None else self._connection.author_of(answers)
+        self._terminal.posted(Said(room or self._name, self._name, text, answers=to), answer)
         return answer
 
     def _said_in(self, room: str) -> str:
@@ -367,14 +383,17 @@ class Interpreter:
     def newest(self, posts: Sequence[Entry]) -> None:
         for post in posts:
             if post.kind in SAID:
-                self._terminal.heard(Said.by(post, self._name), is_new=False)
+                self._terminal.heard(self._said(post), is_new=False)
 
     def heard(self, post: Entry) -> None:
         if post.kind in SAID:
-            self._terminal.heard(Said.by(post, self._name))
+            self._terminal.heard(self._said(post))
             self._marks.shown(post, self._name)
         else:
             self._happened(post)
+
+    def _said(self, post: Entry) -> Said:
+        return Said.by(post, self._name, self._connection.author_of)
 
     def marked(self, room: str, seq: int) -> None:
         """Do nothing: what another client has shown changes nothing here."""
@@ -393,7 +412,7 @@ class Interpreter:
             self._terminal.learn([event.room], is_member=False)
 
     def _show_reported(self, post: Entry) -> None:
-        self._terminal.numbered(Said.by(post, self._name))
+        self._terminal.numbered(self._said(post))
 
     def _not_shown(self, failure: Failure) -> None:
         failure.trap(*REFUSED)

@@ -69,6 +69,7 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
+from chatnet.names import spelled_for
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
 from chatnet.wire.session import Forget, List, Mark, Post, SetSecret, Unread
@@ -146,14 +147,20 @@ class Connection:
         self._feed.sent(key)
         return self.ask(command, key=key, **arguments)
 
-    def post(self, text: str, room: str | None = None) -> Deferred[dict[str, Any]]:
-        """Post ``text`` in ``room``, or in the user's own room; the listener will not hear it."""
+    def post(
+        self, text: str, room: str | None = None, answers: int | None = None
+    ) -> Deferred[dict[str, Any]]:
+        """Post ``text`` in ``room``, or in the user's own room; the listener will not hear it.
+
+        ``answers``: to the post of this seq, which was seen here."""
         key = self._fresh_key()
         self._feed.sent(key)
-        return self.ask(Post, key=key, text=text, room=room).addCallback(self._posted, key)
+        check = None if answers is None else self.check_of(answers)
+        asked = self.ask(Post, key=key, text=text, room=room, ref=answers, check=check)
+        return asked.addCallback(self._posted, key, room)
 
-    def _posted(self, answer: dict[str, Any], key: bytes) -> dict[str, Any]:
-        self._feed.saw(Entry(answer["seq"], 0, "post", self.name, self.name, "", key))
+    def _posted(self, answer: dict[str, Any], key: bytes, room: str | None) -> dict[str, Any]:
+        self._feed.saw(Entry(answer["seq"], 0, "post", self.name, room or self.name, "", key))
         return answer
 
     def check_of(self, seq: int) -> bytes | None:
@@ -163,6 +170,11 @@ class Connection:
     def author_of(self, seq: int) -> str:
         """Return who said a post that was seen here; empty if it was not, or long ago."""
         return self._feed.remembered.author_of(seq)
+
+    def room_of(self, seq: int) -> str:
+        """Return where a post was said that was seen here, as the user spells it; empty if it was not, or
+        long ago."""
+        return spelled_for(self._feed.remembered.room_of(seq), self.name)
 
     @property
     def random_secret(self) -> bytes | None:

@@ -140,7 +140,7 @@ class Feed:
         """Remember a post that was seen, here or in history; return the cursor at the entry."""
         at = Cursor.at(self.log_id, entry)
         if entry.kind in SAID:
-            self.remembered.saw(at, entry.user)
+            self.remembered.saw(at, entry.user, entry.room)
         return at
 
     def nothing_up_to(self, cursor: Cursor) -> None:

@@ -74,7 +74,7 @@ class Lookups:
         page = await self._connection.history(room, int(number) if number else None)
         posts = [post for post in page if is_shown(post)][-NEWEST:]
         for post in posts:
-            self._terminal.numbered(Said.by(post, self._connection.name))
+            self._terminal.numbered(Said.by(post, self._connection.name, self._connection.author_of))
         if not posts:
             self._terminal.show(f"Nothing was said there{' before' if number else ''}.")
 

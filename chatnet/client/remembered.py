@@ -13,6 +13,7 @@ MOST_REMEMBERED = 10_000
 class _Post(NamedTuple):
     check: bytes
     user: str
+    room: str
 
 
 class Remembered:
@@ -21,10 +22,10 @@ class Remembered:
     def __init__(self) -> None:
         self._posts: dict[int, _Post] = {}
 
-    def saw(self, at: Cursor, user: str) -> None:
-        """A post of ``user`` was seen, with the cursor at it."""
+    def saw(self, at: Cursor, user: str, room: str) -> None:
+        """A post of ``user`` in ``room`` was seen, with the cursor at it."""
         self._posts.pop(at.seq, None)
-        self._posts[at.seq] = _Post(at.check, user)
+        self._posts[at.seq] = _Post(at.check, user, room)
         if len(self._posts) > MOST_REMEMBERED:
             del self._posts[next(iter(self._posts))]
 
@@ -37,3 +38,8 @@ class Remembered:
         """Return who said the post ``seq``; empty if that is not known."""
         post = self._posts.get(seq)
         return "" if post is None else post.user
+
+    def room_of(self, seq: int) -> str:
+        """Return where the post ``seq`` was said; empty if that is not known."""
+        post = self._posts.get(seq)
+        return "" if post is None else post.room

@@ -360,7 +360,8 @@ class FakeSession(Locator):
         if room is not None and room[0] != "@" and room not in self.cluster.joined:
             raise NotJoined.of(room=room)
         where = self.user if room is None else fold_for(room, self.user)
-        return {"seq": await _seq(self._draft("post", where, text, key))}
+        more = None if ref is None else More(ref=Ref(ref, check or b""))
+        return {"seq": await _seq(self._draft("post", where, text, key, more))}
 
     @wire.Join.responder
     async def join(self, key: bytes, room: str) -> dict[str, Any]:

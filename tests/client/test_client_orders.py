@@ -92,6 +92,53 @@ def test_nothing_is_told_to_nobody(cluster: FakeCluster, alice: Person, typed: s
     assert not cluster.asked("Post")
 
 
+def test_a_reply_is_said_where_the_post_was(cluster: FakeCluster, alice: Person, bob: str) -> None:
+    """In somebody's own room they alone post: it is said in one's own, and names them."""
+    cluster.joined["#tea"] = None
+    for number, room in enumerate(("#tea", "alice=bob", "bob")):
+        cluster.append("post", "bob", room, f"in {room}", b"o%015d" % number)
+    alice.type(
+        "CHAT", "/reply 1 yes", "/reply 2 no", "/reply 3 perhaps", "/tell bob mine", "/reply 7 and more"
+    )
+    checks = [cluster.at(seq).check for seq in (1, 2, 3, 7)]
+    assert [(entry.room, entry.text, entry.ref) for entry in cluster.entries[3:]] == [
+        ("#tea", "yes", Ref(1, checks[0])),
+        ("alice=bob", "no", Ref(2, checks[1])),
+        ("alice", "@bob perhaps", Ref(3, checks[2])),
+        ("alice=bob", "mine", None),
+        ("alice=bob", "and more", Ref(7, checks[3])),
+    ]
+    alice.seen()
+    alice.type("/history @bob")
+    assert alice.seen() == [
+        "2 [@bob] bob: in alice=bob",
+        "5 [@bob] alice (to bob): no",
+        "7 [@bob] alice: mine",
+        "8 [@bob] alice (to alice): and more",
+    ]
+
+
+def test_whom_a_post_answers_is_shown(cluster: FakeCluster, alice: Person, bob: str) -> None:
+    """By their name, or by the number of the post if that was not seen here."""
+    cluster.say("bob", *map(str, range(25)))
+    alice.type("CHAT")
+    alice.seen()
+    for number, form in ((2, ""), (20, "action")):
+        more = More(ref=Ref(number, cluster.at(number).check), form=form)  # type: ignore[arg-type]
+        cluster.append("post", "carol", "#tea", "right", b"a%015d" % number, more)
+    alice.network.settle()
+    assert alice.seen() == ["[#tea] carol (to 2): right", "[#tea] * carol (to bob) right"]
+
+
+@pytest.mark.parametrize("typed", ["REPLY", "REPLY 1", "REPLY x hi", "REPLY ² hi"])
+def test_a_mistyped_reply_is_not_posted(cluster: FakeCluster, alice: Person, typed: str) -> None:
+    alice.type(typed, "REPLY 9 hi")
+    misused, unseen = alice.seen()
+    assert misused.startswith("REPLY takes")
+    assert unseen.startswith("No post 9 was seen here")
+    assert not cluster.asked("Post")
+
+
 # ---- orders ----
 
 
