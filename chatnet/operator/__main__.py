@@ -21,6 +21,7 @@ from chatnet.net.approach import Approach
 from chatnet.operator import orders
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
+from chatnet.operator.export import export
 from chatnet.operator.level import raise_level, show_level
 from chatnet.operator.log import LogReader, Wanted
 from chatnet.operator.migrate import migrate
@@ -134,13 +135,14 @@ class AdminOptions(CommandOptions):
 class UserOptions(CommandOptions):
     """The options of ``user``."""
 
-    synopsis = "[options] ban|mute|unban|disable|enable|add|reset|forget NAME [ROOM]"
+    synopsis = "[options] ban|mute|unban|disable|enable|add|reset|export|forget NAME [ROOM]"
     longdesc = (
         "Keeps a user out of a ROOM, or, without one, out of the whole cluster, which ends all their "
         "sessions; or only from speaking; or lets them in again. disable is a ban that no moderator lifts. "
         "add prints a code with which NAME can be registered; reset ends all that lets NAME in, and prints a "
-        "code with which its owner sets a new secret: both are good once, within 24 h. forget takes back all "
-        "that they ever said, and ends the account."
+        "code with which its owner sets a new secret: both are good once, within 24 h. export prints "
+        "everything that is kept of them, as lines of JSON. forget takes back all that they ever said, and "
+        "ends the account."
     )
     optFlags = [
         ["purge", None, "With ban: take back all that they have said there, as well."],
@@ -149,13 +151,15 @@ class UserOptions(CommandOptions):
     optParameters: list[list[Any]] = [
         ["for", None, None, "For how long: 30m, 12h, 7d. [default: for ever]", a_time],
         ["reason", None, "", "Told to them, and to moderators."],
+        ["store", None, None, "For export, a database: postgresql://… [default: CHATNET_STORE]", a_store],
     ]
 
     def parseArgs(self, *words: str) -> None:
         self["words"] = words
 
     def postOptions(self) -> None:
-        self["order"] = orders.user(self["words"], self)
+        self["exports"] = orders.exported(self["words"])
+        self["order"] = [] if self["exports"] else orders.user(self["words"], self)
 
 
 class SignupOptions(CommandOptions):
@@ -306,7 +310,7 @@ COMMANDS: list[list[Any]] = [
     ["signup", None, SignupOptions, "Say who may register a new name."],
     ["invite", None, InviteOptions, "Print a code with which new names can be registered."],
     ["policy", None, PolicyOptions, "Show or set what holds for all users, or in a topic."],
-    ["user", None, UserOptions, "Ban or mute a user, let them in again, or forget them."],
+    ["user", None, UserOptions, "Ban or mute a user, let them in again, export or forget them."],
     ["purge", None, PurgeOptions, "Take back all that a user said in a room."],
     ["level", None, LevelOptions, "Show what all processes understand, or raise the log to that."],
     ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
@@ -417,6 +421,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _check(options.subOptions, world)
         elif command == "log":
             _log(options.subOptions, world)
+        elif command == "user" and options.subOptions["exports"]:
+            _export(options.subOptions, world)
         else:
             react(
                 lambda _: Deferred.fromCoroutine(_attempt(run(command, options.subOptions, world), world)), ()
@@ -449,6 +455,12 @@ def _check(options: Any, world: World) -> None:
     """Check without a reactor: it blocks."""
     with _ended_in_a_sentence(world):
         world.stdio.say(check(options["file"], Path(options["data"]), _store_url(options, world), world))
+
+
+def _export(options: Any, world: World) -> None:
+    """Print what is kept of a user, without a reactor: it blocks."""
+    with _ended_in_a_sentence(world):
+        export(options["exports"], Path(options["data"]), _store_url(options, world), world)
 
 
 def _log(options: Any, world: World) -> None:

@@ -126,13 +126,22 @@ def purge(words: tuple[str, ...], options: Any) -> list[Wanted]:
     return [Wanted("purge", room, name, options["reason"])]
 
 
+def exported(words: tuple[str, ...]) -> str:
+    """Return of whom ``chatnet user export NAME`` wants what is kept; empty for another command."""
+    if words[:1] != ("export",):
+        return ""
+    if len(words) != 2:
+        raise usage.UsageError("export takes one user: chatnet user export NAME.")
+    return _short(words)[1]
+
+
 def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded:
     """Return the orders of ``chatnet user ACTION NAME [ROOM]``."""
-    actions = (*ACTIONS, *ACCOUNTS, *CODES, "forget")
+    actions = (*ACTIONS, *ACCOUNTS, *CODES, "export", "forget")
     if len(words) not in (2, 3) or words[0] not in actions:
         raise usage.UsageError(
             "user takes what to do, a user, and for a ban perhaps a room: chatnet user ban NAME, or mute, "
-            "unban, disable, enable, add, reset, forget."
+            "unban, disable, enable, add, reset, export, forget."
             + (meant(words[0], actions) if words and words[0] not in actions else "")
         )
     what, name, room = (*_short(words), "")[:3]

@@ -1,0 +1,132 @@
+"""``chatnet user export``: everything that a store keeps of one user, as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from chatnet.blanking import Blankings, emptied
+from chatnet.entries import Entry, of_row
+from chatnet.errors import BadName, CannotStart
+from chatnet.kinds import KINDS, Text
+from chatnet.names import fold_name
+from chatnet.operator.source import Source, blankings_of, head_of, open_source, read
+from chatnet.rules import FOR_EVER, ROLES
+from chatnet.store.pages import OPEN
+from chatnet.store.sqlite.marks import MARKS
+from chatnet.world import World
+
+SPAN = 20_000
+"""How many entries are looked through in one read: no transaction is held for longer."""
+_ENTRIES = """
+    SELECT seq, time, kind, "user", room, text, key, more, at FROM entry
+    WHERE seq > %s AND seq <= %s AND ("user" = %s OR more IS NOT NULL) ORDER BY seq
+"""
+_STANDING = 'SELECT room, role, invited, banned, muted FROM standing WHERE "user" = %s ORDER BY room'
+
+
+def export(name: str, data: Path, url: str, world: World) -> None:
+    """Print what the store at ``url``, or else the one in ``data``, keeps of a user. Blocks; a cluster may
+    run meanwhile.
+
+    Secrets are left out: what is kept of one serves to check it, and nothing else.
+
+    :raises CannotStart: there is no such user, or the store cannot be read.
+    """
+    try:
+        user = fold_name(name)
+    except BadName as no:
+        raise CannotStart(str(no)) from no
+    source = open_source(None, data, url, world)
+    with read(source):
+        if not list(source.ask('SELECT 1 FROM account WHERE "user" = %s', user)):
+            raise CannotStart(f"There is no user {user}.")
+        for line in _lines(user, source):
+            world.stdio.say(json.dumps(line))
+        for room, seq in _marks(user, source, data, url):
+            world.stdio.say(json.dumps({"is": "mark", "room": room, "read_up_to": seq}))
+
+
+def _lines(user: str, source: Source) -> Iterator[dict[str, Any]]:
+    asked = 'SELECT registered, rooms FROM account WHERE "user" = %s'
+    for registered, rooms in source.ask(asked, user):
+        yield {"is": "account", "name": user, "registered_at_seq": registered, "rooms": rooms}
+    stays = 'SELECT room, joined, "left" FROM membership WHERE "user" = %s ORDER BY joined'
+    for room, joined, left in list(source.ask(stays, user)):
+        yield {"is": "membership", "room": room, "since_seq": joined, "until_seq": _ended(left)}
+    for room, role, invited, banned, muted in list(source.ask(_STANDING, user)):
+        times = {"invited": invited, "banned": banned, "muted": muted}
+        until = {f"{what}_until": _moment(at) for what, at in times.items() if at}
+        if role or until:
+            yield {"is": "standing", "room": room, "role": ROLES[role], **until}
+    blocks = 'SELECT "user" FROM standing WHERE room = %s AND blocked = 1 ORDER BY "user"'
+    for (blocked,) in list(source.ask(blocks, user)):
+        yield {"is": "block", "of": blocked}
+    for (room,) in list(source.ask('SELECT room FROM talk WHERE "user" = %s ORDER BY room', user)):
+        yield {"is": "conversation", "room": room}
+    tallies = 'SELECT kind, day, count FROM tally WHERE "user" = %s ORDER BY kind'
+    for kind, day, count in list(source.ask(tallies, user)):
+        yield {"is": "tally", "kind": kind, "day": day, "count": count}
+    for (refusals,) in source.ask('SELECT count(*) FROM refusal WHERE "user" = %s', user):
+        yield {"is": "refusals", "count": refusals}
+    for entry in _entries(user, source):
+        yield _told(entry)
+
+
+def _entries(user: str, source: Source) -> Iterator[Entry]:
+    """Yield what the user did, and what others did about them."""
+    head = head_of(source) or 0
+    for after in range(0, head, SPAN):
+        rows = [of_row(row) for row in source.ask(_ENTRIES, after, min(head, after + SPAN), user)]
+        gone: Blankings = blankings_of(source)
+        for entry in rows:
+            if user in (entry.user, entry.to):
+                yield emptied(entry) if gone.cover(entry) else entry
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    kind = KINDS.get(entry.kind)
+    said: dict[str, Any] = {
+        "is": "entry",
+        "seq": entry.seq,
+        "time": _moment(entry.time),
+        "kind": entry.kind,
+        "by": entry.user,
+        "room": entry.room,
+    }
+    if kind is not None and kind.text is not Text.CREDENTIAL:
+        said["text"] = entry.text
+    if entry.to:
+        said["to"] = entry.to
+    if entry.ref is not None:
+        said["ref"] = entry.ref.seq
+    return said
+
+
+def _marks(user: str, source: Source, data: Path, url: str) -> list[tuple[str, int]]:
+    asked = 'SELECT room, seq FROM mark WHERE "user" = %s ORDER BY room'
+    if url:
+        return [(room, seq) for room, seq in source.ask(asked, user)]
+    path = data / MARKS
+    if not path.exists():
+        return []
+    # It may have a WAL, which is read only by who may write.
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as marks:
+        marks.set_busy_timeout(5_000)
+        return [(room, seq) for room, seq in marks.execute(asked.replace("%s", "?"), (user,))]
+
+
+def _ended(left: int) -> int | None:
+    return None if left == OPEN else left
+
+
+def _moment(ms: int) -> str:
+    if ms >= FOR_EVER:
+        return "for ever"
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

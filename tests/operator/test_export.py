@@ -1,0 +1,65 @@
+"""``chatnet user export`` prints all that a store keeps of a user, and nothing of others."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from chatnet.operator.__main__ import main
+
+
+@pytest.fixture(params=["embedded", "shared"])
+def where(request: pytest.FixtureRequest, data: Path) -> list[str]:
+    """Return the options that name a store of either kind, with the same log."""
+    if request.param == "shared":
+        return ["--store", request.getfixturevalue("url"), "--data", "nowhere"]
+    return ["--data", str(data)]
+
+
+def exported(
+    where: list[str], capfd: pytest.CaptureFixture[str], name: str = "alice"
+) -> list[dict[str, Any]]:
+    main(["user", "export", name, *where])
+    return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+
+
+def test_all_that_is_kept_is_printed(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """Each line is a JSON object, and says what it is; no secret is among them."""
+    lines = exported(where, capfd, "Alice")
+    entries = [line for line in lines if line["is"] == "entry"]
+    assert [entry["seq"] for entry in entries] == [1, 7, 8, 9]
+    assert entries[-1] == {
+        "is": "entry",
+        "seq": 9,
+        "time": "1970-01-01T00:00:01.000+00:00",
+        "kind": "post",
+        "by": "alice",
+        "room": "alice",
+        "text": "see #coffee @bob",
+    }
+    assert lines[0]["is"] == "account"
+    assert {line["is"] for line in lines} >= {"account", "membership", "entry"}
+    assert not any("sha256" in str(line) for line in lines)
+
+
+def test_what_is_taken_back_is_not_printed(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also while it is not overwritten yet."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        columns = "user, room, upto, seq, whole, done"
+        store.execute(f"INSERT INTO blanking ({columns}) VALUES ('alice', '', 9, 9, 1, 0)")
+    lines = exported(["--data", str(data)], capfd)
+    assert [line["text"] for line in lines if line.get("kind") == "post"] == [""]
+
+
+def test_who_does_not_exist_has_nothing(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """One sentence, and status 1."""
+    for name, says in (("nobody", "There is no user nobody."), ("no name", "“no name” is not a name")):
+        with pytest.raises(SystemExit) as end:
+            main(["user", "export", name, *where])
+        assert end.value.code == 1
+        assert says in capfd.readouterr().err
