@@ -180,6 +180,7 @@ class Run:
         devices = list(self._crowds)
         steps = workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds)
         steps += workload.marking(simulation.chance("marks"), devices, now, scale.seconds)
+        steps += workload.taking_back(simulation.chance("taking back"), devices, now, scale.seconds)
         steps += workload.ruling(simulation.chance("policies"), steps, devices, now, scale.seconds)
         paired = [device for device in devices if self._spoken[device] == offers.USUAL]
         steps += workload.pairing(simulation.chance("guests"), paired, now, scale.seconds)
@@ -272,7 +273,8 @@ class Run:
 
     def _grown(self, before: dict[str, tuple[int, int]]) -> Iterator[str]:
         workers, replicas = self.cluster.workers, self.cluster.masters - 1
-        needed = {"chat-worker": workers + len(self._crowds), "chat-master": workers + 2 * replicas}
+        sessions = sum(not person.is_forgotten for person in self._people())
+        needed = {"chat-worker": workers + sessions, "chat-master": workers + 2 * replicas}
         for program, (timers, connections) in self._vitals.at_rest().items():
             if timers > before[program][0]:
                 yield f"growth: a {program} has {timers} timers, and had {before[program][0]}"

@@ -16,6 +16,7 @@ from chatnet.addresses import Address, parse_masters
 from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.trust import Trust
+from chatnet.errors import Forgotten
 from chatnet.form import MAX_TEXT
 from chatnet.testing import history
 from chatnet.testing.history import Event
@@ -272,6 +273,31 @@ def pairing(chance: random.Random, devices: Sequence[str], start: float, seconds
     return steps
 
 
+def taking_back(chance: random.Random, devices: Sequence[str], start: float, seconds: float) -> list[Step]:
+    """Return who has all taken back that somebody said: users of themselves, an operator, and those who
+    moderate a room, or believe that they do. Pure."""
+
+    def later() -> float:
+        return start + ARRIVAL_SECONDS + chance.random() * seconds
+
+    found: list[Step] = []
+    for device in chance.sample(devices, min(2, len(devices))):
+        if chance.random() < 0.2:
+            found.append(Step(later(), device, "forget"))
+    if chance.random() < 0.1:
+        words = ("user", "forget", owner(chance.choice(devices)), "--yes")
+        found.append(Step(later(), OPERATOR, "order", words))
+    for room in (*PRIVATE, chance.choice(TOPICS)):
+        by, to = chance.choice((*devices, OPERATOR)), owner(chance.choice(devices))
+        if chance.random() >= 0.3:
+            continue
+        if by == OPERATOR:
+            found.append(Step(later(), OPERATOR, "order", ("purge", room, to)))
+        else:
+            found.append(_ordered(later(), by, "purge", spelled(chance, room), to))
+    return found
+
+
 def _besides(
     chance: random.Random, devices: Sequence[str], habits: Habits, device: str, start: float, seconds: float
 ) -> list[Step]:
@@ -467,6 +493,7 @@ class Person:
         self._keep_event = keep
         self._now = now
         self._clients = 0
+        self.is_forgotten = False
         self._believed: str | None = None
         self.user: User | None = None
 
@@ -476,6 +503,8 @@ class Person:
     def is_settled(self) -> bool:
         """Whether they are connected and reading, and everything they sent is answered."""
         user = self.user
+        if self.is_forgotten:
+            return True
         return user is not None and user.is_connected and not (user.is_away or user.waiting)
 
     def has_read(self, seq: int) -> bool:
@@ -489,7 +518,7 @@ class Person:
 
     def arrive(self) -> None:
         """Start a client."""
-        if self.user is None:
+        if self.user is None and not self.is_forgotten:
             self.user = self._new_client()
             self._believed = self._known()[-1]
             self.user.start(self._believed or None)
@@ -497,7 +526,7 @@ class Person:
     def arrive_by_code(self) -> None:
         """Start a client on a device that is let in by the code of another one, if there is one."""
         code = self._codes.get(self.name, "")
-        if self.user is None and code:
+        if self.user is None and code and not self.is_forgotten:
             self.user = self._new_client()
             self.user.start(None, code)
 
@@ -586,6 +615,10 @@ class Person:
         if self.user is not None:
             self.user.report(choice)
 
+    def forget(self) -> None:
+        if self.user is not None and self.user.is_connected:
+            self.user.forget(self._known()[-1] or None)
+
     def set_password(self, password: str) -> None:
         """Set a password, known on all devices from then on; the old one is the last, if there was one."""
         if self.user is not None and self.user.is_connected:
@@ -617,7 +650,8 @@ class Person:
             if known[-1] == self._believed:
                 known.insert(0, known.pop())  # try another
             self.user = None
-            if self._device != guest(self._device):
+            self.is_forgotten = event.sentence == str(Forgotten.of(name=self.name))
+            if self._device != guest(self._device) and not self.is_forgotten:
                 self._world.reactor.callLater(AGAIN_SECONDS, self.arrive)
 
 

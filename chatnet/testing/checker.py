@@ -166,13 +166,13 @@ def no_split_brain(evidence: Evidence) -> Violations:
 def nobody_logs_in_again(evidence: Evidence) -> Violations:
     """The claim of section 1: after the first login a user only ever resumes, and nobody is turned away.
 
-    Exception: a user who has set a new secret, which ends their other sessions.
+    Exceptions: a user who has set a new secret, which ends their other sessions, or is forgotten.
     """
-    changed: set[str] = set()
+    changed = set(evidence.standing.forgotten)
     right = (NOBODY_FOUND, ANOTHER_KEY) if evidence.relayed else NOBODY_FOUND
     for event in evidence.events:
         match event:
-            case Sent(kind="secret"):
+            case Sent(kind="secret" | "forget"):
                 changed.add(event.user)
             case LoggedIn() | Ended() if _is_a_guest(event.client):
                 continue  # it comes by a code, and its owner ends it
@@ -302,7 +302,9 @@ def confidential(evidence: Evidence) -> Violations:
 
 
 def taken_back(evidence: Evidence) -> Violations:
-    """Promise 8: no text is given by a process that has followed the log to where it was taken back."""
+    """Promise 8: no text is given by a process that has followed the log to where it was taken back; in the
+    end the store has none."""
+    yield from _never_overwritten(evidence)
     known: dict[str, int] = {}
     gone = evidence.standing.taken_back
     for event in evidence.events:
@@ -328,6 +330,19 @@ def taken_back(evidence: Evidence) -> Violations:
                     f"{event.client} was given the text of {entry.seq}, which was taken back at "
                     f"{gone[entry.seq]}, by a worker that had followed to {known[event.client]}"
                 )
+
+
+def _never_overwritten(evidence: Evidence) -> Violations:
+    left = [seq for seq in evidence.standing.taken_back if (entry := evidence.entry(seq)) and entry.text]
+    if evidence.settled and left:
+        yield f"the store still has the texts of {_some(sorted(left))}, which were taken back"
+    names = evidence.standing.forgotten
+    credentials = [it.seq for it in evidence.log if it.user in names and it.text and it.kind in _SECRETS]
+    if evidence.settled and credentials:
+        yield f"the store still has the secrets of who is forgotten, at {_some(credentials)}"
+
+
+_SECRETS = ("register", "secret")
 
 
 PROMISES = (
@@ -439,7 +454,7 @@ def _matches(sent: Sent, entry: Entry, evidence: Evidence) -> bool:
         return False
     if KINDS[sent.kind].text is Text.CREDENTIAL:  # the log keeps what follows from it
         return True
-    is_own = not sent.room and sent.kind not in OF_THE_CLUSTER
+    is_own = not sent.room and (sent.kind not in OF_THE_CLUSTER or sent.kind == "forget")
     room = sent.user if is_own else sent.room and fold_for(sent.room, sent.user)
     text = "" if not entry.text and entry.seq in evidence.standing.taken_back else sent.text
     ref = 0 if entry.ref is None else entry.ref.seq

@@ -29,8 +29,8 @@ from chatnet.testing.standing import Doing, Standing
 
 _OF_ONESELF = {"block", "unblock", "redact", "report", "secret"}
 _IN_PRIVATE = {"create", "invite"}
-_KEPT = {"remove", "role", "policy", "ban", "mute", "unban"}
-OF_THE_CLUSTER = {"role", "policy", "ban", "mute", "unban"}
+_KEPT = {"purge", "remove", "role", "policy", "ban", "mute", "unban"}
+OF_THE_CLUSTER = {"role", "policy", "ban", "mute", "unban", "purge", "forget", "expire"}
 """The kinds that are about the whole cluster where no room is named."""
 ACTS = {
     "post",
@@ -44,6 +44,7 @@ ACTS = {
     "redact",
     "report",
     *_KEPT,
+    "forget",
 }
 """The kinds for which :class:`~chatnet.testing.standing.Standing` says who may append them."""
 
@@ -286,7 +287,7 @@ class _Refused:
 
 def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     """Return what a draft means, if anything, and the codes of what is wrong with it whatever the log has."""
-    if sent.kind == "secret":  # another of the user's may have been faster
+    if sent.kind in ("secret", "forget"):  # another secret of the user's may have been faster
         return None, {"WRONG_SECRET", "TRY_LATER"}
     if sent.kind in ("revoke", "code"):  # the session may have ended by itself
         return None, {"NO_SUCH_SESSION", "TOO_MANY_TODAY"}

@@ -165,7 +165,6 @@ class Standing:
         self._ranks = {at: rank for at, rank in self._ranks.items() if at[1] != user}
         for what in (self._invited, self._banned, self._muted, self._blocks, self._mentioned):
             what -= {both for both in what if user in both}
-        del self.registered[user]
         self.forgotten.add(user)
 
     def _enters(self, user: str, room: str) -> None:
@@ -290,7 +289,7 @@ class Standing:
             return None if doing.fits else "NO_SUCH_POST"
         if doing.kind == "forget":
             may = to == user if room == user else self._rank(user, "") == _RANKS["admin"]
-            return "NOT_ADMIN" if not may else None if to in self.registered else "NO_SUCH_USER"
+            return "NOT_ADMIN" if not may else None if self._is_known(to) else "NO_SUCH_USER"
         is_in = user in self._members.get(room, ())
         is_told = is_in or (doing.kind == "join" and (room, user) in self._invited)
         if room[:1] == "&" and not is_told and doing.kind != "create":
@@ -307,7 +306,7 @@ class Standing:
             case "create":
                 return "ROOM_TAKEN" if room in self.made else None
             case "block" | "unblock":
-                return "YOURSELF" if to == user else None if to in self.registered else "NO_SUCH_USER"
+                return "YOURSELF" if to == user else None if self._is_known(to) else "NO_SUCH_USER"
             case "redact":
                 return self._may_not_redact(doing)
             case "session" | "revoke" | "code":
@@ -326,7 +325,7 @@ class Standing:
                 return "NOT_JOINED"
         elif "=" in room:
             (other,) = (side for side in room.split("=") if side != user)
-            if other not in self.registered:
+            if not self._is_known(other):
                 return "NO_SUCH_USER"
             if (other, user) in self._blocks:
                 return "DIRECT_OFF"
@@ -347,7 +346,7 @@ class Standing:
     def _may_not_join(self, room: str, user: str, is_in: bool) -> str | None:
         if room == user:
             return "OWN_ROOM"
-        if room[:1] not in "#&" and room not in self.registered:
+        if room[:1] not in "#&" and not self._is_known(room):
             return "NO_SUCH_ROOM"
         return "ALREADY_JOINED" if is_in else "BANNED" if (room, user) in self._banned else None
 
@@ -370,7 +369,7 @@ class Standing:
             return "NOT_JOINED" if is_free else lacks_rank
         checks: list[tuple[bool, str]] = [
             (rank < needs, lacks_rank),
-            (to not in self.registered, "NO_SUCH_USER"),
+            (not self._is_known(to), "NO_SUCH_USER"),
         ]
         if kind in ("ban", "mute", "unban"):
             checks.reverse()
@@ -421,6 +420,9 @@ class Standing:
         return {
             user for (where, user), rank in self._ranks.items() if where == room and rank == _RANKS["owner"]
         }
+
+    def _is_known(self, user: str) -> bool:
+        return user in self.registered and user not in self.forgotten
 
     def stays_of(self, user: str) -> Iterable[Stay]:
         """Return all stays of a user in rooms."""

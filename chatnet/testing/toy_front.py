@@ -272,6 +272,10 @@ class ToyFront(LineOnlyReceiver):
         change = await self._its.set_secret(*map(bytes.fromhex, rest.split(" ")))
         return f"OK {change.seq} {change.ticket.hex()}"
 
+    async def _forget(self, tag: str, rest: str) -> str:
+        await self._its.forget(*map(bytes.fromhex, rest.split(" ")))
+        return "OK"
+
     async def _rooms(self, tag: str, prefix: str) -> str:
         return " ".join(["OK", *(await self._its.rooms(prefix, "")).names])
 
@@ -304,6 +308,7 @@ class ToyFront(LineOnlyReceiver):
         "LEAVE": _leave,
         "ORDER": _order,
         "SECRET": _secret,
+        "FORGET": _forget,
         "ROOMS": _rooms,
         "HISTORY": _history,
         "CHAT": _chat,

@@ -36,6 +36,7 @@ from chatnet.wire.session import (
     Ban,
     Block,
     Create,
+    Forget,
     History,
     Invitations,
     Invite,
@@ -45,6 +46,7 @@ from chatnet.wire.session import (
     Marks,
     Pair,
     Post,
+    Purge,
     Redact,
     Remove,
     Reported,
@@ -77,6 +79,8 @@ _KINDS: dict[type[amp.Command], KindName] = {
     Unblock: "unblock",
     Redact: "redact",
     ReportPost: "report",
+    Purge: "purge",
+    Forget: "forget",
 }
 _TEXTS = ("text", "history", "role", "reason")
 """What holds the text of a draft in a command, by its name there."""
@@ -118,6 +122,7 @@ _ORDERS: dict[KindName, Callable[[str, str, str], _Ordered]] = {
         SetPolicy,
         {"room": room or None, **dict(zip(("name", "value"), text.split(" ", 1), strict=True))},
     ),
+    "purge": _about(Purge),
     "block": lambda room, to, text: (Block, {"to": to}),
     "unblock": lambda room, to, text: (Unblock, {"to": to}),
 }
@@ -273,7 +278,7 @@ class RecordedConnection(Connection):
             kind="mute" if arguments.get("mute") else _KINDS[command],
             room=arguments.get("room") or "",
             text=_text(arguments),
-            to=self.name if command in (Pair, Revoke) else arguments.get("to", ""),
+            to=self.name if command in (Pair, Revoke, Forget) else arguments.get("to", ""),
             ref=arguments.get("seq", 0),
             check_of=self.meant,
         )
@@ -299,7 +304,8 @@ class RecordedConnection(Connection):
         super()._move()
 
     def _acknowledged(self, answer: dict[str, Any], key: bytes) -> dict[str, Any]:
-        self._record(history.Acknowledged, key=key, seq=answer["seq"])
+        if answer:  # who is forgotten learns it in another way
+            self._record(history.Acknowledged, key=key, seq=answer["seq"])
         return answer
 
 
@@ -448,6 +454,14 @@ class User:
         for one in (await self._connection.ask(Sessions))["sessions"]:
             if not one.is_this:
                 await self._connection.draft(Revoke, id=one.id, to=None)
+
+    def forget(self, password: str | None) -> None:
+        """Have all taken back that this user ever said; ``password``: the one that they believe is theirs."""
+        secret = self._connection.random_secret
+        if secret is None and password is not None:
+            secret = password.encode()
+        if secret is not None:
+            self._own(self._connection.draft(Forget, secret=secret))
 
     def chat(self) -> None:
         """Begin to chat."""

@@ -14,6 +14,7 @@ from chatnet.entries import Draft, Entry, More
 from chatnet.errors import (
     BadText,
     ChatnetError,
+    Forgotten,
     NoSuchPost,
     NoSuchUser,
     NotInScope,
@@ -259,12 +260,12 @@ class Session:
         return More(device=device.device, label=device.label) if device.device or device.label else None
 
     def forget(self, key: bytes, secret: bytes) -> Deferred[int]:
-        """Forget the user, who shows the present ``secret``. The session ends before this is answered."""
+        """Forget the user, who shows the present ``secret``. The session ends, instead of an answer."""
         if self._one_secret is None:
             self._one_secret = DeferredLock()
         turn = self._one_secret.acquire()
         made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._forgetting(key, secret)))
-        answer: Deferred[int] = self._stream().send_when_made(made).addCallback(self._ordered)
+        answer: Deferred[int] = self._stream().send_when_made(made).addCallback(self._forgotten)
         return answer.addBoth(self._no_longer_setting, key)
 
     async def _forgetting(self, key: bytes, secret: bytes) -> Draft:
@@ -272,6 +273,12 @@ class Session:
         if not await self._is_proven(await self._account(), secret):
             raise WrongSecret(NOT_YOURS_TO_FORGET)
         return Draft("forget", user, user, "", key, self.by, More(to=user))
+
+    def _forgotten(self, outcome: Outcome) -> Deferred[int]:
+        if not _is_over(outcome):
+            self._accepted(outcome)
+            self.end(Forgotten.of(name=self._local_user.user))
+        return self._not_answered(outcome)
 
     def _as_claimant(self) -> Claimant:
         if self._claimant is None:

@@ -84,6 +84,9 @@ class User(Protocol):
     def revoke_others(self) -> None:
         """End all sessions but this one."""
 
+    def forget(self, password: str | None) -> None:
+        """Have all taken back that this user ever said; ``password``: the one that they believe is theirs."""
+
     def chat(self) -> None:
         """Begin to hear posts, and continue from the cursor after each reconnect."""
 

@@ -292,6 +292,14 @@ class ToyUser:
             said = f"SECRET {key.hex()} {secret.hex()} {password.encode().hex()}"
             self._draft("secret", key, said, secret=password)
 
+    def forget(self, password: str | None) -> None:
+        secret = None if self._identity is None else self._identity.secret
+        if secret is None and password is not None:
+            secret = password.encode()
+        if secret is not None:
+            key = self._fresh_key()
+            self._draft("forget", key, f"FORGET {key.hex()} {secret.hex()}", to=self.name)
+
     def chat(self) -> None:
         self._own(Deferred.fromCoroutine(self._chat()))
 

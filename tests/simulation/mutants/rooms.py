@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import apsw
 from simulation.mutants.planting import Put
 
 from chatnet import entries, rules
@@ -14,10 +15,13 @@ from chatnet.names import Where, is_private, is_talk, named, sides
 from chatnet.reads import History, Members
 from chatnet.stays import Change
 from chatnet.store.pages import OPEN
+from chatnet.store.sqlite import log as sqlite_log
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite import writer
+from chatnet.store.sqlite.blanking import Covered
 from chatnet.store.sqlite.reads import SqliteTables
 from chatnet.store.sqlite.writer import Writer
+from chatnet.store.window import Window
 from chatnet.worker import router
 
 Asked = tuple[tuple[tuple[str, bool], ...], type[Refusal]]
@@ -135,6 +139,30 @@ def anybody_takes_back_what_others_said(put: Put) -> None:
     _never_refused(put, "redact")
 
 
+def windows_keep_what_was_taken_back(put: Put) -> None:
+    """A redaction passes the windows of the workers, and the post in them keeps its text."""
+
+    def take_back(self: Window, redactions: Sequence[Entry]) -> None:
+        real(self, [entry for entry in redactions if entry.kind != "redact"])
+
+    real: Callable[..., None] = put(Window, "_take_back", take_back)
+
+
+def windows_keep_what_a_forgotten_user_said(put: Put) -> None:
+    """Who is forgotten is still read in the windows of those who followed the log before."""
+    put(Window, "blank", lambda self, blankings: None)
+
+
+def overwriting_goes_on_too_far(put: Put) -> None:
+    """What a step did not come to is taken for done: the next one begins a few entries behind it."""
+
+    def find(connection: apsw.Connection) -> Covered | None:
+        found = real(connection)
+        return None if found is None else found._replace(entries=found.entries[3:])
+
+    real: Callable[..., Covered | None] = put(sqlite_log, "find", find)
+
+
 def who_is_muted_speaks(put: Put) -> None:
     """A moderator mutes somebody, who goes on speaking."""
 
@@ -209,6 +237,9 @@ MUTANTS = (
     a_check_is_not_looked_at,
     what_was_taken_back_keeps_its_text,
     anybody_takes_back_what_others_said,
+    windows_keep_what_was_taken_back,
+    windows_keep_what_a_forgotten_user_said,
+    overwriting_goes_on_too_far,
     who_is_muted_speaks,
     a_policy_is_not_followed,
     whoever_is_told_of_a_policy_decides,
