@@ -8,7 +8,7 @@ docs/protocol.md. Everything in between only passes questions on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import msgspec
 
@@ -49,12 +49,23 @@ class Device(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A user's credential (see :mod:`chatnet.auth`), and the seqs that set it and registered them; and the
-    device that was asked for, if it has a session. The credential is empty if nothing matches it."""
+    device that was asked for, if it has a session. The credential is empty if nothing matches it. Of who is
+    forgotten nothing is left: they were never registered."""
 
     credential: str
     secret_seq: int
     registered: int
     device: Device | None = None
+
+    @classmethod
+    def forgotten(cls, seq: int) -> Self:
+        """Return what is left of who is forgotten since ``seq``."""
+        return cls("", seq, 0)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the user is forgotten."""
+        return not self.registered
 
 
 class UsedDevice(msgspec.Struct, frozen=True, array_like=True, gc=False):

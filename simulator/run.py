@@ -17,7 +17,9 @@ from chatnet.master.balance import GAP, SHARE
 from chatnet.stays import Memberships
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
-from chatnet.testing.history import Event, Moved
+from chatnet.testing.history import Event, Held, Moved
+from chatnet.worker.frontend import Frontend
+from chatnet.worker.service import Worker
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
 from simulator.probes import SessionReads, Silence
@@ -144,6 +146,7 @@ class Run:
         self._until_whole()
         if not self.violations:
             self._at_rest(before)
+            self._look_into_windows()
             self._stop()
         self.log = self.cluster.log()
 
@@ -231,6 +234,16 @@ class Run:
             behind = [person.name for person in people if not person.has_read(last[person.name])]
             lacking += (f"{name} has not read up to {last[name]}" for name in behind)
         return lacking
+
+    def _look_into_windows(self) -> None:
+        """Record the texts that each worker holds."""
+        for process in self.cluster.living("chat-worker"):
+            state = cast(Worker, process.service)._state
+            if isinstance(state, Frontend):
+                window = state.store.log.window
+                seqs = [entry.seq for entry in window.after(window.start - 1) if entry.text]
+                now, name = self._simulation.now, process.name
+                self.history.append(Held(time=now, client=name, head=window.head, seqs=seqs))
 
     def _uneven(self, people: Sequence[Person]) -> Iterator[str]:
         """Yield a sentence if sessions are spread less evenly over the workers than the design says."""

@@ -14,7 +14,7 @@ import apsw
 from chatnet.blanking import Blankings, emptied
 from chatnet.entries import Entry, of_row
 from chatnet.errors import BadName, CannotStart
-from chatnet.kinds import KINDS, Text
+from chatnet.kinds import HIDDEN, KINDS
 from chatnet.names import fold_name
 from chatnet.operator.source import Source, blankings_of, head_of, open_source, read
 from chatnet.rules import FOR_EVER, ROLES
@@ -68,6 +68,9 @@ def _lines(user: str, source: Source) -> Iterator[dict[str, Any]]:
     blocks = 'SELECT "user" FROM standing WHERE room = %s AND blocked = 1 ORDER BY "user"'
     for (blocked,) in list(source.ask(blocks, user)):
         yield {"is": "block", "of": blocked}
+    sessions = 'SELECT seq, label, scope FROM session WHERE "user" = %s ORDER BY seq'
+    for seq, label, scope in list(source.ask(sessions, user)):
+        yield {"is": "session", "since_seq": seq, "label": label, "scope": scope}
     for (room,) in list(source.ask('SELECT room FROM talk WHERE "user" = %s ORDER BY room', user)):
         yield {"is": "conversation", "room": room}
     tallies = 'SELECT kind, day, count FROM tally WHERE "user" = %s ORDER BY kind'
@@ -100,7 +103,7 @@ def _told(entry: Entry) -> dict[str, Any]:
         "by": entry.user,
         "room": entry.room,
     }
-    if kind is not None and kind.text is not Text.CREDENTIAL:
+    if kind is not None and kind.text not in HIDDEN:
         said["text"] = entry.text
     if entry.to:
         said["to"] = entry.to

@@ -26,6 +26,7 @@ from chatnet.testing.history import (
     Ended,
     EpochBegun,
     EpochEnded,
+    Held,
     InvitationsRead,
     LeaseExpired,
     LeaseLost,
@@ -324,6 +325,10 @@ def taken_back(evidence: Evidence) -> Violations:
                 given = event.posts
             case ReportRead():
                 given = [event.post]
+            case Held():
+                kept = [seq for seq in event.seqs if gone.get(seq, FAR) <= event.head]
+                if kept:
+                    yield f"{event.client} has followed to {event.head}, and still holds {_some(kept)}"
         for entry in given:
             if entry.text and gone.get(entry.seq, FAR) <= known.get(event.client, 0):
                 yield (
@@ -342,7 +347,7 @@ def _never_overwritten(evidence: Evidence) -> Violations:
         yield f"the store still has the secrets of who is forgotten, at {_some(credentials)}"
 
 
-_SECRETS = ("register", "secret")
+_SECRETS = ("register", "secret", "session")
 
 
 PROMISES = (

@@ -198,6 +198,13 @@ class Sample(Event):
     most: int
 
 
+class Held(Event):
+    """The process ``client``, which has followed the log to ``head``, holds the texts of these entries."""
+
+    head: int
+    seqs: list[int]
+
+
 AnyEvent = (
     Started
     | Stopped
@@ -223,6 +230,7 @@ AnyEvent = (
     | EpochBegun
     | EpochEnded
     | Sample
+    | Held
 )
 
 _encoder = msgspec.json.Encoder()

@@ -237,6 +237,9 @@ class MemoryLog:
         return Cursor.at(self.log_id, self.entries[asked.seq - 1]) if known else None
 
     def _account(self, asked: AccountOf) -> Account | None:
+        seq = self.state.forgotten.get(asked.user)
+        if seq is not None:
+            return Account.forgotten(seq)
         found = self._account_of(asked.user)
         device = next((one for one in self._devices(asked.user) if one.device == asked.device), None)
         return found if found is None or device is None else msgspec.structs.replace(found, device=device)

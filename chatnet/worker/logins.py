@@ -84,7 +84,9 @@ class Logins:
             is_taken = outcome.code == NameTaken.code
             account = await self._account(claimant, shown) if is_taken else None
             if account is None:
-                raise Forgotten.of(name=user) if is_taken else refusal(outcome)
+                raise refusal(outcome)
+        if account.is_forgotten:
+            raise Forgotten.of(name=user)
         if await self._is_proven(claimant, account, shown.secret):
             return await self._session(claimant, account, shown)
         if shown.more.code:

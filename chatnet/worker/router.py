@@ -137,6 +137,10 @@ class Router:
                     self._fan_out(where, run)
                     run, where = [], at
                 run.append(entry)
+            elif entry.kind == "forget":
+                self._fan_out(where, run)
+                run = []
+                self._end_stays(entry)
             elif entry.kind in EVENTS or (entry.kind in CHANGES and self._matters(entry)):
                 self._fan_out(where, run)
                 run = []
@@ -175,6 +179,13 @@ class Router:
         for change in moves:
             if not change.begins:
                 self._move(change, entry.seq)
+
+    def _end_stays(self, entry: Entry) -> None:
+        """End all stays of who is forgotten: what follows may be in the same batch, and their sessions end
+        behind it."""
+        local_user = self._local_users.get(entry.to)
+        for place in local_user.memberships.rooms() if local_user is not None else ():
+            self._move(Change(entry.to, place, False), entry.seq)
 
     def _move(self, change: Change, seq: int) -> None:
         local_user = self._local_users.get(change.user)

@@ -270,6 +270,7 @@ class Session:
 
     async def _forgetting(self, key: bytes, secret: bytes) -> Draft:
         user = self._local_user.user
+        self._as_claimant()  # while the connection is there
         if not await self._is_proven(await self._account(), secret):
             raise WrongSecret(NOT_YOURS_TO_FORGET)
         return Draft("forget", user, user, "", key, self.by, More(to=user))

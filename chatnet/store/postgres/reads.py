@@ -194,6 +194,7 @@ ABOUT = """
         AND NOT EXISTS (SELECT FROM blanking AS b
             WHERE b."user" = entry."user" AND b.room IN ('', entry.room) AND b.upto >= entry.seq)
 """
+FORGOTTEN = 'SELECT seq FROM forgotten WHERE "user" = %(user)s'
 TALKED = 'SELECT 1 FROM talk WHERE "user" = %(user)s AND room = %(room)s'
 # How far one page looks: to the end of the last stay that it may look into.
 FEED_END = f"""
@@ -343,7 +344,10 @@ def cursor_at(tables: PostgresTables, asked: CursorAt) -> Cursor | None:
 def account(tables: PostgresTables, asked: AccountOf) -> Account | None:
     user = known_name(asked.user)
     found = _account(tables, user)
-    if found is None or asked.device is None:
+    if found is None:
+        gone = tables.execute(FORGOTTEN, {"user": user}).fetchone()
+        return None if gone is None else Account.forgotten(gone[0])
+    if asked.device is None:
         return found
     row = tables.execute(DEVICE, {"user": user, "device": known_text(asked.device)}).fetchone()
     return found if row is None else msgspec.structs.replace(found, device=Device(*row))

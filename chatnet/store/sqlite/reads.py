@@ -140,7 +140,10 @@ def cursor_at(tables: SqliteTables, asked: CursorAt) -> Cursor | None:
 def account(tables: SqliteTables, asked: AccountOf) -> Account | None:
     user = known_name(asked.user)
     found = _account(tables, user)
-    if found is None or asked.device is None:
+    if found is None:
+        seq = tables.execute("SELECT seq FROM forgotten WHERE user = ?", (user,)).get
+        return None if seq is None else Account.forgotten(seq)
+    if asked.device is None:
         return found
     row = tables.execute(f"{_DEVICES} AND device = ?", (user, known_text(asked.device))).fetchone()
     return found if row is None else msgspec.structs.replace(found, device=Device(*row))
