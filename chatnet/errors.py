@@ -157,8 +157,8 @@ class BadSecret(ChatnetError):
 class WrongSecret(ChatnetError):
     code = b"WRONG_SECRET"
     sentence = (
-        "The name {name} is taken, and this is not its secret. If it is yours, set a password with PASSWORD "
-        "where you are logged in, and start with --password here; if not, choose another name."
+        "The name {name} is taken, and this is not its secret. If it is yours, say PAIR where you are logged "
+        "in, and start with --code here; if not, choose another name."
     )
 
 

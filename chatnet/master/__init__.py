@@ -28,6 +28,7 @@ registry        the registered workers, and what they report                    
 rebalancer      moves sessions to other workers
 balance         which workers have too many sessions                                         pure
 placement       which worker a client is sent to, and at which address                       pure
+signup          warns of a cluster that anybody can reach, and come into
 signposts       tells each worker where else its clients can go
 conversations   what strangers, workers, replicas and operators may say to the primary
 log_server      the log, served to a worker: appends, reads, and pushes of committed entries

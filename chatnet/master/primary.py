@@ -17,6 +17,7 @@ from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.port import MasterPort
 from chatnet.master.replicas import Replicas
+from chatnet.master.signup import Signup
 from chatnet.master.store import Leadership
 from chatnet.net.pulse import Pulse
 from chatnet.telemetry import EpochBegun, EpochEnded, HandoverAsked, Tell
@@ -46,6 +47,10 @@ class Primary:
     _handing_over: bool = field(init=False, default=False)
     _away: bool = field(init=False, default=False)
     _drained: set[str] = field(init=False, default_factory=set)
+    _signup: Signup = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._signup = Signup(self.leadership.log)
 
     @property
     def epoch(self) -> int:
@@ -59,6 +64,7 @@ class Primary:
         self.replicas.start(replicas)
         self.cluster.start(workers)
         self.eraser.start()
+        self._signup.start()
 
     async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop this host's replicas, then its workers, which serve to the end; then close everything.
@@ -96,6 +102,7 @@ class Primary:
 
     async def _close(self, release: Callable[[], Awaitable[None]]) -> None:
         self.eraser.stop()
+        self._signup.stop()
         await self.leadership.log.close()
         self.pulse.stop()
         await release()
@@ -146,6 +153,7 @@ class Primary:
         """Return the state of the cluster, for an operator who reached us at the host ``reached``."""
         head = self.leadership.log.window.head
         address = Address(reached, self.port.number)
+        is_open = self._signup.warning(getattr(self.port.listening.getHost(), "host", ""))
         early = ahead_of(self.clocks.wall(), self.leadership.log.window.time)
         return ClusterStatus(
             log=self.leadership.log.log_id,
@@ -160,6 +168,6 @@ class Primary:
             ],
             workers=self.cluster.workers(reached, head),
             events=self.journal.events(),
-            warnings=[said for said in (self.leadership.log.warning, early) if said],
+            warnings=[said for said in (self.leadership.log.warning, early, is_open) if said],
             level=self.leadership.log.window.level,
         )
