@@ -157,6 +157,17 @@ class InvitationPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     more: bool
 
 
+class Person(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What somebody may know of a user: when they got the name, in the log's time; their role in the cluster,
+    or empty; whether the asker blocks them; and in which ``rooms`` both are, if ``more``, not all of them."""
+
+    since: int
+    role: str
+    is_blocked: bool
+    rooms: list[str]
+    more: bool
+
+
 class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of room names in order, and whether another follows."""
 
@@ -344,6 +355,16 @@ class PoliciesIn(Question[list[PolicyValue]], frozen=True):
     upto: int = LAST_SEQ
 
 
+class PersonOf(Question[Person | None], frozen=True):
+    """What ``user`` may know of the user ``about`` at ``upto``; None: there is no such user."""
+
+    costs = "the rooms of two users"
+
+    user: str
+    about: str
+    upto: int
+
+
 class InvitationsOf(Question[InvitationPage], frozen=True):
     """The first page of the invitations of ``user`` at ``upto``, to rooms that sort after ``after``, that are
     open: not used, ended or older than 30 days, and not from somebody whom they block or blocked then."""
@@ -432,6 +453,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     PoliciesIn,
     ReportedPost,
     InvitationsOf,
+    PersonOf,
     Talks,
     Rooms,
     MarksOf,

@@ -64,6 +64,7 @@ HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what
 REDACT NUMBER  take a post back, for ever; a reason may follow
 REPORT NUMBER TEXT         tell moderators of a post, which they can then read
 ROOMS          the rooms you have joined, and your conversations
+WHOIS NAME     since when the name is known, and in which rooms you both are
 INVITATIONS    the private rooms to which somebody has invited you
 MEMBERS ROOM   who is there, and what it is about
 CREATE &ROOM   make a private room; with “all” behind it, newcomers may read what was said before

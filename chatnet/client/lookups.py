@@ -1,4 +1,4 @@
-"""The commands that show what there is: LIST, HISTORY, MEMBERS, ROOMS and INVITATIONS."""
+"""The commands that show what there is: LIST, HISTORY, MEMBERS, ROOMS, INVITATIONS and WHOIS."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from chatnet.client.connection import Connection
+from chatnet.client.events import EVERYWHERE
 from chatnet.client.feed import Unbelievable, is_shown
 from chatnet.client.refused import Misused, split
 from chatnet.client.said import Said
 from chatnet.client.terminal import Terminal
-from chatnet.names import fold_for, fold_prefix, spelled_for
+from chatnet.names import fold_for, fold_name, fold_prefix, spelled_for
 from chatnet.reads import NEWEST, Talk
 from chatnet.rules import MOST_ROOMS
-from chatnet.wire.session import Conversations, Invitations, List, Members
+from chatnet.wire.session import Conversations, Invitations, List, Members, WhoIs
 
 _HISTORY = "HISTORY takes a room, and perhaps the number of a post before which to begin: HISTORY #TOPIC 123."
 _MEMBERS = "MEMBERS takes a room: MEMBERS &ROOM."
 _ROOMS = "ROOMS takes nothing after it; nothing was done."
+_WHOIS = "WHOIS takes a name: WHOIS NAME."
+_ROLES = {"admin": "an admin", "moderator": "a moderator"}
 _INVITATIONS = "INVITATIONS takes nothing after it; nothing was done."
 GREETED = 5
 """How many invitations are shown at the login."""
@@ -38,6 +41,7 @@ class Lookups:
             "MEMBERS": self._members,
             "ROOMS": self._rooms,
             "INVITATIONS": self._invitations,
+            "WHOIS": self._who_is,
         }
 
     async def list_rooms(self, prefix: str) -> None:
@@ -93,6 +97,20 @@ class Lookups:
             pages += 1
         if more:
             self._terminal.show("There are more.")
+
+    async def _who_is(self, rest: str) -> None:
+        typed, _ = split(rest, 1, _WHOIS)
+        name = fold_name(typed.removeprefix("@"))
+        found = await self._connection.ask(WhoIs, name=name)
+        role = f", and is {_ROLES.get(found['role'], found['role'])} of {EVERYWHERE}" if found["role"] else ""
+        self._terminal.show(f"{name} is known here since {self._moment(found['since'])}{role}.")
+        if found["blocked"]:
+            self._terminal.show(f"You block {name}.")
+        if name != self._connection.name:
+            self._terminal.show("Rooms you share:" if found["rooms"] else "You share no room.")
+            self._show_rooms(found["rooms"])
+            if found["more"]:
+                self._terminal.show("There are more.")
 
     async def _invitations(self, rest: str) -> None:
         if rest:

@@ -503,6 +503,17 @@ class FakeSession(Locator):
         more = More(ref=Ref(seq, check))
         return {"seq": await _seq(self._draft("report", self.user, reason or "", key, more))}
 
+    @wire.WhoIs.responder
+    def who_is(self, name: str) -> dict[str, Any]:
+        """Everybody is an admin, and in the rooms that this user has joined, but who is blocked there."""
+        self._note("WhoIs", name=name)
+        if name not in self.cluster.secrets:
+            raise NoSuchUser.of(name=name)
+        blocked = any(entry.kind == "block" and entry.to == name for entry in self.cluster.entries)
+        rooms = [] if blocked else list(self.cluster.joined)
+        told = {"since": self.cluster.time, "role": "" if blocked else "admin", "blocked": blocked}
+        return {**told, "rooms": rooms, "more": False}
+
     @wire.Invitations.responder
     def invitations(self, after: str) -> dict[str, Any]:
         """Answer pages of seven."""

@@ -52,6 +52,8 @@ from chatnet.reads import (
     MemberPage,
     Members,
     Newest,
+    Person,
+    PersonOf,
     PoliciesIn,
     PolicyValue,
     Question,
@@ -381,6 +383,19 @@ class MemoryLog:
         post = self._entry(report.ref.seq) if any(0 < joined < report.seq for joined in since) else None
         return [post] if post is not None and post.text else []
 
+    def _person(self, asked: PersonOf) -> Person | None:
+        user, about, upto = known_name(asked.user), known_name(asked.about), known_seq(asked.upto)
+        account = self.state.accounts.get(about)
+        if account is None or account.registered > upto:
+            return None
+        registered = self._entry(account.registered)
+        theirs = self._memberships_at(about, upto)
+        mine = self._memberships_at(user, upto).rooms()
+        shared = sorted(room for room in mine if theirs.has(room) and room[0] != "!")
+        blocked = bool(self.state.standings.get((user, about), Standing()).blocked)
+        since = 0 if registered is None else registered.time
+        return Person(since, self._role("", about), blocked, shared[:PAGE_ROOMS], len(shared) > PAGE_ROOMS)
+
     def _invitations(self, asked: InvitationsOf) -> InvitationPage:
         state, user, upto = self.state, known_name(asked.user), known_seq(asked.upto)
         last = self._entry(upto)
@@ -485,6 +500,7 @@ ANSWERS: Answers[MemoryLog] = {
     PoliciesIn: MemoryLog._policies_in,
     ReportedPost: MemoryLog._reported_post,
     InvitationsOf: MemoryLog._invitations,
+    PersonOf: MemoryLog._person,
     Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
     MarksOf: MemoryLog._marks_of,

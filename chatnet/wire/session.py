@@ -353,6 +353,21 @@ class Forget(Command):
     errors = declared(WrongSecret, TryLater, NoSuchUser, KeyReused, Poison)
 
 
+class WhoIs(Command):
+    """Who a user is: since when the name is theirs, in milliseconds since 1970, their role in the cluster,
+    which may be empty, whether one blocks them, and in which rooms both are; ``more``: in more than these."""
+
+    arguments = [(b"name", Text())]
+    response = [
+        (b"since", Number()),
+        (b"role", Text()),
+        (b"blocked", Flag()),
+        (b"rooms", Packed[list[str]](list[str])),
+        (b"more", Flag()),
+    ]
+    errors = declared(BadName, NoSuchUser)
+
+
 class Invitations(Command):
     """A page of the user's open invitations, by room: those to rooms that come after ``after``. Of each, who
     invited, and until when it is good."""

@@ -223,6 +223,7 @@ RULES = (
     Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
     Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),
     Rule(session.Members, (Speaker.USER,), _ONE_READ, "a room, a name", "200 rows"),
+    Rule(session.WhoIs, (Speaker.USER,), _ONE_READ, "a name", "the rooms of two users"),
     Rule(session.Invitations, (Speaker.USER,), _ONE_READ, "a room", "200 rows"),
     Rule(session.Reported, (Speaker.USER,), _ONE_READ, "a number", "two posts"),
     Rule(session.Policies, (Speaker.USER,), _ONE_READ, "a room", "a row for each policy"),

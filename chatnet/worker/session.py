@@ -28,7 +28,7 @@ from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import KindName
 from chatnet.log import Outcome, Refused
 from chatnet.marks import UserMark, used
-from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, is_room, sides, spelled_for, where
+from chatnet.names import MAX_TOPIC, fold_for, fold_name, fold_prefix, is_room, sides, spelled_for, where
 from chatnet.policies import in_force
 from chatnet.reads import (
     Account,
@@ -43,6 +43,8 @@ from chatnet.reads import (
     MemberPage,
     Members,
     Newest,
+    Person,
+    PersonOf,
     PoliciesIn,
     PolicyValue,
     ReportedPost,
@@ -462,6 +464,20 @@ class Session:
             log = self._sessions.log
             question = Members(room, self.user, log.window.head, _beginning(after))
             return await self._turn().read(log.read, question)
+
+    async def who_is(self, name: str) -> Person:
+        """Return what the user may know of another.
+
+        :raises BadName: that is no name. :raises NoSuchUser: it is nobody's.
+        """
+        about = fold_name(name)
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            found = await self._turn().read(log.read, PersonOf(self.user, about, log.window.head))
+        if found is None:
+            raise NoSuchUser.of(name=about)
+        return found
 
     async def invitations(self, after: str) -> InvitationPage:
         """Return the first page of the user's open invitations to rooms after ``after``."""

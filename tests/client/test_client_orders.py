@@ -520,6 +520,27 @@ def test_members_are_shown_in_pages(cluster: FakeCluster, alice: Person) -> None
     assert alice.seen() == ["Members of &ops:", *members, "Members of &ops (what breaks):", *members]
 
 
+def test_who_somebody_is(cluster: FakeCluster, alice: Person, bob: str) -> None:
+    """Their role and the rooms that both are in; and whether they are blocked."""
+    cluster.time, cluster.joined = 60_000, {"#tea": None, "&ops": None}
+    alice.type("WHOIS @Bob", "WHOIS alice", "BLOCK bob", "WHOIS bob", "WHOIS zoe", "WHOIS", "WHOIS b!b")
+    since = "since 1970-01-01T00:01:00+00:00"
+    *told, nobody, misused, odd = alice.seen()
+    assert told == [
+        f"bob is known here {since}, and is an admin of this server.",
+        "Rooms you share:",
+        "\t#tea",
+        "\t&ops",
+        f"alice is known here {since}, and is an admin of this server.",
+        "Blocked bob. UNBLOCK bob undoes it.",
+        f"bob is known here {since}.",
+        "You block bob.",
+        "You share no room.",
+    ]
+    assert (nobody, misused) == ("There is no user zoe.", "WHOIS takes a name: WHOIS NAME.")
+    assert odd.startswith("“b!b” is not a name")
+
+
 def test_who_was_away_is_told_of_invitations(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
     """At the login, the first few; INVITATIONS shows all of them, and until when each is good."""
     cluster.invitations = [Invitation(f"&{number}", "bob", 60_000) for number in range(9)]

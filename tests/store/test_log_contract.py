@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -56,6 +57,8 @@ from chatnet.reads import (
     MarksOf,
     Members,
     Newest,
+    Person,
+    PersonOf,
     PoliciesIn,
     Question,
     ReportedPost,
@@ -795,6 +798,7 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(Members, odd_words, odd_words, edges, odd_words),
     st.builds(PoliciesIn, odd_words, odd_words, edges),
     st.builds(InvitationsOf, odd_words, edges, odd_words),
+    st.builds(PersonOf, odd_words, odd_words, edges),
     st.builds(ReportedPost, edges, odd_words, edges),
     st.builds(Talks, odd_words, edges, odd_words),
     st.builds(Rooms, odd_words, odd_words),
@@ -819,6 +823,7 @@ def every_odd_read() -> list[Question[Any]]:
             *(MarksOf(word, 5, ""), MarksOf("alice", 5, word)),
             *(UnreadOf(word, 5, ""), UnreadOf("alice", 5, word)),
             *(Members(word, "alice", 5), Members("#x", word, 5), Members("#x", "alice", 5, word)),
+            *(PersonOf(word, "alice", 5), PersonOf("alice", word, 5)),
             *(InvitationsOf(word, 5), InvitationsOf("alice", 5, word)),
             *(PoliciesIn(word, "alice", 5), PoliciesIn("#x", word, 5)),
             *(Talks(word, 5), Talks("alice", 5, word), History(word, None, "alice", 5)),
@@ -899,4 +904,6 @@ def told(answer: Any) -> Any:
         )
     if isinstance(answer, Cursor):
         return answer.seq
+    if isinstance(answer, Person):
+        return str(replace(answer, since=0))
     return str(answer)

@@ -39,6 +39,7 @@ from chatnet.reads import (
     InvitationsOf,
     Members,
     Newest,
+    PersonOf,
     PoliciesIn,
     ReportedPost,
     SnapshotOf,
@@ -244,6 +245,7 @@ def read_by_all(subject: Subject) -> list[Any]:
         found += [subject.read(CodeOf(hashed(number), user)) for number in range(5)]
         found.append(str(subject.read(Talks(user, head))))
         found.append((user, str(subject.read(InvitationsOf(user, head)))))
+        found += [(user, str(subject.read(PersonOf(user, about, head)))) for about in [*USERS, "zoe"]]
         reports = range(9, head + 1)
         found += [(user, seq, told(subject.read(ReportedPost(seq, user, head)))) for seq in reports]
         for room in ["", *ROOMS]:

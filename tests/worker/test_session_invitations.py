@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatnet.entries import Draft, More
-from chatnet.errors import NoSuchRoom
+from chatnet.errors import BadName, NoSuchRoom, NoSuchUser
 from chatnet.kinds import CLUSTER
 from chatnet.log import Outcome, Refused
 from chatnet.wire import session as wire
@@ -95,3 +95,29 @@ def test_an_operator_names_an_owner_where_none_is_left(worker: Any) -> None:
     assert code(25, "&ops", "bob", "moderator") == "NOT_OPERATORS"
     assert code(26, "&ops", "bob", "owner") == "taken"
     assert code(27, "&ops", "bob", "none") == "NOT_OPERATORS"
+
+
+def test_who_somebody_is(worker: Any) -> None:
+    """Rooms that only one of the two is in are not told; nor is anything of whom there is not."""
+    alice, bob, zoe = (worker.client(name) for name in ("alice", "bob", "zoe"))
+    create(alice, 1, "&ops", "&den")
+    invite(alice, 10, "&ops", "bob")
+    for client, room in ((bob, "&ops"), (alice, "#tea"), (bob, "#tea"), (zoe, "#tea"), (bob, "#go")):
+        client.join(room)
+    ordered(worker, "role", 11, "", "bob", "moderator")
+    alice.ask(wire.Block, key=key(12), to="bob")
+
+    def who(client: Any, name: str) -> tuple[str, bool, list[str]]:
+        found = client.ask(wire.WhoIs, name=name)
+        assert not found["more"]
+        return found["role"], found["blocked"], found["rooms"]
+
+    assert who(alice, "Bob") == ("moderator", True, ["#tea", "&ops"])
+    assert who(bob, "alice") == ("", False, ["#tea", "&ops"])
+    assert who(zoe, "alice") == ("", False, ["#tea"])
+    assert who(zoe, "zoe") == ("", False, ["#tea"])
+    alice.ask(wire.Remove, key=key(13), room="&ops", to="bob")
+    assert who(bob, "alice") == ("", False, ["#tea"])
+    for name, error in (("nobody", NoSuchUser), ("chatnet", BadName), ("", BadName), ("&ops", BadName)):
+        with pytest.raises(error):
+            who(zoe, name)

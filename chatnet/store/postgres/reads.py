@@ -44,6 +44,8 @@ from chatnet.reads import (
     Members,
     Newest,
     PageOf,
+    Person,
+    PersonOf,
     PoliciesIn,
     PolicyValue,
     Question,
@@ -178,6 +180,20 @@ ENTRY = f"SELECT {_COLUMNS} FROM entry WHERE seq = %(seq)s"
 IS_TOLD = """
     SELECT 1 FROM membership WHERE "user" = %(user)s AND "left" > %(upto)s
         AND room = ANY (%(places)s::text[]) AND joined < %(seq)s LIMIT 1
+"""
+PERSON = """
+    SELECT coalesce((SELECT time FROM entry WHERE seq = account.registered), 0),
+        coalesce((SELECT role FROM standing WHERE room = '' AND standing."user" = %(about)s), 0),
+        coalesce((SELECT blocked FROM standing WHERE room = %(user)s AND standing."user" = %(about)s), 0)
+    FROM account WHERE account."user" = %(about)s AND registered <= %(upto)s
+"""
+_STAYS_AT = """
+    SELECT room FROM membership WHERE "user" = {} AND "left" > %(upto)s AND joined <= %(upto)s
+        AND left(room, 1) <> '!'
+"""
+SHARED = f"""
+    {_STAYS_AT.format("%(user)s")} INTERSECT {_STAYS_AT.format("%(about)s")}
+    ORDER BY room LIMIT {PAGE_ROOMS + 1}
 """
 INVITATIONS = f"""
     SELECT i.room, i.inviter, s.invited FROM invitation AS i
@@ -431,6 +447,19 @@ def reported_post(tables: PostgresTables, asked: ReportedPost) -> list[Entry]:
     return []
 
 
+def person(tables: PostgresTables, asked: PersonOf) -> Person | None:
+    user, about, upto = known_name(asked.user), known_name(asked.about), known_seq(asked.upto)
+    bounds = {"user": user, "about": about, "upto": upto}
+    found = tables.execute(PERSON, bounds).fetchone()
+    if found is None:
+        return None
+    since, role, blocked = found
+    shared = [room for (room,) in tables.execute(SHARED, bounds)]
+    return Person(
+        since, ROLES[role] if role else "", bool(blocked), shared[:PAGE_ROOMS], len(shared) > PAGE_ROOMS
+    )
+
+
 def invitations(tables: PostgresTables, asked: InvitationsOf) -> InvitationPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     bounds = {"user": user, "after": known_text(asked.after), "upto": upto}
@@ -479,6 +508,7 @@ ANSWERS: Answers[PostgresTables] = {
     PoliciesIn: policies,
     ReportedPost: reported_post,
     InvitationsOf: invitations,
+    PersonOf: person,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

@@ -46,6 +46,8 @@ from chatnet.reads import (
     Members,
     Newest,
     PageOf,
+    Person,
+    PersonOf,
     PoliciesIn,
     PolicyValue,
     Question,
@@ -277,6 +279,23 @@ def reported_post(tables: SqliteTables, asked: ReportedPost) -> list[Entry]:
     return []
 
 
+def person(tables: SqliteTables, asked: PersonOf) -> Person | None:
+    user, about, upto = known_name(asked.user), known_name(asked.about), known_seq(asked.upto)
+    found = "SELECT registered FROM account WHERE user = ? AND registered <= ?"
+    registered: int | None = tables.execute(found, (about, upto)).get
+    if registered is None:
+        return None
+    since = tables.execute("SELECT time FROM entry WHERE seq = ?", (registered,)).get
+    role = tables.execute("SELECT role FROM standing WHERE room = '' AND user = ?", (about,)).get
+    blocked = tables.execute("SELECT blocked FROM standing WHERE room = ? AND user = ?", (user, about)).get
+    theirs = {room for room, _, _ in _stays(tables, about, upto, upto)}
+    shared = sorted(
+        room for room, _, _ in _stays(tables, user, upto, upto) if room in theirs and room[0] != "!"
+    )
+    name = ROLES[role] if role else ""
+    return Person(since or 0, name, bool(blocked), shared[:PAGE_ROOMS], len(shared) > PAGE_ROOMS)
+
+
 def invitations(tables: SqliteTables, asked: InvitationsOf) -> InvitationPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     now: int = tables.execute("SELECT max(time) FROM entry WHERE seq = ?", (upto,)).get or 0
@@ -369,6 +388,7 @@ ANSWERS: Answers[SqliteTables] = {
     PoliciesIn: policies,
     ReportedPost: reported_post,
     InvitationsOf: invitations,
+    PersonOf: person,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

@@ -232,6 +232,12 @@ class AmpFront(Locator):
         more = More(ref=Ref(seq, check))
         return self.session.order(key, "report", None, reason or "", more).addCallback(_seq)
 
+    @wire.WhoIs.responder
+    async def who_is(self, name: str) -> dict[str, Any]:
+        found = await self.session.who_is(name)
+        told = {"since": found.since, "role": found.role, "blocked": found.is_blocked}
+        return {**told, "rooms": found.rooms, "more": found.more}
+
     @wire.Invitations.responder
     async def invitations(self, after: str) -> dict[str, Any]:
         page = await self.session.invitations(after)
