@@ -341,8 +341,8 @@ class Members(Question[MemberPage], frozen=True):
 
 
 class PoliciesIn(Question[list[PolicyValue]], frozen=True):
-    """The policies of ``room`` that were set by ``upto``; for an empty one, those of the cluster, which
-    everybody may know.
+    """The policies of ``room`` that were set by ``upto``; for an empty one, those of the cluster. These, and
+    those of topics, everybody may know.
 
     :raises NoSuchRoom: as for :class:`History`.
     """

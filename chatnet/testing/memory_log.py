@@ -27,7 +27,7 @@ from chatnet.form import check_form
 from chatnet.kinds import EVENTS, SAID
 from chatnet.log import Outcome, Refused
 from chatnet.marks import UserMark, cut, used
-from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
+from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
@@ -365,7 +365,7 @@ class MemoryLog:
         return ROLES[standing.role] if standing is not None and standing.role else ""
 
     def _policies_in(self, asked: PoliciesIn) -> list[PolicyValue]:
-        if asked.room:
+        if asked.room and not is_topic(asked.room):
             self._readable(asked)
         return sorted(
             (name, value)

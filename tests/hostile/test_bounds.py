@@ -153,8 +153,12 @@ def many_rooms(beside: Beside) -> None:
     """Make private rooms, invite people, and order them about, until the day's number is used up; then go on:
     what is refused is kept."""
     [line] = sessions(beside, 1)
-    codes: set[bytes | None] = set()
-    with closing([line]):
+    codes, reports = set[bytes | None](), set[bytes | None]()
+    victim, its_key = Mallory(f"mallory{next(numbers)}"), key()
+    with closing([line, said := victim.log_in(beside.workers()[0])]):
+        seq = int(said.ask("Post", key=its_key, text="hi")[b"seq"])
+        which = f"{_log_id(beside)}|{seq}|{victim.name}|".encode() + its_key
+        check = sha256(which).digest()[:8]
 
         def make(number: int) -> None:
             room = f"&r{next(numbers)}x{number}"
@@ -164,8 +168,14 @@ def many_rooms(beside: Beside) -> None:
             line.ask("Ban", key=key(), room="#everything", to="nobody-at-all", mute=0)
             line.ask("Redact", key=key(), seq=1 + number, check=b"8 bytes.")
             line.ask("Members", room=room, after="")
+            report = line.ask("ReportPost", key=key(), seq=seq, check=check)
+            reports.add(report.get(b"_error_code"))
+            line.ask("SetPolicy", key=key(), room=room, name="invite", value="members")
+            line.ask("WhoIs", name=victim.name)
+            line.ask("Invitations", after="")
 
         again(make, SECONDS)
+    assert reports == {None, b"TOO_MANY_TODAY"}
     assert codes == {None, b"TOO_MANY_TODAY"}
 
 

@@ -91,7 +91,8 @@ def test_members_invite_where_the_owner_lets_them(worker: Any) -> None:
     assert [post.seq for post in bob.hears.posts] == [seq]
     bob.ask(wire.Invite, key=key(6), room="&ops", to="carol")
     assert held(bob, "&ops") == [("invite", "members"), ("keep", "for ever")]
-    for room in ("&ops", "&none", "#unused"):
+    assert held(carol, "#unused") == [("keep", "for ever")]
+    for room in ("&ops", "&none", "nobody"):
         with pytest.raises(NoSuchRoom, match=f"^No such room: {room}.$"):
             held(carol, room)
     with pytest.raises(NoSuchRoom):

@@ -17,7 +17,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
-from chatnet.names import is_private, is_public, sides, spelled_for
+from chatnet.names import is_private, is_public, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
@@ -430,7 +430,7 @@ def members(tables: PostgresTables, asked: Members) -> MemberPage:
 
 
 def policies(tables: PostgresTables, asked: PoliciesIn) -> list[PolicyValue]:
-    if asked.room:
+    if asked.room and not is_topic(asked.room):  # of a topic something may be decided before it is used
         _readable(tables, asked)
     bounds = {"room": known_room(asked.room), "upto": known_seq(asked.upto)}
     return [(name, value) for name, value in tables.execute(POLICIES, bounds)]

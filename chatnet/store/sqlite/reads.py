@@ -19,7 +19,7 @@ from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.marks import used
-from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
+from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
@@ -261,7 +261,7 @@ GONE_SINCE = f"{_MEMBERS} AND m.left > ?3 AND m.left < {OPEN}"
 
 
 def policies(tables: SqliteTables, asked: PoliciesIn) -> list[PolicyValue]:
-    if asked.room:
+    if asked.room and not is_topic(asked.room):  # of a topic something may be decided before it is used
         _readable(tables, asked)
     found = "SELECT name, value FROM policy WHERE room = ? AND seq <= ? ORDER BY name"
     bounds = known_room(asked.room), known_seq(asked.upto)
