@@ -67,6 +67,11 @@ MOST_TEXT = 40
 _OF = {Where.CLUSTER: "the whole server", Where.TOPIC: "a topic", Where.PRIVATE: "a private room"}
 
 
+def days_of(value: str) -> int:
+    """Return how many days a value of such a policy is; 0 if it is none."""
+    return int(value[:-1]) if _DAYS.fullmatch(value) else 0
+
+
 def parted(text: str) -> tuple[str, str]:
     """Return the name and the value in the text of an entry."""
     name, _, value = text.partition(" ")

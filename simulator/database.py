@@ -18,7 +18,7 @@ from chatnet.errors import CannotStart
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Question
-from chatnet.store.blanking import Freed
+from chatnet.store.blanking import Freed, Overdue
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from simulator.threads import Interrupted, SimThread
 
@@ -258,6 +258,10 @@ class SimDatabase:
     def free(self) -> Freed:
         freed: Freed = self._ask("free")
         return freed
+
+    def overdue(self, now: int) -> list[Overdue]:
+        found: list[Overdue] = self._ask("overdue", now)
+        return found
 
     def heirs(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = self._ask("heirs")

@@ -25,7 +25,7 @@ from chatnet.limits import PageSize
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Head, Question
-from chatnet.store.blanking import Freed
+from chatnet.store.blanking import Freed, Overdue
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import blanking as sqlite_blanking
 from chatnet.store.sqlite import marks as sqlite_marks
@@ -106,6 +106,9 @@ class Tables:
         if done and found.blanking.whole:
             self._connection.execute("DELETE FROM mark WHERE user = ?", (found.blanking.user,))
         return Freed(found.blanking, texts, done)
+
+    def overdue(self, now: int) -> list[Overdue]:
+        return sqlite_blanking.too_old(self._connection, now)
 
     def heirs(self) -> list[tuple[str, str]]:
         return sqlite_blanking.heirs(self._connection)

@@ -289,6 +289,8 @@ class Run:
         sessions = sum(not person.is_forgotten for person in self._people())
         needed = {"chat-worker": workers + sessions, "chat-master": workers + 2 * replicas}
         for program, (timers, connections) in self._vitals.at_rest().items():
+            if program not in needed:  # an operator's command
+                continue
             if timers > before[program][0]:
                 yield f"growth: a {program} has {timers} timers, and had {before[program][0]}"
             if connections != needed[program]:

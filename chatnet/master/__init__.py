@@ -23,6 +23,7 @@ population      workers, or replicas, of the primary's own host: how many are wa
 lost_processes  processes of this host that are not our children, and have lost their link
 levels          the log's level: who is too old for it, and when it rises
 orders          roles, bans, mutes and policies in the cluster's own name
+retention       takes back what is older than the policies let it be
 eraser          overwrites what was taken back together, a little at a time
 registry        the registered workers, and what they report                                 pure
 rebalancer      moves sessions to other workers

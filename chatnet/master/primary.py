@@ -17,6 +17,7 @@ from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.port import MasterPort
 from chatnet.master.replicas import Replicas
+from chatnet.master.retention import Retention
 from chatnet.master.signup import Signup
 from chatnet.master.store import Leadership
 from chatnet.net.pulse import Pulse
@@ -41,6 +42,7 @@ class Primary:
     replicas: Replicas
     journal: Journal
     eraser: Eraser
+    retention: Retention
     tell: Tell
     clocks: Clocks
     _stopping: bool = field(init=False, default=False)
@@ -65,6 +67,7 @@ class Primary:
         self.cluster.start(workers)
         self.eraser.start()
         self._signup.start()
+        self.retention.start()
 
     async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop this host's replicas, then its workers, which serve to the end; then close everything.
@@ -103,6 +106,7 @@ class Primary:
     async def _close(self, release: Callable[[], Awaitable[None]]) -> None:
         self.eraser.stop()
         self._signup.stop()
+        self.retention.stop()
         await self.leadership.log.close()
         self.pulse.stop()
         await release()

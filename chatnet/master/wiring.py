@@ -37,6 +37,7 @@ from chatnet.master.registry import name_of as workers_name
 from chatnet.master.replica import Replica
 from chatnet.master.replicas import Replicas
 from chatnet.master.replicas import name_of as replicas_name
+from chatnet.master.retention import Retention
 from chatnet.master.settings import Settings
 from chatnet.master.standby import Inheritance, Standby
 from chatnet.master.store import Leadership, Store
@@ -194,8 +195,11 @@ def _command(
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     me = identify(settings, world)
     levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)
+    retention = Retention(leadership.log, world.fresh_key, world.clocks)
     eraser = Eraser(leadership.log, world.fresh_key, world.reactor)
-    primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, eraser, tell, world.clocks)
+    primary = Primary(
+        me, leadership, port, pulse, cluster, replicas, journal, eraser, retention, tell, world.clocks
+    )
     port.links.open(_make_unproven(world, token, leadership, cluster, replicas, levels, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from chatnet.blanking import Blanking
-from chatnet.rules import ROLES
+from chatnet.cursor import Cursor
+from chatnet.entries import Ref
+from chatnet.policies import days_of
+from chatnet.rules import DAY_MS, ROLES
 from chatnet.store.pages import OPEN
 
 MOST_FOUND = 500
@@ -25,6 +29,54 @@ HEIRS = f"""
     ORDER BY gone.room LIMIT 100
 """
 """Private rooms of which somebody who is forgotten was the last owner, each with whoever is there longest."""
+
+
+Ask = Callable[..., Iterator[Any]]
+"""Answers a query, in which %s stands for each of the values that follow it."""
+_KEPT = "SELECT room, value FROM policy WHERE name = 'keep' ORDER BY room"
+_DONE = """SELECT b.upto, entry.time FROM blanking AS b JOIN entry ON entry.seq = b.seq
+    WHERE b."user" = '' AND b.room = %s"""
+_ANY_THERE = "SELECT 1 FROM place WHERE name = %s AND seq > %s AND seq <= %s LIMIT 1"
+_ANY = "SELECT 1 FROM entry WHERE seq > %s AND seq <= %s AND kind = 'post' AND text <> '' LIMIT 1"
+
+
+class Overdue(NamedTuple):
+    """The posts in ``room`` (empty: everywhere) up to the one that ``ref`` names are older than the policy
+    lets them be."""
+
+    room: str
+    ref: Ref
+
+
+def overdue(ask: Ask, now: int) -> list[Overdue]:
+    """Return what is too old at ``now``, in milliseconds since 1970: once a day for each room."""
+    found: list[Overdue] = []
+    for room, value in list(ask(_KEPT)):
+        days = days_of(value)
+        done, at = next(ask(_DONE, room), (0, 0))
+        if not days or now - at < DAY_MS:
+            continue
+        last = _last_before(ask, now - days * DAY_MS)
+        values = (done, last)
+        if last > done and next(ask(_ANY_THERE, room, *values) if room else ask(_ANY, *values), None):
+            (log_id,) = next(ask("SELECT id FROM log"))
+            user, key = next(ask('SELECT "user", key FROM entry WHERE seq = %s', last))
+            cursor = Cursor.of_row(log_id, last, user, key)
+            if cursor is not None:
+                found.append(Overdue(room, Ref(last, cursor.check)))
+    return found
+
+
+def _last_before(ask: Ask, moment: int) -> int:
+    """Return the seq of the newest entry from before the ``moment``; 0 if there is none. Times never fall."""
+    (low, high) = 0, next(ask("SELECT head FROM log"))[0]
+    while low < high:
+        middle = (low + high + 1) // 2
+        if next(ask("SELECT time FROM entry WHERE seq = %s", middle))[0] < moment:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 class Freed(NamedTuple):

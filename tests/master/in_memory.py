@@ -38,6 +38,7 @@ from chatnet.master.port import Links, MasterPort
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.replicas import Replicas, name_of
+from chatnet.master.retention import Retention
 from chatnet.master.store import Leadership, Log
 from chatnet.net.gate import prove
 from chatnet.net.link import Link
@@ -273,6 +274,7 @@ class Master:
             self.replicas,
             self.journal,
             Eraser(cast(Log, self.log), lambda: b"", self.reactor),
+            Retention(cast(Log, self.log), lambda: b"", self.clocks),
             self.journal.told,
             self.clocks,
         )

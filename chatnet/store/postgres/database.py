@@ -16,7 +16,7 @@ from chatnet.kinds import FIRST_LEVEL
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Question
-from chatnet.store.blanking import Freed
+from chatnet.store.blanking import Freed, Overdue
 
 T = TypeVar("T")
 
@@ -104,6 +104,9 @@ class Database(Protocol):
 
     def free(self) -> Freed:
         """Overwrite some of the texts that are taken back together, if there are any: the primary asks."""
+
+    def overdue(self, now: int) -> list[Overdue]:
+        """Return which posts are too old at ``now``, in milliseconds since 1970."""
 
     def heirs(self) -> list[tuple[str, str]]:
         """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""

@@ -19,7 +19,7 @@ from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import CursorAt, Head, LaneName, Question
 from chatnet.store.appender import Appender
-from chatnet.store.blanking import Freed
+from chatnet.store.blanking import Freed, Overdue
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.pool import Outage, Pool
@@ -251,6 +251,10 @@ class PostgresLog:
         Waits while the database is away.
         """
         return await self._readers["pages"].ask(lambda database: database.free())
+
+    async def overdue(self, now: int) -> list[Overdue]:
+        """Return which posts are too old at ``now``, in milliseconds since 1970."""
+        return await self._readers["pages"].ask(lambda database: database.overdue(now))
 
     async def heirs(self) -> list[tuple[str, str]]:
         """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""

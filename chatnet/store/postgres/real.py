@@ -22,7 +22,7 @@ from chatnet.marks import UserMark, cut
 from chatnet.names import is_private, is_topic, mentioned
 from chatnet.reads import LAST_SEQ, Question
 from chatnet.rules import MAKERS
-from chatnet.store.blanking import HEIRS, Freed
+from chatnet.store.blanking import HEIRS, Freed, Overdue, overdue
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import OLD, OUTGROWN, functions
 from chatnet.store.postgres.blanking import free, undone
@@ -154,6 +154,13 @@ class PostgresDatabase:
     def free(self) -> Freed:
         with self._asking(), self._connection.transaction():
             return free(self._cursor.execute)
+
+    def overdue(self, now: int) -> list[Overdue]:
+        def ask(sql: str, *values: Any) -> Iterator[Any]:
+            return iter(self._cursor.execute(sql, values).fetchall())
+
+        with self._asking():
+            return overdue(ask, now)
 
     def heirs(self) -> list[tuple[str, str]]:
         with self._asking():

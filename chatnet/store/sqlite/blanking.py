@@ -6,7 +6,7 @@ whoever posts waits meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import apsw
@@ -14,7 +14,7 @@ import apsw
 from chatnet.blanking import Blanking, emptied
 from chatnet.entries import Entry, of_row
 from chatnet.kinds import SAID
-from chatnet.store.blanking import HEIRS, MOST_FOUND, SPAN, UNDONE
+from chatnet.store.blanking import HEIRS, MOST_FOUND, SPAN, UNDONE, Overdue, overdue
 
 WRITE_SECONDS = 0.005
 """How many seconds of the writer's thread a step takes, at most, beside the commit itself."""
@@ -102,6 +102,15 @@ def _overwrite(execute: Execute, entry: Entry) -> None:
     execute("UPDATE entry SET text = '', at = coalesce(?, at) WHERE seq = ?", (at, entry.seq))
     if entry.kind == "describe":
         execute("UPDATE description SET text = '' WHERE room = ? AND seq = ?", (entry.room, entry.seq))
+
+
+def too_old(connection: apsw.Connection, now: int) -> list[Overdue]:
+    """Return what is too old: see :func:`chatnet.store.blanking.overdue`."""
+
+    def ask(sql: str, *values: Any) -> Iterator[Any]:
+        return iter(connection.execute(sql.replace("%s", "?"), values).fetchall())
+
+    return overdue(ask, now)
 
 
 def heirs(connection: apsw.Connection) -> list[tuple[str, str]]:

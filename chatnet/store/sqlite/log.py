@@ -28,10 +28,10 @@ from chatnet.net.timer import Timer
 from chatnet.reads import Head, LaneName, PageOf, Question
 from chatnet.store.absence import Absence
 from chatnet.store.appender import Appender
-from chatnet.store.blanking import Freed
+from chatnet.store.blanking import Freed, Overdue
 from chatnet.store.pages import take_page
 from chatnet.store.sqlite import reads as sqlite_reads
-from chatnet.store.sqlite.blanking import find, heirs
+from chatnet.store.sqlite.blanking import find, heirs, too_old
 from chatnet.store.sqlite.file import Committed
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
@@ -258,6 +258,10 @@ class SqliteLog:
         except Exception:
             self._on_fatal(Failure())
             return await Deferred()
+
+    async def overdue(self, now: int) -> list[Overdue]:
+        """Return which posts are too old at ``now``, in milliseconds since 1970."""
+        return await self._readers.read(self._pools["pages"], too_old, now)
 
     async def heirs(self) -> list[tuple[str, str]]:
         """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""
