@@ -444,6 +444,11 @@ class SecretChanged(Refusal):
     )
 
 
+class TooManyTalks(Refusal):
+    code = b"TOO_MANY_TALKS"
+    sentence = "On its first day a new name begins three conversations an hour: wait, or answer who writes."
+
+
 class TooManyRooms(Refusal):
     code = b"TOO_MANY_ROOMS"
     sentence = "You are in 2,000 rooms, as many as one may be in: leave one first."
@@ -534,6 +539,7 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         DirectOff,
         NoSuchPost,
         TooManyToday,
+        TooManyTalks,
         TooManyRooms,
         TooManyTopics,
         SecretChanged,

@@ -48,14 +48,16 @@ class Device(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A user's credential (see :mod:`chatnet.auth`), and the seqs that set it and registered them; and the
-    device that was asked for, if it has a session. The credential is empty if nothing matches it. Of who is
-    forgotten nothing is left: they were never registered."""
+    """A user's credential (see :mod:`chatnet.auth`), and the seqs that set it and registered them; the device
+    that was asked for, if it has a session; and until when they are a newcomer. The credential is empty if
+    nothing matches it. Of who is forgotten nothing is left: they were never registered.
+    """
 
     credential: str
     secret_seq: int
     registered: int
     device: Device | None = None
+    fresh: int = 0
 
     @classmethod
     def forgotten(cls, seq: int) -> Self:
@@ -91,8 +93,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``secret_seq`` and ``registered`` are the newest, whatever ``at`` is. 0: there is no such user. ``behind``
     is where the next page begins, if there is one. ``barred``: until then, in the log's time, the user is
-    banned from the cluster; ``disabled``: their account is disabled. ``session`` is the one that was asked
-    for, unless it has ended.
+    banned from the cluster; ``disabled``: their account is disabled; until ``fresh`` they are a newcomer.
+    ``session`` is the one that was asked for, unless it has ended.
     """
 
     at: int
@@ -103,6 +105,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     barred: int = 0
     disabled: bool = False
     session: Device | None = None
+    fresh: int = 0
 
 
 class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -56,6 +56,7 @@ from chatnet.errors import (
     TheyAreBanned,
     TooManyRooms,
     TooManySessions,
+    TooManyTalks,
     TooManyToday,
     TooManyTopics,
     Yourself,
@@ -78,6 +79,10 @@ INVITED_MS = 30 * DAY_MS
 """For how long an invitation is good."""
 MOST_SESSIONS = 50
 """On how many devices a user may be logged in."""
+HOUR_MS = 3_600_000
+MOST_TALKS = 3
+"""How many conversations a newcomer begins in an hour: who registered without a code, for a day, in a cluster
+that is older than that."""
 FOR_EVER = (1 << 63) - 1
 """A time that never comes."""
 ROLES = ("none", "moderator", "owner", "admin")
@@ -114,6 +119,7 @@ CASES: list[Case] = [
     Case(("post",), (Where.TOPIC,), ("!member",), NotJoined),
     Case(("post",), (Where.TALK,), ("!to_known",), NoSuchUser),
     Case(("post",), (Where.TALK,), ("blocked",), DirectOff),
+    Case(("post",), (Where.TALK,), ("newcomer", "!talk_begun", "begun_often"), TooManyTalks),
     Case(("post",), (Where.TALK,), ("direct_off",), DirectOff),
     Case(("post",), (Where.OWN,), ("banned_there",), BannedThere),
     Case(("post",), (Where.OWN,), ("muted_there",), MutedThere),
@@ -206,6 +212,7 @@ FACTS = (
     "administers",
     "banned",
     "banned_there",
+    "begun_often",
     "blocked",
     "by_cluster",
     "code_for_name",
@@ -227,6 +234,7 @@ FACTS = (
     "muted",
     "muted_there",
     "name_kept",
+    "newcomer",
     "often",
     "owned",
     "owner_there",
@@ -241,6 +249,7 @@ FACTS = (
     "room_known",
     "signup_by_code",
     "signup_closed",
+    "talk_begun",
     "to_banned",
     "to_ever_there",
     "to_known",
@@ -266,13 +275,14 @@ cluster itself. ``direct_off``: the cluster's policy allows no conversation betw
 ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
 ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:
 it is heard at a place that the author moderates; ``ref_there``: the entry, of whatever kind, is the one that
-is meant. ``administers``: the author is an admin. ``signup_by_code``, ``signup_closed``: that is the
-cluster's policy. ``coded``: it shows a code; ``code_good``: one that lets its author do this now;
-``code_for_name``: one for that name alone. ``code_made``: the code that it makes is there already.
-``name_kept``: there is another code, for the author's name alone. ``device_known``: the author has a session
-on that device; ``crowded``: the author has as many as one may have. ``to_lives``: they can come in without a
-code. ``to_session``: the session is there that it ends; ``last_way``: without that one, nothing lets its
-author in.
+is meant. ``newcomer``: the author registered without a code, not a day ago; ``talk_begun``: something was
+said in this conversation; ``begun_often``: the author began as many in this hour as a newcomer may.
+``administers``: the author is an admin. ``signup_by_code``, ``signup_closed``: that is the cluster's policy.
+``coded``: it shows a code; ``code_good``: one that lets its author do this now; ``code_for_name``: one for
+that name alone. ``code_made``: the code that it makes is there already. ``name_kept``: there is another code,
+for the author's name alone. ``device_known``: the author has a session on that device; ``crowded``: the
+author has as many as one may have. ``to_lives``: they can come in without a code. ``to_session``: the session
+is there that it ends; ``last_way``: without that one, nothing lets its author in.
 """
 
 

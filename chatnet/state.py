@@ -19,11 +19,13 @@ from chatnet.policies import POLICIES, parted
 from chatnet.rules import (
     DAY_MS,
     FOR_EVER,
+    HOUR_MS,
     INVITED_MS,
     MAKERS,
     MOST_A_DAY,
     MOST_ROOMS,
     MOST_SESSIONS,
+    MOST_TALKS,
     ROLES,
     Author,
 )
@@ -37,7 +39,7 @@ _MODERATOR = ROLES.index("moderator")
 @dataclass(slots=True)
 class Account:
     """A user: the credential, the seqs that set it and that registered the name; in how many rooms they are;
-    the day on which they last made a topic, and how many on that day."""
+    the day on which they last made a topic, and how many on that day; until when they are a newcomer."""
 
     credential: str
     secret_seq: int
@@ -45,6 +47,7 @@ class Account:
     rooms: int = 0
     day: int = 0
     topics: int = 0
+    fresh: int = 0
 
 
 @dataclass(slots=True)
@@ -124,6 +127,7 @@ class State:
         self.blankings = Blankings()
         self.sessions: dict[str, dict[str, Session]] = {}
         self.codes: dict[str, Code] = {}
+        self._begun = 0  # the time of the first entry
         self._log_id = log_id
         self._look = look
 
@@ -141,6 +145,8 @@ class State:
 
     def apply(self, entry: Entry) -> None:
         """Take an entry that may be in the log. An author who is not known is passed over."""
+        if entry.seq == 1:
+            self._begun = entry.time
         self._use(entry)
         for change in changes(entry):
             self._change(change, entry.seq)
@@ -189,7 +195,9 @@ class State:
         return self.standings.get((room, user), _NONE)
 
     def _register(self, entry: Entry) -> None:
-        self.accounts[entry.user] = Account(entry.text, entry.seq, entry.seq)
+        account = self.accounts[entry.user] = Account(entry.text, entry.seq, entry.seq)
+        if not _more(entry).code and entry.time - self._begun > DAY_MS:
+            account.fresh = entry.time + DAY_MS
         self.memberships.setdefault(entry.user, Memberships()).registered = entry.seq
         self.rooms[entry.user] = None
         self._begin(entry, "")
@@ -326,6 +334,10 @@ class State:
 
     def _post(self, entry: Entry) -> None:
         if "=" in entry.room:
+            if self._is_newcomer(entry.user, entry.time) and (entry.user, entry.room) not in self.talks:
+                hour = entry.time // HOUR_MS
+                last, count = self.tallies.get((entry.user, "talk"), (0, 0))
+                self.tallies[entry.user, "talk"] = hour, count + 1 if last == hour else 1
             self.talks |= dict.fromkeys((side, entry.room) for side in entry.room.split("="))
 
     def _level(self, entry: Entry) -> None:
@@ -360,6 +372,13 @@ class State:
             return None
         sessions = {one.seq: one.scope for one in self.sessions.get(user, {}).values()}
         return Author(account.secret_seq, bool(account.credential), self.is_ordered(user), sessions)
+
+    def _is_newcomer(self, user: str, now: int) -> bool:
+        return user in self.accounts and self.accounts[user].fresh > now
+
+    def _begins_often(self, user: str, now: int) -> bool:
+        hour, count = self.tallies.get((user, "talk"), (0, 0))
+        return hour == now // HOUR_MS and count >= MOST_TALKS
 
     def is_disabled(self, user: str) -> bool:
         return bool(self._of("", user).disabled)
@@ -544,6 +563,9 @@ FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
 """What follows from an entry, by its kind, besides its stays."""
 
 HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
+    "newcomer": lambda log, draft, now: log._is_newcomer(draft.user, now),
+    "talk_begun": lambda log, draft, now: (draft.user, draft.room) in log.talks,
+    "begun_often": lambda log, draft, now: log._begins_often(draft.user, now),
     "administers": lambda log, draft, now: draft.user == CLUSTER or log._of("", draft.user).role >= _ADMIN,
     "signup_by_code": lambda log, draft, now: log.policy("", "signup") == "code",
     "signup_closed": lambda log, draft, now: log.policy("", "signup") == "closed",

@@ -96,7 +96,7 @@ class Derived:
     def tables(self) -> Iterator[tuple[str, str, set[Row]]]:
         """Yield each table, the query for its rows, and the rows that must be there."""
         state = self.state
-        columns = '"user", credential, secret_seq, registered, rooms, day, topics'
+        columns = '"user", credential, secret_seq, registered, rooms, day, topics, fresh'
         yield "account", columns, {(user, *astuple(account)) for user, account in state.accounts.items()}
         yield (
             "membership",

@@ -39,8 +39,8 @@ _ENTRY = 'seq, time, kind, "user", room, text, key, more, at'
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
     "account": (
-        '"user", credential, secret_seq, registered, rooms, day, topics',
-        "SELECT user, credential, secret_seq, registered, rooms, day, topics FROM account",
+        '"user", credential, secret_seq, registered, rooms, day, topics, fresh',
+        "SELECT user, credential, secret_seq, registered, rooms, day, topics, fresh FROM account",
     ),
     "room": ("name", "SELECT name FROM room"),
     "private": ("name, history, made", "SELECT name, history, made FROM private"),

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from chatnet.codes import KEPT_LENGTH
 from chatnet.kinds import CLUSTER
-from chatnet.rules import FACTS, MOST_A_DAY, MOST_ROOMS, MOST_SESSIONS
+from chatnet.rules import FACTS, HOUR_MS, MOST_A_DAY, MOST_ROOMS, MOST_SESSIONS, MOST_TALKS
 from chatnet.store.pages import OPEN
 
 _BY_CLUSTER = f"{{user}} = '{CLUSTER}'"
@@ -82,6 +82,10 @@ SQL: Mapping[str, str] = {
     "name_kept": "EXISTS (SELECT 1 FROM code WHERE whose = {user} AND hash <> {code} AND until > {now})",
     "device_known": """EXISTS (SELECT 1 FROM session WHERE "user" = {user} AND device = {device})""",
     "crowded": f"""(SELECT count(*) FROM session WHERE "user" = {{user}}) >= {MOST_SESSIONS}""",
+    "newcomer": """EXISTS (SELECT 1 FROM account WHERE "user" = {user} AND fresh > {now})""",
+    "talk_begun": """EXISTS (SELECT 1 FROM talk WHERE "user" = {user} AND room = {room})""",
+    "begun_often": f"""EXISTS (SELECT 1 FROM tally WHERE "user" = {{user}} AND kind = 'talk'
+        AND day = {{now}} / {HOUR_MS} AND count >= {MOST_TALKS})""",
     "to_lives": """(EXISTS (SELECT 1 FROM account WHERE "user" = {to} AND credential <> '')
         OR EXISTS (SELECT 1 FROM session WHERE "user" = {to}))""",
     "to_session": f"""({{text}} = '0'

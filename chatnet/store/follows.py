@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS
 from chatnet.policies import POLICIES
-from chatnet.rules import FOR_EVER, INVITED_MS, MOST_A_DAY
+from chatnet.rules import DAY_MS, FOR_EVER, HOUR_MS, INVITED_MS, MOST_A_DAY
 from chatnet.store.facts import IS_RANDOM
 from chatnet.store.pages import OPEN
 
@@ -142,8 +142,10 @@ _ACCOUNT = """INSERT INTO standing (room, "user", disabled, ordered) VALUES ('',
 
 SQL: dict[str, Statements] = {
     "register": (
-        """INSERT INTO account ("user", credential, secret_seq, registered)
-            VALUES ({user}, {text}, {seq}, {seq})""",
+        f"""INSERT INTO account ("user", credential, secret_seq, registered, fresh)
+            VALUES ({{user}}, {{text}}, {{seq}}, {{seq}}, CASE
+                WHEN {{code}} = '' AND {{now}} - (SELECT time FROM entry WHERE seq = 1) > {DAY_MS}
+                THEN {{now}} + {DAY_MS} ELSE 0 END)""",
         "INSERT INTO room (name) VALUES ({user})",
         *_begin_session("''"),
         *_USE,
@@ -230,6 +232,12 @@ for _kind in MOST_A_DAY:
     SQL[_kind] = (*SQL[_kind], _TALLIED)
 
 TALK: Statements = (
+    f"""INSERT INTO tally ("user", kind, day, count)
+        SELECT {{user}}, 'talk', {{now}} / {HOUR_MS}, 1
+        WHERE EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND fresh > {{now}})
+            AND NOT EXISTS (SELECT 1 FROM talk WHERE "user" = {{user}} AND room = {{room}})
+        ON CONFLICT ("user", kind) DO UPDATE SET
+            count = CASE WHEN tally.day = excluded.day THEN tally.count + 1 ELSE 1 END, day = excluded.day""",
     """INSERT INTO talk ("user", room) VALUES ({user}, {room}) ON CONFLICT DO NOTHING""",
     """INSERT INTO talk ("user", room) VALUES ({to}, {room}) ON CONFLICT DO NOTHING""",
 )

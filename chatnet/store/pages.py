@@ -66,7 +66,8 @@ def snapshot_page(
     is_full = len(stays) == size.stays
     behind = (stays[-1][2], stays[-1][0]) if is_full else None
     barred, disabled = orders or (0, 0)
-    return Snapshot(upto, secret_seq, registered, intervals, behind, barred, bool(disabled), session)
+    fresh = account.fresh if account else 0
+    return Snapshot(upto, secret_seq, registered, intervals, behind, barred, bool(disabled), session, fresh)
 
 
 def _utf8(text: str) -> int:

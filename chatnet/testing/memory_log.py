@@ -270,7 +270,11 @@ class MemoryLog:
 
     def _account_of(self, user: str) -> Account | None:
         found = self.state.accounts.get(user)
-        return None if found is None else Account(found.credential, found.secret_seq, found.registered)
+        return (
+            None
+            if found is None
+            else Account(found.credential, found.secret_seq, found.registered, None, found.fresh)
+        )
 
     def _snapshot(self, asked: SnapshotOf) -> Snapshot:
         upto = known_seq(asked.upto)

@@ -13,6 +13,8 @@ from weakref import WeakValueDictionary
 from chatnet.entries import Entry
 from chatnet.log import Outcome
 
+NEWCOMERS_RATE = 1
+"""How many drafts a second a newcomer may append."""
 BURST_SECONDS = 5
 """A user may append this many seconds' worth of the rate at once."""
 
@@ -23,14 +25,24 @@ class Allowance:
     ``held`` is how many drafts wait for it, in all sessions of the user here.
     """
 
-    __slots__ = ("__weakref__", "_full", "_monotonic", "_rate", "_since", "_tokens", "_under_way", "held")
+    __slots__ = (
+        *("__weakref__", "_full", "_monotonic", "_rate", "_since", "_slow_until", "_tokens", "_under_way"),
+        "held",
+    )
 
     def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
         self._rate, self._monotonic = rate, monotonic
         self._full = self._tokens = float(rate * BURST_SECONDS)
         self._since = monotonic()
+        self._slow_until = 0.0
         self._under_way: set[bytes] = set()
         self.held = 0
+
+    def slow_down(self, seconds: float) -> None:
+        """Let it fill at :data:`NEWCOMERS_RATE` for so long, unless there is no limit."""
+        if self._rate:
+            self._slow_until = self._monotonic() + seconds
+            self._refill()
 
     def take(self, key: bytes) -> bool:
         """Charge for the draft with this key, if it may be appended now; return False if it may not."""
@@ -45,7 +57,7 @@ class Allowance:
 
     def wait(self) -> float:
         """Return in how many seconds the next draft may come, if none is charged until then."""
-        return (1 - self._tokens) / self._rate
+        return (1 - self._tokens) / self._rate_at(self._monotonic())
 
     def answered(self, key: bytes, outcome: Outcome | None, head: int) -> None:
         """Record a draft's outcome; None if it has none. ``head`` is how far this worker follows the log."""
@@ -64,12 +76,20 @@ class Allowance:
     def is_whole(self) -> bool:
         """Whether it is the same as a new one."""
         self._refill()
-        return self._tokens >= self._full and not self._under_way
+        full = self._rate_at(self._since) * BURST_SECONDS
+        return self._tokens >= full and not self._under_way
 
     def _refill(self) -> None:
         now = self._monotonic()
-        self._tokens = min(self._full, self._tokens + (now - self._since) * self._rate)
+        if now >= self._slow_until:
+            self._tokens = min(self._full, self._tokens + (now - self._since) * self._rate)
+        else:
+            rate = self._rate_at(now)
+            self._tokens = min(rate * BURST_SECONDS, self._tokens + (now - self._since) * rate)
         self._since = now
+
+    def _rate_at(self, now: float) -> int:
+        return self._rate if now >= self._slow_until else min(self._rate, NEWCOMERS_RATE)
 
 
 class Rates:

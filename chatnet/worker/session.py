@@ -118,13 +118,15 @@ class Session:
 
     A refused command raises a :class:`~chatnet.errors.ChatnetError`, at once or through its Deferred. After
     the session has ended or the connection is lost, commands are never answered. ``by`` is the seq that began
-    it, and ``device`` what it is on: it may be on several connections.
+    it, and ``device`` what it is on: it may be on several connections. Until ``fresh``, in milliseconds since
+    1970, its user is a newcomer.
     """
 
     __slots__ = (
         "_chats",
         "_claimant",
         "_drafts",
+        "_fresh",
         "_has_ended",
         "_local_user",
         "_newest_own",
@@ -138,11 +140,14 @@ class Session:
         "peer",
     )
 
-    def __init__(self, sessions: Sessions, local_user: LocalUser, device: Device, peer: Peer) -> None:
+    def __init__(
+        self, sessions: Sessions, local_user: LocalUser, device: Device, peer: Peer, fresh: int = 0
+    ) -> None:
         self._sessions = sessions
         self._local_user = local_user
         self.device = device
         self.by = device.seq
+        self._fresh = fresh
         self.peer = peer
         # Few sessions ever need all of these: each is made when it is first needed.
         self._drafts: DraftStream | None = None
@@ -305,6 +310,8 @@ class Session:
                 raise NotInScope.of()
             shared = self._sessions
             allowance = shared.rates.of(self._local_user.user)
+            if (newcomer_for := self._fresh / 1000 - shared.wall()) > 0:
+                allowance.slow_down(newcomer_for)
             self._drafts = DraftStream(shared.drafts, self.peer, allowance, self.by)
         return self._drafts
 

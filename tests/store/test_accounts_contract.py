@@ -32,6 +32,7 @@ from chatnet.errors import (
     SessionThere,
     SignupClosed,
     TooManySessions,
+    TooManyTalks,
     TooManyToday,
 )
 from chatnet.kinds import CLUSTER
@@ -354,3 +355,39 @@ def test_a_device_is_known_to_be_used(subject: Subject) -> None:
     assert (device.device.seq, device.used >= device.since) == (1, True)
     [other] = subject.read(DevicesOf("bob"))
     assert other.used == 0
+
+
+@pytest.mark.parametrize("make", LOGS, ids=lambda make: make.__name__)
+def test_a_newcomer_begins_few_conversations(
+    new_disk: Callable[[], Any], make: Callable[[Any], Subject]
+) -> None:
+    """Three in an hour, on the first day, if the cluster is older than that and they came without a code;
+    they may answer whoever writes to them, and go on where something was said."""
+    disk = new_disk()
+    subject = make(disk)
+    others = [f"u{number}" for number in range(8)]
+    registered(subject, "alice", *others)
+    disk.reactor.advance(86_401)
+
+    def says(user: str, other: str, number: int) -> Draft:
+        return Draft("post", user, "=".join(sorted((user, other))), "hi", key(number))
+
+    def outcomes(user: str, first: int) -> list[bool]:
+        said = subject.append(*(says(user, other, first + n) for n, other in enumerate(others)))
+        return [isinstance(outcome, int) for outcome in said]
+
+    subject.append(begins("register", "zoe", 1), code(2), begins("register", "yan", 3, code=CODE))
+    assert all(outcomes("alice", 100))
+    assert all(outcomes("yan", 200))
+    subject.append(says("u7", "zoe", 10), says("u6", "zoe", 11))
+    few = [True] * 3 + [False] * 3 + [True] * 2
+    assert outcomes("zoe", 300) == few
+    assert subject.append(says("zoe", "u5", 20)) == [said(TooManyTalks.of())]
+    assert isinstance(subject.append(says("zoe", "u0", 21))[0], int)
+    disk.reactor.advance(3_600)
+    assert outcomes("zoe", 400) == [True] * 8
+    assert subject.read(SnapshotOf("zoe", 0, 1)).fresh > subject.read(SnapshotOf("yan", 0, 1)).fresh == 0
+    disk.reactor.advance(86_400)
+    registered(subject, *(f"v{number}" for number in range(5)))
+    later = subject.append(*(says("zoe", f"v{n}", 500 + n) for n in range(5)))
+    assert all(isinstance(one, int) for one in later)

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from chatnet.entries import Entry
 from chatnet.wire import session as wire
-from chatnet.worker.rates import BURST_SECONDS, Rates
+from chatnet.worker.rates import BURST_SECONDS, Allowance, Rates
 
 RATE = 10
 BURST = RATE * BURST_SECONDS
@@ -127,3 +127,23 @@ def test_two_workers_let_no_more_pass_than_the_rate_and_their_bursts(
             else:
                 seq -= 1
     assert seq <= BURST + RATE * clock.seconds() + 1
+
+
+def test_a_newcomer_appends_one_a_second() -> None:
+    """Five at once, as everybody has five seconds' worth; and as others, once the day is over."""
+    now = 100.0
+    allowance = Allowance(20, lambda: now)
+    allowance.slow_down(60)
+    assert [allowance.take(bytes([number])) for number in range(6)] == [True] * 5 + [False]
+    assert allowance.wait() == 1.0
+    for number in range(5):
+        allowance.answered(bytes([number]), None, 0)
+    assert not allowance.is_whole
+    now += 3
+    assert [allowance.take(bytes([10 + number])) for number in range(4)] == [True] * 3 + [False]
+    now += 60
+    assert allowance.take(b"late")
+    assert allowance.wait() < 0.05
+    unlimited = Allowance(0, lambda: now)
+    unlimited.slow_down(60)
+    assert all(unlimited.take(bytes([number])) for number in range(100))

@@ -81,7 +81,7 @@ _COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
 LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
 HEAD = "SELECT head FROM log"
 CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON entry.seq = %(seq)s'
-ACCOUNT = 'SELECT credential, secret_seq, registered FROM account WHERE "user" = %(user)s'
+ACCOUNT = 'SELECT credential, secret_seq, registered, fresh FROM account WHERE "user" = %(user)s'
 _DEVICES = 'SELECT seq, device, label, scope, credential FROM session WHERE "user" = %(user)s'
 DEVICE = f"{_DEVICES} AND device = %(device)s"
 SESSION = f"{_DEVICES} AND seq = %(seq)s"
@@ -525,7 +525,7 @@ def _rooms_asked(asked: MarksOf | UnreadOf) -> dict[str, str | int]:
 
 def _account(tables: PostgresTables, user: str) -> Account | None:
     row = tables.execute(ACCOUNT, {"user": user}).fetchone()
-    return None if row is None else Account(*row)
+    return None if row is None else Account(row[0], row[1], row[2], None, row[3])
 
 
 def _readable(tables: PostgresTables, asked: History | Members | PoliciesIn) -> int:

@@ -245,6 +245,11 @@ CREATE TABLE invitation (
 );
 """
 
+_NEWCOMERS = """
+-- Until when a user is a newcomer, who may do less: see chatnet.rules.
+ALTER TABLE account ADD COLUMN fresh bigint NOT NULL DEFAULT 0;
+"""
+
 STEPS = (
     _TABLES,
     _TOKEN,
@@ -257,6 +262,7 @@ STEPS = (
     _REPORTS,
     _SESSIONS,
     _INVITATIONS,
+    _NEWCOMERS,
 )
 """Each step brings a store from one schema version to the next. Never change a released step.
 

@@ -400,9 +400,9 @@ ANSWERS: Answers[SqliteTables] = {
 
 def _account(tables: SqliteTables, user: str) -> Account | None:
     for row in tables.execute(
-        "SELECT credential, secret_seq, registered FROM account WHERE user = ?", (user,)
+        "SELECT credential, secret_seq, registered, fresh FROM account WHERE user = ?", (user,)
     ):
-        return Account(*row)
+        return Account(row[0], row[1], row[2], None, row[3])
     return None
 
 

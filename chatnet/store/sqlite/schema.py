@@ -213,6 +213,10 @@ STEPS = (
         PRIMARY KEY (user, room)
     ) WITHOUT ROWID;
     """,
+    """
+    -- Until when a user is a newcomer, who may do less: see chatnet.rules.
+    ALTER TABLE account ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

@@ -360,6 +360,8 @@ class Writer:
         return bool(self._execute(barred, (user, now)).get)
 
     def holds(self, fact: str, draft: Draft, now: int) -> bool:
+        if fact == "newcomer":
+            return self._known(draft.user).fresh > now
         if fact == "to_known":
             return self.author(draft.to) is not None
         if fact == "member":
@@ -391,7 +393,7 @@ class Writer:
         known = self._users.get(user)
         if known is None:
             account = self._execute(
-                "SELECT secret_seq, credential <> '' FROM account WHERE user = ?", (user,)
+                "SELECT secret_seq, credential <> '', fresh FROM account WHERE user = ?", (user,)
             ).fetchone()
             ordered, blocked = next(
                 self._execute("SELECT max(ordered), max(blocked) FROM standing WHERE user = ?", (user,))
@@ -399,7 +401,8 @@ class Writer:
             sessions = self._execute("SELECT seq, scope FROM session WHERE user = ?", (user,))
             scopes: dict[int, str] = dict(sessions)
             author = None if account is None else Author(account[0], bool(account[1]), bool(ordered), scopes)
-            known = Known(author, bool(ordered), bool(blocked))
+            fresh = 0 if account is None else account[2]
+            known = Known(author, bool(ordered), bool(blocked), fresh)
             if len(self._users) >= _KNOWN_USERS:
                 self._users.clear()
             self._users[user] = known
@@ -412,11 +415,12 @@ class Writer:
 
 class Known(NamedTuple):
     """Of a user: what each draft of theirs asks for (None: there is no such user), and whether anybody ever
-    banned or muted them, and blocks them."""
+    banned or muted them, and blocks them; and until when they are a newcomer."""
 
     author: Author | None
     is_ordered: bool
     is_blocked: bool
+    fresh: int
 
 
 ACCOUNTS = frozenset({"register", "secret", "session", "revoke", "ban", "mute", "block", "disable", "forget"})
