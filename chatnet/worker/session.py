@@ -220,6 +220,7 @@ class Session:
         The user's other sessions end, and older tickets with them.
         """
         password = normalized(secret)
+        self._check_whole()
         if self._one_secret is None:
             self._one_secret = DeferredLock()
         # One after the other: the old secret of the next change is the new one of this change.
@@ -228,6 +229,11 @@ class Session:
         self._setting = (*self._setting, key)
         answer: Deferred[SecretSet] = self._stream().send_when_made(made).addCallback(self._secret_set)
         return answer.addBoth(self._no_longer_setting, key)
+
+    def _check_whole(self) -> None:
+        """Check that this session may do everything, before anything is hashed for it."""
+        if self.device.scope != "all":
+            raise NotInScope.of()
 
     async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
         user, secrets, claimant = self._local_user.user, self._sessions.secrets, self._as_claimant()
@@ -268,6 +274,7 @@ class Session:
 
     def forget(self, key: bytes, secret: bytes) -> Deferred[int]:
         """Forget the user, who shows the present ``secret``. The session ends, instead of an answer."""
+        self._check_whole()
         if self._one_secret is None:
             self._one_secret = DeferredLock()
         turn = self._one_secret.acquire()

@@ -313,3 +313,23 @@ def test_nothing_of_a_code_is_kept_but_its_hash(worker: Any) -> None:
     said = repr(worker.log.entries) + repr(worker.log.state.sessions) + repr(phone.ask(wire.Sessions))
     assert CODE not in said
     assert letters.decode() not in said
+
+
+def test_a_session_that_reads_changes_no_secret(worker: Any) -> None:
+    """Nor does it forget its user; it goes on."""
+    login(worker.client(), LAPTOP)
+    client = worker.client()
+    login(client, PHONE, scope="read")
+    for _ in range(2):
+        with pytest.raises(NotInScope):
+            client.ask(wire.SetSecret, key=client.key(), old=OLD, secret=b"a good password")
+        with pytest.raises(NotInScope):
+            client.ask(wire.Forget, key=client.key(), secret=OLD)
+    assert client.ask(wire.History, room="alice", before=None)["posts"] == []
+    poster = worker.client()
+    login(poster, b"x" * 16, scope="post")
+    found = poster.begin(wire.SetSecret, key=poster.key(), old=OLD, secret=b"a good password")
+    worker.work()
+    with pytest.raises(NotInScope):
+        answered(found)
+    assert poster.post("hi")
