@@ -381,7 +381,7 @@ class InvitationsOf(Question[InvitationPage], frozen=True):
 
 class ReportedPost(Question[list[Entry]], frozen=True):
     """The post that the report at ``seq`` is about, for a moderator who heard that report, and still is one
-    at ``upto``. Nothing if it was taken back, or for others.
+    at ``upto``; its text is empty if it was taken back. Nothing for others.
 
     No report holds a copy of what it is about: so nothing is left of that when it is taken back.
     """

@@ -385,7 +385,7 @@ class MemoryLog:
         memberships = self._memberships_at(user, upto)
         since = [memberships.since(place) for place in moderators_told(report)]
         post = self._entry(report.ref.seq) if any(0 < joined < report.seq for joined in since) else None
-        return [post] if post is not None and post.text else []
+        return [] if post is None else [post]
 
     def _person(self, asked: PersonOf) -> Person | None:
         user, about, upto = known_name(asked.user), known_name(asked.about), known_seq(asked.upto)

@@ -6,10 +6,13 @@ check`` finds nothing in any store.
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -26,7 +29,8 @@ from store.test_log_contract import (
 )
 
 from chatnet.codes import code_text
-from chatnet.entries import Draft, More, Ref
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.errors import Muted, NoSuchRoom, TheyAreBanned, TooManyToday
 from chatnet.kinds import CLUSTER
 from chatnet.reads import (
@@ -380,6 +384,116 @@ def test_all_logs_judge_and_answer_alike(new_disk: Callable[[], Any], history: l
     first, *others = (played(make(new_disk()), history) for make in LOGS)
     for other in others:
         assert other == first
+
+
+class Told(NamedTuple):
+    """A draft, and the seq, author and key of the entry to which it refers; 0 if it refers to none."""
+
+    draft: Draft
+    ref: int = 0
+    user: str = ""
+    key: bytes = b""
+
+    def of(self, subject: Subject) -> Draft:
+        """Return the draft for this log: a check is of one log alone."""
+        if not self.ref:
+            return self.draft
+        target = Entry(self.ref, 0, "post", self.user, "", "", self.key)
+        check = Cursor.at(subject.log.log_id, target).check
+        return msgspec.structs.replace(self.draft, more=More(ref=Ref(self.ref, check)))
+
+
+REFERRING = ("redact", "report", "answer", "expire")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_logs_are_of_one_mind_about_what_refers_to_the_same_batch(
+    new_disk: Callable[[], Any], seed: int
+) -> None:
+    """A client may send what refers to a post before the post is answered: its seq can be guessed, and its
+    check be computed. What was taken is answered alike, and heard and read alike, in every log."""
+    plan, taken = planned(in_memory(new_disk()), random.Random(seed))
+    assert min(taken[kind] for kind in REFERRING[:3]) >= 14
+    assert taken["expire"] >= 3
+    first, *others = (told_of(make(new_disk()), plan) for make in LOGS)
+    for other in others:
+        assert other == first
+
+
+def planned(subject: Subject, chance: random.Random) -> tuple[list[list[Told]], Counter[str]]:
+    """Return batches, and how many drafts of them were taken that refer to a post of the same batch."""
+    begun(subject)
+    log: Any = subject.log
+    batches: list[list[Told]] = []
+    taken: Counter[str] = Counter()
+    number = itertools.count(10_000)
+    for turn in range(12):
+        batches.append([])
+        before = subject.read(Head())
+        for _ in range(30):
+            head = subject.read(Head())
+            posts = [entry for entry in log.entries[max(8, head - 8) :] if entry.kind == "post"]
+            posts = [post for post in posts if post.text or chance.random() < 0.2]
+            kind = chance.choices(*zip(*CHANCES, strict=True))[0]
+            told = planned_one(chance, kind, turn, posts, key(next(number)))
+            if told is None:
+                continue
+            batches[-1].append(told)
+            (outcome,) = subject.append(told.of(subject))
+            if isinstance(outcome, int) and outcome > head and told.ref > before:
+                taken[kind] += 1
+    return batches, taken
+
+
+CHANCES = (
+    *(("post", 6), ("answer", 4), ("redact", 3), ("report", 2), ("expire", 0.5), ("create", 0.5)),
+    *(("join", 1), ("invite", 1), ("block", 0.2), ("unblock", 0.4), ("unban", 0.3), ("mute", 0.1)),
+    *(("remove", 0.1), ("role", 0.2)),
+)
+
+
+def planned_one(
+    chance: random.Random, kind: str, turn: int, posts: list[Entry], its_key: bytes
+) -> Told | None:
+    user, to = chance.choice(USERS), More(to=chance.choice(USERS))
+    room = chance.choice(["#x", "&ops", f"&r{turn}", "alice=bob", *[user] * 4])
+    text = chance.choice(["hi", "see #x", "@alice and @bob", "@carol #y"])
+    kept = room if room[0] in "#&" else f"&r{turn}"
+    if kind in REFERRING:
+        if not posts:
+            return None
+        post = chance.choice(posts)
+        place = post.key if chance.random() < 0.9 else b"w" * 16  # with another key, the check is wrong
+        author = post.user if kind == "redact" and chance.random() < 0.7 else user
+        draft = {
+            "redact": Draft("redact", author, author, "why", its_key),
+            "report": Draft("report", user, user, "bad", its_key),
+            "answer": Draft("post", user, post.room if post.room[0] in "#&" else user, text, its_key),
+            "expire": Draft("expire", CLUSTER, chance.choice(["#x", "&ops"]), "", its_key),
+        }[kind]
+        return Told(draft, post.seq, post.user, place)
+    return Told(
+        {
+            "post": Draft("post", user, room, text, its_key),
+            "create": Draft("create", user, f"&r{turn}", chance.choice(["all", "joined"]), its_key),
+            "join": Draft("join", user, kept, "", its_key),
+            "role": Draft("role", "carol", kept, "moderator", its_key, 0, to),
+            "block": Draft("block", user, user, "", its_key, 0, to),
+            "unblock": Draft("unblock", user, user, "", its_key, 0, to),
+        }.get(kind, Draft(kind, user, kept, "", its_key, 0, to))
+    )
+
+
+def told_of(subject: Subject, plan: list[list[Told]]) -> list[Any]:
+    """Return the outcomes of the batches, sent twice, all entries, and what everybody can read."""
+    begun(subject)
+    found: list[Any] = []
+    for batch in [*plan, *plan]:
+        found += subject.append(*(told.of(subject) for told in batch))
+    head = subject.read(Head())
+    assert subject.log.window.head == head
+    found += [(entry.seq, entry.kind, entry.text, entry.at) for entry in subject.log.window.after(0)]
+    return found + read_by_all(subject)
 
 
 @pytest.mark.parametrize("make", LOGS)

@@ -25,7 +25,7 @@ from functools import cache
 from typing import NamedTuple
 
 from chatnet.errors import Refusal
-from chatnet.kinds import CLUSTER, KINDS, Kind
+from chatnet.kinds import CLUSTER, KINDS, Heard, Kind
 from chatnet.names import Where
 from chatnet.rules import CASES, DAY_MS, MOST_TOPICS, Case
 from chatnet.store import facts, follows
@@ -152,6 +152,7 @@ _SAME = re.sub(r"(its_\w+) \w+", r"\1", _DRAFT)
 def _text(level: int, kinds: tuple[Kind, ...], cases: tuple[Case, ...]) -> str:
     said = _names(kind for kind in kinds if kind.is_said)
     refer = _names(kind for kind in kinds if kind.has_ref and kind.heard)
+    as_target = _names(kind for kind in kinds if Heard.AS_TARGET in kind.heard)
     clusters = _names(kind for kind in kinds if kind.is_the_clusters)
     return f"""
 CREATE FUNCTION chatnet_append(
@@ -290,6 +291,7 @@ DECLARE
     next bigint := first + 1;
     old bigint;
     code text;
+    heard text[];
 BEGIN
     FOR d IN
         SELECT number, kind, name, room, text, key, shown, coalesce(topics, '') AS topics, more,
@@ -306,13 +308,19 @@ BEGIN
         SELECT * INTO old, code FROM chatnet_answered({_ITS});
         IF old IS NULL AND code IS NULL THEN
             code := chatnet_refusal({_ITS}, d.shown, moment);
-            IF code IS NULL AND d.kind IN ({refer}) AND NOT d.number = ANY (place_drafts) THEN
-                code := 'NO_SUCH_POST';  -- it was not there when the places of its target were looked up
+            heard := ARRAY(
+                SELECT p.name FROM unnest(place_drafts, place_names) WITH ORDINALITY AS p(draft, name, at)
+                WHERE p.draft = d.number ORDER BY p.at);
+            IF code IS NULL AND d.kind IN ({refer}) AND cardinality(heard) = 0 THEN
+                -- Its target was not there when targets were looked up.
+                heard := chatnet_heard_with(
+                    d.kind, d.name, d.ref, array_position(seqs, d.ref), place_drafts, place_names);
+                IF heard IS NULL THEN
+                    code := 'NO_SUCH_POST';  -- somebody else has added it since: we came before that
+                END IF;
             END IF;
             IF code IS NULL THEN
-                PERFORM chatnet_take({_ITS}, next, moment, ARRAY(
-                    SELECT p.name FROM unnest(place_drafts, place_names) WITH ORDINALITY AS p(draft, name, at)
-                    WHERE p.draft = d.number ORDER BY p.at));
+                PERFORM chatnet_take({_ITS}, next, moment, heard);
                 seqs := seqs || next;
                 codes := codes || NULL::text;
                 next := next + 1;
@@ -326,6 +334,34 @@ BEGIN
         codes := codes || code;
     END LOOP;
     taken := next - first - 1;
+END
+$function$;
+
+-- Where a draft is heard whose target is of the same batch, the draft of that number: see
+-- chatnet.entries.settled. NULL if it is of no draft.
+CREATE FUNCTION chatnet_heard_with(
+    its_kind text, its_user text, its_ref bigint, target integer, place_drafts integer[], place_names text[])
+RETURNS text[] LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+DECLARE
+    its_places text[];
+    author text;
+BEGIN
+    IF target IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT string_to_array(at, ' '), "user" INTO its_places, author FROM entry WHERE seq = its_ref;
+    IF its_places IS NULL THEN
+        its_places := ARRAY(
+            SELECT p.name FROM unnest(place_drafts, place_names) WITH ORDINALITY AS p(draft, name, at)
+            WHERE p.draft = target ORDER BY p.at);
+    END IF;
+    IF its_kind IN ({as_target}) THEN
+        RETURN its_places || ('!' || author);
+    END IF;
+    RETURN ARRAY(
+        SELECT '!mods' || p.name FROM unnest(its_places) WITH ORDINALITY AS p(name, at)
+        WHERE left(p.name, 1) IN ('#', '&') ORDER BY p.at) || ARRAY['!mods', '!' || its_user];
 END
 $function$;
 

@@ -442,8 +442,7 @@ def reported_post(tables: PostgresTables, asked: ReportedPost) -> list[Entry]:
     for report in map(of_row, tables.execute(ENTRY, {"seq": seq}).fetchall() if seq <= upto else ()):
         places = list(moderators_told(report))
         if report.ref is not None and tables.execute(IS_TOLD, {**bounds, "places": places}).fetchone():
-            found = map(of_row, tables.execute(ENTRY, {"seq": report.ref.seq}).fetchall())
-            return [post for post in found if post.text]
+            return list(map(of_row, tables.execute(ENTRY, {"seq": report.ref.seq}).fetchall()))
     return []
 
 

@@ -275,7 +275,7 @@ def reported_post(tables: SqliteTables, asked: ReportedPost) -> list[Entry]:
         if report.ref is not None and any(
             tables.execute(hears, (user, upto, place, seq)).get for place in moderators_told(report)
         ):
-            return [post for post in _entries(tables, [report.ref.seq]) if post.text]
+            return list(_entries(tables, [report.ref.seq]))
     return []
 
 
