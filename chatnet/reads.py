@@ -294,7 +294,8 @@ class SnapshotOf(Question[Snapshot], frozen=True):
 
 class Newest(Question[list[Entry]], frozen=True):
     """The newest 20 posts of the rooms that the user is in at ``upto``, their own, mentions of them, and what
-    is said in their conversations; of private rooms those that they may read.
+    is said in their conversations; of private rooms those that they may read. With ``before``: the newest of
+    those before that seq.
 
     Posts from before the join are included. Oldest first; fewer than 20 if a page holds no more.
     """
@@ -303,6 +304,12 @@ class Newest(Question[list[Entry]], frozen=True):
 
     user: str
     upto: int
+    before: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The greatest seq that a post may have."""
+        return self.upto if self.before is None else min(self.upto, self.before - 1)
 
 
 class Feed(Question[FeedPage], frozen=True):

@@ -208,6 +208,10 @@ class Connection:
         """Return a page of history: see :meth:`.FeedRequests.history`."""
         return await self._requests.history(room, before)
 
+    async def earlier(self, before: int | None) -> list[Entry]:
+        """Return a page of the feed's past: see :meth:`.FeedRequests.earlier`."""
+        return await self._requests.earlier(before)
+
     async def reported(self, seq: int) -> Entry:
         """Return the post that a report is about: see :meth:`.FeedRequests.reported`."""
         return await self._requests.reported(seq)

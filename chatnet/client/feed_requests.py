@@ -16,7 +16,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, CursorAhead
 from chatnet.net.link import Link
-from chatnet.wire.session import Chat, History, Reported, Unchat
+from chatnet.wire.session import Chat, Earlier, History, Reported, Unchat
 
 
 class Ask(Protocol):
@@ -76,7 +76,13 @@ class FeedRequests:
         :raises ChatnetError: the worker refuses.
         :raises Unbelievable: its answer is no such page.
         """
-        posts: list[Entry] = (await self._ask(History, room=room, before=before))["posts"]
+        return self._page((await self._ask(History, room=room, before=before))["posts"], before)
+
+    async def earlier(self, before: int | None) -> list[Entry]:
+        """Return the page of the feed's past before ``before``: see :meth:`history`."""
+        return self._page((await self._ask(Earlier, before=before))["posts"], before)
+
+    def _page(self, posts: list[Entry], before: int | None) -> list[Entry]:
         for post in posts:
             check_entry(post)
         seqs = [post.seq for post in posts]

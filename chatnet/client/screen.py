@@ -59,6 +59,9 @@ class Reads(Protocol):
     async def history(self, room: str, before: int | None) -> Sequence[Entry]:
         """Return a page of history: see :meth:`.Connection.history`."""
 
+    async def earlier(self, before: int | None) -> Sequence[Entry]:
+        """Return a page of the feed's past: see :meth:`.Connection.earlier`."""
+
     async def first_rooms(self) -> Sequence[str]:
         """Return some rooms that there are."""
 
@@ -257,7 +260,7 @@ class ScreenTerminal:
         self._room = room or ""
         is_read = room is not None and room != NOWHERE
         where = (room or self._name) if is_read else ""
-        self._back.go_to(where, room or "your own room", self._name)
+        self._back.go_to(where, room or "your rooms", self._name)
         if self._rooms.here is None and room is not None:
             Deferred.fromCoroutine(self._read_rooms()).addErrback(
                 lambda failure: self._logger.failure("The rooms could not be listed", failure)
@@ -304,7 +307,8 @@ class ScreenTerminal:
             self._changed()
 
     async def _older(self, room: str, before: int | None) -> Sequence[Entry]:
-        page = await self._reads.history(room, before)
+        is_own = room == self._name  # posts go there from the feed of all rooms
+        page = await (self._reads.earlier(before) if is_own else self._reads.history(room, before))
         for post in page:
             self._seen.said(Said.by(post, self._name))
         return page

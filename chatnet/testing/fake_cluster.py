@@ -575,6 +575,12 @@ class FakeSession(Locator):
         ]
         return {"posts": posts[-20:]}
 
+    @wire.Earlier.responder
+    def earlier(self, before: int | None) -> dict[str, Any]:
+        self._note("Earlier", before=before)
+        posts = [e for e in _posts(self.cluster.entries) if before is None or e.seq < before]
+        return {"posts": posts[-20:]}
+
     @wire.Mark.responder
     def mark(self, room: str, seq: int) -> dict[str, Any]:
         if room != self.user and room not in self.cluster.joined:

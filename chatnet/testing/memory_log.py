@@ -314,7 +314,8 @@ class MemoryLog:
         def is_shown(post: Entry) -> bool:
             return any(is_shown_at(place, post.seq) for place in heard_at(post))
 
-        return [post for post in self._posts(0, upto) if is_shown(post)][-NEWEST:]
+        last = max(0, known_seq(asked.last))
+        return [post for post in self._posts(0, last) if is_shown(post)][-NEWEST:]
 
     def _feed(self, asked: Feed) -> FeedPage:
         user, after, upto = known_name(asked.user), asked.after, known_seq(asked.upto)

@@ -454,6 +454,14 @@ class History(Command):
     errors = declared(BadName, BadRoom, NoSuchRoom, OwnRoom)
 
 
+class Earlier(Command):
+    """The newest 20 posts before the seq ``before`` of all that ``Chat`` begins with, oldest first: of the
+    rooms that the user is in now, their own, mentions of them, and their conversations."""
+
+    arguments = [(b"before", Number(optional=True))]
+    response = [(b"posts", Packed[list[Entry]](list[Entry]))]
+
+
 class Mark(Command):
     """The user has read ``room``, in which they are, or a conversation, up to ``seq``.
 

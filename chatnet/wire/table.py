@@ -222,6 +222,7 @@ RULES = (
     Rule(session.MakeCode, (Speaker.USER,), f"{_RATE}; 100 a day, admins", "32 bytes, a room", _ENTRY),
     Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
     Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),
+    Rule(session.Earlier, (Speaker.USER,), _ONE_READ, "a number", "20 posts, looked for in each room"),
     Rule(session.Members, (Speaker.USER,), _ONE_READ, "a room, a name", "200 rows"),
     Rule(session.WhoIs, (Speaker.USER,), _ONE_READ, "a name", "the rooms of two users"),
     Rule(session.Invitations, (Speaker.USER,), _ONE_READ, "a room", "200 rows"),

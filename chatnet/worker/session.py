@@ -470,6 +470,13 @@ class Session:
             log = self._sessions.log
             return await self._turn().read(log.read, History(room, before, self.user, log.window.head))
 
+    async def earlier(self, before: int | None) -> list[Entry]:
+        """Return the newest posts before ``before`` of all that a chat begins with, oldest first."""
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            return await self._turn().read(log.read, Newest(self.user, log.window.head, before))
+
     async def members(self, room: str, after: str) -> MemberPage:
         """Return a page of the members of ``room`` that come after ``after``."""
         room = self._fold(room)

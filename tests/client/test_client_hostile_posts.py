@@ -79,6 +79,9 @@ class Watched:
     async def own_rooms(self) -> list[tuple[str, int]]:
         return [(room, 1 << 62) for room in self.rooms]
 
+    async def earlier(self, before: int | None) -> list[Entry]:
+        return await self.history("", before)
+
     async def history(self, room: str, before: int | None) -> list[Entry]:
         page, self.page = self.page, []
         return page

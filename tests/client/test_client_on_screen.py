@@ -95,6 +95,20 @@ def test_page_up_reads_on_in_the_room_that_posts_go_to(cluster: FakeCluster, sea
     assert seated.sees()[9] == "00:00 [#tea] bob: old 26"
 
 
+def test_page_up_reads_on_in_all_rooms_of_the_feed(cluster: FakeCluster, seated: Seated) -> None:
+    """Where one's posts go to one's own room; nothing that was said in between is passed over."""
+    for number in range(50):
+        room = ("#tea", "bob", "alice=bob")[number % 3]
+        cluster.append("post", "bob", room, f"old {number}", b"%016d" % number)
+    seated.type("CHAT")
+    for _ in range(3):
+        seated.keys("page up")
+    assert [asked["before"] for _, asked in cluster.asked("Earlier")] == [31, 11]
+    assert not cluster.asked("History")
+    found = [line.rpartition(" ")[2] for line in seated.sees() if " old " in line]
+    assert found == [str(number) for number in range(int(found[0]), int(found[-1]) + 1)]
+
+
 def test_a_conversation_is_known_by_the_other_s_name(cluster: FakeCluster, seated: Seated) -> None:
     """In what is seen, in the column, for /chat, and for history."""
     cluster.joined["@bob"] = None

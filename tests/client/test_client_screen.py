@@ -67,6 +67,9 @@ class Rooms:
     async def own_rooms(self) -> list[tuple[str, int]]:
         return []
 
+    async def earlier(self, before: int | None) -> list[Entry]:
+        return await self.history("", before)
+
     async def history(self, room: str, before: int | None) -> list[Entry]:
         self.asked.append((room, before))
         if self.waits is not None:
@@ -576,10 +579,10 @@ def test_history_that_is_refused_is_told_at_the_top(reader: Person) -> None:
 
 @pytest.mark.parametrize(
     ("what", "room", "asked"),
-    [("post", "", ["alice"]), ("post", "#tea", ["#tea"]), ("post", "nowhere", []), ("command", "", [])],
+    [("post", "", [""]), ("post", "#tea", ["#tea"]), ("post", "nowhere", []), ("command", "", [])],
 )
 def test_history_is_read_where_posts_go(person: Person, what: str, room: str, asked: list[str]) -> None:
-    """In one's own room if they go there; nowhere if there is no chat."""
+    """In all rooms of the feed if they go to one's own; nowhere if there is no chat."""
     person.terminal.linked("alice")
     person.terminal.expect(what, room)
     person.keys("page up")

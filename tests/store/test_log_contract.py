@@ -802,7 +802,7 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(ReportedPost, edges, odd_words, edges),
     st.builds(Talks, odd_words, edges, odd_words),
     st.builds(Rooms, odd_words, odd_words),
-    st.builds(Newest, odd_words, edges),
+    st.builds(Newest, odd_words, edges, st.none() | edges),
     st.builds(Feed, odd_words, edges, edges),
     st.builds(SnapshotOf, odd_words, edges, edges),
     st.builds(CursorAt, edges),

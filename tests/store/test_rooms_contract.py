@@ -242,6 +242,7 @@ def read_by_all(subject: Subject) -> list[Any]:
     head = subject.log.window.head
     for user in [*USERS, "zoe"]:
         found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))
+        found += [told(subject.read(Newest(user, head, before))) for before in (0, 1, 12, head)]
         snapshot = subject.read(SnapshotOf(user, 0, head, None, 1))
         found += [snapshot.barred, snapshot.disabled, str(snapshot.session)]
         found += [str(subject.read(AccountOf(user, device))) for device in DEVICES]

@@ -153,7 +153,7 @@ _NEWEST_POSTS = f"""
             UNION ALL
             SELECT room, 0 FROM talk WHERE "user" = %(user)s
         ) AS listened(name, after), LATERAL (
-            SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(upto)s
+            SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(last)s
             ORDER BY seq DESC LIMIT {NEWEST}
         ) AS heard
         WHERE heard.seq > listened.after
@@ -396,8 +396,10 @@ def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
 
 
 def newest(tables: PostgresTables, asked: Newest) -> list[Entry]:
-    bounds = {"user": known_name(asked.user), "upto": known_seq(asked.upto)}
-    rows = tables.execute(tables.sql.newest_posts, bounds)
+    upto, last = known_seq(asked.upto), known_seq(asked.last)
+    rows = tables.execute(
+        tables.sql.newest_posts, {"user": known_name(asked.user), "upto": upto, "last": last}
+    )
     return take_page(map(of_row, rows), tables.page)[0][::-1]
 
 

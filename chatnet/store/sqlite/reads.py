@@ -204,8 +204,9 @@ def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
         if room[0] != "!"
     ]
     rooms += [(room, 0) for room in (user, *_talks(tables, user))]
-    places = [_falling(tables, name, upto, after) for name, after in rooms]
-    mentions = _falling(tables, "@" + user, upto, _registered(tables, user))
+    last = known_seq(asked.last)
+    places = [_falling(tables, name, last, after) for name, after in rooms]
+    mentions = _falling(tables, "@" + user, last, _registered(tables, user))
     seqs = _each_once(merge(mentions, *places, reverse=True))
     posts, _ = take_page(_entries(tables, islice(seqs, NEWEST)), tables.page)
     return posts[::-1]

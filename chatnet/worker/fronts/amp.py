@@ -297,6 +297,10 @@ class AmpFront(Locator):
     async def history(self, room: str, before: int | None) -> dict[str, Any]:
         return {"posts": _shown(await self.session.history(room, before))}
 
+    @wire.Earlier.responder
+    async def earlier(self, before: int | None) -> dict[str, Any]:
+        return {"posts": _shown(await self.session.earlier(before))}
+
     @wire.Members.responder
     async def members(self, room: str, after: str) -> dict[str, Any]:
         page = await self.session.members(room, after)

@@ -1,4 +1,4 @@
-"""Invitations: who was away learns of them; and who names an owner where none is left."""
+"""Invitations, who somebody is, owners where none is left, and the past of the feed."""
 
 from __future__ import annotations
 
@@ -121,3 +121,22 @@ def test_who_somebody_is(worker: Any) -> None:
     for name, error in (("nobody", NoSuchUser), ("chatnet", BadName), ("", BadName), ("&ops", BadName)):
         with pytest.raises(error):
             who(zoe, name)
+
+
+def test_the_feed_goes_on_into_its_past(worker: Any) -> None:
+    """In pages of the newest 20, of all rooms that one is in; nothing is passed over or comes twice."""
+    alice, bob = worker.client("alice"), worker.client("bob")
+    for client in (alice, bob):
+        client.join("#tea")
+    unheard = bob.post("in my own room")
+    said = [bob.post(f"{number}", ("#tea", "@alice")[number % 2]) for number in range(45)]
+    said += [bob.post("hear me, @alice"), alice.post("mine")]
+    read: list[int] = []
+    before: int | None = None
+    while posts := alice.ask(wire.Earlier, before=before)["posts"]:
+        read[:0] = [post.seq for post in posts]
+        before = read[0]
+    assert read == said
+    assert unheard not in read
+    assert [post.seq for post in alice.ask(wire.Earlier, before=said[3])["posts"]] == said[:3]
+    assert alice.ask(wire.Earlier, before=0)["posts"] == []
