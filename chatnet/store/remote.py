@@ -16,10 +16,10 @@ from chatnet.errors import CursorAhead, Hole, Outgrown, Poison
 from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome, Refused
 from chatnet.marks import UserMark
-from chatnet.reads import Head, Question
+from chatnet.reads import LAST_SEQ, Head, Question
 from chatnet.store.appender import Appender
 from chatnet.store.taken_back import up_to_date
-from chatnet.store.window import Window
+from chatnet.store.window import STALE_SECONDS, Window
 from chatnet.telemetry import DraftPoisoned, LogRewound, Tell, unheard
 from chatnet.wire.arguments import Command
 from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read, answer_to
@@ -59,11 +59,16 @@ class RemoteLog:
         own_level: int | None = None,
         limits: Limits = LIMITS,
         tell: Tell = unheard,
+        seconds: Callable[[], float] = float,
     ) -> None:
         self._tell = tell
+        self._seconds = seconds
+        self._lost_at: float | None = None
+        self._goal = 0
         self._on_replaced = on_replaced
         self._on_outgrown = on_outgrown
         self.window = Window(limits=limits, own=own_level)
+        self.window.is_stale = self._is_stale
         self.log_id = ""
         self.is_ready = False
         self._attached: Peer | None = None
@@ -71,7 +76,6 @@ class RemoteLog:
         self._waiting: list[Deferred[None]] = []
         self._is_placed = False
         self._early: list[Entry] | None = None
-        self._ready_at = 0
         self._appender = Appender(self._commit, min(MAX_DRAFTS, limits.worker_drafts), limits.page.bytes)
 
     # ---- the link ----
@@ -91,6 +95,11 @@ class RemoteLog:
     def detached(self) -> None:
         """The link is lost."""
         self._attached = self._link = None
+        if self._lost_at is None:
+            self._lost_at, self._goal = self._seconds(), LAST_SEQ
+
+    def _is_stale(self) -> bool:
+        return self._lost_at is not None and self._seconds() - self._lost_at >= STALE_SECONDS
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that the primary pushes."""
@@ -115,11 +124,15 @@ class RemoteLog:
         for deferred in waiting:
             deferred.callback(None)
         if not self.is_ready:
-            head = Head()
-            self._ready_at = answer_to(head, await link.callRemote(Read, question=head))
+            self._goal = await _head_at(link)
         if self._link is link:
             early, self._early = self._early or [], None
             self._extend(link, early)
+        if self._link is link and self._lost_at is not None:
+            goal = await _head_at(link)
+            if self._link is link:
+                self._goal = goal
+                self._extend(link, [])
 
     def _extend(self, link: Peer, entries: Sequence[Entry]) -> None:
         try:
@@ -131,7 +144,13 @@ class RemoteLog:
             self._give_up(link)
             self._on_outgrown(str(outgrown))
         else:
-            self.is_ready = self.is_ready or self.window.head >= self._ready_at
+            if self.window.head >= self._goal:
+                self._caught_up()
+
+    def _caught_up(self) -> None:
+        """The window has what the primary had when this was attached to it."""
+        self.is_ready, self._goal, self._lost_at = True, LAST_SEQ, None
+        self.window.freshened()
 
     def _cannot_follow(self, failure: Failure, link: Peer) -> None:
         if failure.check(ConnectionClosed):
@@ -205,3 +224,8 @@ class RemoteLog:
             return answer_to(question, await self._ask(Read, question=question))
 
         return await up_to_date(self.window, ask)
+
+
+async def _head_at(link: Peer) -> int:
+    head = Head()
+    return answer_to(head, await link.callRemote(Read, question=head))

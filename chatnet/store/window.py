@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from sys import getsizeof
 
+from twisted.internet.defer import Deferred
+
 from chatnet.blanking import TAKES_BACK, Blanking, blanking_of, emptied
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
@@ -18,6 +20,9 @@ _BESIDES_TEXT = 320
 
 _SLACK = 16
 """Eviction frees this part (1/n) of the limit at once, so that its cost is spread over many entries."""
+
+STALE_SECONDS = 3.0
+"""Who could not follow the log for so many seconds gives no texts of the window: some may be taken back."""
 
 Watcher = Callable[[list[Entry]], None]
 
@@ -50,6 +55,8 @@ class Window:
         self.taken_back: TakenBack
         self.level = FIRST_LEVEL
         self._watchers: dict[Watcher, None] = {}
+        self.is_stale: Callable[[], bool] = bool  # who follows the log says it
+        self._until_fresh: list[Deferred[None]] = []
         self.restart(log_id, base or Cursor.beginning(log_id))
 
     def restart(self, log_id: str, base: Cursor) -> None:
@@ -170,6 +177,18 @@ class Window:
         if seq == self._base.seq:
             return self._base
         return Cursor.at(self.log_id, self._entries[seq - self.start])
+
+    async def fresh(self) -> None:
+        """Return at once, or when the log is followed again, if that was not possible for some seconds."""
+        while self.is_stale():
+            self._until_fresh.append(Deferred())
+            await self._until_fresh[-1]
+
+    def freshened(self) -> None:
+        """The log is followed again."""
+        waiting, self._until_fresh = self._until_fresh, []
+        for fresh in waiting:
+            fresh.callback(None)
 
     def watch(self, watcher: Watcher) -> None:
         """Call ``watcher`` with new entries from now on, after the watchers added before."""

@@ -77,8 +77,9 @@ class PrimarysStore:
         own_level: int,
         limits: Limits = LIMITS,
         tell: Tell = unheard,
+        seconds: Callable[[], float] = float,
     ) -> None:
-        self.log = RemoteLog(on_replaced, on_outgrown, own_level, limits, tell)
+        self.log = RemoteLog(on_replaced, on_outgrown, own_level, limits, tell, seconds)
 
     def attached(self, link: Link, log_id: str) -> None:
         self.log.attached(link, log_id)
@@ -158,6 +159,7 @@ async def open_store(
     :raises CannotStart: it can never be opened.
     """
     if not url:
-        return PrimarysStore(on_replaced, on_outgrown, world.level, world.limits, tell)
+        seconds = world.monotonic
+        return PrimarysStore(on_replaced, on_outgrown, world.level, world.limits, tell, seconds)
     log = await PostgresLog.open_in(world, url, on_rewound, on_outgrown, tell)
     return DatabaseStore(url, log, on_replaced)

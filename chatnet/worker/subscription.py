@@ -92,6 +92,7 @@ class Subscription:
             return page.posts, page.cursor
 
     async def turn(self) -> None:
+        await self._log.window.fresh()
         if self._waits is None:  # else it waits already, for what is not wanted now
             self._waits = Visitor(self._local_user.user)
         await self._pace.wait(self._waits)

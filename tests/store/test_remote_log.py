@@ -17,6 +17,7 @@ from chatnet.log import Outcome, Refused
 from chatnet.reads import Account, AccountOf, Feed, FeedPage, Head, Snapshot, SnapshotOf
 from chatnet.stays import Interval
 from chatnet.store.remote import RemoteLog
+from chatnet.store.window import STALE_SECONDS
 from chatnet.telemetry import DraftPoisoned, Event, LogRewound
 from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read
 
@@ -161,6 +162,31 @@ def test_a_new_link_follows_from_the_cursor() -> None:
     answer.callback(at(6))
     worker.log.committed(entries(6, 9))
     assert worker.log.window.after(4) == entries(5, 9)
+
+
+def test_who_could_not_follow_for_three_seconds_is_stale_until_it_has_caught_up() -> None:
+    """What the primary has meanwhile may take texts back that stand in the window."""
+    time = [100.0]
+    log, primary = RemoteLog(lambda: None, pytest.fail, seconds=lambda: time[0]), Primary()
+    log.attached(primary, "log")
+    primary.take(Follow)[1].callback(at(4))
+    primary.take(Read)[1].callback(answered(4))
+    log.detached()
+    time[0] += STALE_SECONDS - 0.1
+    assert not log.window.is_stale()
+    assert results(log.window.fresh()) == [None]
+    time[0] += 0.1
+    assert log.window.is_stale()
+    fresh = results(log.window.fresh())
+    primary = Primary()
+    log.attached(primary, "log")
+    primary.take(Follow)[1].callback(at(4))
+    log.committed(entries(5, 6))
+    primary.take(Read)[1].callback(answered(8))
+    log.committed(entries(7, 7))
+    assert (fresh, log.window.is_stale()) == ([], True)
+    log.committed(entries(8, 8))
+    assert (fresh, log.window.is_stale()) == ([None], False)
 
 
 def test_what_is_asked_without_a_primary_waits() -> None:

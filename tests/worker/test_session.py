@@ -530,6 +530,20 @@ def test_a_cursor_within_the_window_needs_no_read(worker: Any) -> None:
     assert alice.heard() == ["one"]
 
 
+def test_a_worker_that_cannot_follow_gives_nothing_of_its_window(worker: Any) -> None:
+    """What stands there may be taken back by now: who resumes waits until it follows again."""
+    alice = worker.client("alice")
+    alice.post("one")
+    window = worker.log.window
+    window.is_stale = lambda: True
+    alice.chat(0)
+    assert alice.heard() == []
+    window.is_stale = lambda: False
+    window.freshened()
+    worker.settle()
+    assert alice.heard() == ["one"]
+
+
 def test_chat_with_a_cursor_delivers_every_visible_post_behind_it(worker: Any) -> None:
     """Memberships count as they were at each seq: a left room counts for what was said before the leave."""
     bob, alice = worker.client("bob"), worker.client("alice")

@@ -23,7 +23,7 @@ from chatnet.limits import Limits
 from chatnet.reads import CursorAt, Last, PageOf
 from chatnet.store.postgres.database import Database, Opened, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
-from chatnet.store.window import Window
+from chatnet.store.window import STALE_SECONDS, Window
 from chatnet.telemetry import LogRewound, Tell
 
 LOOK_SECONDS = 1.0
@@ -74,6 +74,8 @@ class Follower:
         self._reactor, self._asker, self._trouble = reactor, asker, trouble
         self._entropy, self._on_rewound = entropy, on_rewound
         self.window = Window(limits=limits, own=own_level)
+        self.window.is_stale = self._is_stale
+        self._followed_at = reactor.seconds()
         self.log_id = ""
         self.is_ready = False
         self.warning = ""
@@ -137,7 +139,12 @@ class Follower:
             else:
                 self._trouble.back(self)
                 self.is_ready = True
+                self._followed_at = self._reactor.seconds()
+                self.window.freshened()
                 return
+
+    def _is_stale(self) -> bool:
+        return bool(self._reactor.seconds() - self._followed_at >= STALE_SECONDS)
 
     def _extend(self, entries: list[Entry]) -> None:
         self.window.extend(entries)
