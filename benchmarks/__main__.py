@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from benchmarks import append, encrypted, fanout, newest, postgres, posts, rooms, sessions, unread
+from benchmarks import append, encrypted, fanout, forget, newest, postgres, posts, rooms, sessions, unread
 from benchmarks.processes import exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown
 
@@ -23,6 +23,7 @@ FAMILIES: Families = {
     "encrypted": encrypted.rows,
     "sessions": sessions.rows,
     **SIZED,
+    "forget": forget.rows,
 }
 
 
