@@ -333,3 +333,18 @@ def test_a_session_that_reads_changes_no_secret(worker: Any) -> None:
     with pytest.raises(NotInScope):
         answered(found)
     assert poster.post("hi")
+
+
+@pytest.mark.parametrize(("kind", "code"), [("ban", "BARRED"), ("disable", "DISABLED")])
+def test_who_is_shut_out_posts_nothing_through_a_worker_behind(worker: Any, kind: str, code: str) -> None:
+    """The log drops it though the worker has not heard of it; and the session ends with the sentence."""
+    laptop, phone, _ = paired(worker)
+    worker.log.lagging = True
+    order(worker, kind, "", to="alice")
+    for client in (laptop, phone):
+        found = client.begin(wire.Post, key=client.key(), text="late", room=None)
+        worker.settle()
+        assert found == [] or not isinstance(found[0], dict)
+        assert not client.connected
+        assert client.hears.ended == [code]
+    assert "post" not in kinds(worker)
