@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 from contextlib import closing
 
@@ -55,3 +57,33 @@ def test_no_byte_of_what_was_taken_back_stays(cluster: Cluster) -> None:
     shown = [alice.lines.next() for _ in range(len(seqs) + 1)]
     assert not [line for line in shown for text in TEXTS if text[:10] in line]
     assert sum("(taken back)" in line for line in shown) == len(seqs)
+
+
+def test_no_byte_of_who_is_forgotten_stays(cluster: Cluster) -> None:
+    """All that is kept of somebody is printed first. Then neither their texts, wherever they were said, nor
+    what was kept of their secret is in any file, though a master was killed meanwhile; the log is whole."""
+    bob, alice = cluster.terminal("bob"), cluster.terminal("alice")
+    alice.type("JOIN #tea", "CREATE &ops")
+    alice.lines.find(r".*&ops.*")
+    alice.type(*(f"SAY {room} {text}" for room in ROOMS for text in TEXTS), "LEAVE #tea")
+    alice.lines.find(r"Left #tea\.")
+    at = ("--master", cluster.address, "--data", str(cluster.data))
+    status, exported = cluster.run("chatnet", "user", "export", "alice", *at)
+    assert (status, exported.count("tenletters")) == (0, len(ROOMS))
+    with closing(sqlite3.connect(cluster.data / "log.sqlite")) as store:
+        [(kept,)] = store.execute("SELECT text FROM entry WHERE kind = 'register' AND user = 'alice'")
+    pieces = [kept.encode(), *TEXTS.values()]
+
+    def left() -> list[str]:
+        files = [path for path in cluster.data.rglob("*") if path.is_file()]
+        return [path.name for path in files for piece in pieces if piece in path.read_bytes()]
+
+    assert left()
+    assert cluster.run("chatnet", "user", "forget", "alice", "--yes", *at)[0] == 0
+    os.kill(cluster.primary(), signal.SIGKILL)
+    status, said = alice.end()
+    assert (status, said[-1].startswith("alice is forgotten on this server")) == (1, True)
+    wait_until("all of it gone", lambda: not left(), 20.0)
+    bob.type("HISTORY alice", "HISTORY @alice", "TELL alice hello")
+    assert "There is no user alice." in bob.end()[1]
+    assert cluster.run("chatnet", "check", str(cluster.data))[0] == 0
