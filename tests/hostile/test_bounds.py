@@ -283,6 +283,23 @@ def many_devices(beside: Beside) -> None:
     assert b"TOO_MANY_SESSIONS" in refused
 
 
+def many_forgotten(beside: Beside) -> None:
+    """Have users forgotten who have just said a lot, one after the other, and ask with wrong secrets, too."""
+    ports = beside.workers()
+    [other] = sessions(beside, 1)
+    with closing([other]):
+
+        def forget(number: int) -> None:
+            mallory = Mallory(f"mallory{next(numbers)}")
+            with closing([mallory.log_in(ports[number % len(ports)])]) as [line]:
+                for _ in range(20):
+                    line.ask("Post", key=key(), text="x" * 1500)
+                line.say(box(command="Forget", ask="9", key=key(), secret=mallory.secret))
+                other.ask("Forget", key=key(), secret=os.urandom(32))
+
+        again(forget, SECONDS)
+
+
 def many_hashes(beside: Beside) -> None:
     """Set passwords again and again, on many sessions."""
     lines = [line for _ in range(5) for line in sessions(beside, 4)]
@@ -359,6 +376,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "lines of the log about sessions": passing_users,
     "new names without a code": new_names,
     "devices of a user": many_devices,
+    "users who have themselves forgotten": many_forgotten,
     "codes that a user makes": many_codes,
     "wrong codes": wrong_codes,
 }
