@@ -12,6 +12,12 @@ from chatnet.names import MAX_NAME, MAX_ROOM
 
 MOST_MARKS = 200
 """How many marks travel together at most, and how many a worker passes on in a second."""
+MOST_KEPT = 4_000
+"""How many rooms of a user keep a mark: all that one may be in, and as many conversations. One marks what one
+likes to call a conversation, so nothing else would bound them."""
+MOST_USED = 100
+"""How many sessions of a user are known for when they were last used: more than there may be at a time. These
+are counted apart, so that rooms never drive them out, nor the other way round."""
 
 
 def used(session: int) -> str:

@@ -9,6 +9,7 @@ appender    natural batching: while one batch is being committed, the next gathe
 refusals    which refusals are kept, and how
 facts       the facts that decide about drafts, in SQL that both kinds of stores understand
 follows     what follows from an entry in the tables, in the same SQL
+marks       which marks of a user are removed, since there are too many, in the same SQL
 questions   questions to a log, in a form that all stores answer in the same way
 pages       the size of entries and drafts on the wire, and pages cut to fit it
 remote      the log over AMP: how workers use the primary's

@@ -26,7 +26,7 @@ from chatnet.errors import KeyReused, NoSuchRoom, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import EVENTS, SAID
 from chatnet.log import Outcome, Refused
-from chatnet.marks import UserMark, cut, used
+from chatnet.marks import MOST_KEPT, MOST_USED, UserMark, cut, used
 from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
@@ -219,7 +219,17 @@ class MemoryLog:
             if mark.seq > self._marks.get((mark.user, mark.room), -1)
         ]
         self._marks.update({(mark.user, mark.room): mark.seq for mark in kept})
-        return kept
+        for user in {mark.user for mark in kept}:
+            self._forget_marks(user, are_rooms=True, most=MOST_KEPT)
+            self._forget_marks(user, are_rooms=False, most=MOST_USED)
+        return [mark for mark in kept if (mark.user, mark.room) in self._marks]
+
+    def _forget_marks(self, user: str, are_rooms: bool, most: int) -> None:
+        theirs = [of for of in self._marks if of[0] == user and (of[1][0] != "!") is are_rooms]
+        if len(theirs) > most:
+            theirs.sort(key=lambda of: (self._marks[of], of[1]))
+            for of in theirs[: len(theirs) - most]:
+                del self._marks[of]
 
     # ---- reading ----
 

@@ -180,7 +180,8 @@ def many_rooms(beside: Beside) -> None:
 
 
 def many_marks(beside: Beside) -> None:
-    """Mark a hundred rooms again and again, and ask for the marks, which wants them kept at once."""
+    """Mark a hundred rooms again and again, and ask for the marks, which wants them kept at once. And mark
+    conversations that nobody ever began, each of them once."""
     lines = sessions(beside, 4)
     rooms = [f"#m{next(numbers)}" for _ in range(100)]
     for room in rooms:
@@ -189,6 +190,15 @@ def many_marks(beside: Beside) -> None:
         box(command="Mark", ask=str(number), room=room, seq=number + 1) for number, room in enumerate(rooms)
     )
     flood(lines, (said + box(command="Unread", ask="m", after="")) * 10, SECONDS)
+    with closing(sessions(beside, 4)) as lines:
+
+        def invent(number: int) -> None:
+            line, room = lines[number // 200 % 4], f"@z{next(numbers)}x{number}"
+            line.say(box(command="Mark", ask=f"z{number}", room=room, seq=1))
+            if number % 200 == 199:
+                line.ask("Unread", after="")
+
+        again(invent, SECONDS)
 
 
 def new_names(beside: Beside) -> None:

@@ -25,7 +25,7 @@ from store.test_rooms_contract import ROOMS as PRIVATE_TOO
 from store.test_rooms_contract import Step, begun, good, steps
 
 from chatnet.entries import Draft, More, Ref, places
-from chatnet.marks import UserMark, cut
+from chatnet.marks import MOST_KEPT, MOST_USED, UserMark, cut, used
 from chatnet.reads import MOST_UNREAD, CursorAt, Head, MarkPage, MarksOf, UnreadOf, UnreadPage
 from chatnet.store.pages import PAGE_ROOMS
 
@@ -141,6 +141,41 @@ def test_marks_come_in_pages(new_log: Callable[[], Subject]) -> None:
     assert first == MarkPage([(topic, head) for topic in marked[:PAGE_ROOMS]], True)
     last = subject.read(MarksOf("alice", head, first.marks[-1][0]))
     assert last == MarkPage([(topic, head) for topic in marked[PAGE_ROOMS:]], False)
+
+
+def test_marks_of_a_user_are_bounded(new_log: Callable[[], Subject]) -> None:
+    """Beyond what is kept of a user, the mark with the smallest seq goes, even if it is the new one. When
+    sessions were last used is counted apart, and so is every user."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    subject.append(*(post("alice", "hi", number) for number in range(4)))
+    head = subject.log.window.head
+
+    def keep(*marks: UserMark) -> list[UserMark]:
+        found: list[UserMark] = []
+        for start in range(0, len(marks), 200):
+            found += subject.ask(subject.log.keep_marks(marks[start : start + 200]))
+        return found
+
+    def marks_of(user: str) -> list[tuple[str, int]]:
+        page: MarkPage = subject.read(MarksOf(user, head, ""))
+        return page.marks
+
+    keep(UserMark("alice", "alice", 3), UserMark("alice", used(1), 3), UserMark("bob", "bob", 3))
+    others = [UserMark("alice", f"alice=z{number:04}", 4) for number in range(MOST_KEPT)]
+    assert keep(*others[1:]) == others[1:]
+    assert marks_of("alice") == [("alice", 3)]
+    assert keep(others[0]) == others[:1]
+    assert marks_of("alice") == []
+    assert keep(UserMark("alice", "alice", 3)) == []
+    assert keep(UserMark("alice", "alice", 5)) == [UserMark("alice", "alice", 5)]
+    assert keep(others[0]) == []  # it went for that one
+    assert (marks_of("alice"), marks_of("bob")) == ([("alice", 5)], [("bob", 3)])
+    assert keep(UserMark("alice", used(1), 3)) == []  # it is there
+    sessions = [UserMark("alice", used(number), 4) for number in range(2, MOST_USED + 2)]
+    assert keep(*sessions) == sorted(sessions, key=lambda mark: mark.room)
+    assert keep(UserMark("alice", used(1), 4)) == []  # it was not there, and is the first to go
+    assert marks_of("alice") == [("alice", 5)]
 
 
 def test_no_more_is_counted_than_can_be_shown(new_log: Callable[[], Subject]) -> None:

@@ -18,7 +18,7 @@ from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
 from chatnet.limits import PATIENCE, Limits
 from chatnet.log import Refused
-from chatnet.marks import UserMark
+from chatnet.marks import MOST_KEPT, UserMark
 from chatnet.reads import (
     AccountOf,
     Feed,
@@ -506,13 +506,16 @@ EXPLAINING = (
 
 @pytest.fixture
 def explained(postgres: Server) -> Iterator[tuple[PostgresDatabase, int, list[str]]]:
-    """Yield a database of 50,000 posts, its head, and the plans of all that it is asked from now on, also
-    within functions, without a setting that forbids it to scan tables."""
+    """Yield a database of 50,000 posts and 10,000 marks, its head, and the plans of all that it is
+    asked from now on, also within functions, without a setting that forbids it to scan tables."""
     schema = re.findall(r"D(s\d+)", postgres.fresh())[0]
     connection = connect(postgres.url(schema))
     database = PostgresDatabase(connection)
     database.open("id")
     head = talk(database, 50_000)
+    marks = [UserMark(user, room, 5) for user in TALK for room in TALK]
+    for start in range(0, len(marks), 200):
+        database.keep_marks(marks[start : start + 200])
     plans: list[str] = []
     for sql in EXPLAINING:
         connection.execute(sql)
@@ -542,9 +545,9 @@ def test_every_statement_finds_what_it_needs_by_index(
     assert len(database.read(Feed("u0", 1_000, head)).posts) == 500
     assert len(database.read(History("u1"))) == 500
     assert database.read(Rooms("u1", "u15")).names == ["u16", "u17", "u18", "u19"]
-    marks = [UserMark(f"u{number}", f"u{room}", 5) for number in range(100) for room in range(100)]
-    for start in range(0, len(marks), 200):
-        database.keep_marks(marks[start : start + 200])
+    invented = [UserMark("u0", f"u0=z{number}", 5) for number in range(MOST_KEPT)]
+    for start in range(0, MOST_KEPT, 200):
+        database.keep_marks(invented[start : start + 200])
     assert database.read(MarksOf("u0", head, "u5")).marks == []
     assert {posts for room, posts, _ in database.read(UnreadOf("u0", head, "")).rooms if room != "u0"} == {99}
     assert len(plans) > 30

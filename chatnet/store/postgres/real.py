@@ -23,6 +23,7 @@ from chatnet.names import is_private, is_topic, mentioned
 from chatnet.reads import LAST_SEQ, Question
 from chatnet.rules import MAKERS
 from chatnet.store.blanking import HEIRS, Freed, Overdue, overdue
+from chatnet.store.marks import crowded, oldest
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import OLD, OUTGROWN, functions
 from chatnet.store.postgres.blanking import free, undone
@@ -48,8 +49,21 @@ _KEEP_MARKS = """
     FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS given("user", room, seq), log, relaxed
     ORDER BY "user" COLLATE "C", room COLLATE "C"
     ON CONFLICT ("user", room) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq
-    RETURNING "user", room, seq
+    RETURNING "user", room, seq, xmax = 0
 """
+_CROWDED = f"""
+    SELECT "user" FROM unnest(%b::text[]) AS grown("user") WHERE {crowded('grown."user"')}
+"""
+# Marks that somebody else raises just now stay: nobody waits for another.
+_REMOVE_MARKS = tuple(
+    f"""
+    WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true))
+    DELETE FROM mark USING relaxed
+    WHERE "user" = %(user)b AND room = ANY (ARRAY({rooms} FOR UPDATE SKIP LOCKED))
+    RETURNING room
+"""
+    for rooms in oldest("%(user)b", "greatest")
+)
 _ABOUT = """
     SELECT log.id, log.head, current_setting('synchronous_standby_names') = '' AS is_alone,
         'off' IN (current_setting('fsync'), current_setting('full_page_writes')) AS is_unsafe,
@@ -149,7 +163,17 @@ class PostgresDatabase:
         given = cut(marks, LAST_SEQ)
         columns = tuple([getattr(mark, name) for mark in given] for name in ("user", "room", "seq"))
         with self._asking():
-            return [UserMark(*row) for row in self._cursor.execute(_KEEP_MARKS, columns).fetchall()]
+            rows = self._cursor.execute(_KEEP_MARKS, columns).fetchall()
+            # Without a row that was not there before, there are no more of them than before.
+            grown = sorted({user for user, _, _, is_new in rows if is_new})
+            full = self._cursor.execute(_CROWDED, (grown,)).fetchall() if grown else ()
+            gone = {
+                (user, room)
+                for (user,) in full
+                for remove in _REMOVE_MARKS
+                for (room,) in self._cursor.execute(remove, {"user": user}).fetchall()
+            }
+        return [UserMark(user, room, seq) for user, room, seq, _ in rows if (user, room) not in gone]
 
     def free(self) -> Freed:
         with self._asking(), self._connection.transaction():

@@ -16,6 +16,7 @@ import apsw
 
 from chatnet.errors import Unreadable
 from chatnet.marks import UserMark, cut
+from chatnet.store.marks import oldest
 from chatnet.world import Files
 
 TABLE = """
@@ -39,23 +40,43 @@ MARKS = "marks.sqlite"
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, UnicodeDecodeError)
 """What is wrong with a file that has to be made anew. Any other error may pass."""
 
+_REMOVE = tuple(
+    f"DELETE FROM mark WHERE user = ?1 AND room IN ({rooms}) RETURNING room" for rooms in oldest("?1", "max")
+)
+
 Execute = Callable[..., Any]
 T = TypeVar("T")
 
 
 def keep(execute: Execute, marks: Sequence[UserMark], head: int) -> list[UserMark]:
-    """Write the greatest marks, cut to ``head``, within a transaction; return those that rose."""
+    """Write the greatest marks, cut to ``head``, within a transaction; return those that rose.
+
+    Of a user of whom a room is marked for the first time, those are removed that are beyond what is kept.
+    """
     raised: list[UserMark] = []
+    grown: dict[str, None] = {}
     for mark in cut(marks, head):
+        of = mark.user, mark.room, mark.seq
         row = execute(
-            "INSERT INTO mark (user, room, seq) VALUES (?, ?, ?)"
-            " ON CONFLICT (user, room) DO UPDATE SET seq = excluded.seq WHERE seq < excluded.seq"
-            " RETURNING 1",
-            (mark.user, mark.room, mark.seq),
+            "UPDATE mark SET seq = ?3 WHERE user = ?1 AND room = ?2 AND seq < ?3 RETURNING 1", of
         ).fetchone()
-        if row is not None:
-            raised.append(mark)
-    return raised
+        if row is None:
+            row = execute(
+                "INSERT INTO mark (user, room, seq) VALUES (?, ?, ?)"
+                " ON CONFLICT (user, room) DO NOTHING RETURNING 1",
+                of,
+            ).fetchone()
+            if row is None:
+                continue
+            grown[mark.user] = None
+        raised.append(mark)
+    gone = {
+        (user, room)
+        for user in grown
+        for remove in _REMOVE
+        for (room,) in execute(remove, (user,)).fetchall()
+    }
+    return [mark for mark in raised if (mark.user, mark.room) not in gone]
 
 
 def of(execute: Execute, user: str, rooms: Sequence[str]) -> dict[str, int]:
