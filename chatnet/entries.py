@@ -292,8 +292,8 @@ def settled(
         return tuple(dict.fromkeys((*heard_at(target), "!" + target.user, *told)))
     if Heard.MODERATORS_OF_TARGET in kind.heard:
         return () if target is None else (*reported_to(target), "!" + draft.user)
-    if Heard.AUTHOR in kind.heard and Heard.TO in kind.heard and blocks(draft.to):
-        return ("!" + draft.user,)
+    if Heard.TO in kind.heard and blocks(draft.to):
+        return tuple(place for place in heard_at(entry_of(draft, 0, 0, ())) if place != "!" + draft.to)
     return ()
 
 

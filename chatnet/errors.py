@@ -268,6 +268,11 @@ class NotModerator(Refusal):
     sentence = "Only owners and moderators of the room do that."
 
 
+class NoReason(Refusal):
+    code = b"NO_REASON"
+    sentence = "Only moderators give a reason. Take your post back without one."
+
+
 class NotOwner(Refusal):
     code = b"NOT_OWNER"
     sentence = "Only owners of {room} do that."
@@ -509,6 +514,7 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         NotJoined,
         RoomTaken,
         LastOwner,
+        NoReason,
         NotModerator,
         NotOwner,
         NotAdmin,

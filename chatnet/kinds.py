@@ -146,7 +146,7 @@ _ROWS = (
         "invite",
         Text.NOTHING,
         rooms=_in(Where.PRIVATE),
-        heard=(Heard.TO, Heard.AUTHOR),
+        heard=(Heard.TO, Heard.AUTHOR, Heard.MODERATORS),
         has_to=True,
         keeps_refusals=True,
     ),

@@ -33,6 +33,7 @@ from chatnet.errors import (
     MutedThere,
     NameKept,
     NameTaken,
+    NoReason,
     NoSuchPost,
     NoSuchRoom,
     NoSuchSession,
@@ -70,7 +71,8 @@ MOST_TOPICS = 100
 """How many topics a user may make in a day."""
 MOST_A_DAY = {
     **{"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000, "report": 10},
-    **{"session": 100, "code": 100},
+    **{"ban": 500, "mute": 500, "unban": 500, "remove": 500, "role": 200, "describe": 200, "policy": 200},
+    **{"block": 1_000, "unblock": 1_000, "session": 100, "code": 100},
 }
 """How many drafts of these kinds the log takes from a user in a day."""
 DAY_MS = 86_400_000
@@ -108,12 +110,17 @@ _OWN = (Where.OWN,)
 _ORDERS = ("ban", "mute", "unban")
 _TO_MEMBERS = ("post", "leave", "invite", "remove", "describe", "role", "purge", *_ORDERS)
 _ACCOUNTS = ("disable", "enable")
+_TO_ORDER = ("invite", "remove", "role", "policy", "purge", *_ORDERS)
 
 CASES: list[Case] = [
     # Who is not in a private room is told of it as if it did not exist, before anything else is looked at.
     Case(_TO_MEMBERS, (Where.PRIVATE,), ("!member", "!by_cluster"), NoSuchRoom),
     Case(("policy",), (Where.PRIVATE,), ("!member",), NoSuchRoom),
     Case(("join",), (Where.PRIVATE,), ("!member", "!invited"), NoSuchRoom),
+    # Who is to say nothing gives no orders, whose reasons others read, and lifts nothing from themselves.
+    Case((*_TO_ORDER, "describe"), _ANYWHERE, ("muted",), Muted),
+    Case(("create",), _ANYWHERE, ("silenced",), Muted),
+    Case(("describe", *_TO_ORDER), _ORDERED, ("banned",), Banned),
     # ---- what is said ----
     Case(("post",), (Where.TOPIC,), ("banned",), Banned),
     Case(("post",), (Where.TOPIC,), ("!member",), NotJoined),
@@ -143,10 +150,9 @@ CASES: list[Case] = [
     Case(("invite",), _ANYWHERE, ("to_banned",), TheyAreBanned),
     Case(("remove",), _ANYWHERE, ("!moderates",), NotModerator),
     Case(("remove",), _ANYWHERE, ("to_self",), Yourself),
-    Case(("remove",), _ANYWHERE, ("!to_member",), NotThere),
+    Case(("remove",), _ANYWHERE, ("!to_member", "!to_invited"), NotThere),
     Case(("describe",), (Where.TOPIC,), ("owned", "!moderates"), NotModerator),
     Case(("describe",), (Where.TOPIC,), ("!moderates", "!member"), NotJoined),
-    Case(("describe",), (Where.TOPIC,), ("banned",), Banned),
     Case(("describe",), (Where.PRIVATE,), ("!moderates",), NotModerator),
     Case(("role",), (Where.CLUSTER,), ("!owns",), NotAdmin),
     Case(("role",), _KEPT, ("!owns",), NotOwner),
@@ -155,6 +161,7 @@ CASES: list[Case] = [
     Case(("role",), (Where.PRIVATE,), ("by_cluster", "owner_there"), NotOperators),
     Case(("role",), (Where.PRIVATE,), ("by_cluster", "!makes_owner"), NotOperators),
     Case(("role",), (Where.PRIVATE,), ("!to_member",), NotThere),
+    Case(("role",), _ORDERED, ("to_banned",), TheyAreBanned),
     Case(("role",), (Where.PRIVATE,), ("to_last_owner",), LastOwner),
     Case(_ORDERS, _ORDERED, ("!moderates",), NotModerator),
     Case(("ban", "mute"), _ORDERED, ("to_self",), Yourself),
@@ -169,6 +176,8 @@ CASES: list[Case] = [
     # ---- taking back ----
     Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_readable"), NoSuchPost),
     Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_moderated"), NotModerator),
+    Case(("redact",), _ANYWHERE, ("worded", "!ref_moderated"), NoReason),
+    Case(("redact",), _ANYWHERE, ("worded", "silenced"), Muted),
     Case(("purge",), _ANYWHERE, ("!moderates",), NotModerator),
     Case(("forget",), (Where.OWN,), ("!to_self",), NotAdmin),
     Case(("forget",), (Where.CLUSTER,), ("!owns",), NotAdmin),
@@ -249,9 +258,11 @@ FACTS = (
     "room_known",
     "signup_by_code",
     "signup_closed",
+    "silenced",
     "talk_begun",
     "to_banned",
     "to_ever_there",
+    "to_invited",
     "to_known",
     "to_last_owner",
     "to_lives",
@@ -259,6 +270,7 @@ FACTS = (
     "to_outranks",
     "to_self",
     "to_session",
+    "worded",
 )
 """What cases ask about a draft, of the log before it:
 
@@ -283,6 +295,7 @@ that name alone. ``code_made``: the code that it makes is there already. ``name_
 for the author's name alone. ``device_known``: the author has a session on that device; ``crowded``: the
 author has as many as one may have. ``to_lives``: they can come in without a code. ``to_session``: the session
 is there that it ends; ``last_way``: without that one, nothing lets its author in.
+``worded``: it gives a reason. ``silenced``: they are muted in the whole cluster.
 """
 
 
@@ -384,7 +397,7 @@ def _check_session(draft: Draft, kind: Kind, author: Author) -> None:
         raise NotInScope.of()
 
 
-ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there"})
+ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there", "silenced"})
 """The facts that hold for nobody who was never banned or muted."""
 
 

@@ -462,13 +462,14 @@ class State:
         target = self._target(draft)
         return target is not None and is_public(target.room)
 
-    def _is_moderated(self, draft: Draft) -> bool:
+    def _is_moderated(self, draft: Draft, now: int) -> bool:
         if draft.user == CLUSTER:
             return True
         target = self._target(draft)
         if target is None:
             return False
-        if any(self._of(place, draft.user).role >= _MODERATOR for place in heard_at(target)):
+        here = [self._of(place, draft.user) for place in heard_at(target)]
+        if any(standing.role >= _MODERATOR and standing.muted <= now for standing in here):
             return True
         return is_public(target.room) and self._of("", draft.user).role >= _MODERATOR
 
@@ -588,6 +589,9 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     "invited": lambda log, draft, now: log._of(draft.room, draft.user).invited > now,
     "banned": lambda log, draft, now: log._of(draft.room, draft.user).banned > now,
     "to_banned": lambda log, draft, now: log._of(draft.room, draft.to).banned > now,
+    "to_invited": lambda log, draft, now: log._of(draft.room, draft.to).invited > now,
+    "worded": lambda log, draft, now: bool(draft.text),
+    "silenced": lambda log, draft, now: log._of("", draft.user).muted > now,
     "muted": lambda log, draft, now: any(log._of(room, draft.user).muted > now for room in (draft.room, "")),
     "banned_there": lambda log, draft, now: log._is_ordered_there(draft, "banned", now),
     "muted_there": lambda log, draft, now: log._is_ordered_there(draft, "muted", now),
@@ -628,6 +632,6 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     "ref_there": lambda log, draft, now: log._is_there(draft),
     "ref_here": lambda log, draft, now: log._is_here(draft),
     "ref_public": lambda log, draft, now: log._is_public(draft),
-    "ref_moderated": lambda log, draft, now: log._is_moderated(draft),
+    "ref_moderated": lambda log, draft, now: log._is_moderated(draft, now),
 }
 """Each fact of :data:`chatnet.rules.FACTS`."""

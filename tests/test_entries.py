@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.entries import KEY_BYTES, Entry, fresh_key, places, visible
+from chatnet.entries import (
+    KEY_BYTES,
+    Draft,
+    Entry,
+    More,
+    entry_of,
+    fresh_key,
+    heard_at,
+    places,
+    settled,
+    visible,
+)
+from chatnet.kinds import KINDS, Heard
 from chatnet.names import fold_name, fold_room, is_name
 from chatnet.stays import Interval, Memberships
 
@@ -137,3 +150,14 @@ def test_what_is_said_in_a_topic_is_heard_there_alone() -> None:
     assert not visible(said, "carol", members["alice"])
     assert visible(said, "bob", Memberships(registered=1))
     assert not visible(said, "alice", Memberships(registered=1))  # she has left meanwhile
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS.values() if Heard.TO in kind.heard])
+def test_whom_one_blocks_tells_one_nothing(kind: str) -> None:
+    """No order with a reason gets by; whoever else hears it still does."""
+    draft = Draft(kind, "mallory", "&spam", "hear me", b"k" * 16, 0, More(to="alice"))
+    heard = heard_at(entry_of(draft, 1, 0, ()))
+    assert "!alice" in heard
+    assert settled(draft, None, lambda user: False, lambda seq: False) == ()
+    left = settled(draft, None, lambda user: user == "alice", lambda seq: False)
+    assert left == tuple(place for place in heard if place != "!alice") != ()

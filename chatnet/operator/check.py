@@ -12,7 +12,7 @@ import msgspec
 
 from chatnet.entries import Entry, of_row
 from chatnet.errors import REFUSALS, CannotStart, NoSuchUser, Outgrown
-from chatnet.kinds import own_level
+from chatnet.kinds import CLUSTER, own_level
 from chatnet.operator.derived import Derived, difference
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import Source, head_of, open_source, read
@@ -181,5 +181,5 @@ def _compare(source: Source, derived: Derived) -> Iterator[str]:
     for user, code in source.ask(_REFUSALS):
         if str(code).encode() not in REFUSALS:
             yield f"a refusal of {user} has a code that there is not: {code}"
-        elif not derived.has(user) and code != NoSuchUser.code.decode():
+        elif user != CLUSTER and not derived.has(user) and code != NoSuchUser.code.decode():
             yield f"a refusal is of {user}, and there is no such user"

@@ -100,6 +100,9 @@ SQL: Mapping[str, str] = {
     "invited": _standing("user", "invited > {now}"),
     "banned": _standing("user", "banned > {now}"),
     "to_banned": _standing("to", "banned > {now}"),
+    "to_invited": _standing("to", "invited > {now}"),
+    "worded": "{text} <> ''",
+    "silenced": _standing("user", "muted > {now}", _CLUSTER),
     "muted": _standing("user", "muted > {now}", "IN ({room}, '')"),
     "banned_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND banned > {now}
         AND room <> '' AND {contains_room})""",
@@ -144,7 +147,7 @@ SQL: Mapping[str, str] = {
     "ref_public": f"EXISTS ({_REF} AND {_SAID} AND {_PUBLIC})",
     "ref_moderated": f"""({_BY_CLUSTER}
         OR EXISTS (SELECT 1 FROM standing AS s JOIN place ON place.name = s.room AND place.seq = {{ref}}
-            WHERE s."user" = {{user}} AND s.role >= {_MODERATOR})
+            WHERE s."user" = {{user}} AND s.role >= {_MODERATOR} AND s.muted <= {{now}})
         OR EXISTS ({_REF} AND {_PUBLIC}) AND EXISTS (SELECT 1 FROM standing
             WHERE room = '' AND "user" = {{user}} AND role >= {_MODERATOR}))""",
 }

@@ -205,18 +205,19 @@ class Standing:
                 yield from (place for place in where if place not in unheard)
             case "create" | "block" | "unblock":
                 yield "!" + user
-            case "invite":
-                yield "!" + user
-                if (to, user) not in self._blocks:
+            case "invite" | "remove" | "role" | "ban" | "mute" | "unban" | "purge":
+                if (to, user) not in self._blocks:  # whom one blocks tells one nothing
                     yield "!" + to
-            case "remove" | "role":
-                yield from (room or "!mods", "!" + to)
+                if entry.kind in ("remove", "role"):
+                    yield room or "!mods"
+                else:
+                    yield "!mods" + room
+                if entry.kind == "invite":
+                    yield "!" + user
             case "describe":
                 yield room
             case "policy":
                 yield room or "!all"
-            case "ban" | "mute" | "unban" | "purge":
-                yield from ("!" + to, "!mods" + room)
             case "redact":
                 target = 0 if entry.ref is None else entry.ref.seq
                 yield from self.places.get(target, ())
@@ -304,7 +305,7 @@ class Standing:
                     return None if is_in else "NOT_JOINED"
                 return "LAST_OWNER" if len(self._members[room]) > 1 and self._owners(room) == {user} else None
             case "create":
-                return "ROOM_TAKEN" if room in self.made else None
+                return "MUTED" if self._is_muted(user, "") else "ROOM_TAKEN" if room in self.made else None
             case "block" | "unblock":
                 return "YOURSELF" if to == user else None if self._is_known(to) else "NO_SUCH_USER"
             case "redact":
@@ -338,7 +339,10 @@ class Standing:
                     return code
         elif room[:1] != "&":
             return "NOT_YOURS"
-        return "MUTED" if (room, user) in self._muted or ("", user) in self._muted else None
+        return "MUTED" if self._is_muted(user, room) else None
+
+    def _is_muted(self, user: str, room: str) -> bool:
+        return (room, user) in self._muted or ("", user) in self._muted
 
     def _has_staff(self, *users: str) -> bool:
         return any(self._ranks.get(("", user), 0) for user in users)
@@ -352,6 +356,10 @@ class Standing:
 
     def _may_not_order(self, doing: Doing) -> str | None:
         kind, user, room, text, to, *_ = doing
+        if self._is_muted(user, room):
+            return "MUTED"
+        if (room, user) in self._banned:
+            return "BANNED"
         is_there, rank = to in self._members.get(room, ()), self._rank(user, room)
         is_owners = kind in ("role", "policy")
         needs = 2 if is_owners else 1
@@ -379,9 +387,11 @@ class Standing:
         elif kind == "role" and room[:1] == "&":
             alone = text != "owner" and self._owners(room) == {to}
             checks += [(not is_there, "NOT_THERE"), (alone, "LAST_OWNER")]
+        elif kind == "role":
+            checks += [((room, to) in self._banned, "THEY_ARE_BANNED")]
         elif kind == "remove":
             checks[1] = (to == user, "YOURSELF")
-            checks += [(not is_there, "NOT_THERE")]
+            checks += [(not is_there and (room, to) not in self._invited, "NOT_THERE")]
         elif kind in ("ban", "mute"):
             checks += [(to == user, "YOURSELF")]
         if kind in ("ban", "mute", "unban", "purge") and room[:1] == "&":
@@ -392,17 +402,19 @@ class Standing:
 
     def _may_not_redact(self, doing: Doing) -> str | None:
         target = self._said.get(doing.ref)
+        user, is_mine = doing.user, target is not None and target.user == doing.user
         if target is None or not doing.fits or doing.ref in self.taken_back:
             return "NO_SUCH_POST"
-        if target.user == doing.user:
-            return None
-        if not self.is_readable(doing.user, doing.ref):
+        if not is_mine and not self.is_readable(user, doing.ref):
             return "NO_SUCH_POST"
-        moderates = any(self._ranks.get((place, doing.user), 0) for place in self.places[doing.ref])
+        moderates = any(
+            self._ranks.get((place, user), 0) and (place, user) not in self._muted
+            for place in self.places[doing.ref]
+        )
         is_public = target.room[:1] != "&" and "=" not in target.room
-        if moderates or (is_public and self._ranks.get(("", doing.user), 0)):
-            return None
-        return "NOT_MODERATOR"
+        if not moderates and not (is_public and self._ranks.get(("", user), 0)):
+            return "NO_REASON" if is_mine and doing.text else None if is_mine else "NOT_MODERATOR"
+        return "MUTED" if doing.text and ("", user) in self._muted else None
 
     def _may_not_report(self, doing: Doing) -> str | None:
         target = self._said.get(doing.ref)

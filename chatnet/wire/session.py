@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from twisted.protocols import amp
 
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
-    AlreadyJoined,
-    AlreadyThere,
     BadCode,
     BadName,
     BadRoom,
     BadSecret,
     BadText,
     BadTicket,
-    Banned,
-    BannedThere,
     Barred,
+    ChatnetError,
     CodeNeeded,
     CodeTaken,
     CursorAhead,
-    DirectOff,
     Disabled,
     Forgotten,
     KeyReused,
-    LastOwner,
-    LastWay,
-    Muted,
-    MutedThere,
     NameKept,
     NoSuchPost,
     NoSuchRoom,
-    NoSuchSession,
     NoSuchUser,
-    NotAdmin,
     NotJoined,
-    NotModerator,
-    NotOwner,
-    NotThere,
     NotYours,
-    OutOfReach,
     OwnRoom,
     Poison,
-    RoomTaken,
     SignupClosed,
-    TheyAreBanned,
-    TooManyRooms,
     TooManySessions,
-    TooManyTalks,
     TooManyToday,
     TooManyTopics,
     TryLater,
     WrongSecret,
     WrongVersion,
-    Yourself,
 )
+from chatnet.kinds import KindName
 from chatnet.reads import Invitation, Member, PolicyValue, Talk
+from chatnet.rules import CASES
 from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, declared
 from chatnet.wire.cluster import Fingerprint, Place
 
@@ -96,6 +81,13 @@ _REF: list[Argument] = [(b"ref", Number(optional=True)), (b"check", Bytes(CHECK_
 _SEQ_AND_ROOM: list[Argument] = [(b"seq", Number()), (b"room", Text())]
 _ABOUT_OTHERS = (BadName, BadRoom, OwnRoom, NoSuchRoom)
 _OTHERS = (b"workers", Packed[list[Elsewhere]](list[Elsewhere], optional=True))
+
+
+def ruled(*kinds: KindName, others: Sequence[type[ChatnetError]] = ()) -> dict[type[Exception], bytes]:
+    """Return the errors of a command that appends one of ``kinds``: those of the rules, and ``others``."""
+    of_rules = (case.error for case in CASES if not {*case.kinds}.isdisjoint(kinds))
+    return declared(*others, *dict.fromkeys(of_rules), NoSuchUser, KeyReused, Poison)
+
 
 # ---- client -> worker ----
 
@@ -140,10 +132,7 @@ class Join(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text())]
     response = _SEQ_AND_ROOM
-    errors = declared(
-        *(BadName, BadRoom, NoSuchRoom, AlreadyJoined, OwnRoom, Banned),
-        *(TooManyRooms, TooManyTopics, KeyReused, Poison),
-    )
+    errors = ruled("join", others=(BadName, BadRoom, TooManyTopics))
 
 
 class Leave(Command):
@@ -151,7 +140,7 @@ class Leave(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text())]
     response = _SEQ_AND_ROOM
-    errors = declared(BadName, BadRoom, NotJoined, NoSuchRoom, LastOwner, OwnRoom, KeyReused, Poison)
+    errors = ruled("leave", others=(BadName, BadRoom, OwnRoom))
 
 
 class List(Command):
@@ -184,26 +173,7 @@ class Post(Command):
         (b"form", Text(optional=True)),
     ]
     response = [(b"seq", Number())]
-    errors = declared(
-        BadText,
-        BadName,
-        BadRoom,
-        NotYours,
-        NotJoined,
-        NoSuchRoom,
-        NoSuchPost,
-        Muted,
-        MutedThere,
-        Banned,
-        BannedThere,
-        DirectOff,
-        TooManyTalks,
-        OwnRoom,
-        TooManyTopics,
-        KeyReused,
-        NoSuchUser,
-        Poison,
-    )
+    errors = ruled("post", others=(BadText, BadName, BadRoom, NotYours, OwnRoom, TooManyTopics))
 
 
 class Create(Command):
@@ -212,7 +182,7 @@ class Create(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"history", Text())]
     response = _SEQ_AND_ROOM
-    errors = declared(BadRoom, BadText, RoomTaken, TooManyRooms, TooManyToday, KeyReused, Poison)
+    errors = ruled("create", others=(BadRoom, BadText))
 
 
 class Invite(Command):
@@ -220,9 +190,7 @@ class Invite(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"to", Text())]
     response = [(b"seq", Number())]
-    errors = declared(
-        *_ABOUT_OTHERS, NotModerator, AlreadyThere, TheyAreBanned, TooManyToday, NoSuchUser, KeyReused, Poison
-    )
+    errors = ruled("invite", others=_ABOUT_OTHERS)
 
 
 class Remove(Command):
@@ -230,9 +198,7 @@ class Remove(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"to", Text()), _REASON]
     response = [(b"seq", Number())]
-    errors = declared(
-        *_ABOUT_OTHERS, BadText, NotModerator, Yourself, NotThere, OutOfReach, NoSuchUser, KeyReused, Poison
-    )
+    errors = ruled("remove", others=(*_ABOUT_OTHERS, BadText))
 
 
 class Describe(Command):
@@ -240,7 +206,7 @@ class Describe(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"text", Text())]
     response = [(b"seq", Number())]
-    errors = declared(BadRoom, BadText, NoSuchRoom, NotModerator, NotJoined, Banned, KeyReused, Poison)
+    errors = ruled("describe", others=(BadRoom, BadText))
 
 
 class SetRole(Command):
@@ -254,9 +220,7 @@ class SetRole(Command):
         (b"role", Text()),
     ]
     response = [(b"seq", Number())]
-    errors = declared(
-        *_ABOUT_OTHERS, BadText, NotOwner, NotAdmin, NotThere, LastOwner, NoSuchUser, KeyReused, Poison
-    )
+    errors = ruled("role", others=(*_ABOUT_OTHERS, BadText))
 
 
 class Ban(Command):
@@ -272,9 +236,7 @@ class Ban(Command):
         _REASON,
     ]
     response = [(b"seq", Number())]
-    errors = declared(
-        *_ABOUT_OTHERS, BadText, NotModerator, Yourself, NotThere, OutOfReach, NoSuchUser, KeyReused, Poison
-    )
+    errors = ruled("ban", "mute", others=(*_ABOUT_OTHERS, BadText))
 
 
 class Unban(Command):
@@ -282,7 +244,7 @@ class Unban(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text(optional=True)), (b"to", Text()), _REASON]
     response = [(b"seq", Number())]
-    errors = declared(*_ABOUT_OTHERS, BadText, NotModerator, NotThere, NoSuchUser, KeyReused, Poison)
+    errors = ruled("unban", others=(*_ABOUT_OTHERS, BadText))
 
 
 class SetPolicy(Command):
@@ -295,9 +257,7 @@ class SetPolicy(Command):
         (b"value", Text()),
     ]
     response = [(b"seq", Number())]
-    errors = declared(
-        BadName, BadRoom, OwnRoom, NoSuchRoom, BadText, NotOwner, NotAdmin, NoSuchUser, KeyReused, Poison
-    )
+    errors = ruled("policy", others=(BadName, BadRoom, OwnRoom, BadText))
 
 
 class Block(Command):
@@ -305,7 +265,7 @@ class Block(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"to", Text())]
     response = [(b"seq", Number())]
-    errors = declared(BadName, Yourself, NoSuchUser, KeyReused, Poison)
+    errors = ruled("block", others=(BadName,))
 
 
 class Unblock(Command):
@@ -313,7 +273,7 @@ class Unblock(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"to", Text())]
     response = [(b"seq", Number())]
-    errors = declared(BadName, Yourself, NoSuchUser, KeyReused, Poison)
+    errors = ruled("unblock", others=(BadName,))
 
 
 class Redact(Command):
@@ -326,7 +286,7 @@ class Redact(Command):
         _REASON,
     ]
     response = [(b"seq", Number())]
-    errors = declared(BadText, NoSuchPost, NotModerator, TooManyToday, NoSuchUser, KeyReused, Poison)
+    errors = ruled("redact", others=(BadText,))
 
 
 class Purge(Command):
@@ -334,17 +294,7 @@ class Purge(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text(optional=True)), (b"to", Text()), _REASON]
     response = [(b"seq", Number())]
-    errors = declared(
-        *_ABOUT_OTHERS,
-        BadText,
-        NotModerator,
-        NotThere,
-        OutOfReach,
-        TooManyToday,
-        NoSuchUser,
-        KeyReused,
-        Poison,
-    )
+    errors = ruled("purge", others=(*_ABOUT_OTHERS, BadText))
 
 
 class Forget(Command):
@@ -384,7 +334,7 @@ class ReportPost(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"seq", Number()), (b"check", Bytes(CHECK_BYTES)), _REASON]
     response = [(b"seq", Number())]
-    errors = declared(BadText, NoSuchPost, Yourself, TooManyToday, NoSuchUser, KeyReused, Poison)
+    errors = ruled("report", others=(BadText,))
 
 
 class Reported(Command):
@@ -519,7 +469,7 @@ class Revoke(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"id", Number()), (b"to", Text(optional=True))]
     response = [(b"seq", Number())]
-    errors = declared(BadName, NotAdmin, NoSuchUser, NoSuchSession, LastWay, KeyReused, Poison)
+    errors = ruled("revoke", others=(BadName,))
 
 
 class Pair(Command):
@@ -543,10 +493,7 @@ class MakeCode(Command):
         (b"room", Text(optional=True)),
     ]
     response = [(b"seq", Number())]
-    errors = declared(
-        *(BadRoom, BadText, NoSuchRoom, NotAdmin, NotModerator, CodeTaken, TooManyToday),
-        *(NoSuchUser, KeyReused, Poison),
-    )
+    errors = ruled("code", others=(BadRoom, BadText))
 
 
 # ---- worker -> client ----

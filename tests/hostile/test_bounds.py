@@ -179,6 +179,23 @@ def many_rooms(beside: Beside) -> None:
     assert codes == {None, b"TOO_MANY_TODAY"}
 
 
+def many_orders(beside: Beside) -> None:
+    """Describe a topic, and block and unblock somebody, as fast as the rate of posts lets it be done."""
+    lines = sessions(beside, 2)
+    [room, other] = f"#o{next(numbers)}", Mallory(f"mallory{next(numbers)}")
+    with closing([*lines, other.log_in(beside.workers()[0])]):
+        lines[0].ask("Join", key=key(), room=room)
+
+        def order(number: int) -> None:
+            told = [
+                lines[0].ask("Describe", key=key(), room=room, text=f"words {number}"),
+                lines[1].ask("Block" if number % 2 else "Unblock", key=key(), to=other.name),
+            ]
+            assert all(b"_error" not in answer for answer in told)
+
+        again(order, SECONDS)
+
+
 def many_marks(beside: Beside) -> None:
     """Mark a hundred rooms again and again, and ask for the marks, which wants them kept at once. And mark
     conversations that nobody ever began, each of them once."""
@@ -376,6 +393,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "reads of those who have gone": fleeting_readers,
     "posts of a user": fast_posts,
     "private rooms that a user makes, invitations, posts taken back, purges, reports": many_rooms,
+    "orders of a user": many_orders,
     "topics that a user makes": many_topics,
     "marks of a user": many_marks,
     "wrong passwords": wrong_passwords,

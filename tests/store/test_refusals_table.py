@@ -37,9 +37,11 @@ WHO = {
     "b": "banned",
     "s": "stranger",
     "a": "clusters-admin",
+    "M": "moderator2",
 }
-"""Who asks, by the letter at the head of a column; ``guest`` is the one whom it is about, a member."""
-COLUMNS = "O o m e u i r b s a"
+"""Who asks, by the letter at the head of a column; ``guest`` is the one whom it is about, a member.
+The second moderator is muted."""
+COLUMNS = "O o m e u i r b s a M"
 OTHERS = ("guest", "friend", "barred", "blocker")
 ROOMS = ("#tea", "&ops")
 TAKEN = "."
@@ -54,6 +56,8 @@ CODES = {
     "mo": "NOT_MODERATOR",
     "mt": "MUTED_THERE",
     "mu": "MUTED",
+    "bd": "THEY_ARE_BANNED",
+    "no": "NO_REASON",
     "nj": "NOT_JOINED",
     "np": "NO_SUCH_POST",
     "nr": "NO_SUCH_ROOM",
@@ -72,83 +76,87 @@ CODES = {
 
 # kind, room, text or whom it is for, or which post: then one answer for each of COLUMNS.
 TABLE = """
-            kind      room   about            O  o  m  e  u  i  r  b  s  a
-            post      #tea   hi               -  .  .  .  mu nj nj ba nj nj
-            post      &ops   hi               -  .  .  .  mu nr nr nr nr nr
-            post      @guest hi               -  .  .  .  .  .  .  .  .  .
-            post      @blocker hi             -  .  .  .  .  .  .  .  .  do
-            post      @nobody hi              -  us us us us us us us us us
-            post      own    hi               -  .  .  .  .  .  .  .  .  .
-            post      own    see-#tea         -  .  .  .  mt .  .  bt .  .
-            join      #tea   -                -  aj aj aj aj .  .  ba .  .
-            join      &ops   -                -  aj aj aj aj .  nr nr nr nr
-            join      &none  -                -  nr nr nr nr nr nr nr nr nr
-            join      own    -                -  or or or or or or or or or
-            join      guest  -                -  .  .  .  .  .  .  .  .  .
-            join      nobody -                -  nr nr nr nr nr nr nr nr nr
-            leave     #tea   -                -  .  .  .  .  nj nj nj nj nj
-            leave     &ops   -                -  lo .  .  .  nr nr nr nr nr
-            leave     guest  -                -  nj nj nj nj nj nj nj nj nj
-            create    &ops   all              -  rt rt rt rt rt rt rt rt rt
-            create    &new   all              -  .  .  .  .  .  .  .  .  .
-            invite    &ops   friend           -  .  .  mo mo nr nr nr nr nr
-            invite    &ops   guest            -  at at mo mo nr nr nr nr nr
-            invite    &ops   nobody           -  us us mo mo nr nr nr nr nr
-            invite    #tea   friend           -  xx xx xx xx xx xx xx xx xx
-            remove    #tea   guest            -  .  .  mo mo mo mo mo mo .
-            remove    #tea   friend           -  nt nt mo mo mo mo mo mo nt
-            remove    #tea   owner            -  yo re mo mo mo mo mo mo .
-            remove    &ops   guest            -  .  .  mo mo nr nr nr nr nr
-            remove    &ops   owner            -  yo re mo mo nr nr nr nr nr
-            describe  #tea   words            -  .  .  mo mo mo mo mo mo .
-            describe  &ops   words            -  .  .  mo mo nr nr nr nr nr
-            describe  own    words            -  .  .  .  .  .  .  .  .  .
-            role      #tea   guest:owner      .  .  ow ow ow ow ow ow ow .
-            role      &ops   guest:owner      op .  ow ow ow nr nr nr nr nr
-            role      &ops   friend:owner     op nt ow ow ow nr nr nr nr nr
-            role      &ops   owner:none       op lo ow ow ow nr nr nr nr nr
-            role      &none  guest:owner      nr nr nr nr nr nr nr nr nr nr
-            role      -      guest:admin      .  ad ad ad ad ad ad ad ad .
-            policy    #tea   keep-9d          .  .  ow ow ow ow ow ow ow .
-            policy    &ops   invite-members   nr .  ow ow ow nr nr nr nr nr
-            policy    -      direct-off       .  ad ad ad ad ad ad ad ad .
-            ban       #tea   guest            .  .  .  mo mo mo mo mo mo .
-            ban       #tea   owner            .  yo re mo mo mo mo mo mo .
-            ban       &ops   guest            .  .  .  mo mo nr nr nr nr nr
-            ban       &ops   friend           nt nt nt mo mo nr nr nr nr nr
-            ban       -      guest            .  mo mo mo mo mo mo mo mo .
-            mute      #tea   guest            .  .  .  mo mo mo mo mo mo .
-            mute      &ops   owner            .  yo re mo mo nr nr nr nr nr
-            mute      -      nobody           us us us us us us us us us us
-            unban     #tea   banned           .  .  .  mo mo mo mo mo mo .
-            unban     &ops   banned           .  .  .  mo mo nr nr nr nr nr
-            unban     -      guest            .  mo mo mo mo mo mo mo mo .
-            purge     #tea   guest            .  .  .  mo mo mo mo mo mo .
-            purge     &ops   guest            .  .  .  mo mo nr nr nr nr nr
-            purge     -      guest            .  mo mo mo mo mo mo mo mo .
-            forget    -      guest            .  ad ad ad ad ad ad ad ad .
-            disable   -      guest            .  ad ad ad ad ad ad ad ad .
-            block     own    guest            -  .  .  .  .  .  .  .  .  .
-            block     own    nobody           -  us us us us us us us us us
-            block     own    self             -  yo yo yo yo yo yo yo yo yo
-            unblock   own    guest            -  .  .  .  .  .  .  .  .  .
-            redact    own    in-#tea          .  .  .  mo mo mo mo mo mo .
-            redact    own    in-&ops          np .  .  mo mo np np np np np
-            redact    own    between          np mo np np np np np np np np
-            redact    own    mine             .  mo mo mo mo mo mo mo mo .
-            redact    own    names-#tea       .  .  .  mo mo mo mo mo mo .
-            redact    own    gone             np np np np np np np np np np
-            redact    own    the-redaction    np np np np np np np np np np
-            redact    own    0                np np np np np np np np np np
-            redact    own    2**63-1          np np np np np np np np np np
-            redact    own    2**63            np np np np np np np np np np
-            redact    own    other-check      np np np np np np np np np np
-            report    own    in-#tea          -  .  .  .  .  .  .  .  .  .
-            report    own    in-&ops          -  .  .  .  .  np np np np np
-            report    own    between          -  .  np np np np np np np np
-            report    own    gone             -  np np np np np np np np np
-            report    own    0                -  np np np np np np np np np
-            report    own    2**63            -  np np np np np np np np np
+            kind      room   about            O  o  m  e  u  i  r  b  s  a  M
+            post      #tea   hi               -  .  .  .  mu nj nj ba nj nj mu
+            post      &ops   hi               -  .  .  .  mu nr nr nr nr nr mu
+            post      @guest hi               -  .  .  .  .  .  .  .  .  .  .
+            post      @blocker hi               -  .  .  .  .  .  .  .  .  do .
+            post      @nobody hi               -  us us us us us us us us us us
+            post      own    hi               -  .  .  .  .  .  .  .  .  .  .
+            post      own    see-#tea         -  .  .  .  mt .  .  bt .  .  mt
+            join      #tea   -                -  aj aj aj aj .  .  ba .  .  aj
+            join      &ops   -                -  aj aj aj aj .  nr nr nr nr aj
+            join      &none  -                -  nr nr nr nr nr nr nr nr nr nr
+            join      own    -                -  or or or or or or or or or or
+            join      guest  -                -  .  .  .  .  .  .  .  .  .  .
+            join      nobody -                -  nr nr nr nr nr nr nr nr nr nr
+            leave     #tea   -                -  .  .  .  .  nj nj nj nj nj .
+            leave     &ops   -                -  lo .  .  .  nr nr nr nr nr .
+            leave     guest  -                -  nj nj nj nj nj nj nj nj nj nj
+            create    &ops   all              -  rt rt rt rt rt rt rt rt rt rt
+            create    &new   all              -  .  .  .  .  .  .  .  .  .  .
+            invite    &ops   friend           -  .  .  mo mu nr nr nr nr nr mu
+            invite    &ops   guest            -  at at mo mu nr nr nr nr nr mu
+            invite    &ops   nobody           -  us us mo mu nr nr nr nr nr mu
+            invite    #tea   friend           -  xx xx xx xx xx xx xx xx xx xx
+            remove    #tea   guest            -  .  .  mo mu mo mo ba mo .  mu
+            remove    #tea   friend           -  nt nt mo mu mo mo ba mo nt mu
+            remove    #tea   owner            -  yo re mo mu mo mo ba mo .  mu
+            remove    &ops   guest            -  .  .  mo mu nr nr nr nr nr mu
+            remove    &ops   owner            -  yo re mo mu nr nr nr nr nr mu
+            remove    &ops   invited          -  .  .  mo mu nr nr nr nr nr mu
+            describe  #tea   words            -  .  .  mo mu mo mo ba mo .  mu
+            describe  &ops   words            -  .  .  mo mu nr nr nr nr nr mu
+            describe  own    words            -  .  .  .  .  .  .  .  .  .  .
+            role      #tea   guest:owner      .  .  ow ow mu ow ow ba ow .  mu
+            role      #tea   banned:owner     bd bd ow ow mu ow ow ba ow bd mu
+            role      &ops   guest:owner      op .  ow ow mu nr nr nr nr nr mu
+            role      &ops   friend:owner     op nt ow ow mu nr nr nr nr nr mu
+            role      &ops   owner:none       op lo ow ow mu nr nr nr nr nr mu
+            role      &none  guest:owner      nr nr nr nr nr nr nr nr nr nr nr
+            role      -      guest:admin      .  ad ad ad ad ad ad ad ad .  ad
+            policy    #tea   keep-9d          .  .  ow ow mu ow ow ba ow .  mu
+            policy    &ops   invite-members   nr .  ow ow mu nr nr nr nr nr mu
+            policy    -      direct-off       .  ad ad ad ad ad ad ad ad .  ad
+            ban       #tea   guest            .  .  .  mo mu mo mo ba mo .  mu
+            ban       #tea   owner            .  yo re mo mu mo mo ba mo .  mu
+            ban       &ops   guest            .  .  .  mo mu nr nr nr nr nr mu
+            ban       &ops   friend           nt nt nt mo mu nr nr nr nr nr mu
+            ban       -      guest            .  mo mo mo mo mo mo mo mo .  mo
+            mute      #tea   guest            .  .  .  mo mu mo mo ba mo .  mu
+            mute      &ops   owner            .  yo re mo mu nr nr nr nr nr mu
+            mute      -      nobody           us us us us us us us us us us us
+            unban     #tea   banned           .  .  .  mo mu mo mo ba mo .  mu
+            unban     &ops   banned           .  .  .  mo mu nr nr nr nr nr mu
+            unban     -      guest            .  mo mo mo mo mo mo mo mo .  mo
+            purge     #tea   guest            .  .  .  mo mu mo mo ba mo .  mu
+            purge     &ops   guest            .  .  .  mo mu nr nr nr nr nr mu
+            purge     -      guest            .  mo mo mo mo mo mo mo mo .  mo
+            forget    -      guest            .  ad ad ad ad ad ad ad ad .  ad
+            disable   -      guest            .  ad ad ad ad ad ad ad ad .  ad
+            block     own    guest            -  .  .  .  .  .  .  .  .  .  .
+            block     own    nobody           -  us us us us us us us us us us
+            block     own    self             -  yo yo yo yo yo yo yo yo yo yo
+            unblock   own    guest            -  .  .  .  .  .  .  .  .  .  .
+            redact    own    in-#tea          .  .  .  mo mo mo mo mo mo .  mo
+            redact    own    in-&ops          np .  .  mo mo np np np np np mo
+            redact    own    between          np mo np np np np np np np np np
+            redact    own    mine             .  mo mo mo mo mo mo mo mo .  mo
+            redact    own    in-#tea:words    .  .  .  mo mo mo mo mo mo .  mo
+            redact    own    theirs:words     -  .  .  no no no no no no .  no
+            redact    own    names-#tea       .  .  .  mo mo mo mo mo mo .  mo
+            redact    own    gone             np np np np np np np np np np np
+            redact    own    the-redaction    np np np np np np np np np np np
+            redact    own    0                np np np np np np np np np np np
+            redact    own    2**63-1          np np np np np np np np np np np
+            redact    own    2**63            np np np np np np np np np np np
+            redact    own    other-check      np np np np np np np np np np np
+            report    own    in-#tea          -  .  .  .  .  .  .  .  .  .  .
+            report    own    in-&ops          -  .  .  .  .  np np np np np .
+            report    own    between          -  .  np np np np np np np np np
+            report    own    gone             -  np np np np np np np np np np
+            report    own    0                -  np np np np np np np np np np
+            report    own    2**63            -  np np np np np np np np np np
 """
 
 
@@ -194,13 +202,15 @@ def history() -> list[Draft]:
         order("role", CLUSTER, "#tea", "owner", "owner"),
         order("block", "blocker", "blocker", "clusters-admin"),
     ]
-    for user in ("moderator1", "member", "muted", "removed", "banned", "guest"):
+    for user in ("moderator1", "moderator2", "member", "muted", "removed", "banned", "guest"):
         drafts += [order("invite", "owner", "&ops", user), order("join", user, "&ops")]
         drafts.append(order("join", user, "#tea"))
     drafts.append(order("invite", "owner", "&ops", "invited"))
     for room in ROOMS:
         drafts += [
             order("role", "owner", room, "moderator1", "moderator"),
+            order("role", "owner", room, "moderator2", "moderator"),
+            order("mute", "owner", room, "moderator2"),
             order("mute", "owner", room, "muted"),
             order("remove", "owner", room, "removed"),
             order("ban", "owner", room, "banned"),
@@ -236,6 +246,13 @@ class Log:
             assert isinstance(take(draft), int), draft
         for name, (room, text) in POSTS.items():
             self._note(name, take, Draft("post", "guest", room, text, key()))
+        for user in (*WHO.values(), *OTHERS):
+            if user != CLUSTER:
+                self._note(
+                    user,
+                    take,
+                    Draft("post", user, user, "see #tea" if user in ("owner", "moderator1") else "hi", key()),
+                )
         gone = More(ref=self._refs["gone"])
         self._note("the-redaction", take, Draft("redact", "guest", "guest", "", key(), 0, gone))
         assert isinstance(take(order("ban", CLUSTER, "", "barred")), int)
@@ -258,7 +275,8 @@ class Log:
             room = "=".join(sorted((user, room[1:])))
         text, more = "", None
         if kind.has_ref:
-            more = More(ref=self._refs[about])
+            about, _, text = about.partition(":")
+            more = More(ref=self._refs[user if about == "theirs" else about])
         elif kind.has_to:
             to, _, text = about.partition(":")
             more = More(to=user if to == "self" else to)

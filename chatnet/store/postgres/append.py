@@ -153,6 +153,7 @@ def _text(level: int, kinds: tuple[Kind, ...], cases: tuple[Case, ...]) -> str:
     said = _names(kind for kind in kinds if kind.is_said)
     refer = _names(kind for kind in kinds if kind.has_ref and kind.heard)
     as_target = _names(kind for kind in kinds if Heard.AS_TARGET in kind.heard)
+    told = _names(kind for kind in kinds if Heard.TO in kind.heard)
     clusters = _names(kind for kind in kinds if kind.is_the_clusters)
     return f"""
 CREATE FUNCTION chatnet_append(
@@ -488,7 +489,7 @@ BEGIN
         places := ARRAY(
             SELECT p.name FROM unnest(heard) WITH ORDINALITY AS p(name, at)
             WHERE NOT (left(p.name, 1) = CASE
-                    WHEN its_kind = 'invite' THEN '!' WHEN its_kind IN ({said}) THEN '@' ELSE '' END
+                    WHEN its_kind IN ({told}) THEN '!' WHEN its_kind IN ({said}) THEN '@' ELSE '' END
                 AND EXISTS (SELECT FROM standing
                     WHERE room = substr(p.name, 2) AND "user" = its_user AND blocked = 1))
             ORDER BY p.at);
