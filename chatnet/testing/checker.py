@@ -515,7 +515,8 @@ def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
     newest = list(islice(heard, NEWEST))[::-1]
     expected = [seq for seq in newest if seq not in gone]
     given = [seq for seq in _seqs(begun.newest) if seq not in gone]
-    if given != expected and not (given == expected[-len(given) :] and _is_large(newest, evidence)):
+    are_last = given == expected[len(expected) - len(given) :]
+    if given != expected and not (are_last and _is_large(newest, evidence)):
         yield f"{begun.client} chats from {begun.cursor} on, and was given {given} instead of {expected}"
 
 
