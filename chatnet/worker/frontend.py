@@ -20,6 +20,7 @@ from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.stores import Store
+from chatnet.worker.users import up_to_ends
 from chatnet.world import Clocks
 
 
@@ -62,16 +63,21 @@ class Frontend:
         logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
         self.entrance = Entrance(self._sessions, logins, token)
         self._handoff = Handoff(self._sessions, clocks.reactor)
-        store.log.window.watch(self._router.apply)
 
         def follow(entries: list[Entry]) -> None:
+            # Whose session an entry ends hears nothing behind it.
+            for some in up_to_ends(entries):
+                self._router.apply(some)
+                self._sessions.apply(some)
             self._router.forget(store.log.window.start - 1)
-            self._sessions.apply(entries)
             new_names.apply(monotonic(), entries)
 
-        store.log.window.watch(follow)
         # What the window already holds counts too; no session exists yet that it could end.
-        follow(store.log.window.after(store.log.window.start - 1))
+        held = store.log.window.after(store.log.window.start - 1)
+        self._router.forget(store.log.window.start - 1)
+        self._sessions.apply(held)
+        new_names.apply(monotonic(), held)
+        store.log.window.watch(follow)
 
     @property
     def is_open(self) -> bool:

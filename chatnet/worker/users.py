@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from chatnet.entries import Entry
@@ -18,6 +18,8 @@ FULL_SECONDS = 5
 
 _BARS: dict[str, type[ChatnetError]] = {"ban": Barred, "disable": Disabled, "forget": Forgotten}
 """The orders that end all sessions of a user, and why these end."""
+ENDS = frozenset({"secret", "session", "revoke", *_BARS})
+"""The kinds of what may end a session."""
 
 
 class UsersSession(Protocol):
@@ -56,6 +58,16 @@ def ends(entry: Entry, user: str, session: Device) -> bool:
         case "revoke":
             return entry.to == user and entry.text in (str(session.seq), "0")
     return False
+
+
+def up_to_ends(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Yield the entries in pieces, each up to one that may end sessions."""
+    begin = 0
+    for at, entry in enumerate(entries, 1):
+        if entry.kind in ENDS and at < len(entries):
+            yield entries[begin:at]
+            begin = at
+    yield entries[begin:] if begin else entries
 
 
 class Users:

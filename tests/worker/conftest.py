@@ -35,6 +35,7 @@ from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.sessions import Sessions
+from chatnet.worker.users import up_to_ends
 from chatnet.world import Clocks
 
 CHEAP = Cost(1, 8, 1)
@@ -202,13 +203,11 @@ class Worker:
         self.told: list[Event] = []
         tell = tell_all(self.told.append, SessionLines(self.clock).told)
         self.router = Router(tell)
-        self.log.window.watch(self.router.apply)
-        self.log.window.watch(lambda _: self.router.forget(self.log.window.start - 1))
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
         secrets = Secrets(hashing, CHEAP, self.clock, self.clock.seconds)
         clocks = Clocks(self.clock, self.clock.seconds, self.clock.seconds)
         self.sessions = Sessions(self.log, self.router, secrets, self.token, rate, clocks, tell)
-        self.log.window.watch(self.sessions.apply)
+        self.log.window.watch(self._follow)
         self.new_names = NewNames(names)
         self.log.window.watch(lambda entries: self.new_names.apply(self.clock.seconds(), entries))
         self.logins = Logins(
@@ -218,6 +217,13 @@ class Worker:
         self.others = OtherPlaces(random.Random(1))
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
+
+    def _follow(self, entries: list[Entry]) -> None:
+        """Do as :class:`chatnet.worker.frontend.Frontend` does."""
+        for some in up_to_ends(entries):
+            self.router.apply(some)
+            self.sessions.apply(some)
+        self.router.forget(self.log.window.start - 1)
 
     def entropy(self, size: int) -> bytes:
         self.more += 1

@@ -348,3 +348,28 @@ def test_who_is_shut_out_posts_nothing_through_a_worker_behind(worker: Any, kind
         assert not client.connected
         assert client.hears.ended == [code]
     assert "post" not in kinds(worker)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Draft("revoke", CLUSTER, CLUSTER, "0", b"e" * 16, 0, More(to="alice")),
+        Draft("ban", CLUSTER, "", "", b"e" * 16, 0, More(to="alice")),
+        Draft("disable", CLUSTER, "", "", b"e" * 16, 0, More(to="alice")),
+        Draft("forget", CLUSTER, "", "", b"e" * 16, 0, More(to="alice")),
+        Draft("secret", "alice", "alice", "sha256:1", b"e" * 16),
+    ],
+    ids=lambda draft: draft.kind,
+)
+def test_an_ended_session_hears_nothing_of_the_same_batch(worker: Any, end: Draft) -> None:
+    """What stands before its end in the batch it hears, and nothing behind it; others hear all of it."""
+    alice, bob, carol = (worker.client(name) for name in ("alice", "bob", "carol"))
+    for client in (alice, carol):
+        client.join("bob")
+        client.chat()
+    before, behind = (Draft("post", "bob", "bob", text, b"%016d" % at) for at, text in enumerate(("1", "2")))
+    worker.log.append([before, end, behind])
+    worker.settle()
+    assert [post.text for post in alice.hears.posts if post.kind == "post"] == ["1"]
+    assert [post.text for post in carol.hears.posts if post.kind == "post"] == ["1", "2"]
+    assert bob.hears.posts == []
