@@ -139,7 +139,10 @@ def _spoken(connection: Any) -> Any:
 
 
 def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
-    """Yield what waits for one connection, how much of it, and how much may: one more than makes it hold."""
+    """Yield what waits for one connection, how much of it, and how much may: one more than makes it hold.
+
+    A session that catches up reads pages besides what its client asks for.
+    """
     locator = spoken.locator if isinstance(spoken, Link) else None
     if isinstance(spoken, Link) and spoken._intake is not None:
         yield "boxes that came on one connection and wait", len(spoken._intake), MOST_BOXES
@@ -150,7 +153,7 @@ def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
             yield (
                 "reads that wait for one session",
                 len(session._reads._waiting or ()),
-                session._reads._shared.most + 1,
+                session._reads._shared.most + 1 + (session._subscription is not None),
             )
         if session._drafts is not None:
             yield "drafts of one session", session._drafts._outstanding, session._drafts._shared.most + 1
