@@ -16,6 +16,7 @@ from chatnet.errors import (
     Barred,
     Disabled,
     Forgotten,
+    KeyReused,
     NotInScope,
     Refusal,
     SecretChanged,
@@ -30,6 +31,7 @@ OF_A_SESSION = (SecretChanged, SessionEnded, Barred, Disabled, Forgotten)
 NOT_KEPT = (*OF_A_SESSION, NotInScope)
 """Refusals that are about the session, and are not kept: who logs in again may send the same draft again, and
 who is forgotten is refused for ever."""
+_NOTHING_NEW = frozenset(error.code for error in (*NOT_KEPT, KeyReused))
 
 
 def is_kept(draft: Draft, is_ordered: bool) -> bool:
@@ -46,6 +48,12 @@ def is_kept(draft: Draft, is_ordered: bool) -> bool:
 def lasts(no: Refusal) -> bool:
     """Return whether a refusal of this kind is kept at all."""
     return not isinstance(no, NOT_KEPT)
+
+
+def adds(draft: Draft, no: Refused) -> bool:
+    """Return whether this refusal may be one more that is kept: who asks does not know of the author what
+    ``is_ordered`` says."""
+    return no.code not in _NOTHING_NEW and is_kept(draft, is_ordered=True)
 
 
 def content(draft: Draft) -> bytes:

@@ -24,6 +24,7 @@ sessions    what all sessions of a worker share
 session_lines  log lines: who came, from which cursor they hear posts, who left
 fronts/     the protocols that clients speak
 drafts      the ordered stream of one session's drafts, which wait beyond the user's rate
+kept_refusals  how many refusals of a user are kept, and what then waits   (pure)
 rates       how fast each user may append, over all sessions and workers   (pure)
 gathering   the drafts of one turn of the reactor, appended together
 handoff     moves sessions to other workers

@@ -58,7 +58,7 @@ class SharedDrafts:
 class DraftStream:
     """Appends one session's drafts in the order in which they came.
 
-    As many pass as the user's ``allowance`` permits; the others wait and are never refused for that. ``by``
+    As many pass as the user's ``allowance`` permits; the others wait, and are never refused for that. ``by``
     is the seq of the secret that the session uses.
     """
 
@@ -89,7 +89,7 @@ class DraftStream:
     def send(self, draft: Draft) -> Deferred[Outcome]:
         """Append ``draft`` after everything sent before; fires with its outcome."""
         self._begin()
-        if not (self._queue or self._secret_out or self._stopped) and self._allowance.take(draft.key):
+        if not (self._queue or self._secret_out or self._stopped) and self._allowance.take(draft):
             return self._append(draft)
         return self._enqueue(_Place(draft))
 
@@ -144,7 +144,7 @@ class DraftStream:
 
     def _told(self, draft: Draft, outcome: Outcome | Failure) -> None:
         came = None if isinstance(outcome, Failure) else outcome
-        self._allowance.answered(draft.key, came, self._shared.log.window.head)
+        self._allowance.answered(draft, came, self._shared.log.window.head)
         self._end()
         if draft.kind == "secret":
             self._secret_out = False
@@ -164,12 +164,12 @@ class DraftStream:
         """Append the drafts at the front that are made and permitted; then wait until the next is, too."""
         queue = self._queue
         while queue and (draft := queue[0].draft) is not None and not (self._timer or self._secret_out):
-            if self._allowance.take(draft.key):
+            if self._allowance.take(draft):
                 place = queue.pop(0)
                 self._allowance.held -= 1
                 self._append(draft).chainDeferred(place.outcome)
             else:
-                self._timer = self._shared.clock.callLater(self._allowance.wait(), self._waited)
+                self._timer = self._shared.clock.callLater(self._allowance.wait(draft), self._waited)
 
     def _waited(self) -> None:
         self._timer = None

@@ -2,7 +2,8 @@
 never goes back.
 
 A worker charges a user for each of their entries that it sees in the log, and for the drafts that its own
-sessions have under way: so a second session or connection, here or elsewhere, makes nobody faster.
+sessions have under way: so a second session or connection, here or elsewhere, makes nobody faster. Of who is
+refused much :mod:`.kept_refusals` has drafts wait, too.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
-from chatnet.entries import Entry
+from chatnet.entries import Draft, Entry
 from chatnet.log import Outcome
+from chatnet.store.refusals import adds
+from chatnet.worker.kept_refusals import MAKES_ROOM, KeptRefusals
 
 NEWCOMERS_RATE = 1
 """How many drafts a second a newcomer may append."""
@@ -22,16 +25,23 @@ BURST_SECONDS = 5
 class Allowance:
     """What one user may append now: a bucket that fills at ``rate`` a second, up to five seconds' worth.
 
-    ``held`` is how many drafts wait for it, in all sessions of the user here.
+    ``held`` is how many drafts wait for it, in all sessions of the user here. ``remember`` is called when it
+    must not be forgotten, though the user may have no session.
     """
 
     __slots__ = (
         *("__weakref__", "_full", "_monotonic", "_rate", "_since", "_slow_until", "_tokens", "_under_way"),
-        "held",
+        *("_refusals", "_remember", "held"),
     )
 
-    def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
-        self._rate, self._monotonic = rate, monotonic
+    def __init__(
+        self,
+        rate: int,
+        monotonic: Callable[[], float],
+        remember: Callable[[Allowance], object] = lambda _: None,
+    ) -> None:
+        self._rate, self._monotonic, self._remember = rate, monotonic, remember
+        self._refusals: KeptRefusals | None = None  # most users have nothing refused
         self._full = self._tokens = float(rate * BURST_SECONDS)
         self._since = monotonic()
         self._slow_until = 0.0
@@ -44,25 +54,34 @@ class Allowance:
             self._slow_until = self._monotonic() + seconds
             self._refill()
 
-    def take(self, key: bytes) -> bool:
-        """Charge for the draft with this key, if it may be appended now; return False if it may not."""
-        if not self._rate:
-            return True
-        self._refill()
-        if self._tokens < 0.999:
+    def take(self, draft: Draft) -> bool:
+        """Charge for ``draft``, if it may be appended now; return False if it may not."""
+        if self._rate:
+            self._refill()
+            if self._tokens < 0.999:
+                return False
+        if (self._refusals is not None or draft.kind == MAKES_ROOM) and not self._kept().take(draft):
             return False
-        self._tokens -= 1
-        self._under_way.add(key)
+        if self._rate:
+            self._tokens -= 1
+            self._under_way.add(draft.key)
         return True
 
-    def wait(self) -> float:
-        """Return in how many seconds the next draft may come, if none is charged until then."""
-        return (1 - self._tokens) / self._rate_at(self._monotonic())
+    def wait(self, draft: Draft) -> float:
+        """Return in how many seconds ``draft`` may be appended, if nothing is charged until then."""
+        rate = (1 - self._tokens) / self._rate_at(self._monotonic()) if self._rate else 0.0
+        return max(0.0, rate, 0.0 if self._refusals is None else self._refusals.wait(draft))
 
-    def answered(self, key: bytes, outcome: Outcome | None, head: int) -> None:
+    def answered(self, draft: Draft, outcome: Outcome | None, head: int) -> None:
         """Record a draft's outcome; None if it has none. ``head`` is how far this worker follows the log."""
-        if not isinstance(outcome, int) or outcome <= head:
-            self._under_way.discard(key)
+        if self._refusals is not None:
+            self._refusals.answered(draft, outcome)
+        if not isinstance(outcome, int):
+            self._under_way.discard(draft.key)
+            if self._refusals is None and outcome is not None and adds(draft, outcome):
+                self._kept().answered(draft, outcome)
+        elif outcome <= head:
+            self._under_way.discard(draft.key)
 
     def charge(self, key: bytes) -> None:
         """Charge for an entry of the user, with this key, that the log has."""
@@ -77,7 +96,15 @@ class Allowance:
         """Whether it is the same as a new one."""
         self._refill()
         full = self._rate_at(self._since) * BURST_SECONDS
-        return self._tokens >= full and not self._under_way
+        if self._refusals is not None and self._refusals.is_whole:
+            self._refusals = None
+        return self._tokens >= full and not self._under_way and self._refusals is None
+
+    def _kept(self) -> KeptRefusals:
+        if self._refusals is None:
+            self._refusals = KeptRefusals(self._monotonic)
+            self._remember(self)
+        return self._refusals
 
     def _refill(self) -> None:
         now = self._monotonic()
@@ -93,7 +120,7 @@ class Allowance:
 
 
 class Rates:
-    """The allowances of users who have sessions here, or who appended recently."""
+    """The allowances of users who have sessions here, or who appended recently, or had much refused."""
 
     def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
         self._rate, self._monotonic = rate, monotonic
@@ -108,14 +135,21 @@ class Rates:
         """Return the allowance that all sessions of ``user`` share."""
         allowance = self._all.get(user)
         if allowance is None:
-            allowance = self._all[user] = Allowance(self._rate, self._monotonic)
+
+            def remember(allowance: Allowance) -> None:
+                self._late[user] = allowance
+
+            allowance = self._all[user] = Allowance(self._rate, self._monotonic, remember)
         return allowance
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Charge for new entries of the window. Entries older than a burst, by the log's own time, do not
         count: a worker that was behind gets many at once."""
-        if not self._rate or not entries:
-            return
+        if self._rate and entries:
+            self._charge(entries)
+        self._forget()
+
+    def _charge(self, entries: Sequence[Entry]) -> None:
         oldest = entries[-1].time - BURST_SECONDS * 1000
         for entry in entries:
             if entry.time >= oldest and entry.kind != "register":
@@ -123,7 +157,6 @@ class Rates:
                 if allowance is None:
                     allowance = self._late[entry.user] = self.of(entry.user)
                 allowance.charge(entry.key)
-        self._forget()
 
     def _forget(self) -> None:
         now = self._monotonic()

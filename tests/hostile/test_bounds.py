@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -194,6 +195,29 @@ def many_orders(beside: Beside) -> None:
             assert all(b"_error" not in answer for answer in told)
 
         again(order, SECONDS)
+
+
+def many_refusals(beside: Beside) -> None:
+    """Make rooms that are taken, on some sessions, until no more is told; and leave what is not there."""
+    [other] = sessions(beside, 1)
+    names = [f"&r{next(numbers)}" for _ in range(15)]
+    with closing([other, *sessions(beside, 4, beside.workers()[:1])]) as [maker, *lines]:
+        for name in names:
+            assert b"seq" in maker.ask("Create", key=key(), room=name, history="all")
+        told: list[bytes] = []
+
+        def look(number: int) -> None:
+            line = lines[number % len(lines)]
+            line.say(
+                box(command="Create", ask=f"r{number}", key=key(), room=names[number % 15], history="all")
+            )
+            line.say(box(command="Leave", ask=f"l{number}", key=key(), room="#nowhere"))
+            line.socket.setblocking(False)
+            with suppress(BlockingIOError):
+                told.append(line.socket.recv(65536))
+
+        again(look, SECONDS)
+    assert 1 <= b"".join(told).count(b"ROOM_TAKEN") <= 20
 
 
 def many_marks(beside: Beside) -> None:
@@ -395,6 +419,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "private rooms that a user makes, invitations, posts taken back, purges, reports": many_rooms,
     "orders of a user": many_orders,
     "topics that a user makes": many_topics,
+    "refusals that are kept of a user": many_refusals,
     "marks of a user": many_marks,
     "wrong passwords": wrong_passwords,
     "hashes of passwords": many_hashes,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from chatnet.entries import Entry
+from chatnet.entries import Draft, Entry
 from chatnet.wire import session as wire
 from chatnet.worker.rates import BURST_SECONDS, Allowance, Rates
 
@@ -20,6 +20,10 @@ def burst(client: Any, count: int) -> int:
     """Send ``count`` posts; return how many pass at once."""
     found = [client.begin(wire.Post, key=client.key(), text=str(number)) for number in range(count)]
     return sum(map(bool, found))
+
+
+def draft(number: int) -> Draft:
+    return Draft("post", "alice", "alice", "hi", b"%016d" % number)
 
 
 def entries(user: str, count: int, seconds: float, first: int = 1) -> list[Entry]:
@@ -89,7 +93,7 @@ def test_who_caught_up_counts_only_what_is_recent() -> None:
     hour = [entry for at in range(0, 3600, 10) for entry in entries("alice", 100, at, 10 * at + 1)]
     rates.apply(hour)
     clock.advance(10)
-    assert all(rates.of("alice").take(b"%d" % number) for number in range(BURST))
+    assert all(rates.of("alice").take(draft(number)) for number in range(BURST))
 
 
 def test_those_who_fell_silent_are_forgotten() -> None:
@@ -121,7 +125,7 @@ def test_two_workers_let_no_more_pass_than_the_rate_and_their_bursts(
         for _ in range(count):
             seq += 1
             [entry] = entries("alice", 1, clock.seconds(), seq)
-            if allowances[where].take(entry.key):
+            if allowances[where].take(Draft("post", "alice", "alice", "", entry.key)):
                 for rates in workers.values():
                     rates.apply([entry])
             else:
@@ -134,16 +138,16 @@ def test_a_newcomer_appends_one_a_second() -> None:
     now = 100.0
     allowance = Allowance(20, lambda: now)
     allowance.slow_down(60)
-    assert [allowance.take(bytes([number])) for number in range(6)] == [True] * 5 + [False]
-    assert allowance.wait() == 1.0
+    assert [allowance.take(draft(number)) for number in range(6)] == [True] * 5 + [False]
+    assert allowance.wait(draft(6)) == 1.0
     for number in range(5):
-        allowance.answered(bytes([number]), None, 0)
+        allowance.answered(draft(number), None, 0)
     assert not allowance.is_whole
     now += 3
-    assert [allowance.take(bytes([10 + number])) for number in range(4)] == [True] * 3 + [False]
+    assert [allowance.take(draft(10 + number)) for number in range(4)] == [True] * 3 + [False]
     now += 60
-    assert allowance.take(b"late")
-    assert allowance.wait() < 0.05
+    assert allowance.take(draft(99))
+    assert allowance.wait(draft(99)) < 0.05
     unlimited = Allowance(0, lambda: now)
     unlimited.slow_down(60)
-    assert all(unlimited.take(bytes([number])) for number in range(100))
+    assert all(unlimited.take(draft(number)) for number in range(100))
