@@ -539,7 +539,7 @@ class Person:
     def pair(self) -> None:
         """Make a code for another device."""
         if self.user is not None and self.user.is_connected:
-            self.user.pair(partial(self._codes.__setitem__, self.name))
+            self.user.pair(partial(self._codes.__setitem__, self.name), self._known()[-1] or None)
 
     def revoke_others(self) -> None:
         """End the sessions on the other devices."""

@@ -117,7 +117,7 @@ class Interpreter:
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
         orders = Orders(connection, terminal, calendar.now).commands
-        devices = Devices(connection, terminal, calendar)
+        devices = Devices(connection, terminal, calendar, self._secret)
         self._drafted = {*DRAFTED, *orders, *devices.drafted}
         lookups = Lookups(connection, terminal, list_pages, calendar.stamp)
         self._greet = lookups.greet
@@ -312,13 +312,17 @@ class Interpreter:
             if await self._answer_to(question) != wanted:
                 self._terminal.show("Nothing was taken back.")
                 return
-        secret: str | bytes | None = self._connection.random_secret
-        if secret is None:
-            self._terminal.show("Your password:")
-            secret = await self._ask_password()
+        secret = await self._secret()
         if secret is not None:
-            shown = as_typed(secret) if isinstance(secret, str) else secret
-            await self._connection.draft(Forget, secret=shown)
+            await self._connection.draft(Forget, secret=secret)
+
+    async def _secret(self) -> bytes | None:
+        """Return what proves that it is the user: what is kept here, or the password, for which it asks."""
+        if self._connection.random_secret is not None:
+            return self._connection.random_secret
+        self._terminal.show("Your password:")
+        password = await self._ask_password()
+        return None if password is None else as_typed(password)
 
     async def _answer_to(self, question: str) -> str | None:
         self._terminal.show(question)

@@ -26,8 +26,15 @@ _TIME = re.compile(r"[1-9]\d{0,4}[mhd]", re.ASCII | re.IGNORECASE)
 class Devices:
     """Runs these commands on one terminal. A code is made here, and nothing but its hash is sent."""
 
-    def __init__(self, connection: Connection, terminal: Terminal, calendar: Calendar) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        terminal: Terminal,
+        calendar: Calendar,
+        ask_secret: Callable[[], Awaitable[bytes | None]],
+    ) -> None:
         self._connection, self._terminal, self._calendar = connection, terminal, calendar
+        self._ask_secret = ask_secret
         self.drafted: dict[str, Callable[[str], Awaitable[None]]] = {
             "REVOKE": self._revoke,
             "PAIR": self._pair,
@@ -57,8 +64,11 @@ class Devices:
         self._terminal.show(f"Ended session {number}{f' of {to}' if to else ''}.")
 
     async def _pair(self, _: str) -> None:
+        secret = await self._ask_secret()
+        if secret is None:
+            return
         code = self._connection.fresh_code()
-        await self._connection.draft(Pair, code=bytes.fromhex(kept(code)))
+        await self._connection.draft(Pair, code=bytes.fromhex(kept(code)), secret=secret)
         self._terminal.show(f"The code for another device of yours, good once, for ten minutes: {code}")
         self._terminal.show(f"There: twistd -n chat-client {self._connection.name} --code {code}")
 

@@ -400,8 +400,8 @@ class FakeSession(Locator):
         return {"seq": await _seq(self._draft("revoke", self.user, str(id), key, more))}
 
     @wire.Pair.responder
-    async def pair(self, key: bytes, code: bytes) -> dict[str, Any]:
-        self._note("Pair", key=key, code=code)
+    async def pair(self, key: bytes, code: bytes, secret: bytes) -> dict[str, Any]:
+        self._note("Pair", key=key, code=code, secret=secret)
         more = More(to=self.user)
         return {"seq": await _seq(self._draft("code", self.user, code_text(code.hex(), 1), key, more))}
 

@@ -440,10 +440,12 @@ class User:
             setting = self._connection.set_password(secret, password.encode())
             self._own(Deferred.fromCoroutine(setting))
 
-    def pair(self, keep: Callable[[str], None]) -> None:
-        """Make a code for another device of theirs, and ``keep`` it once it is good."""
+    def pair(self, keep: Callable[[str], None], password: str | None) -> None:
+        """Make a code for another device of theirs, and ``keep`` it once it is good; ``password``: the one
+        that they believe is theirs."""
+        secret = self._connection.random_secret or (password or "").encode()
         code = self._connection.fresh_code()
-        paired = self._connection.draft(Pair, code=bytes.fromhex(kept(code)))
+        paired = self._connection.draft(Pair, code=bytes.fromhex(kept(code)), secret=secret)
         self._own(paired.addCallback(lambda _: keep(code)))
 
     def revoke_others(self) -> None:

@@ -474,11 +474,11 @@ class Revoke(Command):
 
 class Pair(Command):
     """Let in another device of the user's: one that shows the code of which this is the SHA-256, within ten
-    minutes."""
+    minutes. The present ``secret`` proves that it is they who want it."""
 
-    arguments = [(b"key", Bytes(KEY_BYTES)), (b"code", Bytes(HASH_BYTES))]
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"code", Bytes(HASH_BYTES)), (b"secret", Bytes())]
     response = [(b"seq", Number())]
-    errors = declared(CodeTaken, TooManyToday, NoSuchUser, KeyReused, Poison)
+    errors = declared(WrongSecret, TryLater, CodeTaken, TooManyToday, NoSuchUser, KeyReused, Poison)
 
 
 class MakeCode(Command):

@@ -70,7 +70,7 @@ from chatnet.worker.sessions import Sessions
 from chatnet.worker.subscription import Subscription
 
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
-NOT_YOURS_TO_FORGET = "That is not your present secret; nothing was taken back."
+NOT_YOUR_SECRET = "That is not your present secret; nothing was done."
 MANY_MARKS = "What you have read in too many rooms waits to be kept; try again in {seconds} s."
 
 LISTED = 200
@@ -231,7 +231,8 @@ class Session:
         return answer.addBoth(self._no_longer_setting, key)
 
     def _check_whole(self) -> None:
-        """Check that this session may do everything, before anything is hashed for it."""
+        """Check that this session may do everything: before anything is hashed for it, and for a mark, which
+        never goes back."""
         if self.device.scope != "all":
             raise NotInScope.of()
 
@@ -274,20 +275,32 @@ class Session:
 
     def forget(self, key: bytes, secret: bytes) -> Deferred[int]:
         """Forget the user, who shows the present ``secret``. The session ends, instead of an answer."""
+        return self._send_proven("forget", key, "", secret).addCallback(self._forgotten)
+
+    def pair(self, key: bytes, code: str, secret: bytes) -> Deferred[int]:
+        """Let in another device, by what is kept of a ``code``; fires with its seq once it is durable.
+
+        The user shows the present ``secret``: a ticket alone, which somebody may have stolen, makes no secret
+        of its own, by which all others could be replaced.
+        """
+        return self._send_proven("code", key, code, secret).addCallback(self._ordered)
+
+    def _send_proven(self, kind: KindName, key: bytes, text: str, secret: bytes) -> Deferred[Outcome]:
+        """Send a draft about the user, once it is known that this is their secret."""
         self._check_whole()
         if self._one_secret is None:
             self._one_secret = DeferredLock()
+        draft = self._draft(kind, self.user, text, key, More(to=self.user))
         turn = self._one_secret.acquire()
-        made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._forgetting(key, secret)))
-        answer: Deferred[int] = self._stream().send_when_made(made).addCallback(self._forgotten)
+        made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._proven(draft, secret)))
+        answer: Deferred[Outcome] = self._stream().send_when_made(made)
         return answer.addBoth(self._no_longer_setting, key)
 
-    async def _forgetting(self, key: bytes, secret: bytes) -> Draft:
-        user = self._local_user.user
+    async def _proven(self, draft: Draft, secret: bytes) -> Draft:
         self._as_claimant()  # while the connection is there
         if not await self._is_proven(await self._account(), secret):
-            raise WrongSecret(NOT_YOURS_TO_FORGET)
-        return Draft("forget", user, user, "", key, self.by, More(to=user))
+            raise WrongSecret(NOT_YOUR_SECRET)
+        return draft
 
     def _forgotten(self, outcome: Outcome) -> Deferred[int]:
         if not _is_over(outcome):
@@ -401,6 +414,7 @@ class Session:
 
         :raises NotJoined: the user is not in that room. :raises TryLater: too many marks wait.
         """
+        self._check_whole()
         user, room = self._local_user.user, self._fold(room)
         async with self._turn():
             await self._own_drafts_followed()

@@ -78,8 +78,9 @@ class User(Protocol):
     def set_password(self, old: str | None, password: str) -> None:
         """Replace the secret; ``old`` is the password that they believe is theirs."""
 
-    def pair(self, keep: Callable[[str], None]) -> None:
-        """Make a code for another device of theirs, and ``keep`` it once it is good."""
+    def pair(self, keep: Callable[[str], None], password: str | None) -> None:
+        """Make a code for another device of theirs, and ``keep`` it once it is good; ``password``: the one
+        that they believe is theirs."""
 
     def revoke_others(self) -> None:
         """End all sessions but this one."""

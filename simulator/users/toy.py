@@ -277,7 +277,7 @@ class ToyUser:
             check_of = 0 if other.seq == post.seq else other.seq
             self._draft(kind, key, line, ref=post.seq, check_of=check_of)
 
-    def pair(self, keep: Callable[[str], None]) -> None:
+    def pair(self, keep: Callable[[str], None], password: str | None) -> None:
         """Do nothing: this protocol has no codes."""
 
     def revoke_others(self) -> None:

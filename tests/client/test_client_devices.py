@@ -134,7 +134,7 @@ def test_another_device_is_let_in(alice: Person, cluster: FakeCluster) -> None:
     code = said.rpartition(" ")[2]
     assert how == f"There: twistd -n chat-client alice --code {code}"
     [(_, asked)] = [request for request in cluster.requests if request[0] == "Pair"]
-    assert asked["code"].hex() == kept(code)
+    assert (asked["code"].hex(), len(asked["secret"])) == (kept(code), 32)
     assert code not in repr(cluster.requests)
 
 

@@ -283,7 +283,7 @@ def wrong_codes(beside: Beside) -> None:
     ports, owner = beside.workers(), Mallory(f"mallory{next(numbers)}")
     lines = [Line(port) for port in ports for _ in range(8)]
     with closing([owner.log_in(ports[0]), *lines]) as [line, *_]:
-        assert b"seq" in line.ask("Pair", key=key(), code=os.urandom(32))
+        assert b"seq" in line.ask("Pair", key=key(), code=os.urandom(32), secret=owner.secret)
         names = ("user1", owner.name, f"squatter{next(numbers)}")
 
         def guess(number: int) -> None:
@@ -302,12 +302,13 @@ def wrong_codes(beside: Beside) -> None:
 
 def many_codes(beside: Beside) -> None:
     """Make codes for other devices until the day's number is used up, and go on."""
-    [line] = sessions(beside, 1)
+    mallory = Mallory(f"mallory{next(numbers)}")
     codes: set[bytes | None] = set()
-    with closing([line]):
+    with closing([mallory.log_in(beside.workers()[0])]) as [line]:
 
         def make(number: int) -> None:
-            codes.add(line.ask("Pair", key=key(), code=os.urandom(32)).get(b"_error_code"))
+            paired = line.ask("Pair", key=key(), code=os.urandom(32), secret=mallory.secret)
+            codes.add(paired.get(b"_error_code"))
             line.ask("MakeCode", key=key(), code=os.urandom(32), uses=10_000, until=1 << 60)
             line.ask("Sessions")
 

@@ -49,8 +49,10 @@ def order(worker: Any, kind: str, text: str, to: str = "", until: int = 0, numbe
     assert outcomes == [len(worker.log.entries)]
 
 
-def pair(client: Client, code: str = CODE) -> Any:
-    return client.ask(wire.Pair, key=client.key(), code=bytes.fromhex(kept(code)))
+def pair(client: Client, code: str = CODE, secret: bytes = OLD) -> Any:
+    made = client.begin(wire.Pair, key=client.key(), code=bytes.fromhex(kept(code)), secret=secret)
+    client._worker.work()
+    return answered(made)
 
 
 def sessions(client: Client) -> list[tuple[int, str, bool]]:
@@ -276,8 +278,9 @@ def test_a_session_does_what_it_was_begun_for(worker: Any, scope: str, may: set[
             "post": lambda one=one: one.post("hi"),
             "join": lambda one=one: one.join(f"#{id(one)}"),
             "read": lambda one=one: one.ask(wire.History, room="alice", before=None),
+            "mark": lambda one=one: one.ask(wire.Mark, room="alice", seq=1),
         }
-        allowed = may | ({"join"} if scope == "all" else set())
+        allowed = may | ({"join", "mark"} if scope == "all" else set())
         for what, attempt in attempts.items():
             if what in allowed:
                 attempt()
@@ -373,3 +376,16 @@ def test_an_ended_session_hears_nothing_of_the_same_batch(worker: Any, end: Draf
     assert [post.text for post in alice.hears.posts if post.kind == "post"] == ["1"]
     assert [post.text for post in carol.hears.posts if post.kind == "post"] == ["1", "2"]
     assert bob.hears.posts == []
+
+
+def test_a_ticket_alone_makes_no_secret(worker: Any) -> None:
+    """Who has stolen one can neither let in a device of their own, nor set or end anything by it."""
+    ticket = login(worker.client(), LAPTOP)["ticket"]
+    thief = worker.client()
+    thief.resume(ticket)
+    for secret in (NEW, b"", b"t" * 32):
+        with pytest.raises(WrongSecret, match="nothing was done"):
+            pair(thief, secret=secret)
+    assert kinds(worker) == ["register"]
+    pair(thief, secret=OLD)
+    assert kinds(worker) == ["register", "code"]

@@ -275,9 +275,8 @@ class AmpFront(Locator):
         return self._order(key, "revoke", None, to or self.session.user, str(id))
 
     @wire.Pair.responder
-    def pair(self, key: bytes, code: bytes) -> Deferred[dict[str, Any]]:
-        more = More(to=self.session.user)
-        return self.session.order(key, "code", None, code_text(code.hex(), 1), more).addCallback(_seq)
+    def pair(self, key: bytes, code: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+        return self.session.pair(key, code_text(code.hex(), 1), secret).addCallback(_seq)
 
     @wire.MakeCode.responder
     def make_code(
