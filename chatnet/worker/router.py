@@ -168,17 +168,18 @@ class Router:
 
     def _event(self, entry: Entry) -> None:
         """Hand over an entry that is no post, also to users whose stay it begins or ends."""
-        moves = changes(entry)
+        moves, where = changes(entry), heard_at(entry)
+        # A stay does not cover its last entry: whom that is for hears it at a place of their own, if at all.
+        # But a join or leave is heard in the room by its author, too, if their channel shows it.
+        after = [change for change in moves if not (change.begins or where)]
         for change in moves:
-            if change.begins:
+            if change not in after:
                 self._move(change, entry.seq)
-        # Joins and leaves are heard in the room, by those whose channel shows them.
-        where = heard_at(entry) or ((entry.room,) if moves else ())
+        where = where or ((entry.room,) if moves else ())
         if where:
             self._fan_out(tuple(dict.fromkeys(ear for place in where for ear in ears_of(place))), [entry])
-        for change in moves:
-            if not change.begins:
-                self._move(change, entry.seq)
+        for change in after:
+            self._move(change, entry.seq)
 
     def _end_stays(self, entry: Entry) -> None:
         """End all stays of who is forgotten: what follows may be in the same batch, and their sessions end

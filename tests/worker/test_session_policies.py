@@ -128,3 +128,21 @@ def test_what_is_no_policy_is_refused(
     with pytest.raises(error):
         decide(alice, 2, name, value, room)
     assert worker.log.window.head == head
+
+
+def test_who_blocks_the_remover_hears_neither_why_nor_anything_behind_it(worker: Any) -> None:
+    """Live as in what they would read later: a stay does not cover its last entry."""
+    alice, bob, carol = (worker.client(name) for name in ("alice", "bob", "carol"))
+    orders = [Draft("create", "bob", "&ops", "all", b"0" * 16)]
+    for number, name in enumerate(("alice", "carol"), 1):
+        orders.append(Draft("invite", "bob", "&ops", "", b"order %010d" % number, 0, More(to=name)))
+        orders.append(Draft("join", name, "&ops", "", b"order %010d" % number))
+    orders.append(Draft("block", "alice", "alice", "", b"b" * 16, 0, More(to="bob")))
+    worker.log.append(orders)
+    worker.settle()
+    for client in (alice, bob, carol):
+        client.chat()
+    worker.log.append([Draft("remove", "bob", "&ops", "hear me", b"r" * 16, 0, More(to="alice"))])
+    worker.settle()
+    assert alice.hears.posts == []
+    assert [entry.text for entry in carol.hears.posts] == ["hear me"]
