@@ -18,6 +18,16 @@ RANGES = (
 
 IGNORABLE = "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES)
 """The same for a class in a compiled expression, as :mod:`~chatnet.letters` has others."""
+BLANK = (
+    "\u2800"  # a pattern of Braille without a dot
+    "\ufff9-\ufffc"  # marks of annotations, and what stands for an object that no text has
+    "\U0001d159"  # the head of a note that is not drawn
+    "\U00013430-\U00013442"  # how hieroglyphs are put together, and two blank ones
+    "\ufdd0-\ufdef"  # no characters at all, and so are the last two of each plane:
+    + "".join(f"{chr(plane << 16 | 0xFFFE)}-{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
+)
+"""For a class in the same way: what shows nothing by itself, though Unicode neither calls it ignorable nor a
+space, a control or a mark. A character that Unicode has not assigned yet may be an emoji of next year."""
 _IGNORABLE = re.compile(f"[{IGNORABLE}]+")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+import unicodedata
 from contextlib import suppress
 from typing import cast
 
@@ -14,6 +16,7 @@ from chatnet import kinds
 from chatnet.entries import Draft
 from chatnet.errors import BadName, BadRoom, BadText, NotYet, NotYours
 from chatnet.form import check_form, check_text
+from chatnet.ignorable import RANGES
 from chatnet.kinds import Kind, Text
 
 
@@ -178,6 +181,37 @@ def test_the_short_way_passes_only_what_the_long_one_does(text: str) -> None:
 
 
 def passes(text: str) -> bool:
+    try:
+        check_text(text)
+    except BadText:
+        return False
+    return True
+
+
+BLANK = [
+    *(0x2800, *range(0xFFF9, 0xFFFD), 0x1D159, *range(0x13430, 0x13443), *range(0xFDD0, 0xFDF0)),
+    *(plane << 16 | last for plane in range(17) for last in (0xFFFE, 0xFFFF)),
+]
+"""What shows nothing, though by its category it might."""
+
+
+def test_what_shows_nothing_is_no_post() -> None:
+    """Of all code points, alone or many: spaces, controls, marks, what Unicode tells everybody to ignore, and
+    a list of others. Every other one is something, also what Unicode has not assigned yet."""
+    ignorable = {code for first, last in RANGES for code in range(first, last + 1)}
+    for code in range(sys.maxunicode + 1):
+        letter = chr(code)
+        is_nothing = (
+            code in BLANK
+            or code in ignorable
+            or letter.isspace()
+            or unicodedata.category(letter) in ("Cc", "Cs", "Mn", "Mc", "Me")
+        )
+        for text in (letter, f" {letter}{letter}\u200b"):
+            assert is_taken(text) is not is_nothing, hex(code)
+
+
+def is_taken(text: str) -> bool:
     try:
         check_text(text)
     except BadText:
