@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from chatnet.codes import is_code_text, is_kept, uses_of
+from chatnet.codes import MOST_UNTIL, is_code_text, is_kept, uses_of
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Draft, More
-from chatnet.errors import BadName, BadRoom, BadText, NoSuchPost, NoSuchRoom, NotYet, NotYours
-from chatnet.ignorable import bare
+from chatnet.errors import BadName, BadRoom, BadText, NoSuchPost, NoSuchRoom, NoSuchSession, NotYet, NotYours
+from chatnet.ignorable import BLANK, bare
 from chatnet.kinds import CLUSTER, KINDS, MOST_LEVEL, Kind, Text, is_level
 from chatnet.letters import MARKS
 from chatnet.names import (
@@ -39,6 +39,8 @@ MAX_PLACES = 20
 MAX_CREDENTIAL = 1_000
 MAX_WORDS = 500
 """The longest reason or description, in characters."""
+ROLES_IN_ROOMS = ("none", "moderator", "owner")
+ROLES_IN_CLUSTER = ("none", "moderator", "admin")
 HISTORIES = ("joined", "all")
 """What newcomers to a private room may read: from when they joined, or all of it."""
 MAX_LABEL = 40
@@ -48,8 +50,8 @@ _DEVICE = re.compile("[0-9a-f]{32}")
 _SEQ = re.compile("[1-9][0-9]{0,18}")
 
 # Invisible characters that count as letters, and visible characters.
-_FILLERS = re.compile("[\u115f\u1160\u3164\uffa0]")
-_SEEN = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{MARKS}]")
+_FILLERS = re.compile("[\u115f\u1160\u3164\uffa0\U00013441\U00013442]")
+_SEEN = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{MARKS}{BLANK}]")
 # Control characters except tab and line feed, halves of surrogate pairs (they cannot be encoded), and other
 # characters that break lines.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -122,7 +124,12 @@ def check_form(draft: Draft) -> None:
     elif kind.text is Text.POLICY:
         if why := wrong_policy(draft.text, where(draft.room, user)):
             raise BadText.of(why=why)
+    elif kind.text is Text.ROLE:
+        if draft.text not in (ROLES_IN_ROOMS if draft.room else ROLES_IN_CLUSTER):
+            raise BadText.of(why="A role is owner (of a room), admin (of the cluster), moderator or none.")
     elif not _is_text_of(kind, draft):
+        if kind.text is Text.SESSION and draft.text == "0":
+            raise NoSuchSession.of(to=draft.to)
         raise ValueError(f"That is no text of a {draft.kind}: it has to be {kind.text.value}")
 
 
@@ -155,7 +162,9 @@ def _check_more(draft: Draft, kind: Kind) -> None:
         raise BadName.of(name=quoted(more.to))
     if more.form and not kind.is_said:
         raise ValueError(f"A {draft.kind} has no form")
-    if not 0 <= more.until < 1 << 62 or (more.until and not kind.holds_until):
+    if more.until > MOST_UNTIL and kind.holds_until:
+        raise BadText.of(why="That is too far away: a time is in milliseconds since 1970, below 2^62.")
+    if not 0 <= more.until <= MOST_UNTIL or (more.until and not kind.holds_until):
         raise ValueError(f"A {draft.kind} does not hold until {more.until}")
     if more.device or more.label or more.scope or more.code:
         _check_device(more, kind)
@@ -183,6 +192,8 @@ def _check_code(draft: Draft) -> None:
     if not is_code_text(draft.text):
         raise ValueError("That is no code, with how many may use it")
     is_own = draft.room == draft.user
+    if is_own and not draft.to:
+        raise BadRoom.of(room=quoted(draft.room))
     if is_own is not (draft.to == draft.user) or (draft.to and not is_own and draft.user != CLUSTER):
         raise ValueError("A user makes a code for somebody new, or for themselves")
     until = 0 if draft.more is None else draft.more.until
@@ -204,8 +215,6 @@ def _is_text_of(kind: Kind, draft: Draft) -> bool:
         return is_all or (_SEQ.fullmatch(text) is not None and int(text) < 1 << 63)
     if kind.text is Text.HISTORY:
         return text in HISTORIES
-    if kind.text is Text.ROLE:
-        return text in (("none", "moderator", "admin") if not draft.room else ("none", "moderator", "owner"))
     raise ValueError(f"Nobody has said what the text of kind {kind.name} may be: {kind.text}")
 
 

@@ -182,7 +182,7 @@ class Create(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"history", Text())]
     response = _SEQ_AND_ROOM
-    errors = ruled("create", others=(BadRoom, BadText))
+    errors = ruled("create", others=(BadName, BadRoom, OwnRoom, BadText))
 
 
 class Invite(Command):
@@ -206,7 +206,7 @@ class Describe(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"text", Text())]
     response = [(b"seq", Number())]
-    errors = ruled("describe", others=(BadRoom, BadText))
+    errors = ruled("describe", others=(BadName, BadRoom, OwnRoom, BadText))
 
 
 class SetRole(Command):
@@ -421,7 +421,7 @@ class Mark(Command):
     """
 
     arguments = [(b"room", Text()), (b"seq", Number())]
-    errors = declared(BadRoom, NotJoined, TryLater)
+    errors = declared(BadName, BadRoom, OwnRoom, NotJoined, TryLater)
 
 
 class Marks(Command):
@@ -432,6 +432,7 @@ class Marks(Command):
 
     arguments = [(b"after", Text())]
     response = [(b"marks", Packed[list[tuple[str, int]]](list[tuple[str, int]])), (b"more", Flag())]
+    errors = declared(BadName, BadRoom, OwnRoom)
 
 
 class Unread(Command):
@@ -446,6 +447,7 @@ class Unread(Command):
         (b"rooms", Packed[list[tuple[str, int, int]]](list[tuple[str, int, int]])),
         (b"more", Flag()),
     ]
+    errors = declared(BadName, BadRoom, OwnRoom)
 
 
 class SetSecret(Command):
@@ -493,7 +495,7 @@ class MakeCode(Command):
         (b"room", Text(optional=True)),
     ]
     response = [(b"seq", Number())]
-    errors = ruled("code", others=(BadRoom, BadText))
+    errors = ruled("code", others=(BadName, BadRoom, OwnRoom, BadText))
 
 
 # ---- worker -> client ----
