@@ -183,6 +183,9 @@ class SimStdio:
     def height(self) -> int | None:
         return None
 
+    def width(self) -> int | None:
+        return None
+
     def encoding(self) -> str:
         return "utf-8"
 

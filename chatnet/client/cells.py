@@ -78,6 +78,12 @@ def rows(text: str, width: int, look: str | None = None) -> list[Row]:
         return [painted(row, width) for row in wrapped(cells(text, look, by_number=True), width)]
 
 
+def plain_rows(text: str, width: int) -> list[str]:
+    """Return the rows of ``text``, as :func:`rows` does, for a terminal that gets them as lines of UTF-8."""
+    with urwid.util.set_temporary_encoding("utf-8"):
+        return [row.shown.decode("utf-8").rstrip(" ") for row in rows(text, width)]
+
+
 def wrapped(cells: Sequence[Cell], width: int, by_word: bool = True) -> list[list[Cell]]:
     """Return the cells of each row, with the indentation; at least one row."""
     moved = min(INDENT, max(width - 2, width > 1))

@@ -1,4 +1,8 @@
-"""The terminal of scripts: plain lines in, plain lines out, no prompt."""
+"""The terminal of scripts: plain lines in, plain lines out, no prompt.
+
+If it writes to a terminal nonetheless, what is too long for one row goes on in indented ones, as on the
+screen.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from chatnet.client.calendar import Calendar
 from chatnet.client.entered import Entered
 from chatnet.client.said import Said
 from chatnet.client.terminal import Unreadable
-from chatnet.client.text import one_line
+from chatnet.client.text import on_terminal, one_line
 from chatnet.client.typed import Typed
 from chatnet.world import Stdio
 
@@ -113,7 +117,8 @@ class LineTerminal(Protocol):
 
     def show(self, text: str) -> None:
         if self._open and not self._closing:
-            self.transport.write(one_line(text).encode("utf-8") + b"\n")
+            rows = on_terminal(one_line(text), self._stdio.width())
+            self.transport.write("".join(f"{row}\n" for row in rows).encode("utf-8"))
 
     def heard(self, said: Said, is_new: bool = True) -> None:
         self.show(said.line if self._calendar is None else f"{self._calendar.stamp(said.time)} {said.line}")

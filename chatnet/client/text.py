@@ -32,6 +32,18 @@ def one_line(text: str) -> str:
     return "".join(seen for seen, _ in pieces(text)).replace("\n", "⏎")
 
 
+def on_terminal(line: str, width: int | None) -> list[str]:
+    """Return the rows of a line on a terminal of ``width`` columns; if it is None, for a reader, it is one.
+
+    A terminal would break it anywhere, and what follows would stand at its left edge like a line of its own.
+    """
+    if width is None or (len(line) <= width and line.isascii() and line.isprintable()):
+        return [line]
+    from chatnet.client.cells import plain_rows  # scripts need not load the drawing library
+
+    return plain_rows(line, width)
+
+
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
     """Yield ``text`` in pieces to show, and for each whether it is ours, replacing something invisible."""
     behind = 0

@@ -12,6 +12,7 @@ import msgspec
 from twisted.internet.task import deferLater
 
 from chatnet.blanking import emptied
+from chatnet.client.text import on_terminal
 from chatnet.entries import KEY_BYTES, Entry, More, of_row
 from chatnet.errors import CannotStart
 from chatnet.kinds import HIDDEN, KINDS
@@ -110,7 +111,10 @@ class LogReader:
         """Print each entry, or say that it cannot be read."""
         for entry in entries:
             if isinstance(entry, Entry):
-                self._world.stdio.say(line(entry))
+                # A terminal's tabs are wider than those of the rows that we make for it.
+                said, width = line(entry), self._world.stdio.width()
+                for row in on_terminal(said if width is None else said.expandtabs(), width):
+                    self._world.stdio.say(row)
             else:
                 self._say_damaged(f"Seq {entry.seq:,}")
 

@@ -188,6 +188,9 @@ class Stdio(Protocol):
     def height(self) -> int | None:
         """Return how many lines the output terminal shows; None if it is not a terminal."""
 
+    def width(self) -> int | None:
+        """Return how many columns the output terminal has now; None if it is not a terminal."""
+
     def encoding(self) -> str:
         """Return the encoding of the person's terminal."""
 

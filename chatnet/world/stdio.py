@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 1.0
 """Seconds to wait for a slow reader, before what is said at the end is lost."""
 MAX_UNREAD = 2**20
 """Bytes of input that are examined when it is too late to run it."""
+USUAL_WIDTH = 80
+"""Columns of a terminal that does not say how wide it is."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that may end a process while it asks for a password."""
 
@@ -47,6 +49,13 @@ class RealStdio:
 
     def height(self) -> int | None:
         return os.get_terminal_size(1).lines if _is_open(1) and os.isatty(1) else None
+
+    def width(self) -> int | None:
+        if not (_is_open(1) and os.isatty(1)):
+            return None
+        with suppress(OSError):  # it has hung up
+            return os.get_terminal_size(1).columns or USUAL_WIDTH
+        return USUAL_WIDTH
 
     def encoding(self) -> str:
         return locale.getpreferredencoding(False)

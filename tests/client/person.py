@@ -31,6 +31,7 @@ class PipedTerminal(StringTransport):
     def __init__(self, tty_password: str | None) -> None:
         super().__init__()
         self.tty_password = tty_password
+        self.columns: int | None = None
         self.said: list[str] = []
         self.protocol: Any = None
         self.broken = self.full = False
@@ -43,6 +44,9 @@ class PipedTerminal(StringTransport):
     def attach(self, reactor: Any, protocol: Any) -> None:
         self.protocol = protocol
         protocol.makeConnection(self)
+
+    def width(self) -> int | None:
+        return self.columns
 
     def is_keyboard(self) -> bool:
         return self.tty_password is not None
