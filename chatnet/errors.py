@@ -196,7 +196,8 @@ class BadName(Refusal):
     code = b"BAD_NAME"
     sentence = (
         "{name} is not a name: a name has 1 to 32 of the letters a-z, digits, - and _, begins with a letter "
-        "or digit, and is none of all, here, everyone, channel, admin, root, system, chatnet and mods."
+        "or digit, and is none of all, here, everyone, everybody, anybody, somebody, nobody, channel, you, "
+        "admin, moderator, moderators, mods, operator, owner, root, system and chatnet."
     )
 
 

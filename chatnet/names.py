@@ -43,8 +43,16 @@ class Where(Enum):
     __hash__ = object.__hash__  # looked up for each draft: Enum's own costs ten times as much
 
 
-RESERVED = frozenset({"all", "here", "everyone", "channel", "admin", "root", "system", "chatnet", "mods"})
-"""Names that nobody may have: they would be read as everybody, or as the operator of the cluster."""
+RESERVED = frozenset(
+    {
+        *("all", "here", "everyone", "everybody", "anybody", "somebody", "nobody", "channel", "you"),
+        *("admin", "moderator", "moderators", "mods", "operator", "owner", "root", "system", "chatnet"),
+    }
+)
+"""Names that nobody may have: they would be read as everybody, as the reader, or as who has a say here.
+
+Our own sentences have such words where the name of a user stands: “bob banned you”, “The operator …”.
+"""
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}")
 # Each begins with a quick check for what most letters are.

@@ -117,7 +117,7 @@ def good() -> Story:
     story.add(CursorMoved, reader=1, cursor=8)
     story.add(PageRead, room="alice", before=None, posts=[story.log[4], story.log[5]])
     story.add(PageRead, room="alice", before=5, posts=[said])
-    story.send("bob/1", "join", "nobody", 22)
+    story.send("bob/1", "join", "noname", 22)
     story.add(Refused, key=key(22), code="NO_SUCH_ROOM")
     story.add(Sample, "worker 1", measure="unsent bytes", value=5, most=5)
     return story

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wcwidth
 from client.person import WORKER, Person
 
 from chatnet.client.commands import HELP
@@ -23,11 +24,11 @@ from chatnet.wire.session import Chat, Join, List
 def test_join_and_leave(cluster: FakeCluster, alice: Person) -> None:
     """Commands are read in any case; refusals are shown in the cluster's words."""
     cluster.secrets["bob"] = b""
-    alice.type("JOIN bob", "join BOB", "Join nobody", "LEAVE bob", "leave bob")
+    alice.type("JOIN bob", "join BOB", "Join noname", "LEAVE bob", "leave bob")
     assert alice.seen() == [
         "Joined bob.",
         "You have already joined bob.",
-        "No such room: nobody.",
+        "No such room: noname.",
         "Left bob.",
         "You have not joined bob.",
     ]
@@ -42,7 +43,7 @@ def test_list_pages_through_everything(cluster: FakeCluster, alice: Person) -> N
         "All rooms:", "\talice", "\tbob", "\tcarol", "\tdave", "\teve",
         "Rooms you have joined:", "\tbob", "\teve",
     ]  # fmt: skip
-    alice.type("list nobody")
+    alice.type("list noname")
     assert alice.seen() == ["All rooms:", "Rooms you have joined:"]
 
 
@@ -397,6 +398,40 @@ def test_what_others_write_cannot_command_the_terminal(cluster: FakeCluster, ali
     assert alice.seen() == ["bob: ‹U+001B›[2Jboo‹U+202E›‹U+0007›"]
 
 
+WIDE_TEXTS = [
+    *(space * 70 + "alice: I resign" for space in (" ", "\u00a0", "\u2800", "x", "\u3000", "\t", "漢")),
+    *(
+        "hi" + letter * 80 + "alice: I resign"
+        for letter in ("e\u0301", "א", "ا", "\u102b", "\u202e", "\u2067")
+    ),
+]
+
+
+@pytest.mark.parametrize("text", WIDE_TEXTS)
+def test_what_goes_on_is_indented_on_a_terminal(cluster: FakeCluster, alice: Person, text: str) -> None:
+    """Nothing that others write stands at the left edge, but the beginning of a line; and no row is wider
+    than the terminal is at that moment, however wide its characters are. A pipe gets one line."""
+    alice.type("CHAT")
+    alice.seen()
+    heard = {}
+    for columns in (80, 37, None):
+        alice.stdio.columns = columns
+        cluster.say("bob", text)
+        cluster.append("describe", "bob", "#tea", text, b"d%015d" % (columns or 0))
+        alice.network.settle()
+        heard[columns] = alice.seen()
+        if columns is None:
+            assert len(heard[None]) == 2
+            continue
+        assert max(map(wcwidth.wcswidth, heard[columns])) <= columns
+        first, *others = heard[columns]
+        assert first.startswith("bob:")
+        assert {row[:4] for row in others if row[:2].strip()} == {"bob "}  # where the next line begins
+        assert "".join(heard[columns]).replace(" ", "").count("alice:Iresign") == 2
+    shown = " ".join(row for rows in heard.values() for row in rows)
+    assert not any(letter in shown for letter in "\u202e\u2067")
+
+
 def test_help_names_every_command(alice: Person) -> None:
     """It also says that CHATTEST makes real posts."""
     alice.type("help")
@@ -580,7 +615,7 @@ def test_an_interrupt_counts_what_waits_behind_a_command(
 
 def test_an_interrupt_when_all_is_done_says_nothing(cluster: FakeCluster, alice: Person) -> None:
     """The exit status is 0."""
-    alice.type("CHAT", "one", "/quit", "LIST", "HELP", "JOIN nobody")
+    alice.type("CHAT", "one", "/quit", "LIST", "HELP", "JOIN noname")
     alice.stop()
     assert alice.stdio.said == []
     assert alice.exit_status() == 0

@@ -270,7 +270,7 @@ def after_talk(what: str = "post") -> Typing:
         ("post", "I like #te", ["I like #tea ", "I like #teapot ", "I like #tea "]),
         ("post", "#Ç", ["#çay "]),
         ("post", "@", ["@carol ", "@bo-peep "]),
-        ("post", "@nobody", ["@nobody", "@nobody"]),
+        ("post", "@noname", ["@noname", "@noname"]),
         ("post", "/hi", ["/history ", "/history "]),
         ("post", "  /he", ["  /help "]),
         ("post", "/ch", ["/chat ", "/chattest ", "/chat "]),

@@ -13,7 +13,8 @@ from chatnet.client.events import Teller
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
 from chatnet.errors import Barred, Forgotten
-from chatnet.kinds import EVENTS
+from chatnet.kinds import CLUSTER, EVENTS
+from chatnet.names import is_name
 from chatnet.reads import Invitation, Member
 from chatnet.testing.fake_cluster import FakeCluster
 
@@ -137,6 +138,19 @@ def test_a_mistyped_reply_is_not_posted(cluster: FakeCluster, alice: Person, typ
     assert misused.startswith("REPLY takes")
     assert unseen.startswith("No post 9 was seen here")
     assert not cluster.asked("Post")
+
+
+def test_no_word_that_stands_for_a_name_is_a_name() -> None:
+    """A user who had it would be read as the reader, the operator or everybody."""
+    teller = Teller("alice", lambda _: "", lambda _: "")
+    of_alice, of_operator = (
+        Entry(1, 0, "ban", user, "", "", b"", More(to="alice")) for user in ("alice", CLUSTER)
+    )
+    said = [teller.who(of_alice), teller.who(of_operator), teller.whom(of_operator)]
+    assert said == ["You", "The operator", "you"]
+    words = [word.lower() for word in " ".join(said).split() if word != "The"]
+    for word in (*words, "everybody", "anybody", "somebody", "nobody", "moderators", "owner", CLUSTER):
+        assert not is_name(word)
 
 
 # ---- orders ----
@@ -318,8 +332,8 @@ def test_policies_are_shown(cluster: FakeCluster, alice: Person) -> None:
 
 def test_what_a_server_refuses_is_said(alice: Person) -> None:
     """In its words."""
-    alice.type("INVITE &ops nobody")
-    assert alice.seen() == ["There is no user nobody."]
+    alice.type("INVITE &ops noname")
+    assert alice.seen() == ["There is no user noname."]
 
 
 def test_an_order_is_given_once(cluster: FakeCluster, alice: Person, bob: str) -> None:

@@ -94,7 +94,7 @@ def test_what_is_said_at_home_counts_in_the_topics_that_it_names(rooms: Rooms) -
 def test_a_room_that_was_left_is_listed_no_more(rooms: Rooms) -> None:
     """Until something is said there; the room that posts go to stays."""
     say(rooms, "#zoo")
-    for room in ("#zoo", "bob", "#tea", "nobody"):
+    for room in ("#zoo", "bob", "#tea", "noname"):
         rooms.left(room)
     assert came(rooms) == {"alice": 0, "#tea": 0}
     say(rooms, "#zoo")

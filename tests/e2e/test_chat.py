@@ -11,12 +11,12 @@ def test_the_contract_of_the_terminal(cluster: Cluster) -> None:
     bob = cluster.terminal("bob")
     alice.type("JOIN bob")
     alice.expect("Joined bob.")
-    alice.type("join BOB", "JOIN alice", "JOIN nobody", "LEAVE nobody", "JOIN #Python", "LIST", "LIST b")
+    alice.type("join BOB", "JOIN alice", "JOIN noname", "LEAVE noname", "JOIN #Python", "LIST", "LIST b")
     alice.expect(
         "You have already joined bob.",
         "That is your own room.",
-        "No such room: nobody.",
-        "You have not joined nobody.",
+        "No such room: noname.",
+        "You have not joined noname.",
     )
     alice.expect("Joined #python.")
     alice.expect(

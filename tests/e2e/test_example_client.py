@@ -92,8 +92,8 @@ def test_by_tls_it_knows_the_cluster_by_its_key(cluster: Cluster) -> None:
 
 def test_its_errors_are_sentences(cluster: Cluster) -> None:
     """A refusal is said, and what follows it is not affected."""
-    carol = Example(cluster, "carol", "nobody", "carol")
-    assert carol.lines.next() == "No such room: nobody."
+    carol = Example(cluster, "carol", "noname", "carol")
+    assert carol.lines.next() == "No such room: noname."
     assert carol.lines.next() == "That is your own room."
     carol.type("x" * 2_001, "fine")
     assert carol.lines.next() == "A post has at most 2,000 characters; this one has 2,001."

@@ -62,11 +62,11 @@ def test_appends_are_answered_with_an_outcome_each(master: Master) -> None:
     """An outcome is a seq, or the refusal's code and sentence; a refusal does not affect other drafts."""
     drafts = [
         Draft("register", "alice", "alice", "sha256:00", key(1)),
-        Draft("join", "alice", "nobody", "", key(2)),
+        Draft("join", "alice", "noname", "", key(2)),
         Draft("post", "alice", "alice", "hello", key(3)),
     ]
     outcomes = master.worker("a").ask(Append, drafts=drafts)["outcomes"]
-    assert outcomes == [1, Refused(NoSuchRoom.code, "No such room: nobody."), 2]
+    assert outcomes == [1, Refused(NoSuchRoom.code, "No such room: noname."), 2]
 
 
 def test_what_only_the_primary_appends_no_worker_brings(master: Master) -> None:

@@ -113,7 +113,7 @@ DAMAGES = [
     ("UPDATE entry SET kind = 'register' WHERE seq = 7", "cannot be: The name alice is taken"),
     ("UPDATE entry SET \"user\" = 'zoe' WHERE seq = 8", "a join of zoe, cannot be: There is no user zoe"),
     ("UPDATE entry SET kind = 'leave' WHERE seq = 8", "cannot be: You have not joined bob"),
-    ("UPDATE entry SET room = 'nobody' WHERE seq = 8", "a join of alice, cannot be: No such room: nobody"),
+    ("UPDATE entry SET room = 'noname' WHERE seq = 8", "a join of alice, cannot be: No such room: noname"),
     (
         "UPDATE entry SET room = '#none' WHERE seq = 9",
         "cannot be: You have not joined #none",

@@ -58,7 +58,7 @@ def test_what_is_taken_back_is_not_printed(data: Path, capfd: pytest.CaptureFixt
 
 def test_who_does_not_exist_has_nothing(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """One sentence, and status 1."""
-    for name, says in (("nobody", "There is no user nobody."), ("no name", "“no name” is not a name")):
+    for name, says in (("noname", "There is no user noname."), ("no name", "“no name” is not a name")):
         with pytest.raises(SystemExit) as end:
             main(["user", "export", name, *where])
         assert end.value.code == 1

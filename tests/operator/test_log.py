@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import termios
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+import wcwidth
 
 from chatnet.operator.__main__ import main
 from rigs.processes import Cluster, Lines
@@ -70,13 +77,13 @@ def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixt
     ("asked", "why"),
     [
         (["--seq", "5010"], "No entry of the log is as you asked."),
-        (["--user", "nobody"], "No entry of the log is as you asked."),
+        (["--user", "noname"], "No entry of the log is as you asked."),
         (["--key", "12"], "A key has 32 hexadecimal digits."),
         (["--key", "x" * 32], "A key has 32 hexadecimal digits."),
         (["--kinds", "post,redakt"], "“redakt” is no kind of entry: there are register, "),
         (["--data", "nowhere"], "There is no store at nowhere"),
         (["--seq", str(2**63 - 1)], "No entry of the log is as you asked."),
-        (["--newest", str(2**63 - 1), "--user", "nobody"], "No entry of the log is as you asked."),
+        (["--newest", str(2**63 - 1), "--user", "noname"], "No entry of the log is as you asked."),
         (["--user", "a\udcff"], "“a\\udcff” is no text: it is not in UTF-8."),
     ],
 )
@@ -105,6 +112,25 @@ def test_nothing_of_an_entry_is_obeyed_by_a_terminal(data: Path, capfd: pytest.C
     main(["log", "--data", str(data), "--seq", "9"])
     (shown,) = capfd.readouterr().out.splitlines()
     assert shown.split("\t")[2:5] == ["po\\x1b[2Jst", "\\x1b]0;me\\x07al\\tice", "r\\n9\\tforged"]
+
+
+def test_no_text_stands_at_the_left_edge_of_a_terminal(data: Path) -> None:
+    """A row that goes on is indented: else a text could imitate another entry. No row is wider than the
+    terminal."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        text = " " * 43 + "999 2026-01-01T00:00:00.000Z ban chatnet alice 漢字 forged " * 3
+        store.execute("UPDATE entry SET text = ? WHERE seq = 5009", (text,))
+    ours, its = os.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "chatnet", "log", "--data", str(data), "--seq", "5009"]
+    with open(its, "wb") as terminal:
+        subprocess.run(command, stdout=terminal, check=True, timeout=60)
+        first, *others = os.read(ours, 65_536).decode().splitlines()
+    os.close(ours)
+    assert first.startswith("5009 ")
+    assert len(others) > 3
+    assert all(row.startswith("  ") for row in others)
+    assert max(map(wcwidth.wcswidth, [first, *others])) <= 80
 
 
 def shown_of_damaged(data: Path, damage: str, newest: int, capfd: pytest.CaptureFixture[str]) -> Any:

@@ -28,7 +28,7 @@ from rigs.postgres import Server
 NOW = 1_000_000_000_000
 WHO = {
     "O": CLUSTER,
-    "o": "owner",
+    "o": "osman",
     "m": "moderator1",
     "e": "member",
     "u": "muted",
@@ -81,7 +81,7 @@ TABLE = """
             post      &ops   hi               -  .  .  .  mu nr nr nr nr nr mu
             post      @guest hi               -  .  .  .  .  .  .  .  .  .  .
             post      @blocker hi               -  .  .  .  .  .  .  .  .  do .
-            post      @nobody hi               -  us us us us us us us us us us
+            post      @noname hi               -  us us us us us us us us us us
             post      own    hi               -  .  .  .  .  .  .  .  .  .  .
             post      own    see-#tea         -  .  .  .  mt .  .  bt .  .  mt
             join      #tea   -                -  aj aj aj aj .  .  ba .  .  aj
@@ -89,7 +89,7 @@ TABLE = """
             join      &none  -                -  nr nr nr nr nr nr nr nr nr nr
             join      own    -                -  or or or or or or or or or or
             join      guest  -                -  .  .  .  .  .  .  .  .  .  .
-            join      nobody -                -  nr nr nr nr nr nr nr nr nr nr
+            join      noname -                -  nr nr nr nr nr nr nr nr nr nr
             leave     #tea   -                -  .  .  .  .  nj nj nj nj nj .
             leave     &ops   -                -  lo .  .  .  nr nr nr nr nr .
             leave     guest  -                -  nj nj nj nj nj nj nj nj nj nj
@@ -97,13 +97,13 @@ TABLE = """
             create    &new   all              -  .  .  .  .  .  .  .  .  .  .
             invite    &ops   friend           -  .  .  mo mu nr nr nr nr nr mu
             invite    &ops   guest            -  at at mo mu nr nr nr nr nr mu
-            invite    &ops   nobody           -  us us mo mu nr nr nr nr nr mu
+            invite    &ops   noname           -  us us mo mu nr nr nr nr nr mu
             invite    #tea   friend           -  xx xx xx xx xx xx xx xx xx xx
             remove    #tea   guest            -  .  .  mo mu mo mo ba mo .  mu
             remove    #tea   friend           -  nt nt mo mu mo mo ba mo nt mu
-            remove    #tea   owner            -  yo re mo mu mo mo ba mo .  mu
+            remove    #tea   osman            -  yo re mo mu mo mo ba mo .  mu
             remove    &ops   guest            -  .  .  mo mu nr nr nr nr nr mu
-            remove    &ops   owner            -  yo re mo mu nr nr nr nr nr mu
+            remove    &ops   osman            -  yo re mo mu nr nr nr nr nr mu
             remove    &ops   invited          -  .  .  mo mu nr nr nr nr nr mu
             describe  #tea   words            -  .  .  mo mu mo mo ba mo .  mu
             describe  &ops   words            -  .  .  mo mu nr nr nr nr nr mu
@@ -112,20 +112,20 @@ TABLE = """
             role      #tea   banned:owner     bd bd ow ow mu ow ow ba ow bd mu
             role      &ops   guest:owner      op .  ow ow mu nr nr nr nr nr mu
             role      &ops   friend:owner     op nt ow ow mu nr nr nr nr nr mu
-            role      &ops   owner:none       op lo ow ow mu nr nr nr nr nr mu
+            role      &ops   osman:none       op lo ow ow mu nr nr nr nr nr mu
             role      &none  guest:owner      nr nr nr nr nr nr nr nr nr nr nr
             role      -      guest:admin      .  ad ad ad ad ad ad ad ad .  ad
             policy    #tea   keep-9d          .  .  ow ow mu ow ow ba ow .  mu
             policy    &ops   invite-members   nr .  ow ow mu nr nr nr nr nr mu
             policy    -      direct-off       .  ad ad ad ad ad ad ad ad .  ad
             ban       #tea   guest            .  .  .  mo mu mo mo ba mo .  mu
-            ban       #tea   owner            .  yo re mo mu mo mo ba mo .  mu
+            ban       #tea   osman            .  yo re mo mu mo mo ba mo .  mu
             ban       &ops   guest            .  .  .  mo mu nr nr nr nr nr mu
             ban       &ops   friend           nt nt nt mo mu nr nr nr nr nr mu
             ban       -      guest            .  mo mo mo mo mo mo mo mo .  mo
             mute      #tea   guest            .  .  .  mo mu mo mo ba mo .  mu
-            mute      &ops   owner            .  yo re mo mu nr nr nr nr nr mu
-            mute      -      nobody           us us us us us us us us us us us
+            mute      &ops   osman            .  yo re mo mu nr nr nr nr nr mu
+            mute      -      noname           us us us us us us us us us us us
             unban     #tea   banned           .  .  .  mo mu mo mo ba mo .  mu
             unban     &ops   banned           .  .  .  mo mu nr nr nr nr nr mu
             unban     -      guest            .  mo mo mo mo mo mo mo mo .  mo
@@ -135,7 +135,7 @@ TABLE = """
             forget    -      guest            .  ad ad ad ad ad ad ad ad .  ad
             disable   -      guest            .  ad ad ad ad ad ad ad ad .  ad
             block     own    guest            -  .  .  .  .  .  .  .  .  .  .
-            block     own    nobody           -  us us us us us us us us us us
+            block     own    noname           -  us us us us us us us us us us
             block     own    self             -  yo yo yo yo yo yo yo yo yo yo
             unblock   own    guest            -  .  .  .  .  .  .  .  .  .  .
             redact    own    in-#tea          .  .  .  mo mo mo mo mo mo .  mo
@@ -197,23 +197,23 @@ def history() -> list[Draft]:
     drafts = [Draft("register", user, user, f"sha256:{user}", key()) for user in users]
     drafts += [
         order("role", CLUSTER, "", "clusters-admin", "admin"),
-        order("create", "owner", "&ops", text="all"),
-        order("join", "owner", "#tea"),
-        order("role", CLUSTER, "#tea", "owner", "owner"),
+        order("create", "osman", "&ops", text="all"),
+        order("join", "osman", "#tea"),
+        order("role", CLUSTER, "#tea", "osman", "owner"),
         order("block", "blocker", "blocker", "clusters-admin"),
     ]
     for user in ("moderator1", "moderator2", "member", "muted", "removed", "banned", "guest"):
-        drafts += [order("invite", "owner", "&ops", user), order("join", user, "&ops")]
+        drafts += [order("invite", "osman", "&ops", user), order("join", user, "&ops")]
         drafts.append(order("join", user, "#tea"))
-    drafts.append(order("invite", "owner", "&ops", "invited"))
+    drafts.append(order("invite", "osman", "&ops", "invited"))
     for room in ROOMS:
         drafts += [
-            order("role", "owner", room, "moderator1", "moderator"),
-            order("role", "owner", room, "moderator2", "moderator"),
-            order("mute", "owner", room, "moderator2"),
-            order("mute", "owner", room, "muted"),
-            order("remove", "owner", room, "removed"),
-            order("ban", "owner", room, "banned"),
+            order("role", "osman", room, "moderator1", "moderator"),
+            order("role", "osman", room, "moderator2", "moderator"),
+            order("mute", "osman", room, "moderator2"),
+            order("mute", "osman", room, "muted"),
+            order("remove", "osman", room, "removed"),
+            order("ban", "osman", room, "banned"),
         ]
     return drafts
 
@@ -221,7 +221,7 @@ def history() -> list[Draft]:
 POSTS = {
     "in-#tea": ("#tea", "hi"),
     "in-&ops": ("&ops", "hi"),
-    "between": ("guest=owner", "hi"),
+    "between": ("guest=osman", "hi"),
     "mine": ("guest", "hi"),
     "names-#tea": ("guest", "see #tea"),
     "gone": ("#tea", "gone"),
@@ -251,7 +251,7 @@ class Log:
                 self._note(
                     user,
                     take,
-                    Draft("post", user, user, "see #tea" if user in ("owner", "moderator1") else "hi", key()),
+                    Draft("post", user, user, "see #tea" if user in ("osman", "moderator1") else "hi", key()),
                 )
         gone = More(ref=self._refs["gone"])
         self._note("the-redaction", take, Draft("redact", "guest", "guest", "", key(), 0, gone))
@@ -397,7 +397,7 @@ def test_nobody_is_the_cluster(log: Log) -> None:
     for row in rows():
         if KINDS[row.kind].has_to:
             of_chatnet = row._replace(about=CLUSTER + row.about[row.about.find(":") :] * (":" in row.about))
-            assert log.code(log.draft(of_chatnet, "owner")) == "BAD_NAME" or row.room == "#tea"
+            assert log.code(log.draft(of_chatnet, "osman")) == "BAD_NAME" or row.room == "#tea"
         if not KINDS[row.kind].may_be_the_clusters:
             with pytest.raises(ValueError, match=rf"The cluster itself appends no {row.kind}"):
                 check_form(log.draft(row, CLUSTER))

@@ -68,7 +68,7 @@ def test_a_batch_is_told_once(disk: Disk, now: Now, opened: Callable[[Disk], Any
     """It is told once however many drafts it has, including those that are not new, or refused."""
     log = opened(disk)
     told(disk, LogOpened)
-    refused = Draft("post", "nobody", "nobody", "hi", b"n" * 16)
+    refused = Draft("post", "noname", "noname", "hi", b"n" * 16)
     now(log.append([REGISTER, *(post(number) for number in range(1, 100)), refused, post(1)]))
     assert disk.told == [BatchCommitted(102, 0.0)]
 

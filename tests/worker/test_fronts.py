@@ -259,8 +259,8 @@ def test_errors_are_sentences_in_any_protocol(worker: Worker, toy: ToyChannel) -
     assert client.ask(f"LOGIN bob {'x' * 32}").startswith("NO The name bob is taken")
     assert client.ask(f"LOGIN bob {'s' * 32}").startswith("OK memory ")
     assert client.ask("JOIN bob").startswith("NO ")
-    assert client.ask("JOIN nobody") == "NO No such room: nobody."
-    assert client.ask("HISTORY nobody") == "NO No such room: nobody."
+    assert client.ask("JOIN noname") == "NO No such room: noname."
+    assert client.ask("HISTORY noname") == "NO No such room: noname."
     assert client.ask(f"POST {'x' * 2001}").startswith("NO ")
     assert client.ask("CHAT 99 0123456789abcdef").startswith("NO The log was put back")
     assert client.ask("POST hello") == "OK 2"

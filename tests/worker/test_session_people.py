@@ -91,7 +91,7 @@ def test_an_operator_names_an_owner_where_none_is_left(worker: Any) -> None:
     assert code(21, "&none", "bob", "owner") == "NO_SUCH_ROOM"
     assert isinstance(ordered(worker, "ban", 22, "", "alice"), int)
     assert code(23, "&ops", "zoe", "owner") == "NOT_THERE"
-    assert code(24, "&ops", "nobody", "owner") == "NO_SUCH_USER"
+    assert code(24, "&ops", "noname", "owner") == "NO_SUCH_USER"
     assert code(25, "&ops", "bob", "moderator") == "NOT_OPERATORS"
     assert code(26, "&ops", "bob", "owner") == "taken"
     assert code(27, "&ops", "bob", "none") == "NOT_OPERATORS"
@@ -118,7 +118,7 @@ def test_who_somebody_is(worker: Any) -> None:
     assert who(zoe, "zoe") == ("", False, ["#tea"])
     alice.ask(wire.Remove, key=key(13), room="&ops", to="bob")
     assert who(bob, "alice") == ("", False, ["#tea"])
-    for name, error in (("nobody", NoSuchUser), ("chatnet", BadName), ("", BadName), ("&ops", BadName)):
+    for name, error in (("noname", NoSuchUser), ("chatnet", BadName), ("", BadName), ("&ops", BadName)):
         with pytest.raises(error):
             who(zoe, name)
 

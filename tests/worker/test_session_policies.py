@@ -68,7 +68,7 @@ def test_in_a_class_one_talks_to_staff_alone(worker: Any) -> None:
             sender.post("hi", f"@{to}")
     assert bob.post("please", "@alice") < alice.post("yes?", "@bob")
     with pytest.raises(NoSuchUser):
-        bob.post("hi", "@nobody")
+        bob.post("hi", "@noname")
     decide(alice, 3, "direct", "off")
     with pytest.raises(DirectOff):
         alice.post("hi", "@bob")
@@ -92,7 +92,7 @@ def test_members_invite_where_the_owner_lets_them(worker: Any) -> None:
     bob.ask(wire.Invite, key=key(6), room="&ops", to="carol")
     assert held(bob, "&ops") == [("invite", "members"), ("keep", "for ever")]
     assert held(carol, "#unused") == [("keep", "for ever")]
-    for room in ("&ops", "&none", "nobody"):
+    for room in ("&ops", "&none", "noname"):
         with pytest.raises(NoSuchRoom, match=f"^No such room: {room}.$"):
             held(carol, room)
     with pytest.raises(NoSuchRoom):
