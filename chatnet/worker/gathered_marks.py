@@ -63,6 +63,12 @@ class GatheredMarks:
             of_user.rooms[mark.room] = Gathered(mark, by)
         return True
 
+    def drop(self, user: str) -> None:
+        """Forget the marks of ``user``."""
+        for users in (self._waiting, self._due):
+            if user in users:
+                self._count -= len(users.pop(user).rooms)
+
     def hasten(self, user: str) -> None:
         """Let the marks of ``user`` be due now."""
         if user in self._waiting:

@@ -50,6 +50,10 @@ class UsersMarks:
         self._seconds.start()
         return self._gathered.put(mark, by, self._clock.seconds())
 
+    def drop(self, user: str) -> None:
+        """Keep none of the marks of ``user`` that wait: the user is forgotten."""
+        self._gathered.drop(user)
+
     def hasten(self, user: str) -> None:
         """Pass the marks of ``user`` on within a second: a session of theirs has ended."""
         self._gathered.hasten(user)

@@ -651,9 +651,10 @@ class Session:
         """The connection is gone; ``why`` is a phrase for the log, without a full stop."""
         if self._has_ended:
             why = "its session was ended"
-        # Until now the device was used. If too many marks wait, this one is not worth a word.
-        head = self._sessions.log.window.head
-        self._sessions.marks.mark(UserMark(self.user, used(self.by), head), self)
+        else:
+            # Until now the device was used. If too many marks wait, this one is not worth a word.
+            head = self._sessions.log.window.head
+            self._sessions.marks.mark(UserMark(self.user, used(self.by), head), self)
         self._sessions.tell(Left(self.user, self.peer.name, why))
         self._stop()
         self._sessions.marks.hasten(self._local_user.user)

@@ -79,6 +79,9 @@ class Sessions:
     def apply(self, entries: list[Entry]) -> None:
         """Follow the window."""
         self.users.apply(entries)
+        for entry in entries:
+            if entry.kind == "forget":
+                self.marks.drop(entry.to)
         self.rates.apply(entries)
 
     def ticket(self, user: str, secret_seq: int) -> bytes:

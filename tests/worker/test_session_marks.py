@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from chatnet.entries import Draft, More
 from chatnet.errors import BadRoom, NotJoined, TryLater
+from chatnet.kinds import CLUSTER
 from chatnet.marks import MOST_MARKS, UserMark
 from chatnet.wire import session as wire
 from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
@@ -226,3 +228,14 @@ def test_a_conversation_is_marked_and_counted_by_the_others_name(worker: Any) ->
     assert laptop.hears.marked == [("@bob", seq)]
     with pytest.raises(NotJoined):
         alice.ask(wire.Mark, room="&ops", seq=1)
+
+
+def test_marks_of_who_is_forgotten_are_not_kept(worker: Any) -> None:
+    """Neither those that wait, nor when the device was last used."""
+    alice = worker.client("alice")
+    alice.join("#tea")
+    alice.ask(wire.Mark, room="#tea", seq=1)
+    worker.log.append([Draft("forget", CLUSTER, "", "", b"f" * 16, 0, More(to="alice"))])
+    worker.pass_time(2 * GATHER_SECONDS)
+    assert not alice.connected
+    assert kept(worker) == {}
