@@ -104,6 +104,11 @@ class Blankings:
     def __iter__(self) -> Iterator[Blanking]:
         return iter(self._by_place.values())
 
+    def has_forgotten(self, user: str) -> bool:
+        """Return whether the user is forgotten, as far as these go."""
+        blanking = self._by_place.get((user, ""))
+        return blanking is not None and blanking.whole
+
     def cover(self, entry: Entry) -> bool:
         """Return whether the text of the entry is taken back."""
         if not entry.text:

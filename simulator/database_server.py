@@ -119,6 +119,8 @@ class Tables:
 
     def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
         head, kept = self.read(Head()), list[UserMark]()
+        forgotten = {user for (user,) in self._connection.execute("SELECT user FROM forgotten")}
+        marks = [mark for mark in marks if mark.user not in forgotten]
         with self._connection:
             kept += sqlite_marks.keep(self._connection.execute, marks, head)
         return kept

@@ -217,6 +217,7 @@ class MemoryLog:
             mark
             for mark in cut(marks, len(self.entries))
             if mark.seq > self._marks.get((mark.user, mark.room), -1)
+            and not self.state.is_forgotten(mark.user)
         ]
         self._marks.update({(mark.user, mark.room): mark.seq for mark in kept})
         for user in {mark.user for mark in kept}:

@@ -178,6 +178,15 @@ def test_marks_of_a_user_are_bounded(new_log: Callable[[], Subject]) -> None:
     assert marks_of("alice") == [("alice", 5)]
 
 
+def test_no_mark_of_who_is_forgotten_is_kept(new_log: Callable[[], Subject]) -> None:
+    """A worker may have gathered it before: with whom somebody talked would stay for good."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    subject.append(Draft("forget", "alice", "alice", "", key(1), more=More(to="alice")))
+    marks = [UserMark("alice", "alice=zed", 1), UserMark("bob", "bob", 1)]
+    assert subject.ask(subject.log.keep_marks(marks)) == marks[1:]
+
+
 def test_no_more_is_counted_than_can_be_shown(new_log: Callable[[], Subject]) -> None:
     """Rooms in which all is read are listed, too; a mention counts in the room where it was said alone."""
     subject = new_log()

@@ -47,6 +47,7 @@ _KEEP_MARKS = """
     INSERT INTO mark ("user", room, seq)
     SELECT "user", room, least(seq, log.head)
     FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS given("user", room, seq), log, relaxed
+    WHERE NOT EXISTS (SELECT FROM forgotten WHERE forgotten."user" = given."user")
     ORDER BY "user" COLLATE "C", room COLLATE "C"
     ON CONFLICT ("user", room) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq
     RETURNING "user", room, seq, xmax = 0

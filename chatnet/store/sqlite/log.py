@@ -359,6 +359,8 @@ class SqliteLog:
         """See :meth:`chatnet.log.Log.keep_marks`. While the disk refuses them, none is kept."""
         if self._closed:
             return await Deferred()
+        blankings = self.window.taken_back.blankings
+        marks = [mark for mark in marks if not blankings.has_forgotten(mark.user)]
         try:
             kept = await deferToThreadPool(
                 self._reactor, self._marker, self._marks.keep, marks, self.window.head
