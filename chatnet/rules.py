@@ -204,6 +204,7 @@ CASES: list[Case] = [
     Case(("code",), (Where.PRIVATE, Where.CLUSTER), ("!administers",), NotAdmin),
     Case(("code",), (Where.PRIVATE,), ("!moderates",), NotModerator),
     Case(("code",), (Where.CLUSTER,), ("to_lives",), NameTaken),
+    Case(("code",), (Where.CLUSTER,), ("to_forgotten",), NameTaken),
     Case(("code",), _ANYWHERE, ("code_made",), CodeTaken),
     Case(_ACCOUNTS, (Where.CLUSTER,), ("!administers",), NotAdmin),
     Case(_ACCOUNTS, (Where.CLUSTER,), ("!to_known",), NoSuchUser),
@@ -262,6 +263,7 @@ FACTS = (
     "talk_begun",
     "to_banned",
     "to_ever_there",
+    "to_forgotten",
     "to_invited",
     "to_known",
     "to_last_owner",
@@ -290,10 +292,12 @@ it is heard at a place that the author moderates; ``ref_there``: the entry, of w
 is meant. ``newcomer``: the author registered without a code, not a day ago; ``talk_begun``: something was
 said in this conversation; ``begun_often``: the author began as many in this hour as a newcomer may.
 ``administers``: the author is an admin. ``signup_by_code``, ``signup_closed``: that is the cluster's policy.
-``coded``: it shows a code; ``code_good``: one that lets its author do this now; ``code_for_name``: one for
+``coded``: it shows a code; ``code_good``: one that lets its author do this now, and that is of a device of
+theirs, of the cluster, or of an admin of now, neither banned nor disabled; ``code_for_name``: one for
 that name alone. ``code_made``: the code that it makes is there already. ``name_kept``: there is another code,
 for the author's name alone. ``device_known``: the author has a session on that device; ``crowded``: the
-author has as many as one may have. ``to_lives``: they can come in without a code. ``to_session``: the session
+author has as many as one may have. ``to_lives``: they can come in without a code;
+``to_forgotten``: nobody gets the name again. ``to_session``: the session
 is there that it ends; ``last_way``: without that one, nothing lets its author in.
 ``worded``: it gives a reason. ``silenced``: they are muted in the whole cluster.
 """

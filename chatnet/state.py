@@ -204,13 +204,16 @@ class State:
         shown = _more(entry).code
         code = self.codes.get(shown)
         if code is not None:
-            if code.room and self.members.get(code.room):
+            if code.room and self.members.get(code.room) and self._may_invite(code):
                 self._stand(code.room, entry.user).invited = entry.time + INVITED_MS
                 self.invitations[entry.user, code.room] = code.author, entry.seq
             code.uses -= 1
             if code.uses <= 0:
                 del self.codes[shown]
         self._drop_codes(entry.user)
+
+    def _may_invite(self, code: Code) -> bool:
+        return code.author == CLUSTER or self._of(code.room, code.author).role >= _MODERATOR
 
     def _secret(self, entry: Entry) -> None:
         if entry.user in self.accounts:
@@ -478,8 +481,14 @@ class State:
         if code is None or code.until <= now:
             return False
         if draft.kind == "register":
-            return code.whose in ("", draft.user)
+            return code.whose in ("", draft.user) and self._is_by_admin(code, now)
         return code.whose == draft.user and (code.author == draft.user) is (draft.kind == "session")
+
+    def _is_by_admin(self, code: Code, now: int) -> bool:
+        """Return whether who made a code could make it now, too."""
+        author = self._of("", code.author)
+        is_out = author.banned > now or author.disabled
+        return code.author == CLUSTER or (author.role >= _ADMIN and not is_out)
 
     def _is_name_kept(self, draft: Draft, now: int) -> bool:
         return any(
@@ -582,6 +591,7 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     "to_lives": lambda log, draft, now: (
         draft.to in log.accounts and bool(log.accounts[draft.to].credential or log.sessions.get(draft.to))
     ),
+    "to_forgotten": lambda log, draft, now: log.is_forgotten(draft.to),
     "to_session": lambda log, draft, now: log._has_session(draft),
     "last_way": lambda log, draft, now: log._is_last_way(draft),
     "member": lambda log, draft, now: log.is_member(draft.user, draft.room),

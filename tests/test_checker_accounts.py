@@ -88,6 +88,41 @@ def test_a_code_of_somebody_else(story: Accounts) -> None:
     only(story, "codes_are_used_as_often_as_they_say", "the session at 3 is by a code")
 
 
+CODES = "codes_are_used_as_often_as_they_say: "
+FALLS = [("role", "none"), ("role", "moderator"), ("disable", ""), ("ban", ""), ("forget", "")]
+
+
+@pytest.mark.parametrize(("kind", "text"), FALLS)
+def test_a_code_of_somebody_who_is_no_admin_any_more(story: Accounts, kind: str, text: str) -> None:
+    """It lets nobody in; one of the cluster does, and one for the user's own device."""
+    third, fourth = kept("0000-0000-0003"), kept("0000-0000-0004")
+    story.entry("role", "chatnet", "admin", "", to="alice")  # 6
+    story.entry("code", "alice", code_text(third, 2), "")
+    story.entry("code", "chatnet", code_text(fourth, 1), "")
+    story.entry("register", "bob", "sha256:1", code=third)  # 9
+    story.entry(kind, "chatnet", text, "", to="alice")
+    story.entry("register", "carol", "sha256:1", code=fourth)
+    assert by_codes(story) == []
+    story.entry("register", "dan", "sha256:1", code=third)  # 12
+    assert by_codes(story) == [f"{CODES}the register at 12 is by a code of alice, who is no admin any more"]
+
+
+def test_a_code_of_who_is_an_admin_again(story: Accounts) -> None:
+    """It is good again."""
+    third = kept("0000-0000-0003")
+    story.entry("role", "chatnet", "admin", "", to="alice")
+    story.entry("code", "alice", code_text(third, 1), "")
+    story.entry("disable", "chatnet", "", "", to="alice")
+    story.entry("enable", "chatnet", "", "", to="alice")
+    story.entry("register", "bob", "sha256:1", code=third)
+    assert by_codes(story) == []
+
+
+def by_codes(story: Accounts) -> list[str]:
+    """Return how the story breaks what is promised of codes."""
+    return [how for how in story.broken() if how.startswith(CODES)]
+
+
 def test_a_name_without_a_code(story: Accounts) -> None:
     """The policy is that of the log before it."""
     story.entry("policy", "chatnet", "signup code", "")

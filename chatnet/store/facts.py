@@ -68,13 +68,18 @@ IS_RANDOM = "substr(credential, 1, 7) = 'sha256:'"
 """Of an account: its secret is a random one, which some device keeps, and not a password."""
 _LIMITS = " ".join(f"WHEN '{kind}' THEN {most}" for kind, most in MOST_A_DAY.items())
 
+_BY_ADMIN = f"""(code.author = '{CLUSTER}' OR EXISTS (SELECT 1 FROM standing AS s
+    WHERE s.room = '' AND s."user" = code.author AND s.role >= {_ADMIN}
+        AND s.banned <= {{now}} AND s.disabled = 0))"""
+"""Of a code: who made it could make it now, too. Those for an old name are the cluster's, or its user's."""
+
 SQL: Mapping[str, str] = {
     "administers": f"({_BY_CLUSTER} OR {_standing('user', f'role >= {_ADMIN}', _CLUSTER)})",
     "coded": "{code} <> ''",
-    "code_good": """EXISTS (SELECT 1 FROM code WHERE hash = {code} AND until > {now} AND CASE {kind}
-        WHEN 'register' THEN whose IN ('', {user})
-        WHEN 'session' THEN whose = {user} AND author = {user}
-        ELSE whose = {user} AND author <> {user} END)""",
+    "code_good": f"""EXISTS (SELECT 1 FROM code WHERE hash = {{code}} AND until > {{now}} AND CASE {{kind}}
+        WHEN 'register' THEN whose IN ('', {{user}}) AND {_BY_ADMIN}
+        WHEN 'session' THEN whose = {{user}} AND author = {{user}}
+        ELSE whose = {{user}} AND author <> {{user}} END)""",
     "code_for_name": "EXISTS (SELECT 1 FROM code WHERE hash = {code} AND whose = {user})",
     "signup_by_code": _SIGNUP.format("code"),
     "signup_closed": _SIGNUP.format("closed"),
@@ -88,6 +93,7 @@ SQL: Mapping[str, str] = {
         AND day = {{now}} / {HOUR_MS} AND count >= {MOST_TALKS})""",
     "to_lives": """(EXISTS (SELECT 1 FROM account WHERE "user" = {to} AND credential <> '')
         OR EXISTS (SELECT 1 FROM session WHERE "user" = {to}))""",
+    "to_forgotten": """EXISTS (SELECT 1 FROM forgotten WHERE "user" = {to})""",
     "to_session": f"""({{text}} = '0'
         OR EXISTS (SELECT 1 FROM session WHERE "user" = {{to}} AND seq = {_THAT_SESSION}))""",
     "last_way": f"""({{to}} = {{user}}

@@ -8,6 +8,7 @@ and the topics that an entry makes, are the same for all kinds: see the stores.
 from __future__ import annotations
 
 from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS
+from chatnet.kinds import CLUSTER
 from chatnet.policies import POLICIES
 from chatnet.rules import DAY_MS, FOR_EVER, HOUR_MS, INVITED_MS, MOST_A_DAY
 from chatnet.store.facts import IS_RANDOM
@@ -112,16 +113,17 @@ _VOID = f"""UPDATE account SET credential = '', secret_seq = {{seq}}
 _VOID_BEFORE = f"""UPDATE account SET credential = '', secret_seq = {{seq}} WHERE {_MINE} AND {IS_RANDOM}
     AND secret_seq = (SELECT seq FROM session WHERE {_MINE} AND device = {{device}})"""
 """The same, for a device that is let in anew."""
+_INVITING = f"""FROM code WHERE code.hash = {{code}} AND code.room <> ''
+            AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = code.room AND m."left" = {OPEN})
+            AND (code.author = '{CLUSTER}' OR EXISTS (SELECT 1 FROM standing AS s
+                WHERE s.room = code.room AND s."user" = code.author AND s.role > 0))"""
+"""The code invites to a room, in which somebody is left, and which its author moderates now."""
 _USE: Statements = (
-    """INSERT INTO standing (room, "user", invited)
-        SELECT code.room, {user}, """
-    + f"""{{now}} + {INVITED_MS} FROM code WHERE code.hash = {{code}} AND code.room <> ''
-            AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = code.room AND m."left" = {OPEN})
+    f"""INSERT INTO standing (room, "user", invited)
+        SELECT code.room, {{user}}, {{now}} + {INVITED_MS} {_INVITING}
         ON CONFLICT (room, "user") DO UPDATE SET invited = excluded.invited""",
-    """INSERT INTO invitation ("user", room, inviter, seq)
-        SELECT {user}, code.room, code.author, {seq} FROM code WHERE code.hash = {code} AND code.room <> ''"""
-    + f"""
-            AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = code.room AND m."left" = {OPEN})
+    f"""INSERT INTO invitation ("user", room, inviter, seq)
+        SELECT {{user}}, code.room, code.author, {{seq}} {_INVITING}
         ON CONFLICT ("user", room) DO UPDATE SET inviter = excluded.inviter, seq = excluded.seq""",
     "UPDATE code SET uses = uses - 1 WHERE hash = {code}",
     "DELETE FROM code WHERE hash = {code} AND uses <= 0 OR whose = {user}",

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from chatnet.entries import Entry
 from chatnet.errors import Refusal
-from chatnet.kinds import KINDS, Text
+from chatnet.kinds import CLUSTER, KINDS, Text
 from chatnet.names import fold_for
 from chatnet.reads import NEWEST
 from chatnet.testing.evidence import OF_THE_CLUSTER, Evidence, Reading, SentDraft, shown
@@ -229,21 +229,34 @@ def ended_sessions_do_nothing(evidence: Evidence) -> Violations:
 
 def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
     """Each entry that shows a code stands behind the one that made it, is by whom it is for, and they are no
-    more than may use it; nobody registers without one where the policy wants one."""
-    left: dict[str, tuple[int, str]] = {}
+    more than may use it; but for one of a device, who made it is the cluster, or still an admin who can come
+    in; nobody registers without one where the policy wants one."""
+    left: dict[str, tuple[int, str, str]] = {}
+    admins, shut_out = {CLUSTER}, set[str]()
     signup = "open"
     for entry in evidence.log:
+        if entry.room == "" and entry.kind in ("role", "ban"):
+            (admins.add if (entry.kind, entry.text) == ("role", "admin") else admins.discard)(entry.to)
+        if entry.kind == "forget":
+            admins.discard(entry.to)
+        elif entry.kind == "disable":
+            shut_out.add(entry.to)
+        elif entry.kind == "enable":
+            shut_out.discard(entry.to)
         if entry.kind == "policy" and entry.text.startswith("signup "):
             signup = entry.text.removeprefix("signup ")
         elif entry.kind == "code":
             hashed, uses = entry.text.split(" ")
-            left[hashed] = int(uses), entry.to
+            left[hashed] = int(uses), entry.to, entry.user
         code = "" if entry.more is None else entry.more.code
         if code:
-            good, whose = left.get(code, (0, ""))
+            good, whose, maker = left.get(code, (0, "", ""))
+            is_vouched_for = maker in admins - shut_out or (entry.kind, maker) == ("session", entry.user)
             if good < 1 or whose not in ("", entry.user):
                 yield f"the {entry.kind} at {entry.seq} is by a code that is good no longer, or for another"
-            left[code] = good - 1, whose
+            elif not is_vouched_for:
+                yield f"the {entry.kind} at {entry.seq} is by a code of {maker}, who is no admin any more"
+            left[code] = good - 1, whose, maker
         elif entry.kind == "register" and signup != "open":
             yield f"{entry.user} was registered at {entry.seq} without a code"
 

@@ -35,9 +35,9 @@ from chatnet.errors import (
     TooManyTalks,
     TooManyToday,
 )
-from chatnet.kinds import CLUSTER
+from chatnet.kinds import CLUSTER, KindName
 from chatnet.marks import UserMark, used
-from chatnet.reads import AccountOf, CodeOf, Device, DevicesOf, Head, SnapshotOf
+from chatnet.reads import AccountOf, CodeOf, Device, DevicesOf, Head, InvitationsOf, SnapshotOf
 
 __all__ = ["new_log"]
 
@@ -327,6 +327,105 @@ def test_a_name_is_added_that_nobody_has(subject: Subject) -> None:
     """Otherwise a code would let somebody else into an account that is used."""
     registered(subject, "alice")
     assert subject.append(code(1, to="alice")) == [said(NameTaken.of(name="alice"))]
+
+
+def test_no_name_is_added_that_is_forgotten(subject: Subject) -> None:
+    """Its code would let nobody in, ever."""
+    registered(subject, "alice")
+    taken = said(NameTaken.of(name="alice"))
+    assert subject.append(order("forget", 1), code(2, to="alice"), code(3, to="bob")) == [2, taken, 3]
+
+
+def order(kind: KindName, number: int, text: str = "", to: str = "alice", until: int = 0) -> Draft:
+    return Draft(kind, CLUSTER, "", text, key(700 + number), 0, More(to=to, until=until))
+
+
+@pytest.mark.parametrize(
+    ("falls", "rises"),
+    [
+        ([order("role", 1, "none")], [order("role", 2, "admin")]),
+        ([order("role", 1, "moderator")], [order("role", 2, "admin")]),
+        ([order("disable", 1)], [order("enable", 2)]),
+        ([order("ban", 1)], [order("unban", 2), order("role", 3, "admin")]),
+    ],
+    ids=["none", "moderator", "disabled", "banned"],
+)
+def test_a_code_is_good_while_who_made_it_is_an_admin(
+    subject: Subject, falls: list[Draft], rises: list[Draft]
+) -> None:
+    """Those of the cluster, for whatever, and of one's own devices are good whatever happens to others."""
+    registered(subject, "alice", "bob", "dan")
+    third, fourth, fifth = (kept(f"0000-0000-000{n}") for n in (3, 4, 5))
+    made = [
+        *(order("role", 10, "admin"), order("role", 11, "admin", to="bob")),
+        code(1, by="alice", uses=3),
+        code(2, OTHER, to="carol"),
+        revoke(CLUSTER, 3, 0, to="dan"),
+        code(4, third, to="dan"),
+        code(5, fourth, uses=2),
+        code(6, fifth, to="bob", by="bob"),
+        begins("register", "eve", 20, code=CODE),
+    ]
+    assert subject.append(*made, *falls) == [*range(4, 13 + len(falls))]
+    assert subject.append(
+        begins("register", "fay", 21, code=CODE),
+        begins("register", "fay", 22, code=fourth),
+        begins("register", "carol", 23, code=OTHER),
+        begins("secret", "dan", 24, code=third),
+        order("role", 12, "none", to="bob"),
+        begins("session", "bob", 25, PHONE, fifth),
+        *rises,
+        begins("register", "gus", 26, code=CODE),
+        begins("register", "hal", 27, code=CODE),
+        begins("register", "ivy", 28, code=CODE),
+    ) == [BAD, *range(13 + len(falls), 20 + len(falls) + len(rises)), BAD]
+
+
+def test_a_code_invites_where_who_made_it_moderates(subject: Subject) -> None:
+    """Whoever uses it is registered, and invited only then; the cluster's own code invites as ever."""
+    registered(subject, "alice", "bob")
+    made = [
+        order("role", 0, "admin"),
+        Draft("create", "bob", "&ops", "all", key(1)),
+        Draft("invite", "bob", "&ops", "", key(2), 0, More(to="alice")),
+        Draft("join", "alice", "&ops", "", key(3)),
+        Draft("role", "bob", "&ops", "moderator", key(4), 0, More(to="alice")),
+        code(5, by="alice", uses=9, room="&ops"),
+        code(6, OTHER, uses=9, room="&ops"),
+    ]
+    assert subject.append(*made) == [*range(3, 10)]
+    no_room, joined = said(NoSuchRoom.of(room="&ops")), 0
+
+    def comes(name: str, code: str = CODE) -> bool:
+        """Return whether who uses the code is invited, and can join."""
+        nonlocal joined
+        joined += 2
+        registers, joins = subject.append(
+            begins("register", name, 10, code=code), Draft("join", name, "&ops", "", key(11))
+        )
+        assert isinstance(registers, int)
+        assert joins in (registers + 1, no_room)
+        return joins != no_room
+
+    def does(kind: KindName, number: int, text: str = "") -> None:
+        [outcome] = subject.append(Draft(kind, "bob", "&ops", text, key(number), 0, More(to="alice")))
+        assert isinstance(outcome, int)
+
+    assert comes("carol")
+    does("role", 20, "none")
+    assert not comes("dan")
+    does("role", 21, "moderator")
+    assert comes("eve")
+    does("remove", 22)
+    assert not comes("fay")
+    does("ban", 23)
+    assert not comes("gus")
+    assert comes("hal", OTHER)
+    subject.append(begins("register", "ivy", 10, code=CODE), begins("register", "joe", 10, code=OTHER))
+    head = subject.read(Head())
+    assert subject.read(InvitationsOf("ivy", head)).invitations == []
+    [invitation] = subject.read(InvitationsOf("joe", head)).invitations
+    assert invitation.room == "&ops"
 
 
 def test_an_account_is_disabled_and_enabled(subject: Subject) -> None:
