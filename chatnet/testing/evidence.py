@@ -289,7 +289,9 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     """Return what a draft means, if anything, and the codes of what is wrong with it whatever the log has."""
     if sent.kind in ("secret", "forget"):  # another secret of the user's may have been faster
         return None, {"WRONG_SECRET", "TRY_LATER"}
-    if sent.kind in ("revoke", "code"):  # the session may have ended by itself
+    if sent.kind == "code":  # that asks for the secret, too
+        return None, {"WRONG_SECRET", "TRY_LATER", "TOO_MANY_TODAY"}
+    if sent.kind == "revoke":  # the session may have ended by itself
         return None, {"NO_SUCH_SESSION", "TOO_MANY_TODAY"}
     wrong: set[str] = set()
     kind = KINDS[sent.kind]
