@@ -47,6 +47,11 @@ def number_of(listening: IListeningPort) -> int:
     return int(address.port)
 
 
+def host_of(listening: IListeningPort) -> str:
+    """Return at which of this machine's addresses a port that is open listens."""
+    return str(getattr(listening.getHost(), "host", ""))
+
+
 def why_not_had(error: CannotListenError) -> str:
     """Return why a port could not be opened, in the system's words, without the full stop."""
     return str(getattr(error.socketError, "strerror", None) or error.socketError)

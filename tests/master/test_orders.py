@@ -43,7 +43,7 @@ def test_the_first_admin_is_made_by_the_token(master: Master) -> None:
         ("role", "", "zoe", "admin", NoSuchUser),
         ("role", "", "-", "admin", BadName),
         ("role", "#", "bob", "owner", BadRoom),
-        ("role", "#tea", "bob", "admin", BadRequest),
+        ("role", "#tea", "bob", "admin", BadText),
         ("post", "", "bob", "hi", BadRequest),
         ("policy", "", "", "direct never", BadText),
         ("redact", "", "", "", BadRequest),

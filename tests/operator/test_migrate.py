@@ -319,7 +319,7 @@ def test_what_was_taken_back_after_a_copy_is_taken_back_there(
     migrate(source.data, url, world)
     seq = head if is_newest else head - 1
     check = source.read(sqlite_reads.answer, CursorAt(seq)).check
-    redaction = source.draft("redact", "alice", text="sorry")
+    redaction = source.draft("redact", "alice")
     redaction = msgspec.structs.replace(redaction, more=More(ref=Ref(seq, check)))
     assert source._store.commit([redaction], NOW).outcomes == [head + 1]
     source.close()

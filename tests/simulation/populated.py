@@ -30,7 +30,8 @@ class Place:
         simulation.run_while(lambda: not simulation.trace.has("chatnet is up"), 20)
         self.users = users = simulation.host("beta").start("users", "alpha", *USERS)
         simulation.run(0.5)
-        self.people = list(cast(Crowd, users.service).people.values())
+        people = cast(Crowd, users.service).people  # and other devices of theirs, which nobody lets in
+        self.people = [people[name] for name in USERS]
         for person in self.people:
             simulation.schedule(simulation.now, users, person.arrive, ())
         self.settle()
