@@ -61,7 +61,7 @@ SAY ROOM TEXT  one post in a topic that you have joined, in a private room, or i
 TELL NAME TEXT one post in your conversation with NAME, whom alone it reaches; CHAT @NAME stays there
 REPLY NUMBER TEXT          answer a post, where it was said
 HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what was said before that
-REDACT NUMBER  take a post back, for ever; a reason may follow
+REDACT NUMBER  take a post back, for ever; moderators may give a reason
 REPORT NUMBER TEXT         tell moderators of a post, which they can then read
 ROOMS          the rooms you have joined, and your conversations
 WHOIS NAME     since when the name is known, and in which rooms you both are
