@@ -20,7 +20,6 @@ from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.stores import Store
-from chatnet.worker.users import up_to_ends
 from chatnet.world import Clocks
 
 
@@ -65,17 +64,14 @@ class Frontend:
         self._handoff = Handoff(self._sessions, clocks.reactor)
 
         def follow(entries: list[Entry]) -> None:
-            # Whose session an entry ends hears nothing behind it.
-            for some in up_to_ends(entries):
-                self._router.apply(some)
-                self._sessions.apply(some)
+            self._sessions.apply(entries)
             self._router.forget(store.log.window.start - 1)
             new_names.apply(monotonic(), entries)
 
-        # What the window already holds counts too; no session exists yet that it could end.
+        # What the window already holds counts too; no session exists yet that could hear it, or end.
         held = store.log.window.after(store.log.window.start - 1)
         self._router.forget(store.log.window.start - 1)
-        self._sessions.apply(held)
+        self._sessions.rates.apply(held)
         new_names.apply(monotonic(), held)
         store.log.window.watch(follow)
 

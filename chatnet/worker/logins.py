@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatnet.codes import PAIR_MS
-from chatnet.credentials import matches, random_credential
+from chatnet.credentials import random_credential
 from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import (
     REFUSALS,
@@ -87,7 +87,7 @@ class Logins:
                 raise refusal(outcome)
         if account.is_forgotten:
             raise Forgotten.of(name=user)
-        if await self._is_proven(claimant, account, shown.secret):
+        if await self._secrets.proves(claimant, account, shown.secret, is_login=True):
             return await self._session(claimant, account, shown)
         if shown.more.code:
             return await self._by_code(claimant, shown)
@@ -96,14 +96,6 @@ class Logins:
     async def _account(self, claimant: Claimant, shown: Shown) -> Account | None:
         asked = AccountOf(claimant.user, shown.more.device)
         return await self._lane.run(claimant, self._log.read, asked)
-
-    async def _is_proven(self, claimant: Claimant, account: Account, secret: bytes) -> bool:
-        device = account.device
-        if device is not None and device.credential and matches(device.credential, secret):
-            return True
-        if not account.credential:
-            return False
-        return await self._secrets.check(claimant, account.credential, secret, is_login=True)
 
     async def _register(self, claimant: Claimant, shown: Shown) -> Outcome:
         credential, key = random_credential(shown.secret), self._entropy(KEY_BYTES)

@@ -9,6 +9,7 @@ from twisted.internet.task import deferLater
 
 from chatnet.credentials import is_password, matches, may_match, password_credential
 from chatnet.limits import Cost
+from chatnet.reads import Account
 from chatnet.worker.failures import Failures
 from chatnet.worker.hashing import Claimant, Hashing
 
@@ -49,6 +50,18 @@ class Secrets:
         else:
             self._failures.failed(self._monotonic(), *who)
         return is_right
+
+    async def proves(self, claimant: Claimant, account: Account, secret: bytes, is_login: bool) -> bool:
+        """Return whether this is the present secret of the account, or that of the device asked about.
+
+        :raises TryLater: see :meth:`check`.
+        """
+        device = account.device
+        if device is not None and device.credential and matches(device.credential, secret):
+            return True
+        if not account.credential:
+            return False
+        return await self.check(claimant, account.credential, secret, is_login)
 
     async def guessed(self, claimant: Claimant) -> None:
         """Let a wrong code cost what a wrong password costs: a hash in its turn, and longer pauses."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred, DeferredLock
 
-from chatnet.credentials import matches, normalized
+from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More
 from chatnet.errors import (
@@ -47,6 +48,7 @@ from chatnet.reads import (
     PersonOf,
     PoliciesIn,
     PolicyValue,
+    Question,
     ReportedPost,
     Rooms,
     Talk,
@@ -221,14 +223,20 @@ class Session:
         """
         password = normalized(secret)
         self._check_whole()
+        self._setting = (*self._setting, key)
+        outcome = self._send_shown(lambda: self._new_secret(key, old, password))
+        answer: Deferred[SecretSet] = outcome.addCallback(self._secret_set)
+        return answer.addBoth(self._no_longer_setting, key)
+
+    def _send_shown(self, make: Callable[[], Coroutine[Any, Any, Draft]]) -> Deferred[Outcome]:
+        """Send the draft that is made once a secret was checked; fires with its outcome.
+
+        One after the other: the old secret of the next change is the new one of this change.
+        """
         if self._one_secret is None:
             self._one_secret = DeferredLock()
-        # One after the other: the old secret of the next change is the new one of this change.
-        turn = self._one_secret.acquire()
-        made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._new_secret(key, old, password)))
-        self._setting = (*self._setting, key)
-        answer: Deferred[SecretSet] = self._stream().send_when_made(made).addCallback(self._secret_set)
-        return answer.addBoth(self._no_longer_setting, key)
+        made = self._one_secret.acquire().addCallback(lambda _: Deferred.fromCoroutine(make()))
+        return self._stream().send_when_made(made)
 
     def _check_whole(self) -> None:
         """Check that this session may do everything: before anything is hashed for it, and for a mark, which
@@ -240,7 +248,7 @@ class Session:
         user, secrets, claimant = self._local_user.user, self._sessions.secrets, self._as_claimant()
         account = await self._account()
         by = self.by
-        if not await self._is_proven(account, old):
+        if not await secrets.proves(claimant, account, old, is_login=False):
             # The client may be repeating this draft after the log took it: then the log knows the key, and
             # answers with the seq. A draft of a session before the newest secret adds nothing new.
             by = account.secret_seq - 1
@@ -255,18 +263,6 @@ class Session:
         if account is None:
             raise NoSuchUser.of(name=self.user)
         return account
-
-    async def _is_proven(self, account: Account, secret: bytes) -> bool:
-        """Return whether this is the user's present secret, or that of their device."""
-        device = account.device
-        if device is not None and device.credential and matches(device.credential, secret):
-            return True
-        if not account.credential:
-            return False
-        checked = self._sessions.secrets.check(
-            self._as_claimant(), account.credential, secret, is_login=False
-        )
-        return await checked
 
     def _begins(self) -> More | None:
         """Return what a new secret says of this session, which goes on."""
@@ -288,17 +284,13 @@ class Session:
     def _send_proven(self, kind: KindName, key: bytes, text: str, secret: bytes) -> Deferred[Outcome]:
         """Send a draft about the user, once it is known that this is their secret."""
         self._check_whole()
-        if self._one_secret is None:
-            self._one_secret = DeferredLock()
         draft = self._draft(kind, self.user, text, key, More(to=self.user))
-        turn = self._one_secret.acquire()
-        made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._proven(draft, secret)))
-        answer: Deferred[Outcome] = self._stream().send_when_made(made)
+        answer = self._send_shown(lambda: self._proven(draft, secret))
         return answer.addBoth(self._no_longer_setting, key)
 
     async def _proven(self, draft: Draft, secret: bytes) -> Draft:
-        self._as_claimant()  # while the connection is there
-        if not await self._is_proven(await self._account(), secret):
+        claimant = self._as_claimant()  # while the connection is there
+        if not await self._sessions.secrets.proves(claimant, await self._account(), secret, is_login=False):
             raise WrongSecret(NOT_YOUR_SECRET)
         return draft
 
@@ -431,6 +423,14 @@ class Session:
 
     # ---- reads: one at a time ----
 
+    async def _read(self, question: Callable[[int], Question[T]]) -> T:
+        """Return the log's answer, in the session's turn: to the question as of the window's head, once that
+        has everything that this session was told is durable."""
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            return await self._turn().read(log.read, question(log.window.head))
+
     async def marks(self, after: str) -> MarkPage:
         """Return the first page of the user's marks in rooms after ``after``."""
         async with self._turn():
@@ -460,10 +460,7 @@ class Session:
 
     async def rooms(self, prefix: str, after: str) -> ListedRooms:
         """Return a page of the rooms that begin with ``prefix`` and come after ``after``."""
-        async with self._turn():
-            await self._own_drafts_followed()
-            log, prefix, after = self._sessions.log, _beginning(fold_prefix(prefix)), _beginning(after)
-            found = await self._turn().read(log.read, Rooms(prefix, after))
+        found = await self._read(lambda _: Rooms(_beginning(fold_prefix(prefix)), _beginning(after)))
         joined = [room for room in found.names if self._local_user.memberships.has(room)]
         return ListedRooms(found.names, joined, found.more)
 
@@ -479,26 +476,16 @@ class Session:
     async def history(self, room: str, before: int | None) -> list[Entry]:
         """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first."""
         room = self._fold(room)
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            return await self._turn().read(log.read, History(room, before, self.user, log.window.head))
+        return await self._read(lambda head: History(room, before, self.user, head))
 
     async def earlier(self, before: int | None) -> list[Entry]:
         """Return the newest posts before ``before`` of all that a chat begins with, oldest first."""
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            return await self._turn().read(log.read, Newest(self.user, log.window.head, before))
+        return await self._read(lambda head: Newest(self.user, head, before))
 
     async def members(self, room: str, after: str) -> MemberPage:
         """Return a page of the members of ``room`` that come after ``after``."""
         room = self._fold(room)
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            question = Members(room, self.user, log.window.head, _beginning(after))
-            return await self._turn().read(log.read, question)
+        return await self._read(lambda head: Members(room, self.user, head, _beginning(after)))
 
     async def who_is(self, name: str) -> Person:
         """Return what the user may know of another.
@@ -506,31 +493,21 @@ class Session:
         :raises BadName: that is no name. :raises NoSuchUser: it is nobody's.
         """
         about = fold_name(name)
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            found = await self._turn().read(log.read, PersonOf(self.user, about, log.window.head))
+        found = await self._read(lambda head: PersonOf(self.user, about, head))
         if found is None:
             raise NoSuchUser.of(name=about)
         return found
 
     async def invitations(self, after: str) -> InvitationPage:
         """Return the first page of the user's open invitations to rooms after ``after``."""
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            asked = InvitationsOf(self.user, log.window.head, _beginning(after))
-            return await self._turn().read(log.read, asked)
+        return await self._read(lambda head: InvitationsOf(self.user, head, _beginning(after)))
 
     async def reported(self, seq: int) -> Entry:
         """Return the post that the report ``seq`` is about.
 
         :raises NoSuchPost: there is none for this user, or it was taken back.
         """
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            found = await self._turn().read(log.read, ReportedPost(seq, self.user, log.window.head))
+        found = await self._read(lambda head: ReportedPost(seq, self.user, head))
         for post in found:
             if post.text:  # it may have been taken back while it was read
                 return post
@@ -539,20 +516,13 @@ class Session:
     async def policies(self, room: str | None) -> list[PolicyValue]:
         """Return the policies of ``room``, or for None of the cluster, each with its value."""
         asked = "" if room is None else self._fold(room)
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            question = PoliciesIn(asked, self.user, log.window.head)
-            found = await self._turn().read(log.read, question)
+        found = await self._read(lambda head: PoliciesIn(asked, self.user, head))
         return in_force(where(asked, self.user), found)
 
     async def conversations(self, after: str) -> TalkPage:
         """Return a page of the user's conversations that come after ``after``, as the user spells them."""
         after = self._fold(after) if after else ""
-        async with self._turn():
-            await self._own_drafts_followed()
-            log = self._sessions.log
-            page = await self._turn().read(log.read, Talks(self.user, log.window.head, after))
+        page = await self._read(lambda head: Talks(self.user, head, after))
         talks = [Talk(spelled_for(talk.room, self.user), talk.newest) for talk in page.talks]
         return TalkPage(talks, page.more)
 

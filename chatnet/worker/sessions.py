@@ -21,7 +21,7 @@ from chatnet.worker.reads import SharedReads
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.subscription import A_TURN
-from chatnet.worker.users import Users
+from chatnet.worker.users import Users, up_to_ends
 from chatnet.world import Clocks
 
 if TYPE_CHECKING:
@@ -77,12 +77,18 @@ class Sessions:
         self.poison = 0
 
     def apply(self, entries: list[Entry]) -> None:
-        """Follow the window."""
+        """Follow the window: hand over what is heard, and end sessions. Whose session an entry ends hears
+        nothing behind it."""
+        for some in up_to_ends(entries):
+            self.router.apply(some)
+            self._end(some[-1:])
+        self.rates.apply(entries)
+
+    def _end(self, entries: Sequence[Entry]) -> None:
         self.users.apply(entries)
         for entry in entries:
             if entry.kind == "forget":
                 self.marks.drop(entry.to)
-        self.rates.apply(entries)
 
     def ticket(self, user: str, secret_seq: int) -> bytes:
         """Return a ticket with which ``user`` can resume."""

@@ -35,7 +35,6 @@ from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.sessions import Sessions
-from chatnet.worker.users import up_to_ends
 from chatnet.world import Clocks
 
 CHEAP = Cost(1, 8, 1)
@@ -207,7 +206,8 @@ class Worker:
         secrets = Secrets(hashing, CHEAP, self.clock, self.clock.seconds)
         clocks = Clocks(self.clock, self.clock.seconds, self.clock.seconds)
         self.sessions = Sessions(self.log, self.router, secrets, self.token, rate, clocks, tell)
-        self.log.window.watch(self._follow)
+        self.log.window.watch(self.sessions.apply)
+        self.log.window.watch(lambda _: self.router.forget(self.log.window.start - 1))
         self.new_names = NewNames(names)
         self.log.window.watch(lambda entries: self.new_names.apply(self.clock.seconds(), entries))
         self.logins = Logins(
@@ -217,13 +217,6 @@ class Worker:
         self.others = OtherPlaces(random.Random(1))
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
-
-    def _follow(self, entries: list[Entry]) -> None:
-        """Do as :class:`chatnet.worker.frontend.Frontend` does."""
-        for some in up_to_ends(entries):
-            self.router.apply(some)
-            self.sessions.apply(some)
-        self.router.forget(self.log.window.start - 1)
 
     def entropy(self, size: int) -> bytes:
         self.more += 1
