@@ -25,7 +25,7 @@ from chatnet.limits import PageSize
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Head, Question
-from chatnet.store.blanking import Freed, Overdue
+from chatnet.store.blanking import Freed, Overdue, undone
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import blanking as sqlite_blanking
 from chatnet.store.sqlite import marks as sqlite_marks
@@ -80,7 +80,7 @@ class Tables:
         for sql in (*LEASE.split(";"), sqlite_marks.TABLE):
             self._connection.execute(sql)
         log_id, head = next(self._connection.execute("SELECT id, head FROM log"))
-        blankings = sqlite_blanking.undone(self._connection.execute)
+        blankings = undone(self._connection.execute)
         return Opened(log_id, head, seen_as=seen_as, level=level, blankings=blankings)
 
     def append(

@@ -54,13 +54,13 @@ async def give(link: Link, orders: Sequence[Wanted], wall: Callable[[], float]) 
 
     :raises CannotStart: the log does not take it.
     """
-    seqs = [await _give(link, wanted, wall) for wanted in orders]
+    seqs = [await _ordered(link, wanted, _until(wall, wanted.seconds)) for wanted in orders]
     return f"Done, at seq {' and '.join(f'{seq:,}' for seq in seqs)}."
 
 
-async def _give(link: Link, wanted: Wanted, wall: Callable[[], float]) -> int:
-    until = int((wall() + wanted.seconds) * 1000) if wanted.seconds else 0
-    return await _ordered(link, wanted, until)
+def _until(wall: Callable[[], float], seconds: int) -> int:
+    """Return until when what lasts for so long holds, in milliseconds since 1970; 0: it does not end."""
+    return int((wall() + seconds) * 1000) if seconds else 0
 
 
 async def make_code(link: Link, wanted: Coded, world: World) -> str:
@@ -69,7 +69,7 @@ async def make_code(link: Link, wanted: Coded, world: World) -> str:
     :raises CannotStart: the log does not take it.
     """
     code = fresh_code(world.entropy)
-    until = int((world.wall() + wanted.seconds) * 1000) if wanted.seconds else 0
+    until = _until(world.wall, wanted.seconds)
     if wanted.resets:
         await _ordered(link, Wanted("revoke", "", wanted.to, "0"), 0)
     text = code_text(kept(code), wanted.uses)

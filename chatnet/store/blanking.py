@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from chatnet.blanking import Blanking
+from chatnet.blanking import Blanking, emptied
 from chatnet.cursor import Cursor
-from chatnet.entries import Ref
+from chatnet.entries import Entry, Ref
+from chatnet.kinds import SAID
 from chatnet.policies import days_of
 from chatnet.rules import DAY_MS, ROLES
 from chatnet.store.pages import OPEN
@@ -29,6 +30,26 @@ HEIRS = f"""
     ORDER BY gone.room LIMIT 100
 """
 """Private rooms of which somebody who is forgotten was the last owner, each with whoever is there longest."""
+
+
+Execute = Callable[..., Any]
+"""Runs a statement of the store's own spelling; the rows can be iterated over."""
+
+
+def undone(execute: Execute) -> list[Blanking]:
+    """Return what is not overwritten yet."""
+    return [blanking_in(row) for row in execute(UNDONE)]
+
+
+def blanking_in(row: Any) -> Blanking:
+    """Return the blanking in a row of :data:`UNDONE`."""
+    user, room, upto, seq, whole, *_ = row
+    return Blanking(user, room, upto, seq, bool(whole))
+
+
+def places_left(entry: Entry) -> str | None:
+    """Return the places that are written out in place of a post's text; None for another entry."""
+    return " ".join(emptied(entry).at) if entry.kind in SAID else None
 
 
 Ask = Callable[..., Iterator[Any]]

@@ -5,16 +5,10 @@ The primary alone does it; whoever appends meanwhile is not waited for, and does
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from chatnet.blanking import Blanking, emptied
-from chatnet.entries import Entry, of_row
-from chatnet.kinds import SAID
-from chatnet.store.blanking import MOST_FOUND, SPAN, UNDONE, Freed
+from chatnet.entries import of_row
+from chatnet.store.blanking import MOST_FOUND, SPAN, UNDONE, Execute, Freed, blanking_in, places_left
 
 _COLUMNS = 'entry.seq, time, kind, "user", entry.room, text, key, more, at'
-Execute = Callable[..., Any]
 
 _BY_PLACE = f"""
     SELECT {_COLUMNS} FROM place JOIN entry ON entry.seq = place.seq
@@ -41,22 +35,12 @@ _DONE = """
 """
 
 
-def undone(execute: Execute) -> list[Blanking]:
-    """Return what is not overwritten yet."""
-    return [_blanking(row) for row in execute(UNDONE).fetchall()]
-
-
-def _blanking(row: Any) -> Blanking:
-    user, room, upto, seq, whole, *_ = row
-    return Blanking(user, room, upto, seq, bool(whole))
-
-
 def free(execute: Execute) -> Freed:
     """Overwrite the next texts that are taken back together, within a transaction."""
     row = execute(f"{UNDONE} LIMIT 1").fetchone()
     if row is None:
         return Freed(None)
-    blanking, done = _blanking(row), row[-1]
+    blanking, done = blanking_in(row), row[-1]
     of = {"user": blanking.user, "room": blanking.room, "done": done, "kinds": list(blanking.kinds)}
     if blanking.whole and execute(_REFUSALS, of).rowcount:
         return Freed(blanking)
@@ -66,13 +50,9 @@ def free(execute: Execute) -> Freed:
     reached = found[-1].seq if len(found) == MOST_FOUND else end
     covered = [entry for entry in found if blanking.covers(entry)]
     seqs = [entry.seq for entry in covered]
-    execute(_OVERWRITE, {"seqs": seqs, "ats": [_at(entry) for entry in covered]})
+    execute(_OVERWRITE, {"seqs": seqs, "ats": [places_left(entry) for entry in covered]})
     execute(_DESCRIPTIONS, {"seqs": seqs})
     if blanking.whole and reached >= blanking.upto:
         execute('DELETE FROM mark WHERE "user" = %(user)s', of)
     (is_done,) = execute(_DONE, {**of, "reached": reached}).fetchone()
     return Freed(blanking, len(seqs), bool(is_done))
-
-
-def _at(entry: Entry) -> str | None:
-    return " ".join(emptied(entry).at) if entry.kind in SAID else None

@@ -22,11 +22,11 @@ from chatnet.marks import UserMark, cut
 from chatnet.names import is_private, is_topic, mentioned
 from chatnet.reads import LAST_SEQ, Question
 from chatnet.rules import MAKERS
-from chatnet.store.blanking import HEIRS, Freed, Overdue, overdue
+from chatnet.store.blanking import HEIRS, Freed, Overdue, overdue, undone
 from chatnet.store.marks import crowded, oldest
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import OLD, OUTGROWN, functions
-from chatnet.store.postgres.blanking import free, undone
+from chatnet.store.postgres.blanking import free
 from chatnet.store.postgres.connection import connect, is_poison, reason
 from chatnet.store.postgres.database import GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.schema import migrate

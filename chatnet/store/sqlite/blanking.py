@@ -11,16 +11,24 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from chatnet.blanking import Blanking, emptied
+from chatnet.blanking import Blanking
 from chatnet.entries import Entry, of_row
-from chatnet.kinds import SAID
-from chatnet.store.blanking import HEIRS, MOST_FOUND, SPAN, UNDONE, Overdue, overdue
+from chatnet.store.blanking import (
+    HEIRS,
+    MOST_FOUND,
+    SPAN,
+    UNDONE,
+    Execute,
+    Overdue,
+    blanking_in,
+    overdue,
+    places_left,
+)
 
 WRITE_SECONDS = 0.005
 """How many seconds of the writer's thread a step takes, at most, beside the commit itself."""
 
 _COLUMNS = "entry.seq, time, kind, user, room, text, key, more, at"
-Execute = Callable[..., Any]
 
 
 class Covered(NamedTuple):
@@ -34,23 +42,13 @@ class Covered(NamedTuple):
     refusals: bool = False
 
 
-def undone(execute: Execute) -> list[Blanking]:
-    """Return what is not overwritten yet."""
-    return [_blanking(row) for row in execute(UNDONE)]
-
-
-def _blanking(row: Any) -> Blanking:
-    user, room, upto, seq, whole, *_ = row
-    return Blanking(user, room, upto, seq, bool(whole))
-
-
 def find(connection: apsw.Connection) -> Covered | None:
     """Return what is to be overwritten next; None if nothing is."""
     execute = connection.execute
     row = execute(f"{UNDONE} LIMIT 1").fetchone()
     if row is None:
         return None
-    blanking, done = _blanking(row), row[-1]
+    blanking, done = blanking_in(row), row[-1]
     if blanking.whole and execute("SELECT 1 FROM refusal WHERE user = ? LIMIT 1", (blanking.user,)).get:
         return Covered(blanking, done, done, [], refusals=True)
     found, reached = _texts(execute, blanking, done)
@@ -98,7 +96,7 @@ def overwrite(execute: Execute, found: Covered, seconds: Callable[[], float]) ->
 
 
 def _overwrite(execute: Execute, entry: Entry) -> None:
-    at = " ".join(emptied(entry).at) if entry.kind in SAID else None
+    at = places_left(entry)
     execute("UPDATE entry SET text = '', at = coalesce(?, at) WHERE seq = ?", (at, entry.seq))
     if entry.kind == "describe":
         execute("UPDATE description SET text = '' WHERE room = ? AND seq = ?", (entry.room, entry.seq))

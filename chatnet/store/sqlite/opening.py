@@ -18,8 +18,8 @@ from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
 from chatnet.reads import CursorAt, Last
+from chatnet.store.blanking import undone
 from chatnet.store.sqlite import reads as sqlite_reads
-from chatnet.store.sqlite.blanking import undone
 from chatnet.store.sqlite.file import Found, StoreFile
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_reader, set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, Writer, is_disk_full

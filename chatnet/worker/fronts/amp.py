@@ -216,8 +216,7 @@ class AmpFront(Locator):
 
     @wire.Redact.responder
     def redact(self, key: bytes, seq: int, check: bytes, reason: str | None) -> Deferred[dict[str, Any]]:
-        more = More(ref=Ref(seq, check))
-        return self.session.order(key, "redact", None, reason or "", more).addCallback(_seq)
+        return self._about(key, "redact", Ref(seq, check), reason)
 
     @wire.Purge.responder
     def purge(self, key: bytes, room: str | None, to: str, reason: str | None) -> Deferred[dict[str, Any]]:
@@ -229,8 +228,7 @@ class AmpFront(Locator):
 
     @wire.ReportPost.responder
     def report(self, key: bytes, seq: int, check: bytes, reason: str | None) -> Deferred[dict[str, Any]]:
-        more = More(ref=Ref(seq, check))
-        return self.session.order(key, "report", None, reason or "", more).addCallback(_seq)
+        return self._about(key, "report", Ref(seq, check), reason)
 
     @wire.WhoIs.responder
     async def who_is(self, name: str) -> dict[str, Any]:
@@ -246,6 +244,9 @@ class AmpFront(Locator):
     @wire.Reported.responder
     async def reported(self, seq: int) -> dict[str, Any]:
         return {"post": encode.for_clients(await self.session.reported(seq))}
+
+    def _about(self, key: bytes, kind: KindName, post: Ref, reason: str | None) -> Deferred[dict[str, Any]]:
+        return self.session.order(key, kind, None, reason or "", More(ref=post)).addCallback(_seq)
 
     def _order(
         self, key: bytes, kind: KindName, room: str | None, to: str, text: str | None = None, until: int = 0
