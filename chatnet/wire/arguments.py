@@ -6,8 +6,8 @@ keys are ignored, so that a newer peer may send more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import msgspec
 from twisted.protocols import amp
@@ -31,20 +31,7 @@ T = TypeVar("T")
 
 
 class Value(amp.Argument):
-    """An argument of any type; subclasses define the encoding."""
-
-    def fromBox(self, name: bytes, strings: Any, objects: dict[str, Any], proto: Any) -> None:
-        raw = strings.get(name)
-        key = name.decode("ascii")
-        if raw is None:
-            if not self.optional:
-                raise BadRequest.of(why=f"the key “{key}” is missing.")
-            objects[key] = None
-            return
-        try:
-            objects[key] = self.fromString(raw)
-        except (ValueError, msgspec.MsgspecError, RecursionError) as error:  # the last: nested too deeply
-            raise BadRequest.of(why=f"the value of “{key}” is wrong ({error}).") from error
+    """An argument of any type; subclasses define the encoding. A command reads its boxes by itself."""
 
     def toBox(self, name: bytes, strings: Any, objects: dict[str, Any], proto: Any) -> None:
         value = objects.get(name.decode("ascii"))
@@ -147,33 +134,66 @@ def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:
     return {error: error.code for error in every}
 
 
+class _Key(NamedTuple):
+    """A key of a command's boxes: as it stands there, and as our code has it; and its value."""
+
+    raw: bytes
+    name: str
+    optional: bool
+    read: Callable[[bytes], Any]
+    write: Callable[[Any], bytes]
+
+
 class Command(amp.Command):
     """A command of chatnet's. Its name on the wire is the class's name."""
 
     errors: ClassVar[dict[type[Exception], bytes]] = declared()
 
-    # Twisted's own methods first copy the box, or the objects; a Value removes nothing from them.
+    _asked: ClassVar[Sequence[_Key]] = ()
+    _answered: ClassVar[Sequence[_Key]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls._asked, cls._answered = _keys(cls.arguments), _keys(cls.response)
+
+    # Twisted's own methods first copy the box, or the objects, and ask each value to read itself: most keys
+    # of a post are not there.
 
     @classmethod
     def parseArguments(cls, box: Mapping[bytes, bytes], protocol: Any) -> dict[str, Any]:
-        return _parsed(cls.arguments, box, protocol)
+        return _parsed(cls._asked, box)
 
     @classmethod
     def parseResponse(cls, box: Mapping[bytes, bytes], protocol: Any) -> dict[str, Any]:
-        return _parsed(cls.response, box, protocol)
+        return _parsed(cls._answered, box)
 
     @classmethod
     def makeResponse(cls, objects: dict[str, Any], proto: Any) -> Box:
         box: Box = {}
-        for name, value in cls.response:
-            value.toBox(name, box, objects, proto)
+        for raw, name, optional, _, write in cls._answered:
+            value = objects.get(name)
+            if value is not None or not optional:
+                box[raw] = write(value)
         return box
 
 
-def _parsed(
-    values: Iterable[tuple[bytes, amp.Argument]], box: Mapping[bytes, bytes], protocol: Any
-) -> dict[str, Any]:
+def _keys(values: Iterable[tuple[bytes, amp.Argument]]) -> tuple[_Key, ...]:
+    return tuple(
+        _Key(raw, raw.decode("ascii"), value.optional, value.fromString, value.toString)
+        for raw, value in values
+    )
+
+
+def _parsed(keys: Iterable[_Key], box: Mapping[bytes, bytes]) -> dict[str, Any]:
     objects: dict[str, Any] = {}
-    for name, value in values:
-        value.fromBox(name, box, objects, protocol)
+    for raw, name, optional, read, _ in keys:
+        said = box.get(raw)
+        if said is not None:
+            try:
+                objects[name] = read(said)
+            except (ValueError, msgspec.MsgspecError, RecursionError) as error:  # the last: nested too deeply
+                raise BadRequest.of(why=f"the value of “{name}” is wrong ({error}).") from error
+        elif optional:
+            objects[name] = None
+        else:
+            raise BadRequest.of(why=f"the key “{name}” is missing.")
     return objects
