@@ -43,6 +43,9 @@ class Where(Enum):
     __hash__ = object.__hash__  # looked up for each draft: Enum's own costs ten times as much
 
 
+_OWN, _TOPIC = Where.OWN, Where.TOPIC
+"""Where most is said: an Enum takes ten times as long to find its own."""
+
 RESERVED = frozenset(
     {
         *("all", "here", "everyone", "everybody", "anybody", "somebody", "nobody", "channel", "you"),
@@ -137,11 +140,11 @@ def is_public(room: str) -> bool:
 def where(room: str, user: str) -> Where:
     """Return what this (folded) room is for ``user``."""
     if room == user:
-        return Where.OWN
+        return _OWN
+    if room.startswith("#"):
+        return _TOPIC
     if not room:
         return Where.CLUSTER
-    if is_topic(room):
-        return Where.TOPIC
     if is_private(room):
         return Where.PRIVATE
     return Where.TALK if is_talk(room) else Where.USER

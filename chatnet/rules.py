@@ -354,37 +354,36 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
 
     :raises Refusal: it may not be in the log.
     """
-    kind = KINDS.get(draft.kind)
+    name, user, room, by, more = draft.kind, draft.user, draft.room, draft.by, draft.more
+    kind = KINDS.get(name)
     if kind is None or kind.level > facts.level:
         raise NotYet.of()
     is_ordered = False
-    if draft.kind == "register":
-        if facts.author(draft.user) is not None or facts.is_forgotten(draft.user):
-            raise NameTaken.of(name=draft.user)
-    elif draft.kind == "level":
+    if name == "register":
+        if facts.author(user) is not None or facts.is_forgotten(user):
+            raise NameTaken.of(name=user)
+    elif name == "level":
         _level(draft, facts)
-    elif draft.user != CLUSTER:
-        author = facts.author(draft.user)
+    elif user != CLUSTER:
+        author = facts.author(user)
         if author is None:
-            raise refusal(Forgotten if facts.is_forgotten(draft.user) else NoSuchUser, draft)
-        if draft.by and (author.sessions.get(draft.by) != "all" or draft.kind == "session"):
+            raise refusal(Forgotten if facts.is_forgotten(user) else NoSuchUser, draft)
+        if by and (author.sessions.get(by) != "all" or name == "session"):
             _check_session(draft, kind, author)
         is_ordered = author.is_ordered
-        if is_ordered and facts.is_barred(draft.user, now):
-            raise Barred.of(name=draft.user)
-        if is_ordered and facts.is_disabled(draft.user):
-            raise Disabled.of(name=draft.user)
+        if is_ordered and facts.is_barred(user, now):
+            raise Barred.of(name=user)
+        if is_ordered and facts.is_disabled(user):
+            raise Disabled.of(name=user)
     # Most are posts of somebody who was never banned, and answer nothing: few cases are left for these.
-    for facts_of, error in _asked(
-        draft.kind, where(draft.room, draft.user), is_ordered, draft.more is not None
-    ):
+    for facts_of, error in _asked(name, where(room, user), is_ordered, more is not None):
         for fact, wanted in facts_of:
             if facts.holds(fact, draft, now) is not wanted:
                 break
         else:
             raise refusal(error, draft)
     rooms = _named(draft, kind)
-    return _made(draft.user, rooms, facts, now) if rooms else ()
+    return _made(user, rooms, facts, now) if rooms else ()
 
 
 def _check_session(draft: Draft, kind: Kind, author: Author) -> None:

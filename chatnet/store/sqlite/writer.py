@@ -93,6 +93,7 @@ class Writer:
     def __init__(self, connection: apsw.Connection, epoch: int, own: int | None = None) -> None:
         self.own_level = own_level() if own is None else own
         self._connection = connection
+        self._changes = connection.changes
         self._execute = connection.cursor().execute
         self._epoch = epoch
         self.head: int = self._execute("SELECT head FROM log").get
@@ -206,7 +207,7 @@ class Writer:
         except Refusal as no:
             batch.outcomes.append(Refused.of(no))
             return
-        known = self._known(user)
+        known = self._users.get(user) or self._known(user)
         kept = is_kept(draft, known.is_ordered)
         if kept and (before := self._refused(draft)):
             batch.outcomes.append(before)
@@ -217,7 +218,7 @@ class Writer:
             " ON CONFLICT (key, user) DO NOTHING",
             (seq, now, kind, user, room, text, key, None if more is None else packed_more(more)),
         )
-        if not self._connection.changes():
+        if not self._changes():
             batch.outcomes.append(self._old(draft))
             return
         try:
@@ -234,7 +235,12 @@ class Writer:
             entry = msgspec.structs.replace(entry, at=at)
         if topics:
             self._make_topics(entry, topics)
-        self._follow(entry)
+        if kind in SAID:
+            self._index(entry)
+        else:
+            self._follow(entry)
+        if statements := FOLLOWS[kind]:
+            self._execute_all(statements, entry)
         batch.outcomes.append(seq)
         batch.entries.append(entry)
         self._next = seq + 1
@@ -276,30 +282,31 @@ class Writer:
 
     # ---- what follows from an entry ----
 
+    def _index(self, entry: Entry) -> None:
+        """Write down where something is said, and whom it names."""
+        room, text, seq = entry.room, entry.text, entry.seq
+        for place in entry.at or places(entry.user, room, text):
+            self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, seq))
+        if "@" in text:
+            for user in mentions(entry):
+                self._execute("INSERT INTO mention (user, room, seq) VALUES (?, ?, ?)", (user, room, seq))
+        if "=" in room and room not in self._talks:
+            self._begin_talk(entry)
+
     def _follow(self, entry: Entry) -> None:
+        """Write down where an entry is heard that is not said, and what it changes here."""
         kind = entry.kind
-        if kind in SAID:
-            for place in entry.at or places(entry.user, entry.room, entry.text):
-                self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
-            for user in mentions(entry) if "@" in entry.text else ():
-                values = user, entry.room, entry.seq
-                self._execute("INSERT INTO mention (user, room, seq) VALUES (?, ?, ?)", values)
-            if "=" in entry.room and entry.room not in self._talks:
-                self._begin_talk(entry)
-        else:
-            for place in heard_at(entry):
-                self._execute("INSERT INTO event (name, seq) VALUES (?, ?)", (place, entry.seq))
-            if kind in ACCOUNTS:
-                self._users.pop(entry.user, None)
-                self._users.pop(entry.to, None)
-            if kind == "level":
-                self.level = int(entry.text)
-            elif kind == "redact":
-                self._blank(entry)
-            elif kind == "policy":
-                self._direct = ""
-        if statements := FOLLOWS[kind]:
-            self._execute_all(statements, entry)
+        for place in heard_at(entry):
+            self._execute("INSERT INTO event (name, seq) VALUES (?, ?)", (place, entry.seq))
+        if kind in ACCOUNTS:
+            self._users.pop(entry.user, None)
+            self._users.pop(entry.to, None)
+        if kind == "level":
+            self.level = int(entry.text)
+        elif kind == "redact":
+            self._blank(entry)
+        elif kind == "policy":
+            self._direct = ""
 
     def _begin_talk(self, entry: Entry) -> None:
         self._execute_all(TALK, entry)
@@ -346,7 +353,7 @@ class Writer:
     # ---- the facts that decide about drafts: see chatnet.rules.Facts ----
 
     def author(self, user: str) -> Author | None:
-        return self._known(user).author
+        return (self._users.get(user) or self._known(user)).author
 
     def is_forgotten(self, user: str) -> bool:
         return bool(self._execute("SELECT 1 FROM forgotten WHERE user = ?", (user,)).get)
@@ -390,22 +397,21 @@ class Writer:
 
     def _known(self, user: str) -> Known:
         """Return what each draft of a user asks for first; remembered until it may change."""
-        known = self._users.get(user)
-        if known is None:
-            account = self._execute(
-                "SELECT secret_seq, credential <> '', fresh FROM account WHERE user = ?", (user,)
-            ).fetchone()
-            ordered, blocked = next(
-                self._execute("SELECT max(ordered), max(blocked) FROM standing WHERE user = ?", (user,))
-            )
-            sessions = self._execute("SELECT seq, scope FROM session WHERE user = ?", (user,))
-            scopes: dict[int, str] = dict(sessions)
-            author = None if account is None else Author(account[0], bool(account[1]), bool(ordered), scopes)
-            fresh = 0 if account is None else account[2]
-            known = Known(author, bool(ordered), bool(blocked), fresh)
-            if len(self._users) >= _KNOWN_USERS:
-                self._users.clear()
-            self._users[user] = known
+        if user in self._users:
+            return self._users[user]
+        account = self._execute(
+            "SELECT secret_seq, credential <> '', fresh FROM account WHERE user = ?", (user,)
+        ).fetchone()
+        ordered, blocked = next(
+            self._execute("SELECT max(ordered), max(blocked) FROM standing WHERE user = ?", (user,))
+        )
+        sessions = self._execute("SELECT seq, scope FROM session WHERE user = ?", (user,))
+        scopes: dict[int, str] = dict(sessions)
+        author = None if account is None else Author(account[0], bool(account[1]), bool(ordered), scopes)
+        fresh = 0 if account is None else account[2]
+        if len(self._users) >= _KNOWN_USERS:
+            self._users.clear()
+        known = self._users[user] = Known(author, bool(ordered), bool(blocked), fresh)
         return known
 
     def _check_of(self, *of: Any) -> bytes | None:
