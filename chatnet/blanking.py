@@ -14,7 +14,7 @@ import msgspec
 from chatnet.entries import Entry, blanked, heard_at
 from chatnet.kinds import KINDS, SAID, Text
 
-TAKES_BACK = ("forget", "purge", "expire")
+TAKES_BACK = frozenset({"forget", "purge", "expire"})
 """The kinds of entries that take texts back together."""
 
 

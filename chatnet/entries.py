@@ -13,7 +13,8 @@ state the rule a second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -145,6 +146,14 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return None if self.more is None else self.more.ref
 
 
+def kinds_of(entries: Iterable[Entry]) -> Iterator[KindName]:
+    """Return the kind of each entry: to look quickly whether any is of those that are rare."""
+    return map(_kind, entries)
+
+
+_kind = attrgetter("kind")
+
+
 def of_row(row: Sequence[Any]) -> Entry:
     """Return the entry in a row of a store's table: nine columns, the last two often empty."""
     seq, time, kind, user, room, text, key, more, at = row
@@ -193,7 +202,7 @@ def places(user: str, room: str, text: str) -> tuple[str, ...]:
     """
     if room == user:
         return (user, *named(text))
-    if room[0] == "#":
+    if room[0] == "#" and "@" in text:
         return (room, *(place for place in named(text) if place[0] == "@"))
     return (room,)
 
@@ -205,7 +214,7 @@ def heard_at(entry: Entry) -> tuple[str, ...]:
     if entry.kind in SAID:
         return places(entry.user, entry.room, entry.text)
     kind = KINDS.get(entry.kind)
-    if kind is None:
+    if kind is None or not kind.heard:
         return ()
     return tuple(dict.fromkeys(_PLACES[heard](entry) for heard in kind.heard if heard in _PLACES))
 

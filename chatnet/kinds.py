@@ -61,6 +61,8 @@ class Heard(Enum):
     )
     AS_TARGET = "wherever the entry is heard that it refers to, and by that one's author"
 
+    __hash__ = object.__hash__  # looked up for each entry that is heard, as Where's is
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from chatnet.blanking import TAKES_BACK
-from chatnet.entries import Draft, Entry, More
+from chatnet.entries import Draft, Entry, More, kinds_of
 from chatnet.kinds import CLUSTER
 from chatnet.master.store import Log
 from chatnet.store.blanking import Freed
@@ -58,7 +58,7 @@ class Eraser:
         self._wake()
 
     def _grown(self, entries: list[Entry]) -> None:
-        if not self._has_work and any(entry.kind in TAKES_BACK for entry in entries):
+        if not (self._has_work or TAKES_BACK.isdisjoint(kinds_of(entries))):
             self._has_work = True
             self._wake()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from chatnet.entries import ALL, Entry, ears_of, heard_at
-from chatnet.kinds import EVENTS, SAID
+from chatnet.entries import ALL, Entry, ears_of, heard_at, places
+from chatnet.kinds import EVENTS, SAID, KindName
 from chatnet.stays import CHANGES, Change, Memberships, changes
 from chatnet.telemetry import Tell, unheard
 from chatnet.worker.audience import Audience
@@ -129,57 +129,64 @@ class Router:
         run: list[Entry] = []
         where: tuple[str, ...] = ()
         for entry in entries:
-            if entry.kind in SAID:
-                at = heard_at(entry)
+            kind = entry.kind
+            if kind in SAID:
+                at = entry.at or places(entry.user, entry.room, entry.text)
                 # Each place is named once; most posts have only one, and need no sets.
                 is_same = at == where or (len(at) == len(where) > 1 and set(at) == set(where))
-                if not is_same or (run and run[0].kind != entry.kind):
+                if not is_same or (run and run[0].kind != kind):
                     self._fan_out(where, run)
                     run, where = [], at
                 run.append(entry)
-            elif entry.kind == "forget":
+            elif kind == "forget":
                 self._fan_out(where, run)
                 run = []
                 self._end_stays(entry)
-            elif entry.kind in EVENTS or (entry.kind in CHANGES and self._matters(entry)):
-                self._fan_out(where, run)
-                run = []
-                self._event(entry)
+            elif kind in EVENTS or kind in CHANGES:
+                moves = changes(entry)
+                if kind in EVENTS or self._matters(kind, moves):
+                    self._fan_out(where, run)
+                    run = []
+                    self._event(entry, moves)
         self._fan_out(where, run)
 
     def _fan_out(self, where: tuple[str, ...], run: list[Entry]) -> None:
-        if not run:
-            return
-        if where[0][0] == "!" or "=" in where[0]:
-            where = tuple(dict.fromkeys(ear for place in where for ear in ears_of(place)))
+        """Hand over what was said at places, if anything was."""
+        if run and self._audiences:
+            self._hand_over(_ears(where) if "=" in where[0] else where, run)
+
+    def _hand_over(self, where: tuple[str, ...], run: list[Entry]) -> None:
+        kind, count = run[0].kind, len(run)
         for channel, audience in self._audiences.items():
-            if channel.shows(run[0].kind):
-                hearing = audience.hearing(where)
-                if hearing:
-                    channel.fan(run, hearing)
+            if channel.shows(kind) and (hearing := audience.hearing(where)):
+                channel.fan(run, hearing)
                 for _, ears in hearing:
-                    self.deliveries += len(run) * len(ears)
+                    self.deliveries += count * len(ears)
 
-    def _matters(self, entry: Entry) -> bool:
+    def _matters(self, kind: KindName, moves: Sequence[Change]) -> bool:
         """Return whether a join or leave concerns anybody here."""
-        if any(change.user in self._local_users for change in changes(entry)):
-            return True
-        return any(channel.shows(entry.kind) for channel in self._audiences)
-
-    def _event(self, entry: Entry) -> None:
-        """Hand over an entry that is no post, also to users whose stay it begins or ends."""
-        moves, where = changes(entry), heard_at(entry)
-        # A stay does not cover its last entry: whom that is for hears it at a place of their own, if at all.
-        # But a join or leave is heard in the room by its author, too, if their channel shows it.
-        after = [change for change in moves if not (change.begins or where)]
         for change in moves:
-            if change not in after:
+            if change.user in self._local_users:
+                return True
+        return any(channel.shows(kind) for channel in self._audiences)
+
+    def _event(self, entry: Entry, moves: Sequence[Change]) -> None:
+        """Hand over an entry that is no post, also to users whose stay it begins or ends."""
+        if where := heard_at(entry):
+            # A stay does not cover its last entry: whom that is for hears it at a place of their own, if at
+            # all.
+            for change in moves:
                 self._move(change, entry.seq)
-        where = where or ((entry.room,) if moves else ())
-        if where:
-            self._fan_out(tuple(dict.fromkeys(ear for place in where for ear in ears_of(place))), [entry])
-        for change in after:
-            self._move(change, entry.seq)
+            self._hand_over(_ears(where), [entry])
+        elif moves:
+            # But a join or leave is heard in the room by its author, too, if their channel shows it.
+            for change in moves:
+                if change.begins:
+                    self._move(change, entry.seq)
+            self._hand_over((entry.room,), [entry])
+            for change in moves:
+                if not change.begins:
+                    self._move(change, entry.seq)
 
     def _end_stays(self, entry: Entry) -> None:
         """End all stays of who is forgotten: what follows may be in the same batch, and their sessions end
@@ -196,3 +203,8 @@ class Router:
                 audience = self._audiences[peer.channel]
                 move = audience.listen if change.begins else audience.turn_away
                 move(change.place, peer.ear)
+
+
+def _ears(where: Iterable[str]) -> tuple[str, ...]:
+    """Return where those listen who hear what is said at any of these places, each once."""
+    return tuple(dict.fromkeys(ear for place in where for ear in ears_of(place)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from chatnet.entries import Entry
+from chatnet.entries import Entry, kinds_of
 from chatnet.errors import Barred, ChatnetError, Disabled, Forgotten, SecretChanged, SessionEnded, TryLater
 from chatnet.marks import UserMark
 from chatnet.reads import Device
@@ -63,10 +63,11 @@ def ends(entry: Entry, user: str, session: Device) -> bool:
 def up_to_ends(entries: list[Entry]) -> Iterator[list[Entry]]:
     """Yield the entries in pieces, each up to one that may end sessions."""
     begin = 0
-    for at, entry in enumerate(entries, 1):
-        if entry.kind in ENDS and at < len(entries):
-            yield entries[begin:at]
-            begin = at
+    if not ENDS.isdisjoint(kinds_of(entries)):
+        for at, entry in enumerate(entries, 1):
+            if entry.kind in ENDS and at < len(entries):
+                yield entries[begin:at]
+                begin = at
     yield entries[begin:] if begin else entries
 
 
