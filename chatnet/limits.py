@@ -65,6 +65,24 @@ class Patience(NamedTuple):
 PATIENCE = Patience(set_up=5.0, lock=5.0, answer=20.0)
 
 
+class Aging(NamedTuple):
+    """How posts grow too old, in seconds: what a ``day`` of the policy ``keep`` is, and how long a primary
+    waits between two ``looks`` at the clock.
+
+    Nothing is taken back for its age in the ``first`` seconds of a primary, as the clock may have been set
+    before it began; nor for ``mistrust`` seconds after the clock was set by more than ``jump``.
+    """
+
+    day: float
+    looks: float
+    first: float
+    jump: float
+    mistrust: float
+
+
+AGING = Aging(day=86_400.0, looks=60.0, first=3_600.0, jump=60.0, mistrust=86_400.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The greatest allowed numbers of entries, drafts or reads; bytes where the name says so.
@@ -82,7 +100,8 @@ class Limits:
     For a store: reads answer in pages of the size ``page``. A worker sends on at most ``worker_drafts``
     in one batch, and no more than the wire takes; the embedded store commits ``batch_drafts`` at most. A log
     is opened with ``prefill`` entries in its window. SQLite's WAL is written back when it has
-    ``checkpoint_pages``. ``database`` is how long PostgreSQL may take.
+    ``checkpoint_pages``. ``database`` is how long PostgreSQL may take. ``aging`` is how posts grow
+    too old.
 
     For programs: ``chatnet check`` reads ``batch_entries`` at a time, and ``chatnet migrate`` commits as
     many, which is the most that is copied again after an interruption. ``chatnet status --watch`` looks every
@@ -103,6 +122,7 @@ class Limits:
     prefill: int = 10_000
     checkpoint_pages: int = 4_000
     database: Patience = PATIENCE
+    aging: Aging = AGING
     batch_entries: int = 10_000
     look_seconds: float = 1.0
     list_pages: int = 5_000

@@ -259,8 +259,8 @@ class SimDatabase:
         freed: Freed = self._ask("free")
         return freed
 
-    def overdue(self, now: int) -> list[Overdue]:
-        found: list[Overdue] = self._ask("overdue", now)
+    def overdue(self, now: int, day: int) -> list[Overdue]:
+        found: list[Overdue] = self._ask("overdue", now, day)
         return found
 
     def heirs(self) -> list[tuple[str, str]]:

@@ -107,8 +107,8 @@ class Tables:
             self._connection.execute("DELETE FROM mark WHERE user = ?", (found.blanking.user,))
         return Freed(found.blanking, texts, done)
 
-    def overdue(self, now: int) -> list[Overdue]:
-        return sqlite_blanking.too_old(self._connection, now)
+    def overdue(self, now: int, day: int) -> list[Overdue]:
+        return sqlite_blanking.too_old(self._connection, now, day)
 
     def heirs(self) -> list[tuple[str, str]]:
         return sqlite_blanking.heirs(self._connection)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from chatnet.limits import Limits, Rhythm
+from chatnet.limits import Aging, Limits, Rhythm
 from simulator.simulation import Simulation
 
 
@@ -39,6 +39,8 @@ TRANSPORTS = (1_000, 8_000)
 """Unsent bytes that make a transport full."""
 CLIENT_PULSE = Rhythm(tick=1.0, every=3.0, patience=45.0)
 """How clients are pinged: pings also move what they have read."""
+AGING = Aging(day=1.5, looks=0.25, first=1.0, jump=1.0, mistrust=2.0)
+"""Days so short that posts grow too old in a run."""
 OFTEN = 0.6
 """How often each size is small, in a run that has small ones at all; every second run has."""
 
@@ -65,6 +67,8 @@ def draw_sizes(simulation: Simulation) -> dict[str, Any]:
             limits["client_pulse"] = CLIENT_PULSE
         if chance.random() < OFTEN:
             limits["window_bytes"] = chance.choice(WINDOWS)
+    if simulation.chance("aging").random() < 0.5:
+        limits["aging"] = AGING
     simulation.limits = limited(simulation.limits, limits)
     return {**limits, **buffers}
 

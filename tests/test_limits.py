@@ -80,7 +80,11 @@ def test_whoever_does_is_found(code: str) -> None:
 
 def test_what_nobody_varies_is_no_limit() -> None:
     """It is a constant of the module that uses it. A limit is drawn by a seed, or set by a test."""
-    drawn = {size.name.partition(".")[0] for size in (*SIZES, PAGE_BYTES)} | {"client_pulse", "window_bytes"}
+    drawn = {size.name.partition(".")[0] for size in (*SIZES, PAGE_BYTES)} | {
+        "aging",
+        "client_pulse",
+        "window_bytes",
+    }
     given = {
         keyword.arg
         for code in CODE.values()

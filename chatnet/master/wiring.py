@@ -195,7 +195,7 @@ def _command(
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     me = identify(settings, world)
     levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)
-    retention = Retention(leadership.log, world.fresh_key, world.clocks)
+    retention = Retention(leadership.log, world.fresh_key, world.clocks, world.limits.aging)
     eraser = Eraser(leadership.log, world.fresh_key, world.reactor)
     primary = Primary(
         me, leadership, port, pulse, cluster, replicas, journal, eraser, retention, tell, world.clocks

@@ -10,7 +10,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Ref
 from chatnet.kinds import SAID
 from chatnet.policies import days_of
-from chatnet.rules import DAY_MS, ROLES
+from chatnet.rules import ROLES
 from chatnet.store.pages import OPEN
 
 MOST_FOUND = 500
@@ -69,15 +69,16 @@ class Overdue(NamedTuple):
     ref: Ref
 
 
-def overdue(ask: Ask, now: int) -> list[Overdue]:
-    """Return what is too old at ``now``, in milliseconds since 1970: once a day for each room."""
+def overdue(ask: Ask, now: int, day: int) -> list[Overdue]:
+    """Return what is too old at ``now``, in milliseconds since 1970: once for each room in a ``day``, which
+    is that many milliseconds."""
     found: list[Overdue] = []
     for room, value in list(ask(_KEPT)):
         days = days_of(value)
         done, at = next(ask(_DONE, room), (0, 0))
-        if not days or now - at < DAY_MS:
+        if not days or now - at < day:
             continue
-        last = _last_before(ask, now - days * DAY_MS)
+        last = _last_before(ask, now - days * day)
         values = (done, last)
         if last > done and next(ask(_ANY_THERE, room, *values) if room else ask(_ANY, *values), None):
             (log_id,) = next(ask("SELECT id FROM log"))

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
 from chatnet.errors import NoReplica
+from chatnet.limits import AGING
 from chatnet.marks import UserMark
 from chatnet.master import registry
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
@@ -274,7 +275,7 @@ class Master:
             self.replicas,
             self.journal,
             Eraser(cast(Log, self.log), lambda: b"", self.reactor),
-            Retention(cast(Log, self.log), lambda: b"", self.clocks),
+            Retention(cast(Log, self.log), lambda: b"", self.clocks, AGING),
             self.journal.told,
             self.clocks,
         )

@@ -12,12 +12,13 @@ from twisted.internet.task import Clock
 
 from chatnet.entries import Draft
 from chatnet.kinds import CLUSTER
-from chatnet.master.retention import FIRST_SECONDS, LOOK_SECONDS, MISTRUST_SECONDS, Retention
+from chatnet.limits import AGING
+from chatnet.master.retention import Retention
 from chatnet.reads import History
 from chatnet.world import Clocks
 from rigs.postgres import running
 
-DAY = 86_400.0
+DAY = AGING.day
 
 
 class Wall:
@@ -71,13 +72,14 @@ def begun(log: Any, reactor: Clock, wall: Callable[[], float]) -> Retention:
         log,
         lambda: next(keys).to_bytes(16, "big"),
         Clocks(cast(Any, reactor), wall=wall, monotonic=reactor.seconds),
+        AGING,
     )
     retention.start()
     return retention
 
 
 def passes(reactor: Clock, seconds: float) -> None:
-    reactor.pump([LOOK_SECONDS] * int(seconds / LOOK_SECONDS))
+    reactor.pump([AGING.looks] * int(seconds / AGING.looks))
 
 
 def texts(log: Any, room: str) -> list[str]:
@@ -90,9 +92,9 @@ def test_what_is_too_old_is_taken_back_once_a_day(opened: Any) -> None:
     log, reactor, wall = opened
     retention = begun(log, reactor, wall)
     head = log.window.head
-    passes(reactor, FIRST_SECONDS - LOOK_SECONDS)
+    passes(reactor, AGING.first - AGING.looks)
     assert log.window.head == head
-    passes(reactor, 3 * LOOK_SECONDS)
+    passes(reactor, 3 * AGING.looks)
     assert texts(log, "#tea") == ["", "", "#tea 2"]
     assert texts(log, "alice") == ["alice 0", "alice 1", "alice 2"]
     assert log.window.head == head + 1
@@ -108,14 +110,14 @@ def test_a_clock_that_was_set_takes_nothing_back_for_a_day(opened: Any, by: floa
     """A wrong year would take everything back; somebody has a day to notice."""
     log, reactor, wall = opened
     retention = begun(log, reactor, wall)
-    passes(reactor, FIRST_SECONDS - 3 * LOOK_SECONDS)
+    passes(reactor, AGING.first - 3 * AGING.looks)
     head = log.window.head
     wall.ahead = by
-    passes(reactor, MISTRUST_SECONDS - LOOK_SECONDS)
+    passes(reactor, AGING.mistrust - AGING.looks)
     assert log.window.head == head
     wall.ahead = 0.0
-    passes(reactor, MISTRUST_SECONDS - LOOK_SECONDS)
+    passes(reactor, AGING.mistrust - AGING.looks)
     assert log.window.head == head
-    passes(reactor, 3 * LOOK_SECONDS)
+    passes(reactor, 3 * AGING.looks)
     assert log.window.head == head + 1
     retention.stop()

@@ -105,8 +105,8 @@ class Database(Protocol):
     def free(self) -> Freed:
         """Overwrite some of the texts that are taken back together, if there are any: the primary asks."""
 
-    def overdue(self, now: int) -> list[Overdue]:
-        """Return which posts are too old at ``now``, in milliseconds since 1970."""
+    def overdue(self, now: int, day: int) -> list[Overdue]:
+        """Return which posts are too old at ``now``, in milliseconds since 1970; so long is a ``day``."""
 
     def heirs(self) -> list[tuple[str, str]]:
         """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""

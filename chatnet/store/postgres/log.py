@@ -252,9 +252,9 @@ class PostgresLog:
         """
         return await self._readers["pages"].ask(lambda database: database.free())
 
-    async def overdue(self, now: int) -> list[Overdue]:
-        """Return which posts are too old at ``now``, in milliseconds since 1970."""
-        return await self._readers["pages"].ask(lambda database: database.overdue(now))
+    async def overdue(self, now: int, day: int) -> list[Overdue]:
+        """Return which posts are too old at ``now``, in milliseconds since 1970; so long is a ``day``."""
+        return await self._readers["pages"].ask(lambda database: database.overdue(now, day))
 
     async def heirs(self) -> list[tuple[str, str]]:
         """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""

@@ -180,12 +180,12 @@ class PostgresDatabase:
         with self._asking(), self._connection.transaction():
             return free(self._cursor.execute)
 
-    def overdue(self, now: int) -> list[Overdue]:
+    def overdue(self, now: int, day: int) -> list[Overdue]:
         def ask(sql: str, *values: Any) -> Iterator[Any]:
             return iter(self._cursor.execute(sql, values).fetchall())
 
         with self._asking():
-            return overdue(ask, now)
+            return overdue(ask, now, day)
 
     def heirs(self) -> list[tuple[str, str]]:
         with self._asking():

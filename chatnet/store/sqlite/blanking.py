@@ -102,13 +102,13 @@ def _overwrite(execute: Execute, entry: Entry) -> None:
         execute("UPDATE description SET text = '' WHERE room = ? AND seq = ?", (entry.room, entry.seq))
 
 
-def too_old(connection: apsw.Connection, now: int) -> list[Overdue]:
+def too_old(connection: apsw.Connection, now: int, day: int) -> list[Overdue]:
     """Return what is too old: see :func:`chatnet.store.blanking.overdue`."""
 
     def ask(sql: str, *values: Any) -> Iterator[Any]:
         return iter(connection.execute(sql.replace("%s", "?"), values).fetchall())
 
-    return overdue(ask, now)
+    return overdue(ask, now, day)
 
 
 def heirs(connection: apsw.Connection) -> list[tuple[str, str]]:

@@ -259,9 +259,9 @@ class SqliteLog:
             self._on_fatal(Failure())
             return await Deferred()
 
-    async def overdue(self, now: int) -> list[Overdue]:
-        """Return which posts are too old at ``now``, in milliseconds since 1970."""
-        return await self._readers.read(self._pools["pages"], too_old, now)
+    async def overdue(self, now: int, day: int) -> list[Overdue]:
+        """Return which posts are too old at ``now``, in milliseconds since 1970; so long is a ``day``."""
+        return await self._readers.read(self._pools["pages"], too_old, now, day)
 
     async def heirs(self) -> list[tuple[str, str]]:
         """Return private rooms whose last owner is forgotten, each with whoever has been there longest."""
