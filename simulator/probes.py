@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from chatnet.addresses import Address
 from chatnet.net.pulse import Pulse
-from chatnet.telemetry import CatchUpBegun, FeedRead, FellSilent, Left, ReadBegun, ReadEnded, WentLive
+from chatnet.telemetry import (
+    CatchUpBegun,
+    FeedRead,
+    FellSilent,
+    Left,
+    LogRewound,
+    ReadBegun,
+    ReadEnded,
+    WentLive,
+)
 from chatnet.telemetry import Event as Happened
 from chatnet.testing.history import Event, Sample
 from simulator.process import SimProcess
@@ -101,6 +110,18 @@ class Silence:
         if theirs.process.program == SQUATTER:
             return ""  # a squatter may be silent on purpose
         return f"{theirs.owner} was taken for dead, and lives"
+
+
+class PutBack:
+    """Fails the run if a process takes the log for one that was put back: in a run none ever is, whatever
+    was taken back of it."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def told(self, process: SimProcess, event: Happened) -> None:
+        if isinstance(event, LogRewound):
+            self._simulation.fail(f"{process} takes the log for another one behind {event.common}")
 
 
 def socket_of(process: SimProcess, here: Address, peer: Address) -> SimSocket | None:

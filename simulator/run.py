@@ -13,6 +13,7 @@ from twisted.logger import globalLogBeginner
 
 from chatnet.entries import Entry, visible
 from chatnet.kinds import EVENTS, SAID
+from chatnet.limits import AGING
 from chatnet.master.balance import GAP, SHARE
 from chatnet.stays import Memberships
 from chatnet.testing.checker import check
@@ -22,7 +23,7 @@ from chatnet.worker.frontend import Frontend
 from chatnet.worker.service import Worker
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
-from simulator.probes import SessionReads, Silence
+from simulator.probes import PutBack, SessionReads, Silence
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation, collect_quietly
 from simulator.sizes import draw_sizes
@@ -115,6 +116,7 @@ class Run:
         self.violations: list[str] = []
         self.log: list[Entry] = []
         self.whole_after = 0.0
+        self._ended = 0
         keep = self.history.append
         drawn = simulation.chance("encrypted").random() < ENCRYPTED
         if drawn if scale.encrypted is None else scale.encrypted:
@@ -128,7 +130,8 @@ class Run:
         self._vitals = Vitals(simulation, self.cluster.hosts, keep)
         self._crowds: dict[str, SimProcess] = {}
         successions = Successions(simulation, scale.store == "postgresql")
-        listeners = SessionReads(simulation, keep), Silence(simulation), successions, self.cluster
+        probes = SessionReads(simulation, keep), Silence(simulation), PutBack(simulation), successions
+        listeners = *probes, self.cluster
         simulation.listeners += (listener.told for listener in listeners)
 
     def go(self) -> None:
@@ -147,6 +150,8 @@ class Run:
         if not self.violations:
             self._at_rest(before)
             self._look_into_windows()
+            if primary := self.cluster.primary:
+                self._ended = int(primary.host.clock.wall() * 1000)
             self._stop()
         self.log = self.cluster.log()
 
@@ -161,6 +166,9 @@ class Run:
             relayed="relay" in struck,
             # The database syncs what it is told; the file for marks beside an embedded log is not synced.
             unsynced="lose_power" in struck and self._scale.store == "sqlite",
+            aging=self._simulation.limits.aging,
+            stepped=struck["step_clock"] * nemesis.LONGEST_STEP,
+            ended=self._ended,
         )
 
     # ---- the cluster and its users ----
@@ -184,6 +192,8 @@ class Run:
         steps = workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds)
         steps += workload.marking(simulation.chance("marks"), devices, now, scale.seconds)
         steps += workload.taking_back(simulation.chance("taking back"), devices, now, scale.seconds)
+        if simulation.limits.aging != AGING:
+            steps += workload.keeping(simulation.chance("keeping"), steps, devices, now, scale.seconds)
         steps += workload.ruling(simulation.chance("policies"), steps, devices, now, scale.seconds)
         paired = [device for device in devices if self._spoken[device] == offers.USUAL]
         steps += workload.pairing(simulation.chance("guests"), paired, now, scale.seconds)

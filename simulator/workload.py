@@ -298,6 +298,30 @@ def taking_back(chance: random.Random, devices: Sequence[str], start: float, sec
     return found
 
 
+def keeping(
+    chance: random.Random, steps: Sequence[Step], devices: Sequence[str], start: float, seconds: float
+) -> list[Step]:
+    """Return who decides besides ``steps`` how long posts are kept: an operator for the cluster and in
+    topics, in private rooms who makes them. Days are short here: what is said grows too old. Pure."""
+
+    def later() -> float:
+        return start + ARRIVAL_SECONDS + chance.random() * seconds
+
+    def days() -> str:
+        return chance.choice(("1d", "2d", "3d"))
+
+    found: list[Step] = []
+    rooms = [*((topic,) for topic in chance.sample(TOPICS, 3)), *([()] if chance.random() < 0.3 else [])]
+    for room in rooms:
+        found.append(Step(later(), OPERATOR, "order", ("policy", "keep", days(), *room)))
+        if chance.random() < 0.3:
+            found.append(Step(later(), OPERATOR, "order", ("policy", "keep", "for", "ever", *room)))
+    for made in steps:
+        if made.does == "order" and made.arguments[0] == "create" and chance.random() < 0.5:
+            found.append(_ordered(later(), made.device, "policy", made.arguments[1], "", f"keep {days()}"))
+    return found
+
+
 def _besides(
     chance: random.Random, devices: Sequence[str], habits: Habits, device: str, start: float, seconds: float
 ) -> list[Step]:

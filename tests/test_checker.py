@@ -9,6 +9,7 @@ import pytest
 import toy_kind
 
 from chatnet.entries import Entry
+from chatnet.errors import CursorAhead
 from chatnet.kinds import SAID, KindName
 from chatnet.testing import checker
 from chatnet.testing.checker import PROMISES, check
@@ -33,6 +34,7 @@ from chatnet.testing.history import (
     Sent,
     Started,
     Stopped,
+    Told,
     Took,
     line,
     merge,
@@ -135,6 +137,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "no_split_brain",
         "confidential",
         "taken_back",
+        "posts_are_kept_for_their_time",
         "nobody_logs_in_again",
         "new_secrets_end_others",
         "ended_sessions_do_nothing",
@@ -467,6 +470,12 @@ def test_a_page_with_a_gap(good: Story, before: int | None, given: list[int]) ->
     """A page ends right before ``before``, and has no hole."""
     good.add(PageRead, room="alice", before=before, posts=[good.log[at] for at in given])
     only(good, "no_gaps", "alice before")
+
+
+def test_who_is_told_that_the_log_was_put_back(good: Story) -> None:
+    """It was not."""
+    good.add(Told, sentence=CursorAhead.sentence.format(cursor=7))
+    only(good, "no_gaps", "bob/1 was told at", "that the log was put back, and it was not")
 
 
 # ---- bounded memory, one primary, one login ----

@@ -42,6 +42,7 @@ from chatnet.testing.history import (
     Sample,
     Sent,
     Stopped,
+    Told,
     Took,
 )
 from chatnet.testing.standing import FAR
@@ -52,6 +53,12 @@ NOBODY_FOUND = "No cluster was found"
 """A client that finds nobody when it starts may give up, with a sentence that begins like this."""
 ANOTHER_KEY = "The public key of "
 """So may a client that finds a relay in a master's place."""
+PUT_BACK = "The log was put back"
+"""How the sentences begin with which somebody is told so."""
+LATELY_MS = 10_000
+"""How long a policy may be replaced when what it says is done: the store may be away meanwhile."""
+SOON_SECONDS = 2.0
+"""Seconds in which the primary of a whole cluster does what is due."""
 LARGE = 7_000
 """This many bytes may be too many for one page, in a run with small pages: then fewer newest posts."""
 
@@ -114,7 +121,8 @@ def one_order(evidence: Evidence) -> Violations:
 def no_gaps(evidence: Evidence) -> Violations:
     """Promise 4: each reader got every visible post after the cursor at which it began, and no other post.
 
-    The beginning of a chat, and pages of history, have no gap either.
+    The beginning of a chat, and pages of history, have no gap either. Nobody has to begin anew, as where a
+    log was put back.
     """
     for reading in evidence.readings:
         yield from _gaps(reading, evidence)
@@ -122,6 +130,8 @@ def no_gaps(evidence: Evidence) -> Violations:
     for event in evidence.events:
         if isinstance(event, PageRead):
             yield from _wrong_page(event, evidence)
+        if isinstance(event, Told) and event.sentence.startswith(PUT_BACK):
+            yield f"{event.client} was told at {event.time:.3f} that the log was put back, and it was not"
 
 
 def bounded_memory(evidence: Evidence) -> Violations:
@@ -350,6 +360,47 @@ def taken_back(evidence: Evidence) -> Violations:
                 )
 
 
+def posts_are_kept_for_their_time(evidence: Evidence) -> Violations:
+    """What is taken back for its age is as old as a policy says, and in the end nothing older is left."""
+    kept: dict[str, list[tuple[int, int]]] = {}
+    day, slack = evidence.aging.day * 1000, evidence.stepped * 1000
+    for entry in evidence.log:
+        if entry.kind == "policy" and entry.text.startswith("keep "):
+            value = entry.text.removeprefix("keep ")
+            days = int(value[:-1]) if value.endswith("d") else 0
+            kept.setdefault(entry.room, []).append((entry.time, days))
+        elif entry.kind == "expire" and entry.ref is not None:
+            last = evidence.entry(entry.ref.seq)
+            found = _lately(kept.get(entry.room, []), entry.time - LATELY_MS)
+            if last is None or not any(entry.time - last.time >= days * day - slack for days in found):
+                yield (
+                    f"what was said in {entry.room or 'all rooms'} up to {entry.ref.seq} was taken back at "
+                    f"{entry.seq}, and no policy says so"
+                )
+    if evidence.settled and evidence.ended:
+        yield from _left_too_long(kept, evidence)
+
+
+def _lately(values: Sequence[tuple[int, int]], since: int) -> Iterator[int]:
+    """Yield in how many days something was too old at some moment since then."""
+    for (_, days), (until, _) in pairwise([*values, (FAR, 0)]):
+        if days and until >= since:
+            yield days
+
+
+def _left_too_long(kept: dict[str, list[tuple[int, int]]], evidence: Evidence) -> Violations:
+    aging, standing = evidence.aging, evidence.standing
+    patience = aging.day + aging.looks + aging.first + aging.mistrust + evidence.stepped + SOON_SECONDS
+    for room, values in kept.items():
+        days = values[-1][1]
+        before = evidence.ended - 1000 * (days * aging.day + patience)
+        there = (post for post in evidence.posts if not room or room in standing.places.get(post.seq, ()))
+        old = (post for post in there if post.time < before and post.text)
+        left = [post.seq for post in old if post.seq not in standing.taken_back]
+        if days and left:
+            yield f"{_some(left)} in {room or 'all rooms'} are older than {days} days, and not taken back"
+
+
 def _never_overwritten(evidence: Evidence) -> Violations:
     left = [seq for seq in evidence.standing.taken_back if (entry := evidence.entry(seq)) and entry.text]
     if evidence.settled and left:
@@ -372,6 +423,7 @@ PROMISES = (
     no_split_brain,
     confidential,
     taken_back,
+    posts_are_kept_for_their_time,
     nobody_logs_in_again,
     new_secrets_end_others,
     ended_sessions_do_nothing,

@@ -10,6 +10,7 @@ from chatnet.entries import Entry
 from chatnet.errors import BadText, Refusal
 from chatnet.form import check_text
 from chatnet.kinds import CLUSTER, KINDS, SAID, Text
+from chatnet.limits import AGING, Aging
 from chatnet.names import fold_for
 from chatnet.testing.history import (
     Acknowledged,
@@ -83,6 +84,9 @@ class Evidence:
     else used the cluster; otherwise there are entries of others, who recorded nothing. ``relayed``: for a
     while somebody stood between them and the cluster, with a key of their own. ``unsynced``: what the
     cluster had not synced was lost, by a loss of power.
+
+    ``aging`` is how posts grow too old; ``stepped``: by how many seconds clocks were set, at most. ``ended``
+    is the time of the primary's clock at the end of the run, in milliseconds; 0: that is not known.
     """
 
     def __init__(
@@ -93,6 +97,9 @@ class Evidence:
         alone: bool = True,
         relayed: bool = False,
         unsynced: bool = False,
+        aging: Aging = AGING,
+        stepped: float = 0.0,
+        ended: int = 0,
     ) -> None:
         self.events = events
         self.log = log
@@ -100,6 +107,9 @@ class Evidence:
         self.alone = alone
         self.relayed = relayed
         self.unsynced = unsynced
+        self.aging = aging
+        self.stepped = stepped
+        self.ended = ended
 
     def entry(self, seq: int) -> Entry | None:
         """Return what the log has at ``seq``."""

@@ -6,6 +6,7 @@ import pytest
 from simulation.mutants import (
     MUTANTS,
     accounts,
+    aging,
     clients,
     database,
     delivery,
@@ -24,6 +25,7 @@ SEEDS = 25
 SOON_CAUGHT: dict[Mutant, int] = {
     accounts.who_is_shut_out_posts_through_a_worker_that_is_behind: 10,
     accounts.a_code_is_used_twice: 0,
+    aging.what_is_too_old_stays: 1,
     log.acknowledge_before_commit: 0,
     log.forget_the_key_check: 2,
     delivery.resume_from_cursor_plus_one: 0,

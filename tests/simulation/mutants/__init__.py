@@ -4,6 +4,7 @@ planting   how a bug is planted, and removed again
 log        what is committed, acknowledged and read
 delivery   from the log to the readers
 accounts   sessions that end, and codes
+aging      what is taken back for its age
 rooms      private rooms, conversations, blocks, and taking back
 clients    what a client sends again, and how far it has read
 toys       the same, in a client that speaks in lines
@@ -21,6 +22,7 @@ hunt       how many seeds it takes to catch a bug, and which check catches it
 
 from simulation.mutants import (
     accounts,
+    aging,
     clients,
     cluster,
     database,
@@ -86,6 +88,7 @@ MUTANTS: tuple[Mutant, ...] = (
     masters.the_lease_goes_before_the_store_is_closed,
     masters.handing_over_in_the_middle_of_a_batch,
     masters.the_store_is_closed_under_a_batch,
+    *aging.MUTANTS,
     *rooms.MUTANTS,
     *hostile.MUTANTS,
     *handshakes.MUTANTS,
