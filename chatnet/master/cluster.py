@@ -124,7 +124,6 @@ class Cluster:
             disowned = self._disown()
             if disowned or self._population.is_adopted(worker.identity):
                 self._population.settle()
-        self._look_whether_up()
 
     def _disown(self) -> bool:
         """Replace the workers of this host that other workers keep, from the time of a primary elsewhere.
@@ -144,6 +143,7 @@ class Cluster:
         worker.report(load, self._monotonic())
         if is_news and self._population.is_adopted(worker.identity):
             self._population.settle()
+        self._look_whether_up()
 
     def tell_marks(self, worker: Registration[Link], marks: Sequence[UserMark]) -> None:
         """Tell the other workers, but those whose links are full, of ``marks`` of the users of ``worker``."""
@@ -272,6 +272,10 @@ class Cluster:
 
     def _look_whether_up(self) -> None:
         population = self._population
-        if self._up is not None and population.is_settling and len(self._registry) >= population.wanted:
+        if (
+            self._up is not None
+            and population.is_settling
+            and len(self._registry.open()) >= population.wanted
+        ):
             up, self._up = self._up, None
             up()

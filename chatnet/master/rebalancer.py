@@ -56,7 +56,7 @@ class Rebalancer:
 
     def _even_out(self) -> None:
         open = self._registry.open()
-        if any(worker.reported is None for worker in open.values()):
+        if any(worker.reported is None for worker in self._registry.staying()):
             return
         sessions = {id: worker.staying for id, worker in open.items()}
         for id, count in self._balance.orders(sessions, self._monotonic()).items():

@@ -40,8 +40,9 @@ class Registration(Generic[L]):
 
     @property
     def takes_clients(self) -> bool:
-        """Whether clients can be sent to it."""
-        return not (self.leaving or self.draining or self.load.opening or self.load.full)
+        """Whether clients can be sent to it: not before it has said that it serves."""
+        is_closed = self.leaving or self.draining or self.load.opening or self.load.full
+        return self.reported is not None and not is_closed
 
     @property
     def staying(self) -> int:

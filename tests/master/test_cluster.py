@@ -27,14 +27,15 @@ def stopping(master: Master) -> list[Any]:
 
 
 def test_it_fills_up_after_a_second(master: Master) -> None:
-    """No child starts before a second has passed; then three; the operator is told when all registered."""
+    """No child starts before a second has passed; then three; the operator is told when all serve."""
     master.pass_time(0.75)
     assert not master.reactor.children
     master.pass_time(0.25)
     assert len(master.reactor.running) == 3
     for number in range(3):
+        child = master.worker(str(number), CHILD + number)
         assert master.ups == 0
-        master.worker(str(number), CHILD + number)
+        child.report()
     assert master.ups == 1
     master.worker("3", 1, spawned=False)
     assert master.ups == 1

@@ -31,7 +31,7 @@ WORKER = WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, 99)
 
 def test_a_client_is_told_a_worker_by_the_address_that_it_reached(master: Master) -> None:
     """It gets the host that it reached us at, the worker's port, the log and the epoch, without a proof."""
-    master.worker("a")
+    master.worker("a").report()
     answer = Peer(master).ask(Locate, version=VERSION)
     assert {name: value for name, value in answer.items() if value is not None} == {
         "worker": "127.0.0.1:5",
@@ -41,11 +41,21 @@ def test_a_client_is_told_a_worker_by_the_address_that_it_reached(master: Master
 
 
 def test_without_workers_a_client_is_told_so(master: Master) -> None:
-    """A sentence says so, and the connection stays for another question; a leaving worker does not count."""
+    """A sentence says so, and the connection stays for another question.
+
+    A worker that has not said yet that it serves does not count: it may just open the store. Nor does one
+    that leaves.
+    """
     client = Peer(master)
     with pytest.raises(NoWorkers):
         client.ask(Locate, version=VERSION)
-    master.worker("a")
+    worker = master.worker("a")
+    with pytest.raises(NoWorkers):
+        client.ask(Locate, version=VERSION)
+    worker.report(opening=True)
+    with pytest.raises(NoWorkers):
+        client.ask(Locate, version=VERSION)
+    worker.report()
     assert client.ask(Locate, version=VERSION)["worker"]
     master.registry.workers()[0].leaving = True
     with pytest.raises(NoWorkers):
@@ -60,7 +70,7 @@ def test_a_client_of_another_version_is_told_so(master: Master) -> None:
 
 def test_a_client_is_told_the_log_that_there_is_now(master: Master) -> None:
     """A database that was put back may hold another log than when the connection was made."""
-    master.worker("w1")
+    master.worker("w1").report()
     client = Peer(master)
     master.log.log_id = "another"
     assert client.ask(Locate, version=VERSION)["log"] == "another"
@@ -266,6 +276,7 @@ def test_a_worker_is_ordered_nothing_before_its_registration_is_answered(master:
     """It would not understand; here the order is that the primary, not itself, keeps this host's workers."""
     master.adopted()
     master.worker("child", 2, supervisor=1).report()
+    master.worker("other", 3, spawned=False).report()
     parent = Dialer(master)
     parent.register("worker", Register, worker=WorkerIdentity("parent", "here", 1, "0.0.0.0:5", False, 99))
     assert parent.hears.kept == []

@@ -59,6 +59,8 @@ def test_a_leaving_worker_gets_no_clients() -> None:
     """It is registered, but not open."""
     registry: Registry[None] = Registry()
     stays, leaves = (registry.register(identity(id), None)[0] for id in "ab")
+    for worker in (stays, leaves):
+        worker.report(Load(), 1.0)
     leaves.leaving = True
     assert list(registry.open().values()) == [stays]
     assert len(registry) == 2

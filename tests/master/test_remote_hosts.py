@@ -15,8 +15,10 @@ from chatnet.wire.replica import Attach, MasterIdentity
 
 
 def abroad(master: Master, id: str, pid: int, supervisor: int = 0) -> Peer:
-    """Return a worker of another host, started by hand unless by a supervisor."""
-    return master.worker(id, pid, "there", spawned=supervisor != 0, supervisor=supervisor or 1)
+    """Return a worker of another host, started by hand unless by a supervisor; it serves."""
+    worker = master.worker(id, pid, "there", spawned=supervisor != 0, supervisor=supervisor or 1)
+    worker.report()
+    return worker
 
 
 def test_the_first_worker_of_a_host_is_told_to_start_others(master: Master) -> None:
@@ -79,6 +81,7 @@ def test_who_hangs_is_killed_by_one_of_its_host(master: Master) -> None:
     first = abroad(master, "a", 50)
     second, hung = abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)
     by_hand = abroad(master, "d", 53)
+    master.pass_time(1)  # they have been told of each other, and have answered
     for peer in (hung, by_hand):
         master.far_pulse.discard(peer.link)
     master.pass_time(3.25)
@@ -172,7 +175,7 @@ def drain(master: Master, host: str = "there") -> tuple[int, int]:
 def test_a_drained_host_is_emptied_and_then_stopped(master: Master) -> None:
     """No clients are sent there, and its sessions move. When the last session has gone, workers without a
     parent are told to stop, and nobody is asked to start another. Asked again, the drain goes on."""
-    master.worker("here", 9, spawned=False)
+    master.worker("here", 9, spawned=False).report()
     first = abroad(master, "a", 50)
     child = abroad(master, "b", 51, 50)
     first.report(sessions=3)
@@ -197,7 +200,7 @@ def test_a_drained_host_is_emptied_and_then_stopped(master: Master) -> None:
 
 def test_a_drained_host_whose_workers_are_started_again_is_as_any_other(master: Master) -> None:
     """It gets clients, and as many workers as any host."""
-    master.worker("here", 9, spawned=False)
+    master.worker("here", 9, spawned=False).report()
     first = abroad(master, "a", 50)
     drain(master)
     assert not first.hears.shut_down
