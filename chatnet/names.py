@@ -199,7 +199,7 @@ def fold_for(room: str, user: str) -> str:
     :raises OwnRoom: it is a conversation with oneself.
     """
     if room[:1] != "@":
-        return fold_room(room)
+        return room if is_room(room) else fold_room(room)  # most spell it as it is, again and again
     other = fold_name(room[1:])
     if other == user:
         raise OwnRoom.of()
