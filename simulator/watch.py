@@ -149,14 +149,11 @@ def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
     # Whatever protocol it is, there is a session behind it.
     session = getattr(locator or spoken, "session", None)
     if isinstance(session, Session):
-        if session._reads is not None:
-            yield (
-                "reads that wait for one session",
-                len(session._reads._waiting or ()),
-                session._reads._shared.most + 1 + (session._subscription is not None),
-            )
-        if session._drafts is not None:
-            yield "drafts of one session", session._drafts._outstanding, session._drafts._shared.most + 1
+        if (queue := session.reads._queue) is not None:
+            most = queue._shared.most + 1 + (session._subscription is not None)
+            yield "reads that wait for one session", len(queue._waiting or ()), most
+        if (stream := session.drafts._stream) is not None:
+            yield "drafts of one session", stream._outstanding, stream._shared.most + 1
     if isinstance(locator, LogServer):
         for lane in locator._lanes.values():
             yield "reads that wait for one worker", lane.waiting, log_server.MOST_WAITING

@@ -241,20 +241,20 @@ class ToyFront(LineOnlyReceiver):
 
     async def _post(self, tag: str, rest: str) -> str:
         key, text = rest.split(" ", 1)
-        return f"OK {await self._its.post(bytes.fromhex(key), unescaped(text))}"
+        return f"OK {await self._its.drafts.post(bytes.fromhex(key), unescaped(text))}"
 
     async def _say_in(self, tag: str, rest: str) -> str:
         key, room, text = rest.split(" ", 2)
-        return f"OK {await self._its.post(bytes.fromhex(key), unescaped(text), room)}"
+        return f"OK {await self._its.drafts.post(bytes.fromhex(key), unescaped(text), room)}"
 
     async def _join(self, tag: str, rest: str) -> str:
         key, room = rest.split(" ", 1)
-        change = await self._its.join(bytes.fromhex(key), room)
+        change = await self._its.drafts.join(bytes.fromhex(key), room)
         return f"OK {change.seq} {change.room}"
 
     async def _leave(self, tag: str, rest: str) -> str:
         key, room = rest.split(" ", 1)
-        change = await self._its.leave(bytes.fromhex(key), room)
+        change = await self._its.drafts.leave(bytes.fromhex(key), room)
         return f"OK {change.seq} {change.room}"
 
     async def _order(self, tag: str, rest: str) -> str:
@@ -262,26 +262,26 @@ class ToyFront(LineOnlyReceiver):
         the whole cluster."""
         key, kind, room, to, seq, check, text = rest.split(" ", 6)
         if kind == "create":
-            return f"OK {(await self._its.create(bytes.fromhex(key), room, text)).seq}"
+            return f"OK {(await self._its.drafts.create(bytes.fromhex(key), room, text)).seq}"
         ref = None if seq == "-" else Ref(int(seq), bytes.fromhex(check))
         more = More(to="" if to == "-" else to, ref=ref)
         where = None if room == "-" else "" if room == "*" else room
-        return f"OK {await self._its.order(bytes.fromhex(key), kind, where, unescaped(text), more)}"
+        return f"OK {await self._its.drafts.order(bytes.fromhex(key), kind, where, unescaped(text), more)}"
 
     async def _secret(self, tag: str, rest: str) -> str:
-        change = await self._its.set_secret(*map(bytes.fromhex, rest.split(" ")))
+        change = await self._its.secret.set(*map(bytes.fromhex, rest.split(" ")))
         return f"OK {change.seq} {change.ticket.hex()}"
 
     async def _forget(self, tag: str, rest: str) -> str:
-        await self._its.forget(*map(bytes.fromhex, rest.split(" ")))
+        await self._its.secret.forget(*map(bytes.fromhex, rest.split(" ")))
         return "OK"
 
     async def _rooms(self, tag: str, prefix: str) -> str:
-        return " ".join(["OK", *(await self._its.rooms(prefix, "")).names])
+        return " ".join(["OK", *(await self._its.reads.rooms(prefix, "")).names])
 
     async def _history(self, tag: str, rest: str) -> str:
         room, _, before = rest.partition(" ")
-        return self._has(tag, await self._its.history(room, int(before) if before else None))
+        return self._has(tag, await self._its.reads.history(room, int(before) if before else None))
 
     async def _chat(self, tag: str, rest: str) -> str:
         seq, _, check = rest.partition(" ")

@@ -19,7 +19,12 @@ tries       wrong codes for each name                                  (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
 front       what the port for clients asks of a protocol
 peer        what a session asks of its connection: the interface that each protocol implements
-session     one logged-in connection: the user's commands, in any protocol
+session     one logged-in connection, in any protocol: what it hears, and how it ends
+session_drafts  its drafts: what a user appends
+session_reads   its reads: what a user asks
+session_marks   its marks: how far a user has read
+session_secret  its secret: what a user shows it for, and setting another
+whose       what these parts know of their session
 sessions    what all sessions of a worker share
 session_lines  log lines: who came, from which cursor they hear posts, who left
 fronts/     the protocols that clients speak

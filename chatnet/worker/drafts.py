@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -11,15 +11,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
+from chatnet.errors import ChatnetError
 from chatnet.limits import LIMITS
-from chatnet.log import Log, Outcome
+from chatnet.log import Log, Outcome, Refused
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.rates import Allowance
 
 MOST_WAITING = 64 * 1024 * 1024
 """Bytes that may wait in the log's appender before connections that add to it are not read."""
-
-T = TypeVar("T")
 
 
 class Readable(Protocol):
@@ -32,17 +31,27 @@ class Readable(Protocol):
         """Undo one :meth:`hold`."""
 
 
+class Drafter(Protocol):
+    """Whose drafts a stream appends. It hears how each fared before that is answered."""
+
+    def taken(self, draft: Draft, seq: int) -> None:
+        """The log has ``draft`` as the entry ``seq``."""
+
+    def refused(self, draft: Draft, no: Refused) -> ChatnetError | None:
+        """The log has refused ``draft``: return what to answer; None if nothing is answered any more."""
+
+
 class _Place:
     """A draft's place in the stream; ``draft`` is None while the draft is still being made.
 
     Drafts after a new secret wait for its outcome: if it is taken, the session then uses the new secret.
     """
 
-    __slots__ = ("draft", "outcome")
+    __slots__ = ("answer", "draft")
 
     def __init__(self, draft: Draft | None) -> None:
         self.draft = draft
-        self.outcome: Deferred[Outcome] = Deferred()
+        self.answer: Deferred[int] = Deferred()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +67,13 @@ class SharedDrafts:
 class DraftStream:
     """Appends one session's drafts in the order in which they came.
 
-    As many pass as the user's ``allowance`` permits; the others wait, and are never refused for that. ``by``
-    is the seq of the secret that the session uses.
+    As many pass as the user's ``allowance`` permits; the others wait, and are never refused for that.
+    ``drafter`` hears how they fared. ``by`` is the seq of the secret that the session uses.
     """
 
     __slots__ = (
         "_allowance",
+        "_drafter",
         "_outstanding",
         "_peer",
         "_queue",
@@ -75,8 +85,11 @@ class DraftStream:
         "holding",
     )
 
-    def __init__(self, shared: SharedDrafts, peer: Readable, allowance: Allowance, by: int) -> None:
+    def __init__(
+        self, shared: SharedDrafts, drafter: Drafter, peer: Readable, allowance: Allowance, by: int
+    ) -> None:
         self._shared = shared
+        self._drafter = drafter
         self._peer = peer
         self._allowance = allowance
         self._queue: list[_Place] = []
@@ -86,23 +99,25 @@ class DraftStream:
         self.by = by
         self.holding = False
 
-    def send(self, draft: Draft) -> Deferred[Outcome]:
-        """Append ``draft`` after everything sent before; fires with its outcome."""
+    def send(self, draft: Draft) -> Deferred[int]:
+        """Append ``draft`` after everything sent before; fires with its seq, or with why it was refused."""
         self._begin()
-        if not (self._queue or self._secret_out or self._stopped) and self._allowance.take(draft):
-            return self._append(draft)
-        return self._enqueue(_Place(draft))
+        if self._queue or self._secret_out or self._stopped or not self._allowance.take(draft):
+            return self._enqueue(_Place(draft))
+        answer: Deferred[int] = Deferred()
+        self._append(draft, answer)
+        return answer
 
-    def send_when_made(self, making: Deferred[Draft]) -> Deferred[Outcome]:
+    def send_when_made(self, making: Deferred[Draft]) -> Deferred[int]:
         """Keep a place in the stream for a draft that is still being made.
 
         If making it fails, the returned Deferred fails too, and the stream continues without the draft.
         """
         self._begin()
         place = _Place(None)
-        outcome = self._enqueue(place)
+        answer = self._enqueue(place)
         making.addCallbacks(self._made, self._not_made, callbackArgs=(place,), errbackArgs=(place,))
-        return outcome
+        return answer
 
     def stop(self) -> None:
         """Stop: the session is over. The client must send again what was not passed to the log yet."""
@@ -135,30 +150,41 @@ class DraftStream:
             self.holding = False
             self._peer.release()
 
-    def _append(self, draft: Draft) -> Deferred[Outcome]:
+    def _append(self, draft: Draft, answer: Deferred[int]) -> None:
         if draft.kind == "secret":
             self._secret_out = True
         elif draft.by < self.by:
             draft = msgspec.structs.replace(draft, by=self.by)
-        return self._shared.gathering.append(draft, self._told)
+        self._shared.gathering.append(draft, self._told, answer)
 
-    def _told(self, draft: Draft, outcome: Outcome | Failure) -> None:
+    def _told(self, draft: Draft, answer: Deferred[int], outcome: Outcome | Failure) -> None:
+        """Answer a draft; at first, make room for the next."""
         came = None if isinstance(outcome, Failure) else outcome
         self._allowance.answered(draft, came, self._shared.log.window.head)
         self._end()
         if draft.kind == "secret":
-            self._secret_out = False
-            if isinstance(outcome, int):
-                self.by = max(self.by, outcome)
-            # In the next turn: the answer to this draft goes first.
-            self._shared.clock.callLater(0, self._pump)
+            self._secret_told(outcome)
+        if isinstance(outcome, int):
+            self._drafter.taken(draft, outcome)
+            answer.callback(outcome)
+        elif isinstance(outcome, Failure):
+            answer.errback(outcome)
+        elif (error := self._drafter.refused(draft, outcome)) is not None:
+            answer.errback(error)
 
-    def _enqueue(self, place: _Place) -> Deferred[Outcome]:
+    def _secret_told(self, outcome: Outcome | Failure) -> None:
+        self._secret_out = False
+        if isinstance(outcome, int):
+            self.by = max(self.by, outcome)
+        # In the next turn: the answer to this draft goes first.
+        self._shared.clock.callLater(0, self._pump)
+
+    def _enqueue(self, place: _Place) -> Deferred[int]:
         if not self._stopped:
             self._queue.append(place)
             self._allowance.held += 1
             self._pump()
-        return place.outcome
+        return place.answer
 
     def _pump(self) -> None:
         """Append the drafts at the front that are made and permitted; then wait until the next is, too."""
@@ -167,7 +193,7 @@ class DraftStream:
             if self._allowance.take(draft):
                 place = queue.pop(0)
                 self._allowance.held -= 1
-                self._append(draft).chainDeferred(place.outcome)
+                self._append(draft, place.answer)
             else:
                 self._timer = self._shared.clock.callLater(self._allowance.wait(draft), self._waited)
 
@@ -185,4 +211,4 @@ class DraftStream:
             self._queue.remove(place)
             self._allowance.held -= 1
             self._pump()
-        place.outcome.errback(why)
+        place.answer.errback(why)

@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 from chatnet.entries import Draft
 from chatnet.log import Log, Outcome
 
-Told = Callable[[Draft, Outcome | Failure], None]
-"""Called with a draft and its outcome, or with the failure that hides it."""
+Told = Callable[[Draft, Deferred[int], Outcome | Failure], None]
+"""Called with a draft, who waits for it, and its outcome, or the failure that hides it."""
 
 
 class Gathering:
@@ -26,19 +26,17 @@ class Gathering:
         self._log = log
         self._clock = clock
         self._drafts: list[Draft] = []
-        self._askers: list[tuple[Told, Deferred[Outcome]]] = []
+        self._askers: list[tuple[Told, Deferred[int]]] = []
 
-    def append(self, draft: Draft, told: Told) -> Deferred[Outcome]:
-        """Append ``draft`` after everything passed before; fires with its outcome.
+    def append(self, draft: Draft, told: Told, answer: Deferred[int]) -> None:
+        """Append ``draft`` after everything passed before; then ``told`` answers it.
 
-        Before that, ``told`` is called with the same: one more callback for each post would cost more.
+        With one function for all drafts of a session, and no callback for each of them, a post costs less.
         """
         if not self._drafts:
             self._clock.callLater(0, self._pass_on)
-        answer: Deferred[Outcome] = Deferred()
         self._drafts.append(draft)
         self._askers.append((told, answer))
-        return answer
 
     def _pass_on(self) -> None:
         drafts, self._drafts = self._drafts, []
@@ -46,12 +44,10 @@ class Gathering:
 
         def answered(outcomes: list[Outcome]) -> None:
             for draft, (told, answer), outcome in zip(drafts, askers, outcomes, strict=True):
-                told(draft, outcome)
-                answer.callback(outcome)
+                told(draft, answer, outcome)
 
         def failed(why: Failure) -> None:
             for draft, (told, answer) in zip(drafts, askers, strict=True):
-                told(draft, why)
-                answer.errback(why)
+                told(draft, answer, why)
 
         self._log.append(drafts).addCallbacks(answered, failed)

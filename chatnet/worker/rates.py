@@ -74,14 +74,15 @@ class Allowance:
 
     def answered(self, draft: Draft, outcome: Outcome | None, head: int) -> None:
         """Record a draft's outcome; None if it has none. ``head`` is how far this worker follows the log."""
+        if isinstance(outcome, int):
+            if outcome <= head:
+                self._under_way.discard(draft.key)
+        else:
+            self._under_way.discard(draft.key)
+            if outcome is not None and adds(draft, outcome):
+                self._kept()
         if self._refusals is not None:
             self._refusals.answered(draft, outcome)
-        if not isinstance(outcome, int):
-            self._under_way.discard(draft.key)
-            if self._refusals is None and outcome is not None and adds(draft, outcome):
-                self._kept().answered(draft, outcome)
-        elif outcome <= head:
-            self._under_way.discard(draft.key)
 
     def charge(self, key: bytes) -> None:
         """Charge for an entry of the user, with this key, that the log has."""

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
+from worker.anybody import ANYBODY
 
 from chatnet.entries import Draft
-from chatnet.errors import BadSecret, TryLater
+from chatnet.errors import BadSecret
 from chatnet.limits import LIMITS
 from chatnet.log import Outcome
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.wire import session as wire
 from chatnet.worker.drafts import MOST_WAITING, DraftStream, SharedDrafts
 from chatnet.worker.gathering import Gathering
-from chatnet.worker.hashing import HASHING_THREADS
-from chatnet.worker.hashing import MOST_WAITING as MOST_HASHES_WAITING
 from chatnet.worker.rates import BURST_SECONDS, Allowance
-
-MOST_HASHES = HASHING_THREADS + MOST_HASHES_WAITING
 
 
 def draft(number: int) -> Draft:
@@ -55,7 +49,7 @@ class Stream:
         self.gathering = Gathering(self.log, self.clock)
         self.allowance = Allowance(rate, self.clock.seconds)
         self.shared = SharedDrafts(self.log, self.gathering, self.clock)
-        self.stream = DraftStream(self.shared, self.link, self.allowance, 0)
+        self.stream = DraftStream(self.shared, ANYBODY, self.link, self.allowance, 0)
 
     def appended(self) -> list[str]:
         self.clock.advance(0)
@@ -121,7 +115,7 @@ def test_too_much_held_for_a_user_holds_each_of_their_connections() -> None:
     and what a closed session held no longer counts."""
     one = Stream(rate=1)
     others = [Reading() for _ in range(3)]
-    streams = [DraftStream(one.shared, link, one.allowance, 0) for link in others]
+    streams = [DraftStream(one.shared, ANYBODY, link, one.allowance, 0) for link in others]
     for number in range(LIMITS.drafts + BURST_SECONDS + 1):
         one.stream.send(draft(number))
     assert one.allowance.held == LIMITS.drafts + 1
@@ -216,7 +210,7 @@ def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
 def test_what_comes_in_one_turn_is_appended_together() -> None:
     """The drafts of all sessions in a turn become one commit, in order of arrival."""
     one = Stream(rate=0)
-    other = DraftStream(one.shared, one.link, Allowance(0, float), 0)
+    other = DraftStream(one.shared, ANYBODY, one.link, Allowance(0, float), 0)
     batches: list[list[str]] = []
     append = one.log.append
 
@@ -247,120 +241,3 @@ def test_an_append_that_fails_fails_each_of_its_drafts() -> None:
     one.log.append = append  # type: ignore[method-assign]
     one.stream.send(draft(2))
     assert one.appended() == ["2"]
-
-
-# ---- through a session ----
-
-
-def test_a_session_holds_fast_posts_and_answers_each(slow_worker: Any) -> None:
-    """Posts faster than the rate are acknowledged later, never refused; pings show that the worker lives."""
-    slow_worker.pulse.start()
-    alice = slow_worker.client("alice")
-    found = [alice.begin(wire.Post, key=alice.key(), text=str(number)) for number in range(1000)]
-    assert sum(map(bool, found)) == 50
-    assert not alice.wire.server_transport.reading
-    slow_worker.pass_time(50)  # longer than a silent client is tolerated, if we were not the ones who hold it
-    assert alice.connected
-    slow_worker.pass_time(60)
-    assert [answer[0]["seq"] for answer in found] == list(range(2, 1002))
-    slow_worker.pulse.stop()
-
-
-def test_what_a_lost_session_held_is_the_clients_to_send_again(slow_worker: Any) -> None:
-    """A closed session appends nothing it held: the client may have said other things elsewhere since."""
-    alice = slow_worker.client("alice")
-    for number in range(60):
-        alice.begin(wire.Post, key=alice.key(), text=str(number))
-    alice.cut()
-    slow_worker.pass_time(5)
-    assert len(slow_worker.log.entries) == 1 + 50
-    assert not slow_worker.clock.getDelayedCalls()
-
-
-def test_a_secret_keeps_its_place_among_the_posts(worker: Any) -> None:
-    """What a client sends after SetSecret is appended after it, though hashing takes time."""
-    alice = worker.client("alice")
-    secret = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
-    post = alice.begin(wire.Post, key=b"p" * 16, text="hello")
-    assert not secret
-    assert not post
-    worker.threads.work()
-    worker.settle()
-    assert [entry.kind for entry in worker.log.entries] == ["register", "secret", "post"]
-    assert post[0]["seq"] == 3
-    assert secret[0]["ticket"]
-
-
-def test_a_secret_sent_again_answers_again(worker: Any) -> None:
-    """The same key and password make the same draft, which the log recognizes."""
-    alice = worker.client("alice")
-    for _ in range(2):
-        found = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
-        worker.work()
-        assert found[0]["seq"] == 2
-    assert len(worker.log.entries) == 2
-
-
-@pytest.mark.parametrize(
-    ("secret", "sentence"),
-    [(b"short", "at least 8"), (b"x" * 1025, "at most 1,024"), (b"x" * 65_535, "at most")],
-)
-def test_a_bad_password_is_refused(worker: Any, secret: bytes, sentence: str) -> None:
-    """A bad password is refused by a sentence before it is hashed."""
-    alice = worker.client("alice")
-    with pytest.raises(BadSecret, match=sentence):
-        alice.ask(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=secret)
-    assert not worker.threads.waiting
-
-
-def test_too_many_passwords_at_once_are_told_to_come_later(worker: Any) -> None:
-    """Threads and memory are bounded; drafts of others, and this session's next ones, go on."""
-    bob = worker.client("bob")
-    others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
-    for other in others:
-        other.begin(wire.SetSecret, key=other.key(), old=b"s" * 32, secret=b"a good password")
-    with pytest.raises(TryLater, match="try again in 1 s"):
-        bob.ask(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
-    assert bob.post("hello")
-    others[0].cut()
-    while worker.threads.waiting:
-        worker.threads.work()
-
-
-def test_a_session_has_one_password_hashed_at_a_time(worker: Any) -> None:
-    """A session hashes one password at a time, since others need threads too. All are set, in order; those of
-    a closed session are not."""
-    alice, bob = worker.client("alice"), worker.client("bob")
-    passwords = [b"s" * 32, b"password 0", b"password 1", b"password 2"]
-    found = [
-        alice.begin(wire.SetSecret, key=alice.key(), old=old, secret=new) for old, new in pairwise(passwords)
-    ]
-    assert len(worker.threads.waiting) == 1
-    bob.begin(wire.SetSecret, key=bob.key(), old=b"s" * 32, secret=b"a good password")
-    worker.threads.work()
-    worker.settle()
-    assert [len(answers) for answers in found] == [1, 0, 0]
-    assert len(worker.threads.waiting) == 2  # bob's hash is the next
-    for _ in range(3):  # bob's hash, then the hashes of alice's old secret and of her new one
-        worker.threads.work()
-        worker.settle()
-    assert [entry.user for entry in worker.log.entries[2:]] == ["alice", "bob", "alice"]
-    alice.cut()
-    worker.work()
-    assert len(worker.log.entries) == 5
-
-
-def test_a_session_whose_password_has_to_wait_goes_on(worker: Any) -> None:
-    """A session whose password waits may send another, which is hashed once a thread is free."""
-    alice = worker.client("alice")
-    others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
-    for other in others:
-        other.begin(wire.SetSecret, key=other.key(), old=b"s" * 32, secret=b"a good password")
-    with pytest.raises(TryLater):
-        alice.ask(wire.SetSecret, key=alice.key(), old=b"s" * 32, secret=b"a good password")
-    while worker.threads.waiting:
-        worker.threads.work()
-    found = alice.begin(wire.SetSecret, key=alice.key(), old=b"s" * 32, secret=b"a good password")
-    worker.threads.work()
-    worker.settle()
-    assert found[0]["ticket"]

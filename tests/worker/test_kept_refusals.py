@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.task import Clock
+from worker.anybody import ANYBODY
 
 from chatnet.entries import Draft
-from chatnet.log import Outcome, Refused
+from chatnet.errors import Refusal
+from chatnet.log import Outcome
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.worker.drafts import DraftStream, SharedDrafts
 from chatnet.worker.gathering import Gathering
@@ -42,7 +44,7 @@ class Users:
         self._sent = 0
 
     def stream(self, user: str = "alice") -> DraftStream:
-        return DraftStream(self.shared, Reading(), self.rates.of(user), 0)
+        return DraftStream(self.shared, ANYBODY, Reading(), self.rates.of(user), 0)
 
     def send(
         self, stream: DraftStream, kind: str, room: str, text: str = "", user: str = "alice"
@@ -51,14 +53,14 @@ class Users:
         self._sent += 1
         found: list[Any] = []
         draft = Draft(kind, user, room, text, b"%016d" % self._sent)
-        stream.send(draft).addCallback(found.append)
+        stream.send(draft).addCallbacks(found.append, lambda why: found.append(why.value))
         return found
 
     def refused(self, stream: DraftStream, count: int) -> int:
         """Leave a room that nobody is in so often; return how many of these were refused at once."""
         found = [self.send(stream, "leave", "#nowhere") for _ in range(count)]
         self.clock.advance(0)
-        assert all(isinstance(outcome, Refused) for [outcome] in filter(None, found))
+        assert all(isinstance(outcome, Refusal) for [outcome] in filter(None, found))
         return sum(map(len, found))
 
     def kept(self) -> int:

@@ -29,7 +29,9 @@ from chatnet.worker.entrance import Arrival, Entrance
 from chatnet.worker.front import Shared
 from chatnet.worker.logins import Shown
 from chatnet.worker.peer import Hearing
-from chatnet.worker.session import SecretSet, Session, StayChanged
+from chatnet.worker.session import Session
+from chatnet.worker.session_drafts import StayChanged
+from chatnet.worker.session_secret import SecretSet
 
 
 class Amp:
@@ -162,19 +164,19 @@ class AmpFront(Locator):
         check: bytes | None,
         form: str | None,
     ) -> Deferred[dict[str, Any]]:
-        return self.session.post(key, text, room, _beyond(ref, check, form)).addCallback(_seq)
+        return self.session.drafts.post(key, text, room, _beyond(ref, check, form)).addCallback(_seq)
 
     @wire.Join.responder
     def join(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
-        return self.session.join(key, room).addCallback(_stay_changed)
+        return self.session.drafts.join(key, room).addCallback(_stay_changed)
 
     @wire.Leave.responder
     def leave(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
-        return self.session.leave(key, room).addCallback(_stay_changed)
+        return self.session.drafts.leave(key, room).addCallback(_stay_changed)
 
     @wire.Create.responder
     def create(self, key: bytes, room: str, history: str) -> Deferred[dict[str, Any]]:
-        return self.session.create(key, room, history).addCallback(_stay_changed)
+        return self.session.drafts.create(key, room, history).addCallback(_stay_changed)
 
     @wire.Invite.responder
     def invite(self, key: bytes, room: str, to: str) -> Deferred[dict[str, Any]]:
@@ -186,7 +188,7 @@ class AmpFront(Locator):
 
     @wire.Describe.responder
     def describe(self, key: bytes, room: str, text: str) -> Deferred[dict[str, Any]]:
-        return self.session.order(key, "describe", room, text).addCallback(_seq)
+        return self.session.drafts.order(key, "describe", room, text).addCallback(_seq)
 
     @wire.SetRole.responder
     def set_role(self, key: bytes, room: str | None, to: str, role: str) -> Deferred[dict[str, Any]]:
@@ -204,7 +206,7 @@ class AmpFront(Locator):
 
     @wire.SetPolicy.responder
     def set_policy(self, key: bytes, room: str | None, name: str, value: str) -> Deferred[dict[str, Any]]:
-        return self.session.order(key, "policy", room or "", f"{name} {value}").addCallback(_seq)
+        return self.session.drafts.order(key, "policy", room or "", f"{name} {value}").addCallback(_seq)
 
     @wire.Block.responder
     def block(self, key: bytes, to: str) -> Deferred[dict[str, Any]]:
@@ -224,7 +226,7 @@ class AmpFront(Locator):
 
     @wire.Forget.responder
     def forget(self, key: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
-        return self.session.forget(key, secret).addCallback(lambda _: {})
+        return self.session.secret.forget(key, secret).addCallback(lambda _: {})
 
     @wire.ReportPost.responder
     def report(self, key: bytes, seq: int, check: bytes, reason: str | None) -> Deferred[dict[str, Any]]:
@@ -232,35 +234,35 @@ class AmpFront(Locator):
 
     @wire.WhoIs.responder
     async def who_is(self, name: str) -> dict[str, Any]:
-        found = await self.session.who_is(name)
+        found = await self.session.reads.who_is(name)
         told = {"since": found.since, "role": found.role, "blocked": found.is_blocked}
         return {**told, "rooms": found.rooms, "more": found.more}
 
     @wire.Invitations.responder
     async def invitations(self, after: str) -> dict[str, Any]:
-        page = await self.session.invitations(after)
+        page = await self.session.reads.invitations(after)
         return {"invitations": page.invitations, "more": page.more}
 
     @wire.Reported.responder
     async def reported(self, seq: int) -> dict[str, Any]:
-        return {"post": encode.for_clients(await self.session.reported(seq))}
+        return {"post": encode.for_clients(await self.session.reads.reported(seq))}
 
     def _about(self, key: bytes, kind: KindName, post: Ref, reason: str | None) -> Deferred[dict[str, Any]]:
-        return self.session.order(key, kind, None, reason or "", More(ref=post)).addCallback(_seq)
+        return self.session.drafts.order(key, kind, None, reason or "", More(ref=post)).addCallback(_seq)
 
     def _order(
         self, key: bytes, kind: KindName, room: str | None, to: str, text: str | None = None, until: int = 0
     ) -> Deferred[dict[str, Any]]:
         more = More(to=fold_name(to), until=until)
-        return self.session.order(key, kind, room, text or "", more).addCallback(_seq)
+        return self.session.drafts.order(key, kind, room, text or "", more).addCallback(_seq)
 
     @wire.SetSecret.responder
     def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
-        return self.session.set_secret(key, old, secret).addCallback(_secret_set)
+        return self.session.secret.set(key, old, secret).addCallback(_secret_set)
 
     @wire.Sessions.responder
     async def sessions(self) -> dict[str, Any]:
-        found = await self.session.devices()
+        found = await self.session.reads.devices()
         return {
             "sessions": [
                 wire.OneSession(
@@ -277,7 +279,7 @@ class AmpFront(Locator):
 
     @wire.Pair.responder
     def pair(self, key: bytes, code: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
-        return self.session.pair(key, code_text(code.hex(), 1), secret).addCallback(_seq)
+        return self.session.secret.pair(key, code_text(code.hex(), 1), secret).addCallback(_seq)
 
     @wire.MakeCode.responder
     def make_code(
@@ -286,48 +288,49 @@ class AmpFront(Locator):
         if not (0 < uses <= MOST_USES and 0 < until <= MOST_UNTIL):
             raise BadText.of(why=f"A code is for 1 to {MOST_USES:,} uses, and until some time.")
         text = code_text(code.hex(), uses)
-        return self.session.order(key, "code", room or "", text, More(until=until)).addCallback(_seq)
+        return self.session.drafts.order(key, "code", room or "", text, More(until=until)).addCallback(_seq)
 
     @wire.List.responder
     async def list_rooms(self, prefix: str, after: str, mine: bool | None) -> dict[str, Any]:
-        found = await (self.session.own_rooms if mine else self.session.rooms)(prefix, after)
+        reads = self.session.reads
+        found = await (reads.own_rooms if mine else reads.rooms)(prefix, after)
         return {"rooms": found.names, "joined": found.joined, "more": found.more}
 
     @wire.History.responder
     async def history(self, room: str, before: int | None) -> dict[str, Any]:
-        return {"posts": _shown(await self.session.history(room, before))}
+        return {"posts": _shown(await self.session.reads.history(room, before))}
 
     @wire.Earlier.responder
     async def earlier(self, before: int | None) -> dict[str, Any]:
-        return {"posts": _shown(await self.session.earlier(before))}
+        return {"posts": _shown(await self.session.reads.earlier(before))}
 
     @wire.Members.responder
     async def members(self, room: str, after: str) -> dict[str, Any]:
-        page = await self.session.members(room, after)
+        page = await self.session.reads.members(room, after)
         return {"members": page.members, "more": page.more, "about": page.about}
 
     @wire.Policies.responder
     async def policies(self, room: str | None) -> dict[str, Any]:
-        return {"policies": await self.session.policies(room)}
+        return {"policies": await self.session.reads.policies(room)}
 
     @wire.Conversations.responder
     async def conversations(self, after: str) -> dict[str, Any]:
-        page = await self.session.conversations(after)
+        page = await self.session.reads.conversations(after)
         return {"conversations": page.talks, "more": page.more}
 
     @wire.Mark.responder
     async def mark(self, room: str, seq: int) -> dict[str, Any]:
-        await self.session.mark(room, seq)
+        await self.session.marks.mark(room, seq)
         return {}
 
     @wire.Marks.responder
     async def marks(self, after: str) -> dict[str, Any]:
-        found = await self.session.marks(after)
+        found = await self.session.marks.page(after)
         return {"marks": found.marks, "more": found.more}
 
     @wire.Unread.responder
     async def unread(self, after: str) -> dict[str, Any]:
-        found = await self.session.unread(after)
+        found = await self.session.marks.unread(after)
         return {"rooms": found.rooms, "more": found.more}
 
     @wire.Chat.responder

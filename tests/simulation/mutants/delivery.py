@@ -20,6 +20,7 @@ from chatnet.store.window import Window
 from chatnet.worker import session
 from chatnet.worker.router import Router
 from chatnet.worker.session import Session
+from chatnet.worker.session_drafts import SessionDrafts
 from chatnet.worker.subscription import Subscription
 
 
@@ -46,13 +47,13 @@ def what_is_said_in_a_topic_goes_where_its_text_does(put: Put) -> None:
 def the_door_asks_before_the_key(put: Put) -> None:
     """A worker refuses a post in a topic by what it knows itself; the log may know better, and the key."""
 
-    def post(self: Session, key: bytes, text: str, room: str | None = None) -> Deferred[int]:
-        where = self.user if room is None else fold_room(room)
-        if is_topic(where) and not self._local_user.memberships.has(where):
+    def post(self: SessionDrafts, key: bytes, text: str, room: str | None = None) -> Deferred[int]:
+        where = self._user if room is None else fold_room(room)
+        if is_topic(where) and not self._session.local_user.memberships.has(where):
             raise NotJoined.of(room=where)
         return real(self, key, text, room)
 
-    real: Callable[..., Deferred[int]] = put(Session, "post", post)
+    real: Callable[..., Deferred[int]] = put(SessionDrafts, "post", post)
 
 
 def mentions_from_before_the_name_was_registered(put: Put) -> None:
@@ -155,7 +156,7 @@ def ping_up_to_the_head(put: Put) -> None:
     """A session is told that there is nothing for it up to the head, though it has not been given all."""
 
     def cursor(self: Session) -> Cursor | None:
-        return None if self._subscription is None else self._sessions.log.window.cursor
+        return None if self._subscription is None else self._shared.log.window.cursor
 
     put(Session, "cursor", property(cursor))
 

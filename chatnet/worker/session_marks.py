@@ -1,0 +1,65 @@
+"""How far a user has read, as one session says and asks it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatnet.errors import NotJoined, TryLater
+from chatnet.marks import UserMark, used
+from chatnet.names import sides, spelled_for
+from chatnet.reads import MarkPage, MarksOf, UnreadOf, UnreadPage
+from chatnet.worker.gathered_marks import GATHER_SECONDS
+from chatnet.worker.session_reads import SessionReads
+from chatnet.worker.whose import Whose, check_whole
+
+if TYPE_CHECKING:
+    from chatnet.worker.sessions import Sessions
+
+MANY_MARKS = "What you have read in too many rooms waits to be kept; try again in {seconds} s."
+
+
+class SessionMarks:
+    """The user's marks: see :class:`~chatnet.worker.marks.UsersMarks`. Questions wait until what was marked
+    here is kept."""
+
+    __slots__ = ("_reads", "_session", "_shared")
+
+    def __init__(self, session: Whose, shared: Sessions, reads: SessionReads) -> None:
+        self._session, self._shared, self._reads = session, shared, reads
+
+    async def mark(self, room: str, seq: int) -> None:
+        """The user has read ``room``, one of theirs, up to ``seq``: keep that, within ten seconds.
+
+        :raises NotJoined: the user is not in that room. :raises TryLater: too many marks wait.
+        """
+        check_whole(self._session)
+        user, room = self._session.user, self._reads.fold(room)
+        async with self._reads.turn():
+            await self._reads.own_followed()
+            memberships = self._session.local_user.memberships
+            if not (room == user or user in sides(room) or memberships.has(room)):
+                raise NotJoined.of(room=room)
+            if seq and not self._shared.marks.mark(UserMark(user, room, seq), self._session):
+                raise TryLater(MANY_MARKS.format(seconds=round(GATHER_SECONDS)))
+
+    async def page(self, after: str) -> MarkPage:
+        """Return the first page of the user's marks in rooms after ``after``."""
+        user = self._session.user
+        page = await self._reads.settled(lambda head: MarksOf(user, head, self._reads.behind(after)))
+        return MarkPage([(spelled_for(room, user), seq) for room, seq in page.marks], page.more)
+
+    async def unread(self, after: str) -> UnreadPage:
+        """Return the first page of the user's rooms after ``after``, and how much is unread in each."""
+        user = self._session.user
+        page = await self._reads.settled(lambda head: UnreadOf(user, head, self._reads.behind(after)))
+        rooms = [(spelled_for(room, user), posts, named) for room, posts, named in page.rooms]
+        return UnreadPage(rooms, page.more)
+
+    def used(self) -> None:
+        """Until now the device was used. If too many marks wait, this one is not worth a word."""
+        session, head = self._session, self._shared.log.window.head
+        self._shared.marks.mark(UserMark(session.user, used(session.by), head), session)
+
+    def stop(self) -> None:
+        """Pass on soon what was marked: the session is over."""
+        self._shared.marks.hasten(self._session.user)

@@ -1,0 +1,214 @@
+"""What a user asks through one session, of the log and of their own rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from chatnet.entries import Entry
+from chatnet.errors import NoSuchPost, NoSuchUser, NotInScope
+from chatnet.names import MAX_TOPIC, fold_for, fold_name, fold_prefix, is_room, spelled_for, where
+from chatnet.policies import in_force
+from chatnet.reads import (
+    DevicesOf,
+    History,
+    InvitationPage,
+    InvitationsOf,
+    MemberPage,
+    Members,
+    Newest,
+    Person,
+    PersonOf,
+    PoliciesIn,
+    PolicyValue,
+    Question,
+    ReportedPost,
+    Rooms,
+    Talk,
+    TalkPage,
+    Talks,
+    UsedDevice,
+)
+from chatnet.worker.reads import ReadQueue
+from chatnet.worker.session_drafts import SessionDrafts
+from chatnet.worker.whose import Whose
+
+if TYPE_CHECKING:
+    from chatnet.worker.sessions import Sessions
+
+LISTED = 200
+"""How many of their own rooms a user is told of in one answer."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRooms:
+    """Rooms in order. ``joined`` are those that the user is in; ``more``: further rooms follow."""
+
+    names: list[str]
+    joined: list[str]
+    more: bool
+
+
+class SessionReads:
+    """The reads of one session, one at a time: see :mod:`.reads`.
+
+    Each answer is as of the window's head, once that has everything that the client was told is durable.
+    """
+
+    __slots__ = ("_drafts", "_queue", "_session", "_shared")
+
+    def __init__(self, session: Whose, shared: Sessions, drafts: SessionDrafts) -> None:
+        self._session, self._shared, self._drafts = session, shared, drafts
+        self._queue: ReadQueue | None = None
+
+    # ---- rooms ----
+
+    async def rooms(self, prefix: str, after: str) -> ListedRooms:
+        """Return a page of the rooms that begin with ``prefix`` and come after ``after``."""
+        found = await self._read(lambda _: Rooms(_beginning(fold_prefix(prefix)), _beginning(after)))
+        memberships = self._session.local_user.memberships
+        return ListedRooms(found.names, [room for room in found.names if memberships.has(room)], found.more)
+
+    async def own_rooms(self, prefix: str, after: str) -> ListedRooms:
+        """Return a page of the rooms that the user is in, private ones too; see :meth:`rooms`."""
+        async with self.turn():
+            await self.own_followed()
+            prefix = _beginning(fold_prefix(prefix))
+            names = [room for room in self._session.local_user.memberships.rooms() if is_room(room)]
+        found = sorted(room for room in names if room.startswith(prefix) and room > after)
+        return ListedRooms(found[:LISTED], found[:LISTED], len(found) > LISTED)
+
+    async def conversations(self, after: str) -> TalkPage:
+        """Return a page of the user's conversations that come after ``after``, as the user spells them."""
+        user, after = self._session.user, self.fold(after) if after else ""
+        page = await self._read(lambda head: Talks(user, head, after))
+        return TalkPage([Talk(spelled_for(talk.room, user), talk.newest) for talk in page.talks], page.more)
+
+    async def policies(self, room: str | None) -> list[PolicyValue]:
+        """Return the policies of ``room``, or for None of the cluster, each with its value."""
+        user, asked = self._session.user, "" if room is None else self.fold(room)
+        found = await self._read(lambda head: PoliciesIn(asked, user, head))
+        return in_force(where(asked, user), found)
+
+    # ---- posts ----
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first."""
+        room = self.fold(room)
+        return await self._read(lambda head: History(room, before, self._session.user, head))
+
+    async def earlier(self, before: int | None) -> list[Entry]:
+        """Return the newest posts before ``before`` of all that a chat begins with, oldest first."""
+        return await self._read(lambda head: Newest(self._session.user, head, before))
+
+    async def reported(self, seq: int) -> Entry:
+        """Return the post that the report ``seq`` is about.
+
+        :raises NoSuchPost: there is none for this user, or it was taken back.
+        """
+        found = await self._read(lambda head: ReportedPost(seq, self._session.user, head))
+        for post in found:
+            if post.text:  # it may have been taken back while it was read
+                return post
+        raise NoSuchPost.of()
+
+    # ---- people ----
+
+    async def members(self, room: str, after: str) -> MemberPage:
+        """Return a page of the members of ``room`` that come after ``after``."""
+        room = self.fold(room)
+        return await self._read(lambda head: Members(room, self._session.user, head, _beginning(after)))
+
+    async def who_is(self, name: str) -> Person:
+        """Return what the user may know of another.
+
+        :raises BadName: that is no name. :raises NoSuchUser: it is nobody's.
+        """
+        about = fold_name(name)
+        found = await self._read(lambda head: PersonOf(self._session.user, about, head))
+        if found is None:
+            raise NoSuchUser.of(name=about)
+        return found
+
+    async def invitations(self, after: str) -> InvitationPage:
+        """Return the first page of the user's open invitations to rooms after ``after``."""
+        return await self._read(lambda head: InvitationsOf(self._session.user, head, _beginning(after)))
+
+    async def devices(self) -> list[UsedDevice]:
+        """Return the user's devices, by the seqs of their sessions."""
+        return await self.settled(lambda _: DevicesOf(self._session.user))
+
+    # ---- how all of them are asked ----
+
+    def turn(self) -> ReadQueue:
+        """Return the queue in which the session's reads wait for their turns.
+
+        :raises NotInScope: it reads nothing.
+        """
+        if self._queue is None:
+            session, shared = self._session, self._shared
+            if session.device.scope == "post":
+                raise NotInScope.of()
+            self._queue = ReadQueue(session.peer, shared.reads, session.user)
+        return self._queue
+
+    async def settled(self, question: Callable[[int], Question[T]]) -> T:
+        """Return the log's answer, as :meth:`_read`, once it has also kept what the user has marked here."""
+        queue = self.turn()
+        async with queue:
+            await self.own_followed()
+            await self._shared.marks.settle(self._session.user)
+            return await queue.read(self._shared.log.read, question(self._shared.log.window.head))
+
+    async def own_followed(self) -> None:
+        """Wait until this worker has followed the log to everything that the client was told is durable."""
+        window, goal = self._shared.log.window, self._drafts.newest
+        if window.head < goal:
+            reached: Deferred[None] = Deferred()
+
+            def grown(entries: object) -> None:
+                if window.head >= goal:
+                    window.unwatch(grown)
+                    reached.callback(None)
+
+            window.watch(grown)
+            await reached
+
+    def fold(self, room: str) -> str:
+        """Return the room that the user spells so."""
+        return fold_for(room, self._session.user)
+
+    def behind(self, room: str) -> str:
+        """Return the room, as the log spells it, behind which a page begins."""
+        return self.fold(room) if room.startswith("@") else _beginning(room)
+
+    def go_on(self) -> None:
+        """The peer has room again."""
+        if self._queue is not None:
+            self._queue.go_on()
+
+    def stop(self) -> None:
+        """Ask nothing more: the session is over."""
+        if self._queue is not None:
+            self._queue.stop()
+
+    async def _read(self, question: Callable[[int], Question[T]]) -> T:
+        """Return the log's answer, in the session's turn: to the question as of the window's head."""
+        queue = self.turn()
+        async with queue:
+            await self.own_followed()
+            return await queue.read(self._shared.log.read, question(self._shared.log.window.head))
+
+
+def _beginning(text: str) -> str:
+    """Return the part of ``text`` that can matter: no room has a longer name.
+
+    The rest must not go to the primary: two values that just fit into a client's box would not fit into ours,
+    and the primary would close the link at each attempt.
+    """
+    return text[: MAX_TOPIC + 2]

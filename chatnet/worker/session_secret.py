@@ -1,0 +1,146 @@
+"""What a user does through one session by showing the secret again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock
+
+from chatnet.credentials import normalized
+from chatnet.entries import Draft, More
+from chatnet.errors import Forgotten, NoSuchUser, WrongSecret
+from chatnet.kinds import KindName
+from chatnet.reads import Account, AccountOf
+from chatnet.worker.hashing import Claimant
+from chatnet.worker.session_drafts import NOT_YOUR_OLD_ONE, SessionDrafts
+from chatnet.worker.session_reads import SessionReads
+from chatnet.worker.whose import Whose, check_whole
+
+if TYPE_CHECKING:
+    from chatnet.worker.sessions import Sessions
+
+NOT_YOUR_SECRET = "That is not your present secret; nothing was done."
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSet:
+    """A new secret is durable as the entry ``seq``, which began a new session on this device; the client that
+    set it can resume with the ``ticket``."""
+
+    seq: int
+    ticket: bytes
+
+
+class SessionSecret:
+    """The user's secret, as they show and set it through one session.
+
+    One after the other: the old secret of the next change is the new one of this change.
+    """
+
+    __slots__ = ("_claimant", "_drafts", "_reads", "_session", "_setting", "_shared", "_turn")
+
+    def __init__(self, session: Whose, shared: Sessions, drafts: SessionDrafts, reads: SessionReads) -> None:
+        self._session, self._shared, self._drafts, self._reads = session, shared, drafts, reads
+        self._claimant: Claimant | None = None
+        self._setting: tuple[bytes, ...] = ()
+        self._turn = DeferredLock()
+
+    def set(self, key: bytes, old: bytes, secret: bytes) -> Deferred[SecretSet]:
+        """Replace the user's ``old`` secret with a password; fires once it is durable.
+
+        The user's other sessions end, and older tickets with them.
+        """
+        password = normalized(secret)
+        check_whole(self._session)
+        self._setting = (*self._setting, key)
+        answer = self._send(lambda: self._new(key, old, password)).addCallback(self._set)
+        return answer.addBoth(self._done, key)
+
+    def forget(self, key: bytes, secret: bytes) -> Deferred[int]:
+        """Forget the user, who shows the present ``secret``. The session ends, instead of an answer."""
+        return self._send_proven("forget", key, "", secret).addCallback(self._forgotten)
+
+    def pair(self, key: bytes, code: str, secret: bytes) -> Deferred[int]:
+        """Let in another device, by what is kept of a ``code``; fires with its seq once it is durable.
+
+        The user shows the present ``secret``: a ticket alone, which somebody may have stolen, makes no secret
+        of its own, by which all others could be replaced.
+        """
+        return self._send_proven("code", key, code, secret)
+
+    def is_setting(self, key: bytes) -> bool:
+        """Return whether the secret is being set with the draft of this key, which has no answer yet."""
+        return key in self._setting
+
+    def stop(self) -> None:
+        """Check and make nothing more: the session is over."""
+        if self._claimant is not None:
+            self._claimant.leave()
+        self._turn.waiting.clear()  # nobody waits for an answer
+
+    def _send(self, make: Callable[[], Coroutine[Any, Any, Draft]]) -> Deferred[int]:
+        """Send the draft that is made once a secret was checked, in its turn."""
+        made = self._turn.acquire().addCallback(lambda _: Deferred.fromCoroutine(make()))
+        return self._drafts.send_when_made(made)
+
+    def _send_proven(self, kind: KindName, key: bytes, text: str, secret: bytes) -> Deferred[int]:
+        """Send a draft about the user, once it is known that this is their secret."""
+        check_whole(self._session)
+        user = self._session.user
+        draft = self._drafts.draft(kind, user, text, key, More(to=user))
+        return self._send(lambda: self._proven(draft, secret)).addBoth(self._done, key)
+
+    async def _new(self, key: bytes, old: bytes, password: bytes) -> Draft:
+        session, secrets, claimant = self._session, self._shared.secrets, self._as_claimant()
+        account = await self._account()
+        by = session.by
+        if not await secrets.proves(claimant, account, old, is_login=False):
+            # The client may be repeating this draft after the log took it: then the log knows the key, and
+            # answers with the seq. A draft of a session before the newest secret adds nothing new.
+            by = account.secret_seq - 1
+            if not (by and account.credential):
+                raise WrongSecret(NOT_YOUR_OLD_ONE)
+        credential = await secrets.credential(claimant, password, key)
+        return Draft("secret", session.user, session.user, credential, key, by, self._begins())
+
+    def _begins(self) -> More | None:
+        """Return what a new secret says of this session, which goes on."""
+        device = self._session.device
+        return More(device=device.device, label=device.label) if device.device or device.label else None
+
+    async def _proven(self, draft: Draft, secret: bytes) -> Draft:
+        claimant = self._as_claimant()  # while the connection is there
+        if not await self._shared.secrets.proves(claimant, await self._account(), secret, is_login=False):
+            raise WrongSecret(NOT_YOUR_SECRET)
+        return draft
+
+    async def _account(self) -> Account:
+        session = self._session
+        account = await self._reads.turn().read(
+            self._shared.log.read, AccountOf(session.user, session.device.device)
+        )
+        if account is None:
+            raise NoSuchUser.of(name=session.user)
+        return account
+
+    def _as_claimant(self) -> Claimant:
+        if self._claimant is None:
+            self._claimant = Claimant(self._session.user, self._session.peer.address)
+        return self._claimant
+
+    def _set(self, seq: int) -> SecretSet:
+        self._session.goes_by(seq)
+        return SecretSet(seq, self._shared.ticket(self._session.user, seq))
+
+    def _forgotten(self, seq: int) -> Deferred[int]:
+        self._session.end(Forgotten.of(name=self._session.user))
+        return Deferred()
+
+    def _done(self, outcome: T, key: bytes) -> T:
+        self._setting = tuple(other for other in self._setting if other != key)
+        self._turn.release()
+        return outcome
