@@ -20,10 +20,10 @@ from chatnet.addresses import Address
 from chatnet.net.listen import (
     ACCEPTED,
     accept_in_turns,
+    address_of,
     is_taken,
     limit_send_buffer,
     listen,
-    number_of,
     why_not_had,
 )
 from chatnet.worker.port import SEND_BUFFER
@@ -37,19 +37,25 @@ FOREIGN = ("twisted.internet.endpoints", "twisted.application.internet")
 
 
 @pytest_twisted.ensureDeferred
-async def test_the_number_of_a_port_is_asked_while_it_is_open() -> None:
+async def test_the_address_of_a_port_is_asked_while_it_is_open() -> None:
     """A closed port raises, so its number must be kept; only one place may ask a port."""
     port = listen(reactor, Address("127.0.0.1", 0), Factory())
-    assert number_of(port) > 0
+    assert address_of(port).port > 0
     await maybeDeferred(port.stopListening)
     with pytest.raises(AttributeError):
-        number_of(port)
+        address_of(port)
     asking = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
         if re.search(r"\b_?(port|listening)\.getHost\(", path.read_text())
     }
     assert asking == {"net/listen.py"}
+    opening = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text().count("address_of(")
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "listen.py" and "import address_of" in path.read_text()
+    }
+    assert opening == {"master/port.py": 1, "worker/service.py": 1}, "each asks once, right after opening"
 
 
 def opens(tree: ast.AST) -> Iterator[str]:

@@ -19,13 +19,14 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
 from chatnet.master.settings import Settings
 from chatnet.net.first_byte import AMP
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link
-from chatnet.net.listen import is_taken, listen, number_of, why_not_had
+from chatnet.net.listen import address_of, is_taken, listen, why_not_had
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import Security
@@ -95,13 +96,18 @@ async def all_gone(links: Iterable[Link], seconds: float, clock: IReactorTime) -
 class MasterPort:
     """Where a primary is found; opened without waiting, so that an error is reported at the start.
 
-    ``number`` is that of the port, also once it is closed.
+    ``address`` is where it listens; as long as a primary ends, it is where it listened.
     """
 
     links: Links
     listening: IListeningPort
     security: Security
-    number: int
+    address: Address
+
+    @property
+    def number(self) -> int:
+        """The port's number."""
+        return self.address.port
 
     @property
     def key(self) -> str:
@@ -123,7 +129,7 @@ def open_port(settings: Settings, world: World, security: Security) -> MasterPor
         why = why_not_had(error)
         what = "stop what does, or choose another" if is_taken(error) else "choose an address of this machine"
         raise CannotStart(f"Cannot listen on {settings.listen} ({why}): {what} by --listen.") from error
-    return MasterPort(links, listening, security, number_of(listening))
+    return MasterPort(links, listening, security, address_of(listening))
 
 
 async def wait_for_port(

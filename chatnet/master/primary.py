@@ -20,7 +20,6 @@ from chatnet.master.replicas import Replicas
 from chatnet.master.retention import Retention
 from chatnet.master.signup import Signup
 from chatnet.master.store import Leadership
-from chatnet.net.listen import host_of
 from chatnet.net.pulse import Pulse
 from chatnet.telemetry import EpochBegun, EpochEnded, HandoverAsked, Tell
 from chatnet.wire.cluster import WorkerIdentity
@@ -158,7 +157,7 @@ class Primary:
         """Return the state of the cluster, for an operator who reached us at the host ``reached``."""
         head = self.leadership.log.window.head
         address = Address(reached, self.port.number)
-        is_open = self._signup.warning(host_of(self.port.listening))
+        is_open = self._signup.warning(self.port.address.host)
         early = ahead_of(self.clocks.wall(), self.leadership.log.window.time)
         return ClusterStatus(
             log=self.leadership.log.log_id,

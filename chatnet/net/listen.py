@@ -41,15 +41,10 @@ def listen(
     return listening
 
 
-def number_of(listening: IListeningPort) -> int:
-    """Return the number of a port that is open; a closed one does not know it."""
+def address_of(listening: IListeningPort) -> Address:
+    """Return where a port that is open listens; a closed one does not know it."""
     address: Any = listening.getHost()
-    return int(address.port)
-
-
-def host_of(listening: IListeningPort) -> str:
-    """Return at which of this machine's addresses a port that is open listens."""
-    return str(getattr(listening.getHost(), "host", ""))
+    return Address(address.host, address.port)
 
 
 def why_not_had(error: CannotListenError) -> str:

@@ -25,7 +25,7 @@ from chatnet.net.approach import Approach
 from chatnet.net.certificates import Certificates
 from chatnet.net.gate import Caller
 from chatnet.net.link import Link
-from chatnet.net.listen import number_of
+from chatnet.net.listen import address_of
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Watched
 from chatnet.net.security import Renewal, Security, find_certificates
@@ -296,7 +296,7 @@ class Worker(MultiService):
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
             self._port = open_port(self._world.reactor, self._clients, self._security, host, numbers)
-            self._number = number_of(self._port)
+            self._number = address_of(self._port).port
         self._clients.make_room(self._world.processes.raise_file_limit())
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()

@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
 from chatnet.errors import NoReplica
@@ -79,6 +81,8 @@ SUPERVISOR = 99
 
 class WholeLog(MemoryLog):
     """A log as a primary has it."""
+
+    trouble = warning = ""
 
     async def page(self, after: int, upto: int) -> list[Entry]:
         await self._turn()
@@ -269,7 +273,12 @@ class Master:
         self.primary = Primary(
             MasterIdentity(HOST, SUPERVISOR, 0, spawned=False),
             self.leadership,
-            MasterPort(Links(self.outboxes, self.reactor), cast(Any, None), cast(Any, None), 64480),
+            MasterPort(
+                Links(self.outboxes, self.reactor),
+                cast(Any, None),
+                cast(Any, SimpleNamespace(key="")),
+                Address(HOST, 64480),
+            ),
             self.pulse,
             self.cluster,
             self.replicas,
@@ -352,9 +361,7 @@ class Master:
         return await self.looked if self.looked is not None else self.newest
 
     def status(self, reached: str) -> ClusterStatus:
-        return ClusterStatus(
-            "memory", EPOCH, 0, "", [], self.cluster.workers(reached, 10), self.journal.events()
-        )
+        return self.primary.status(reached)
 
     def settle(self) -> None:
         """Let everything that waits arrive."""
