@@ -103,8 +103,9 @@ def find_token(files: Files, environ: Mapping[str, str], option: str | None, dat
         return _parse_token(read_text(files, path), str(path))
     except OSError as error:
         raise CannotStart(
-            f"There is no cluster token at {path} ({error.strerror}): copy DATA/cluster.token from the "
-            "master's machine, and pass it by --token-file FILE or CHATNET_TOKEN."
+            f"There is no cluster token at {path} ({error.strerror}): name the master's data directory by "
+            "--data; or, on another machine, copy DATA/cluster.token from there, and pass it by --token-file "
+            "FILE or CHATNET_TOKEN."
         ) from error
 
 

@@ -15,6 +15,7 @@ from chatnet.errors import BadCode
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's alphabet of base 32: no I, L, O and U."""
 LENGTH, GROUP = 12, 4
+FORM = "A code has 12 letters and digits, like 7KQM-2XWD-9TRP."
 MOST_TYPED = 64
 """How many characters of what somebody typed are looked at: there may be spaces and hyphens in it."""
 PAIR_MS = 600_000
@@ -42,10 +43,19 @@ def kept(code: str) -> str:
 
     :raises BadCode: no code looks like that.
     """
-    letters = code[:MOST_TYPED].upper().translate(_ALIKE)
-    if len(letters) != LENGTH or not set(letters) <= set(LETTERS):
+    if not looks_like_code(code):
         raise BadCode.of()
-    return hashlib.sha256(letters.encode()).hexdigest()
+    return hashlib.sha256(_letters(code).encode()).hexdigest()
+
+
+def looks_like_code(text: str) -> bool:
+    """Return whether this may be a code, however it was typed."""
+    letters = _letters(text)
+    return len(letters) == LENGTH and set(letters) <= set(LETTERS)
+
+
+def _letters(code: str) -> str:
+    return code[:MOST_TYPED].upper().translate(_ALIKE)
 
 
 def is_kept(text: str) -> bool:

@@ -78,9 +78,9 @@ class TlsRequired(ChatnetError):
 class WrongToken(ChatnetError):
     code = b"WRONG_TOKEN"
     sentence = (
-        "The cluster's token is not the one given: copy DATA/cluster.token from the master's machine, "
-        "and pass it by --token-file or CHATNET_TOKEN. (If it is the one: no master is there, but a "
-        "stranger, or a tunnel.)"
+        "The cluster's token is not the one given: name the master's data directory by --data; or, on "
+        "another machine, copy DATA/cluster.token from there, and pass it by --token-file or CHATNET_TOKEN. "
+        "(If it is the one: no master is there, but a stranger, or a tunnel.)"
     )
 
 
@@ -136,7 +136,7 @@ class NoReplicaElsewhere(ChatnetError):
 
 class NoSuchHost(ChatnetError):
     code = b"NO_SUCH_HOST"
-    sentence = "Nothing of the cluster runs on {host}: chatnet status shows what its hosts are called."
+    sentence = "Nothing of the cluster runs on {host}: “chatnet status” shows what its hosts are called."
 
 
 class OnlyHost(ChatnetError):
@@ -157,8 +157,9 @@ class BadSecret(ChatnetError):
 class WrongSecret(ChatnetError):
     code = b"WRONG_SECRET"
     sentence = (
-        "The name {name} is taken, and this is not its secret. If it is yours, say PAIR where you are logged "
-        "in, and start with --code here; if not, choose another name."
+        "The name {name} is taken, and this is not its secret. If it is yours, start with --with-code: PAIR "
+        "shows a code where you are logged in, or who runs this server gives you one. If not, choose another "
+        "name."
     )
 
 
@@ -349,7 +350,10 @@ class SessionEnded(Refusal):
     """The session was ended, by its user elsewhere or by who runs the cluster; what it sent is not done."""
 
     code = b"SESSION_ENDED"
-    sentence = "This session of {name} was ended elsewhere: log in again."
+    sentence = (
+        "This session of {name} was ended, on another device or by who runs this server: log in again, by "
+        "--password or --with-code."
+    )
 
 
 class NotInScope(Refusal):
@@ -391,7 +395,7 @@ class BadCode(Refusal):
 
 class CodeNeeded(Refusal):
     code = b"CODE_NEEDED"
-    sentence = "A new name needs a code here, from who runs this server: start with --code CODE."
+    sentence = "A new name needs a code here, from who runs this server: start with --with-code."
 
 
 class SignupClosed(Refusal):
@@ -445,8 +449,8 @@ class SecretChanged(Refusal):
 
     code = b"SECRET_CHANGED"
     sentence = (
-        "The secret of {name} was changed elsewhere: log in again with the new one, by --password. "
-        "If that was not you, somebody else knew the old one."
+        "The secret of {name} was changed elsewhere: log in again with the new one, by --password if it is "
+        "one. If that was not you, tell who runs this server."
     )
 
 

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +34,8 @@ MASTER_HELP = (
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _TIME = re.compile(r"(\d{1,5})([mhd])")
 
+USUAL_DATA = "chatnet-data"
+"""The data directory that is meant if no option names one."""
 STORE_VARIABLE = "CHATNET_STORE"
 """The environment variable for the store's URL, which may contain a password."""
 
@@ -56,7 +59,25 @@ MAX_COUNT = 2**63 - 1
 """The largest number that stores, boxes and clocks can hold."""
 
 
-class ProgramOptions(usage.Options):
+def own_version() -> str:
+    """Return the version of this program, as it was installed."""
+    try:
+        return f"chatnet {metadata.version('chatnet')}"
+    except metadata.PackageNotFoundError:
+        return "chatnet, not installed"
+
+
+class VersionedOptions(usage.Options):
+    """Options that know the version of chatnet."""
+
+    def opt_version(self) -> None:
+        """Display the version of chatnet and exit."""
+        with shown(real_world()), printing():
+            print(own_version())
+        raise SystemExit(0)
+
+
+class ProgramOptions(VersionedOptions):
     """Options of one twistd program. ``program`` names its pid and log files when the user did not.
 
     Two programs in one directory must not share twistd.pid and twistd.log.
@@ -68,11 +89,6 @@ class ProgramOptions(usage.Options):
         """Display this help and exit."""
         with shown(real_world()), printing():
             super().opt_help()
-
-    def opt_version(self) -> None:
-        """Display the version of Twisted and exit."""
-        with shown(real_world()), printing():
-            super().opt_version()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse the options, also those that follow an argument.

@@ -18,6 +18,7 @@ from chatnet.client.tap import Options as ClientOptions
 from chatnet.errors import CannotStart
 from chatnet.master.tap import Options as MasterOptions
 from chatnet.operator.__main__ import COMMANDS
+from chatnet.operator.__main__ import Options as OperatorOptions
 from chatnet.options import ProgramOptions, a_count, a_process_count, as_sentence, find_masters, port_range
 from chatnet.worker.tap import Options as WorkerOptions
 from chatnet.world import World
@@ -181,3 +182,12 @@ def test_numbers_and_ranges() -> None:
         with pytest.raises(ValueError, match=r"^.{,110}\.$"):
             parse(bad)
     assert a_count(str(2**63 - 1)) == 2**63 - 1
+
+
+@pytest.mark.parametrize("options", [MasterOptions, WorkerOptions, ClientOptions, OperatorOptions])
+def test_the_version_is_our_own(options: type[Any], capfd: pytest.CaptureFixture[str]) -> None:
+    """Not that of Twisted, which the options come from."""
+    with pytest.raises(SystemExit) as ended:
+        options().parseOptions(["--version"])
+    assert not ended.value.code
+    assert re.fullmatch(r"chatnet \d+\.\d+\.\d+\n", capfd.readouterr().out)

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
-from chatnet.client.calendar import Calendar
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
 from chatnet.client.devices import Devices
@@ -19,9 +18,11 @@ from chatnet.client.marks import ShownPosts
 from chatnet.client.orders import Orders
 from chatnet.client.refused import REFUSED, Misused, sentence_of, split
 from chatnet.client.said import Said
+from chatnet.client.settings import ClientSettings
 from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.typed import Typed, command_in, post_in
 from chatnet.client.unread import show_unread
+from chatnet.codes import FORM, looks_like_code
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NoSuchPost
@@ -89,8 +90,7 @@ class Interpreter:
     """Runs the lines of one terminal, one after another; posts are pipelined.
 
     ``leave(sentence)`` ends the program: with a sentence for standard error and status 1, or with None.
-    LIST and UNREAD ask for ``list_pages`` at most. What was heard goes to ``marks``. ``calendar`` shows
-    times, and says what time it is.
+    What was heard goes to ``marks``.
     """
 
     def __init__(
@@ -99,16 +99,15 @@ class Interpreter:
         terminal: Terminal,
         ladder: Ladder,
         leave: Callable[[str | None], None],
-        list_pages: int,
         marks: ShownPosts,
-        calendar: Calendar,
+        settings: ClientSettings,
     ) -> None:
-        self._calendar = calendar
+        self._calendar = calendar = settings.calendar
         self._connection = connection
         self._marks = marks
         self._terminal = terminal
         self._ladder = ladder
-        self._list_pages = list_pages
+        self._list_pages = list_pages = settings.list_pages
         self._leave = leave
         self._name = ""
         self._chatting = False
@@ -117,7 +116,7 @@ class Interpreter:
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
         orders = Orders(connection, terminal, calendar.now).commands
-        devices = Devices(connection, terminal, calendar, self._secret)
+        devices = Devices(connection, terminal, calendar, self._secret, settings.chat_command)
         self._drafted = {*DRAFTED, *orders, *devices.drafted}
         lookups = Lookups(connection, terminal, list_pages, calendar.stamp)
         self._greet = lookups.greet
@@ -428,12 +427,14 @@ class Interpreter:
         self._terminal.show(sentence)
 
     async def agrees(self, question: str) -> bool:
-        return (await self.answer(question)).lower() in ("y", "yes")
+        return self._terminal.is_attended and await self._answer_to(question) in ("y", "yes")
 
-    async def answer(self, question: str) -> str:
+    async def code(self, question: str) -> str:
         if not self._terminal.is_attended:
             return ""
-        return await self._answer_to(question) or ""
+        while (typed := await self._answer_to(question) or "") and not looks_like_code(typed):
+            question = f"{FORM} Type it again, or nothing:"
+        return typed
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)

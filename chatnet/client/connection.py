@@ -95,6 +95,10 @@ FINAL = (
 ENDS = tuple(error.code.decode() for error in (Barred, Disabled, Forgotten, SessionEnded))
 """Why a session ends that the client does not begin again by itself."""
 ASK_CODE = "A new name needs a code here. The code for {name}:"
+ASK_OWN = (
+    "The name {name} is taken. If it is yours, type the code that PAIR shows where you are logged in, or the "
+    "one that who runs this server gave you; if not, nothing:"
+)
 
 
 class Connection:
@@ -383,9 +387,12 @@ class Connection:
             return await self._go_in(
                 found.worker, found.key, found.encrypted, work, DIAL_SECONDS, LOGIN_SECONDS
             )
-        except CodeNeeded:
+        except (CodeNeeded, WrongSecret) as refused:
+            if self._code or self._password is not None or self._came_up_before:
+                raise
             self._attempts.end()
-            self._code = await self._listener.answer(ASK_CODE.format(name=identity.name))
+            question = ASK_CODE if isinstance(refused, CodeNeeded) else ASK_OWN
+            self._code = await self._listener.code(question.format(name=identity.name))
             if not self._code:  # there is nobody to ask, or nothing was typed
                 raise
             self._attempts.begin()

@@ -10,6 +10,7 @@ from chatnet.client.connection import Connection
 from chatnet.client.refused import Misused, split
 from chatnet.client.terminal import Terminal
 from chatnet.codes import MOST_USES, kept
+from chatnet.command_lines import ChatCommand
 from chatnet.names import fold_name, fold_room
 from chatnet.options import a_time
 from chatnet.text import legible
@@ -32,9 +33,10 @@ class Devices:
         terminal: Terminal,
         calendar: Calendar,
         ask_secret: Callable[[], Awaitable[bytes | None]],
+        chat_command: ChatCommand,
     ) -> None:
         self._connection, self._terminal, self._calendar = connection, terminal, calendar
-        self._ask_secret = ask_secret
+        self._ask_secret, self._chat_command = ask_secret, chat_command
         self.drafted: dict[str, Callable[[str], Awaitable[None]]] = {
             "REVOKE": self._revoke,
             "PAIR": self._pair,
@@ -70,7 +72,7 @@ class Devices:
         code = self._connection.fresh_code()
         await self._connection.draft(Pair, code=bytes.fromhex(kept(code)), secret=secret)
         self._terminal.show(f"The code for another device of yours, good once, for ten minutes: {code}")
-        self._terminal.show(f"There: twistd -n chat-client {self._connection.name} --code {code}")
+        self._show_use(self._connection.name)
 
     async def _code(self, rest: str) -> None:
         uses, lasts, room = USES, LASTS, None
@@ -87,6 +89,10 @@ class Devices:
         hashed = bytes.fromhex(kept(code))
         await self._connection.draft(MakeCode, code=hashed, uses=uses, until=until, room=room)
         many = f"{uses} new names" if uses > 1 else "one new name"
-        then = f", and then JOIN {room}" if room else ""
-        self._terminal.show(f"The code for {many}, for {lasts}: {code}")
-        self._terminal.show(f"With it: twistd -n chat-client NAME --code {code}{then}")
+        then = f", who are invited to {room}" if room else ""
+        self._terminal.show(f"The code for {many}{then}, for {lasts}: {code}")
+        self._show_use("NAME")
+
+    def _show_use(self, name: str) -> None:
+        for line in self._chat_command.with_code(name):
+            self._terminal.show(line)

@@ -13,7 +13,7 @@ from chatnet.client.typed import as_post, command_in, has_password, post_in
 from chatnet.errors import BadText
 from chatnet.form import MAX_TEXT, check_text
 
-PROMPTS = {"command": "> ", "post": "say: ", "password": "Password: ", "answer": "y or n: "}
+PROMPTS = {"command": "> ", "post": "say: ", "password": "Password: ", "answer": "answer: "}
 MAX_BEFORE = 500
 """How many lines to remember."""
 MAX_DRAFT = 2 * MAX_TEXT

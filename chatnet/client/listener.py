@@ -35,8 +35,8 @@ class Listener(Protocol):
     async def agrees(self, question: str) -> bool:
         """Return whether the user says yes; False if there is nobody to ask."""
 
-    async def answer(self, question: str) -> str:
-        """Return what the user answers; empty if that is nothing, or there is nobody to ask."""
+    async def code(self, question: str) -> str:
+        """Return the code that the user types; empty if that is nothing, or there is nobody to ask."""
 
     def ended(self, sentence: str) -> None:
         """The connection has ended; ``sentence`` says why."""

@@ -66,8 +66,9 @@ async def log_in(
     secrets = [*passwords, *(secret for secret in (identity.fresh, identity.secret) if secret is not None)]
     if not secrets:
         raise BadTicket(
-            f"Your last login as {identity.name} is no longer good: start with --password. (To register the "
-            f"name anew, if it is free again, move {identity.path} away first.)"
+            f"Your last login as {identity.name} is no longer good: start with --password, or, if you have a "
+            f"code, with --with-code. (To register the name anew, if it is free again, move {identity.path} "
+            "away first.)"
         )
     for secret in secrets[:-1]:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.application.service import Service
@@ -22,12 +22,15 @@ from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.line import LineTerminal
 from chatnet.client.marks import ShownPosts
+from chatnet.client.settings import ClientSettings
 from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.text import one_line
 from chatnet.client.trust import Trust
 from chatnet.client.typed import Typed
+from chatnet.codes import FORM, looks_like_code
+from chatnet.command_lines import ChatCommand
 from chatnet.credentials import as_typed
-from chatnet.errors import BadSecret, CannotStart
+from chatnet.errors import BadCode, BadSecret, CannotStart
 from chatnet.form import MAX_LABEL
 from chatnet.limits import Rhythm
 from chatnet.net.outbox import Outboxes
@@ -41,7 +44,9 @@ FLUSH_SECONDS = 1.0
 """Seconds that a stopped client waits for its last lines to be read."""
 
 
-NO_PASSWORD = "No password was given."
+NO_PASSWORD, NO_CODE = "No password was given.", "No code was given."
+CODE_VARIABLE = "CHATNET_CODE"
+"""The environment variable for a code: other users of the machine cannot read it there."""
 
 
 class OpenTerminal(Terminal, Protocol):
@@ -68,12 +73,11 @@ class Client(Service):
         connection: Connection,
         terminal: OpenTerminal,
         ladder: Ladder,
-        with_password: bool,
-        list_pages: int,
-        calendar: Calendar,
+        asks_for: str,
+        settings: ClientSettings,
         code: str = "",
     ) -> None:
-        self._code = code
+        self._code, self._asks_for = code, asks_for
         self._reactor = reactor
         self._processes = processes
         self._stdio = stdio
@@ -81,10 +85,7 @@ class Client(Service):
         self._connection = connection
         self._terminal = terminal
         self._marks = ShownPosts(connection.mark, reactor)
-        self._interpreter = Interpreter(
-            connection, terminal, ladder, self._ended, list_pages, self._marks, calendar
-        )
-        self._with_password = with_password
+        self._interpreter = Interpreter(connection, terminal, ladder, self._ended, self._marks, settings)
         self._leaving: Deferred[None] | None = None
         self._talking: Deferred[None] | None = None
 
@@ -97,7 +98,8 @@ class Client(Service):
             raise
 
     def _start(self) -> None:
-        password = self._ask_password() if self._with_password and self._stdio.is_keyboard() else None
+        is_asked = self._asks_for == "password" and self._stdio.is_keyboard()
+        password = self._ask_password() if is_asked else None
         try:
             self._terminal.open(self._stdio)
         except OSError as error:
@@ -132,14 +134,30 @@ class Client(Service):
             raise CannotStart(f"The password cannot be read ({error}).") from error
 
     async def _talk(self, password: bytes | None) -> None:
-        if self._with_password and password is None:
-            try:
+        try:
+            if self._asks_for == "password" and password is None:
                 password = _password(await self._terminal.read())
-            except BadSecret as error:
-                self._ended(str(error))
-                return
+            elif self._asks_for == "code" and not self._code:
+                self._code = await self._typed_code()
+        except (BadSecret, BadCode) as error:
+            self._ended(str(error))
+            return
         self._connection.start(self._interpreter, password, self._code)
         await self._interpreter.run()
+
+    async def _typed_code(self) -> str:
+        """Return the code that is typed.
+
+        :raises BadCode: there is none.
+        """
+        if self._terminal.is_attended:
+            typed = await self._interpreter.code(f"The code for {self._name}:")
+        else:
+            line = await self._terminal.read()
+            typed = line.text.strip() if isinstance(line, Typed) else ""
+        if not looks_like_code(typed):
+            raise BadCode(FORM if typed else NO_CODE)
+        return typed
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
@@ -215,11 +233,21 @@ def build(options: Any, world: World) -> Client:
         connection,
         _terminal(options, world, connection, masters, calendar),
         Ladder(reactor, world.monotonic),
-        with_password=with_password,
-        list_pages=world.limits.list_pages,
-        calendar=calendar,
-        code=options["code"] or "",
+        asks_for="password" if with_password else "code" if options["with-code"] else "",
+        settings=ClientSettings(world.limits.list_pages, calendar, ChatCommand.of(masters, world)),
+        code=options["code"] or _code_in(world.environ),
     )
+
+
+def _code_in(environ: Mapping[str, str]) -> str:
+    """Return the code in the environment; empty if there is none.
+
+    :raises CannotStart: what is there is none.
+    """
+    code = environ.get(CODE_VARIABLE, "").strip()
+    if code and not looks_like_code(code):
+        raise CannotStart(f"{CODE_VARIABLE} holds no code. {FORM}")
+    return code
 
 
 def _terminal(

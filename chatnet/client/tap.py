@@ -10,8 +10,8 @@ from twisted.python import usage
 
 from chatnet.client.identity import config_directory
 from chatnet.client.service import build
-from chatnet.codes import LENGTH, kept
-from chatnet.errors import BadCode, BadName, BadText, CannotStart
+from chatnet.codes import FORM, looks_like_code
+from chatnet.errors import BadName, BadText, CannotStart
 from chatnet.form import check_label
 from chatnet.logs import logged
 from chatnet.names import fold_name
@@ -29,11 +29,17 @@ class Options(ProgramOptions):
 
     optParameters = [
         ["master", "m", None, MASTER_HELP],
-        ["code", None, None, "A code: for a new name, for a new secret, or from PAIR on another device."],
+        ["code", None, None, "The same code, where all users of this machine can read it: for scripts."],
         ["device", None, None, "What you call this device, for SESSIONS. [default: this host's name]"],
     ]
     optFlags = [
         ["password", None, "Log in by the password you set with PASSWORD elsewhere; it is asked for."],
+        [
+            "with-code",
+            None,
+            "Log in by a code: for a new name, for a new secret, or from PAIR on another device. It is asked "
+            "for, unless CHATNET_CODE has it.",
+        ],
         ["plain", None, "Plain lines, even on a terminal."],
         ["times", None, "Plain lines begin each post with its date and time."],
         [
@@ -54,11 +60,12 @@ class Options(ProgramOptions):
 
     def postOptions(self) -> None:
         """Keep the client on its terminal, and twistd's own log off it."""
+        if self["code"] is not None and not looks_like_code(self["code"]):
+            raise usage.UsageError(FORM)
+        if self["password"] and (self["with-code"] or self["code"]):
+            raise usage.UsageError("One logs in by a password or by a code: leave one of them out.")
         try:
-            kept(self["code"] or "0" * LENGTH)
             check_label(self["device"] or "")
-        except BadCode as error:
-            raise usage.UsageError("A code has 12 letters and digits, like 7KQM-2XWD-9TRP.") from error
         except BadText as error:
             raise usage.UsageError(str(error)) from error
         parent: Any = self.parent

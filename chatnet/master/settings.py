@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatnet.addresses import MASTER_PORT, Address
+from chatnet.command_lines import beside
 from chatnet.net.pair import PairFiles
-from chatnet.options import STORE_VARIABLE, find_pair, tls_words
+from chatnet.options import STORE_VARIABLE, USUAL_DATA, find_pair, tls_words
 from chatnet.supervisor import twistd
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -113,12 +115,15 @@ class Settings:
 
     def invitation(self, python: str, directory: Path, port: int) -> str:
         """Return the line that says how to chat with the master on ``port``, from within ``directory``."""
-        bin = Path(python).parent
-        twistd = str(bin.relative_to(directory) / "twistd") if bin.is_relative_to(directory) else "twistd"
+        twistd, operator = (beside(python, directory, program) for program in ("twistd", "chatnet"))
         address = self.local_address(port)
         found = address.port == self.usual_port and self.listen.host in (*_LOOPBACK, "127.0.0.1", "localhost")
         master = "" if found else f" --master {address}"
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        shown = ""
+        if self.data != Path(USUAL_DATA):
+            shown = f" Look after it with: {operator} status --data {shlex.quote(str(self.data))}."
         return (
-            f"chatnet is up: {workers}, data in {self.data}. Chat with: {twistd} -n chat-client{master} NAME"
+            f"chatnet is up: {workers}, data in {self.data}.{shown} "
+            f"Chat with: {twistd} -n chat-client{master} NAME"
         )

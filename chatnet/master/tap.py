@@ -10,6 +10,7 @@ from chatnet.master.service import build
 from chatnet.options import (
     INSECURE,
     TLS_OPTIONS,
+    USUAL_DATA,
     ProgramOptions,
     a_count,
     a_host,
@@ -33,7 +34,7 @@ class Options(ProgramOptions):
     )
     optFlags = [INSECURE]
     optParameters = [
-        ["data", None, "chatnet-data", "The directory of the log, the token and the workers' output."],
+        ["data", None, USUAL_DATA, "The directory of the log, the token and the workers' output."],
         [
             "listen",
             None,

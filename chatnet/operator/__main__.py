@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from twisted.python import usage
 
 from chatnet.addresses import Address
 from chatnet.auth import find_token
+from chatnet.command_lines import ChatCommand, about_the_same
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.net.approach import Approach
 from chatnet.operator import orders
@@ -34,6 +36,8 @@ from chatnet.options import (
     INSECURE,
     MASTER_HELP,
     STORE_VARIABLE,
+    USUAL_DATA,
+    VersionedOptions,
     a_count,
     a_store,
     a_time,
@@ -47,7 +51,7 @@ from chatnet.world import World
 from chatnet.world.real import real_world
 
 
-class CommandOptions(usage.Options):
+class CommandOptions(VersionedOptions):
     """The options of all commands: where the cluster is, and its token."""
 
     optFlags = [INSECURE]
@@ -57,7 +61,7 @@ class CommandOptions(usage.Options):
         [
             "data",
             None,
-            "chatnet-data",
+            USUAL_DATA,
             "The master's data directory, if it is on this machine: it has the token, and says where the "
             "primary is, unless something else does.",
         ],
@@ -237,7 +241,7 @@ class DrainOptions(CommandOptions):
         self["host"] = hosts[0]
 
 
-class MigrateOptions(usage.Options):
+class MigrateOptions(VersionedOptions):
     """The options of ``migrate``."""
 
     longdesc = (
@@ -245,17 +249,17 @@ class MigrateOptions(usage.Options):
         "off, it goes on when it is run again."
     )
     optParameters = [
-        ["from", None, "chatnet-data", "The data directory of the cluster; it must not run."],
+        ["from", None, USUAL_DATA, "The data directory of the cluster; it must not run."],
         ["to", None, None, "The database: postgresql://HOST/DATABASE. [default: CHATNET_STORE]", a_store],
     ]
 
 
-class FileOptions(usage.Options):
+class FileOptions(VersionedOptions):
     """The options of commands that read a store, or one file of a backup."""
 
     _command = ""
     optParameters = [
-        ["data", None, "chatnet-data", "The data directory, without FILE."],
+        ["data", None, USUAL_DATA, "The data directory, without FILE."],
         ["store", None, None, "A database instead: postgresql://… [default: CHATNET_STORE]", a_store],
     ]
 
@@ -321,7 +325,7 @@ COMMANDS: list[list[Any]] = [
 NAMES: list[str] = [name for name, *_ in COMMANDS]
 
 
-class Options(usage.Options):
+class Options(VersionedOptions):
     """The command, and its options."""
 
     synopsis = "Usage: chatnet COMMAND [options]"
@@ -363,7 +367,7 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
     approach = operators_approach(token, bool(options["insecure"]), world)
     try:
         if command == "status" and options["watch"]:
-            await watch(masters, approach, world)
+            await watch(masters, approach, world, partial(about_the_same, options=options))
         else:
             await _ask(command, options, masters, approach, world)
     except (ChatnetError, RemoteAmpError) as refused:
@@ -377,7 +381,8 @@ async def _ask(
     try:
         if command == "status":
             status = await ask_status(link)
-            world.stdio.say(as_json(status) if options["json"] else as_table(status))
+            about = partial(about_the_same, options=options)
+            world.stdio.say(as_json(status) if options["json"] else as_table(status, about))
             link.abort()
         elif command == "drain":
             world.stdio.say(await drain(options["host"], masters, approach, link, world))
@@ -385,13 +390,16 @@ async def _ask(
             world.stdio.say(await orders.policies(link, options["order"]))
             link.abort()
         elif isinstance(options.get("order"), orders.Coded):
-            world.stdio.say(await orders.make_code(link, options["order"], world))
+            chat = ChatCommand.of(masters, world)
+            world.stdio.say(await orders.make_code(link, options["order"], chat, world))
             link.abort()
         elif command in ("admin", "role", "user", "purge", "policy", "signup"):
-            world.stdio.say(await orders.give(link, options["order"], world.wall))
+            async for done in orders.give(link, options["order"], world):
+                world.stdio.say(about_the_same(done, options))
             link.abort()
         elif command == "level":
-            world.stdio.say(await (raise_level(link) if options["up"] else show_level(link)))
+            level = await (raise_level(link) if options["up"] else show_level(link))
+            world.stdio.say(about_the_same(level, options))
             link.abort()
         elif command == "stepdown":
             world.stdio.say(await step_down(masters, approach, link, world))
@@ -425,17 +433,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _export(options.subOptions, world)
         else:
             react(
-                lambda _: Deferred.fromCoroutine(_attempt(run(command, options.subOptions, world), world)), ()
+                lambda _: Deferred.fromCoroutine(
+                    _attempt(run(command, options.subOptions, world), options.subOptions, world)
+                ),
+                (),
             )
 
 
 @contextmanager
-def _ended_in_a_sentence(world: World, broken_off: str = "Broken off.") -> Iterator[None]:
+def _ended_in_a_sentence(
+    options: Mapping[str, Any], world: World, broken_off: str = "Broken off."
+) -> Iterator[None]:
     """Report an error as a sentence, with status 1; the same for Ctrl-C, where no reactor runs."""
     try:
         yield
     except CannotStart as cannot:
-        world.stdio.error(harmless(str(cannot)))
+        world.stdio.error(about_the_same(harmless(str(cannot)), options))
         raise SystemExit(1) from cannot
     except KeyboardInterrupt:
         world.stdio.error(broken_off)
@@ -444,7 +457,7 @@ def _ended_in_a_sentence(world: World, broken_off: str = "Broken off.") -> Itera
 
 def _migrate(options: Any, world: World) -> None:
     """Migrate without a reactor: it blocks."""
-    with _ended_in_a_sentence(world, "Broken off: run this again, and it goes on from there."):
+    with _ended_in_a_sentence(options, world, "Broken off: run this again, and it goes on from there."):
         url = options["to"] or world.environ.get(STORE_VARIABLE)
         if not url:
             raise CannotStart("Say where to: --to postgresql://HOST/DATABASE, or CHATNET_STORE.")
@@ -453,19 +466,19 @@ def _migrate(options: Any, world: World) -> None:
 
 def _check(options: Any, world: World) -> None:
     """Check without a reactor: it blocks."""
-    with _ended_in_a_sentence(world):
+    with _ended_in_a_sentence(options, world):
         world.stdio.say(check(options["file"], Path(options["data"]), _store_url(options, world), world))
 
 
 def _export(options: Any, world: World) -> None:
     """Print what is kept of a user, without a reactor: it blocks."""
-    with _ended_in_a_sentence(world):
+    with _ended_in_a_sentence(options, world):
         export(options["exports"], Path(options["data"]), _store_url(options, world), world)
 
 
 def _log(options: Any, world: World) -> None:
     """Print entries; this blocks. ``--follow`` then continues in the reactor."""
-    with _ended_in_a_sentence(world):
+    with _ended_in_a_sentence(options, world):
         kinds = [kind for kind in options["kinds"].split(",") if kind]
         wanted = Wanted(options["seq"], options["key"], options["user"], kinds)
         url = _store_url(options, world)
@@ -478,15 +491,15 @@ def _log(options: Any, world: World) -> None:
         if not (log.is_whole or options["follow"]):
             raise CannotStart("What cannot be read is left out; “chatnet check” says more.")
     if options["follow"]:
-        react(lambda _: Deferred.fromCoroutine(_attempt(log.follow(head), world)), ())
+        react(lambda _: Deferred.fromCoroutine(_attempt(log.follow(head), options, world)), ())
 
 
 def _store_url(options: Any, world: World) -> str:
     return options["store"] or world.environ.get(STORE_VARIABLE) or ""
 
 
-async def _attempt(doing: Coroutine[Any, Any, object], world: World) -> None:
-    with shown(world), _ended_in_a_sentence(world):
+async def _attempt(doing: Coroutine[Any, Any, object], options: Mapping[str, Any], world: World) -> None:
+    with shown(world), _ended_in_a_sentence(options, world):
         await doing
 
 

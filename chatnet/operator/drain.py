@@ -50,7 +50,7 @@ async def drain(host: str, masters: Sequence[Address], approach: Approach, link:
             world.stdio.say(f"{_many(left[1], 'session')} on {_many(left[0], 'worker')} left on {host}.")
         await deferLater(world.reactor, ASK_EVERY)
     raise CannotStart(
-        f"For a minute nothing has changed on {host}; look at chatnet status and the logs there."
+        f"For a minute nothing has changed on {host}; look at “chatnet status” and the logs there."
     )
 
 

@@ -87,9 +87,13 @@ def migrate(data: Path, url: str, world: World) -> str:
     try:
         taken = lease.take()
     except OSError as error:
-        raise CannotStart(f"There is no store in {data} ({error.strerror}).") from error
+        raise CannotStart(
+            f"There is no store in {data} ({error.strerror}): name the data directory by --from."
+        ) from error
     if not taken:
-        raise CannotStart(f"A master runs on {data}: stop its cluster first, with chatnet stop.")
+        raise CannotStart(
+            f"A master runs on {data}: stop its cluster first, by “chatnet stop --data {data}”."
+        )
     try:
         return _Copy(data, _open_source(data, world), open_database(url), world).whole()
     finally:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple
 
 from twisted.python import usage
 
 from chatnet.codes import MOST_USES, code_text, fresh_code, kept
+from chatnet.command_lines import ChatCommand
 from chatnet.errors import CannotStart, Refusal
-from chatnet.names import MAX_ROOM, MAX_SPELLED, Where
+from chatnet.names import MAX_ROOM, MAX_SPELLED, Where, fold_name, fold_room
 from chatnet.net.link import Link
-from chatnet.policies import FOR_EVER, POLICIES, wrong_policy
+from chatnet.policies import FOR_EVER, POLICIES, parted, wrong_policy
 from chatnet.rules import ROLES
 from chatnet.text import is_text, legible, meant
 from chatnet.wire.operate import Order, RoomPolicies
 from chatnet.world import World
 
+EVERYWHERE = "the whole cluster"
+_A = {"owner": "an owner", "moderator": "a moderator", "admin": "an admin"}
+_SIGNUP = {
+    "open": "anybody may register a name",
+    "code": "a new name needs a code, which “chatnet invite” prints",
+    "closed": "only whom “chatnet user add NAME” has added comes in anew",
+}
 ACTIONS = ("ban", "mute", "unban")
 ACCOUNTS = ("disable", "enable")
 CODES = ("add", "reset")
@@ -49,13 +57,16 @@ class Listed(NamedTuple):
     room: str
 
 
-async def give(link: Link, orders: Sequence[Wanted], wall: Callable[[], float]) -> str:
-    """Have the primary give the orders, one after the other; return a sentence.
+async def give(link: Link, orders: Sequence[Wanted], world: World) -> AsyncIterator[str]:
+    """Have the primary give the orders, one after the other; of each yield a sentence that says what was
+    done.
 
-    :raises CannotStart: the log does not take it.
+    :raises CannotStart: the log does not take one; those before it are done.
     """
-    seqs = [await _ordered(link, wanted, _until(wall, wanted.seconds)) for wanted in orders]
-    return f"Done, at seq {' and '.join(f'{seq:,}' for seq in seqs)}."
+    for wanted in orders:
+        until = _until(world.wall, wanted.seconds)
+        seq = await _ordered(link, wanted, until)
+        yield (f"{_done(wanted, _moment(world, until))}, at seq {seq:,}.")
 
 
 def _until(wall: Callable[[], float], seconds: int) -> int:
@@ -63,8 +74,38 @@ def _until(wall: Callable[[], float], seconds: int) -> int:
     return int((wall() + seconds) * 1000) if seconds else 0
 
 
-async def make_code(link: Link, wanted: Coded, world: World) -> str:
-    """Have the primary take a code that is made here; return it, and how it is used.
+def _moment(world: World, until: int) -> str:
+    return world.local(until / 1000).isoformat(sep=" ", timespec="minutes") if until else ""
+
+
+def _done(wanted: Wanted, until: str) -> str:
+    """Return what was done, without the end of the sentence; ``until`` may be empty."""
+    to = wanted.to and fold_name(wanted.to)
+    where = fold_room(wanted.room) if wanted.room else EVERYWHERE
+    lasts = f" until {until}" if until else ""
+    match wanted.kind:
+        case "role":
+            of = f"has no role in {where}" if wanted.text == ROLES[0] else f"is {_A[wanted.text]} of {where}"
+            return f"{to} {of} now"
+        case "ban":
+            return f"Banned {to} from {where}{lasts}"
+        case "mute":
+            return f"Muted {to} in {where}{lasts}"
+        case "unban":
+            return f"Lifted every ban and mute of {to} in {where}"
+        case "disable" | "enable":
+            return f"The account of {to} is {wanted.kind}d now"
+        case "purge":
+            return f"Took back all that {to} said in {where} so far"
+        case "forget":
+            return f"Took back all that {to} ever said, and ended the account"
+    name, value = parted(wanted.text)
+    means = f" ({_SIGNUP[value]})" if name == "signup" else ""
+    return f"In {where}, {name} is {value}{means} now"
+
+
+async def make_code(link: Link, wanted: Coded, chat: ChatCommand, world: World) -> str:
+    """Have the primary take a code that is made here; return it, and by what ``chat`` command it is used.
 
     :raises CannotStart: the log does not take it.
     """
@@ -73,17 +114,22 @@ async def make_code(link: Link, wanted: Coded, world: World) -> str:
     if wanted.resets:
         await _ordered(link, Wanted("revoke", "", wanted.to, "0"), 0)
     text = code_text(kept(code), wanted.uses)
-    await _ordered(link, Wanted("code", wanted.room, wanted.to, text), until)
+    try:
+        await _ordered(link, Wanted("code", wanted.room, wanted.to, text), until)
+    except CannotStart as no:
+        if not wanted.resets:
+            raise
+        raise CannotStart(f"All that let {wanted.to} in has ended, but there is no code: {no}") from no
     name = wanted.to or "NAME"
-    if wanted.to:
-        does = "sets a new secret for" if wanted.resets else "registers"
-        first = f"{code} {does} {wanted.to}, once, within 24 h."
+    if wanted.resets:
+        first = f"All that let {name} in has ended. {code} sets a new secret for {name}, once, within 24 h."
+    elif wanted.to:
+        first = f"{code} registers {name}, once, within 24 h."
     else:
         many = f"{wanted.uses:,} new names" if wanted.uses > 1 else "one new name"
-        day = world.local(until / 1000).isoformat(sep=" ", timespec="minutes")
-        first = f"{code} registers {many}, until {day}."
-    then = f", and then JOIN {wanted.room}" if wanted.room else ""
-    return f"{first}\nWith it: twistd -n chat-client {name} --code {code}{then}"
+        then = f", and invites them to {wanted.room}" if wanted.room else ""
+        first = f"{code} registers {many}, until {_moment(world, until)}{then}."
+    return "\n".join([first, *chat.with_code(name)])
 
 
 async def _ordered(link: Link, wanted: Wanted, until: int) -> int:

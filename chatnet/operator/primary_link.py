@@ -91,7 +91,8 @@ async def reach(masters: Sequence[Address], approach: Approach, world: World) ->
     if refusal:
         raise CannotStart(refusal)
     raise CannotStart(
-        f"No chatnet master answers at {', '.join(silent)}. Is it running there? Name another by --master."
+        f"No chatnet master answers at {', '.join(silent)}. Is it running there? Name another "
+        "by --master, or its data directory by --data."
     )
 
 

@@ -47,7 +47,9 @@ def open_source(target: str | None, data: Path, url: str, world: World) -> Sourc
 
     :raises CannotStart: there is none that can be read.
     """
-    return _database(url) if url and target is None else _file(Path(target or data), world)
+    if url and target is None:
+        return _database(url)
+    return _file(Path(target or data), "" if target else ": name the data directory by --data", world)
 
 
 @contextmanager
@@ -86,17 +88,18 @@ def blankings_of(source: Source) -> Blankings:
     return Blankings(Blanking(user, room, upto, seq, bool(whole)) for user, room, upto, seq, whole in rows)
 
 
-def _file(path: Path, world: World) -> Source:
+def _file(path: Path, hint: str, world: World) -> Source:
+    """Return the store at ``path``; ``hint``: what to do if there is none."""
     try:
         if path.is_dir():
             path = path / "log.sqlite"
         found = Found.at(path, world.files)
         if found.is_missing:
-            raise CannotStart(f"There is no store at {path}.")
+            raise CannotStart(f"There is no store at {path}{hint}.")
         connection = _reading(path, found)
         connection.execute("SELECT count(head) FROM log").fetchall()
     except OSError as error:
-        raise CannotStart(f"There is no store at {path} ({error.strerror}).") from error
+        raise CannotStart(f"There is no store at {path} ({error.strerror}){hint}.") from error
     except apsw.Error as error:
         raise CannotStart(f"{path} is no store that can be read: {error}.") from error
 

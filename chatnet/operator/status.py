@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,8 +40,8 @@ def as_json(status: ClusterStatus) -> str:
     return msgspec.json.format(msgspec.json.encode(shown)).decode()
 
 
-def as_table(status: ClusterStatus) -> str:
-    """Return a table for people."""
+def as_table(status: ClusterStatus, about: Callable[[str], str] = str) -> str:
+    """Return a table for people. ``about`` completes the commands that a warning names."""
     rows: list[Sequence[str]] = [_HEADINGS]
     rows += [(m.role, m.host, str(m.pid), m.address, *[""] * 5) for m in status.masters]
     rows += [
@@ -59,7 +59,7 @@ def as_table(status: ClusterStatus) -> str:
         for w in status.workers
     ]
     lines = [f"Epoch {status.epoch}; the log's head is {status.head:,}."]
-    lines += [legible(sentence, 1000) for sentence in (status.trouble, *status.warnings) if sentence]
+    lines += [about(legible(sentence, 1000)) for sentence in (status.trouble, *status.warnings) if sentence]
     lines += ["", *aligned([[legible(cell, 64) for cell in row] for row in rows], _NUMBERS)]
     if status.left_out:
         lines += ["", f"… and {status.left_out:,} more, which there is no room for here."]

@@ -38,7 +38,7 @@ async def step_down(
     except (NoReplica, NoReplicaKept, NoReplicaElsewhere) as error:
         raise CannotStart(str(error)) from error
     except ConnectionClosed as error:
-        raise CannotStart("The primary is gone; look at chatnet status.") from error
+        raise CannotStart("The primary is gone; look at “chatnet status”.") from error
     await link.when_lost().addTimeout(HANDOVER_SECONDS, world.reactor, lambda *_: None)
     while world.monotonic() < deadline:
         try:

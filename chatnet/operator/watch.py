@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NoReturn
 
@@ -26,20 +26,25 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 
 
-async def watch(masters: Sequence[Address], approach: Approach, world: World) -> None:
-    """Show the status until the process is ended.
+async def watch(
+    masters: Sequence[Address], approach: Approach, world: World, about: Callable[[str], str] = str
+) -> None:
+    """Show the status until the process is ended: see :func:`.as_table`.
 
     :raises CannotStart: nobody answers at first. Later, a lost primary is waited for.
     :raises BrokenPipeError: nobody reads the output.
     """
     _, link = await reach(masters, approach, world)
-    await Watch(masters, approach, world).go_on(link)
+    await Watch(masters, approach, world, about).go_on(link)
 
 
 class Watch:
     """The status that is shown, and the news above it."""
 
-    def __init__(self, masters: Sequence[Address], approach: Approach, world: World) -> None:
+    def __init__(
+        self, masters: Sequence[Address], approach: Approach, world: World, about: Callable[[str], str]
+    ) -> None:
+        self._about = about
         self._masters = masters
         self._approach = approach
         self._world = world
@@ -83,7 +88,7 @@ class Watch:
         self._show()
 
     def _show(self) -> None:
-        table = as_table(self._status) if self._status is not None else ""
+        table = as_table(self._status, self._about) if self._status is not None else ""
         text = f"{self._news}\n\n{table}" if self._news else table
         height = self._world.stdio.height()
         if height is not None:

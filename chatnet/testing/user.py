@@ -569,7 +569,7 @@ class User:
     async def agrees(self, question: str) -> bool:
         return False
 
-    async def answer(self, question: str) -> str:
+    async def code(self, question: str) -> str:
         return ""
 
     def ended(self, sentence: str) -> None:

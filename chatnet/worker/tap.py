@@ -10,6 +10,7 @@ from chatnet.options import (
     INSECURE,
     MASTER_HELP,
     TLS_OPTIONS,
+    USUAL_DATA,
     ProgramOptions,
     a_count,
     a_host,
@@ -27,7 +28,7 @@ class Options(ProgramOptions):
 
     optFlags = [INSECURE]
     optParameters = [
-        ["data", None, "chatnet-data", "The directory in which the cluster's token is looked for."],
+        ["data", None, USUAL_DATA, "The directory in which the cluster's token is looked for."],
         [
             "listen",
             None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -119,6 +119,7 @@ class Person:
         seed: int = 1,
         authorities: Sequence[x509.Certificate] = (),
         limits: Limits = LIMITS,
+        environ: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
         self.network = network
@@ -133,7 +134,7 @@ class Person:
             wall=lambda: SINCE_1970 + network.seconds(),
             monotonic=network.seconds,
             local=lambda seconds: datetime.fromtimestamp(seconds, UTC),
-            environ={"XDG_CONFIG_HOME": str(directory)},
+            environ={"XDG_CONFIG_HOME": str(directory), **(environ or {})},
             hostname="here",
             directory=directory,
             executable="python",
@@ -155,6 +156,7 @@ class Person:
             "times": False,
             "same-cluster": False,
             "code": None,
+            "with-code": False,
             "device": None,
             "insecure": True,
             **options,

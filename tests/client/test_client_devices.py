@@ -14,7 +14,7 @@ from twisted.python import usage
 from chatnet.client.identity import Credentials
 from chatnet.client.tap import Options
 from chatnet.codes import kept
-from chatnet.errors import SessionEnded
+from chatnet.errors import CannotStart, SessionEnded
 from chatnet.testing.fake_cluster import FakeCluster
 from chatnet.wire.session import OneSession
 
@@ -87,7 +87,7 @@ def test_line_mode_says_what_to_do_without_a_code(
     cluster.needs_code = True
     alice = new_person().start()
     assert alice.stdio.said == [
-        "A new name needs a code here, from who runs this server: start with --code CODE."
+        "A new name needs a code here, from who runs this server: start with --with-code."
     ]
 
 
@@ -97,6 +97,70 @@ def test_who_is_there_is_asked_for_a_code(cluster: FakeCluster, new_person: Call
     alice = new_person(tty_password="")
     alice.start()
     assert alice.seen() == ["A new name needs a code here. The code for alice:"]
+    alice.type(CODE)
+    alice.network.pass_time(0.1)
+    assert alice.seen()[-1] == "Logged in as alice."
+
+
+def test_a_code_is_asked_for(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
+    """Again, if what is typed is none; nothing typed ends the client, before anything is dialled."""
+    cluster.codes = [CODE]
+    alice = new_person(tty_password="", **{"with-code": True}).start()
+    assert alice.seen() == ["The code for alice:"]
+    alice.type("7KQM")
+    assert alice.seen() == [
+        "A code has 12 letters and digits, like 7KQM-2XWD-9TRP. Type it again, or nothing:"
+    ]
+    alice.type(CODE.lower())
+    alice.network.pass_time(0.1)
+    assert alice.seen() == ["Logged in as alice."]
+    bob = new_person(name="bob", tty_password="", **{"with-code": True}).start()
+    bob.type("")
+    assert bob.stdio.said == ["No code was given."]
+    assert len(cluster.devices) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (CODE, []),
+        ("1234", ["A code has 12 letters and digits, like 7KQM-2XWD-9TRP."]),
+        (b"\xff", ["No code was given."]),
+    ],
+)
+def test_in_a_pipe_the_first_line_is_the_code(
+    typed: str | bytes, said: list[str], cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """So it stands in no command line; it is never taken for a command."""
+    cluster.codes = [CODE]
+    alice = new_person(**{"with-code": True}).start()
+    alice.type(typed)
+    alice.network.pass_time(0.1)
+    assert (alice.stdio.said, alice.seen()) == (said, [] if said else ["Logged in as alice."])
+
+
+def test_a_code_is_taken_from_the_environment(
+    cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """Where nobody else can read it; what is no code is told."""
+    cluster.codes = [CODE]
+    assert new_person(environ={"CHATNET_CODE": f" {CODE}\n"}).start().seen() == ["Logged in as alice."]
+    with pytest.raises(CannotStart, match="CHATNET_CODE holds no code"):
+        new_person(environ={"CHATNET_CODE": "secret"})
+
+
+def test_whose_name_is_taken_is_asked_for_a_code(
+    cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """Another device of theirs needs no option; who types nothing reads why they are not let in."""
+    cluster.secrets["alice"], cluster.codes = b"another" * 5, [CODE]
+    alice = new_person(tty_password="").start()
+    [question] = alice.seen()
+    assert question.startswith("The name alice is taken. If it is yours, type the code that PAIR shows")
+    alice.type("")
+    [said] = alice.stdio.said
+    assert said.startswith("The name alice is taken, and this is not its secret. If it is yours, start with")
+    alice = new_person(tty_password="").start()
     alice.type(CODE)
     alice.network.pass_time(0.1)
     assert alice.seen()[-1] == "Logged in as alice."
@@ -132,7 +196,7 @@ def test_another_device_is_let_in(alice: Person, cluster: FakeCluster) -> None:
     alice.type("PAIR")
     *_, said, how = alice.seen()
     code = said.rpartition(" ")[2]
-    assert how == f"There: twistd -n chat-client alice --code {code}"
+    assert how == "This asks for it: twistd -n chat-client --master m:64480 alice --with-code"
     [(_, asked)] = [request for request in cluster.requests if request[0] == "Pair"]
     assert (asked["code"].hex(), len(asked["secret"])) == (kept(code), 32)
     assert code not in repr(cluster.requests)
@@ -141,11 +205,10 @@ def test_another_device_is_let_in(alice: Person, cluster: FakeCluster) -> None:
 def test_an_admin_makes_a_code(alice: Person, cluster: FakeCluster) -> None:
     """For so many, so long, and perhaps for a room."""
     alice.type("CODE", "CODE 3 2d &Class", "CODE tea")
-    *_, one, how, other, then, wrong = alice.seen()
+    *_, one, how, other, _, wrong = alice.seen()
     assert one.startswith("The code for 20 new names, for 7d: ")
-    assert how == f"With it: twistd -n chat-client NAME --code {one.rpartition(' ')[2]}"
-    assert other.startswith("The code for 3 new names, for 2d: ")
-    assert then.endswith(", and then JOIN &class")
+    assert how == "This asks for it: twistd -n chat-client --master m:64480 NAME --with-code"
+    assert other.startswith("The code for 3 new names, who are invited to &class, for 2d: ")
     assert wrong == "CODE takes for how many, for how long, and perhaps a private room: CODE 20 7d &ROOM."
     asked = [arguments for command, arguments in cluster.requests if command == "MakeCode"]
     assert [(one["uses"], one["room"]) for one in asked] == [(20, None), (3, "&class")]
@@ -168,6 +231,7 @@ def test_a_session_that_was_ended_is_not_begun_again(alice: Person, cluster: Fak
     ("arguments", "why"),
     [
         (["alice", "--code", "1234"], "A code has 12 letters and digits, like 7KQM-2XWD-9TRP."),
+        (["alice", "--with-code", "--password"], "by a password or by a code: leave one of them out."),
         (["alice", "--device", "d" * 41], "What a device is called has at most 40 characters, on one line."),
     ],
 )
@@ -176,4 +240,4 @@ def test_a_bad_option_is_told(arguments: list[str], why: str) -> None:
     options: Any = Options()
     with pytest.raises(usage.UsageError) as refused:
         options.parseOptions(arguments)
-    assert str(refused.value) == why
+    assert str(refused.value).endswith(why)

@@ -15,6 +15,8 @@ from chatnet.client.chattest import Ladder
 from chatnet.client.commands import Interpreter
 from chatnet.client.marks import ShownPosts
 from chatnet.client.screen import ScreenTerminal
+from chatnet.client.settings import ClientSettings
+from chatnet.command_lines import ChatCommand
 from chatnet.testing.fake_cluster import FakeCluster
 
 
@@ -29,7 +31,8 @@ class Seated:
         ladder = Ladder(person.network, person.network.seconds)
         self.left: list[str | None] = []
         marks = ShownPosts(connection.mark, person.network)
-        interpreter = Interpreter(connection, self.terminal, ladder, self.left.append, 100, marks, calendar)
+        settings = ClientSettings(100, calendar, ChatCommand("twistd", "m:1"))
+        interpreter = Interpreter(connection, self.terminal, ladder, self.left.append, marks, settings)
         connection.start(interpreter, None)
         Deferred.fromCoroutine(interpreter.run())
         person.network.pass_time(0.05)

@@ -142,7 +142,7 @@ def test_a_question_has_a_prompt_of_its_own(person: Person) -> None:
     person.terminal.show("Is it the same cluster?")
     person.terminal.expect("answer")
     person.keys("y")
-    assert person.sees()[-1] == "y or n: y"
+    assert person.sees()[-1] == "answer: y"
     person.keys("enter")
     assert answered(person.terminal) == "y"
     assert [line for line in person.sees()[:-2] if line] == ["Is it the same cluster?"]

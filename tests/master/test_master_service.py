@@ -177,6 +177,7 @@ async def test_a_master_comes_up_and_says_how_to_chat(masters: Masters) -> None:
     await masters.stdio.up
     assert masters.stdio.said == [
         f"chatnet is up: 0 workers, data in {masters.data}. "
+        f"Look after it with: chatnet status --data {masters.data}. "
         f"Chat with: twistd -n chat-client --master {masters.address} NAME"
     ]
     holder = msgspec.json.decode((masters.data / "lease").read_bytes(), type=Holder)
@@ -395,7 +396,7 @@ async def test_operators_are_told_what_is_wrong(masters: Masters) -> None:
     """A missing token, a wrong token and a missing master each give one sentence."""
     masters.start()
     await masters.stdio.up
-    with pytest.raises(CannotStart, match=r"There is no cluster token at .*: copy DATA/cluster\.token"):
+    with pytest.raises(CannotStart, match=r"There is no cluster token at .*: name .* by --data; or, on"):
         await masters.ask("status", "--token-file", str(masters.data / "none"))
     wrong = masters.data / "wrong"
     wrong.write_text("ab" * 32)

@@ -163,7 +163,7 @@ def test_what_cannot_be_read_is_left_out_and_said(
     assert [line.partition("\t")[0] for line in shown.out.splitlines()] == ["5006", "5008", "5009"]
     assert shown.err.splitlines() == [
         "Seq 5,007 is not as it was written.",
-        "What cannot be read is left out; “chatnet check” says more.",
+        f"What cannot be read is left out; “chatnet check --data {data}” says more.",
     ]
 
 

@@ -12,10 +12,11 @@ from twisted.internet.defer import Deferred
 from twisted.python import usage
 
 from chatnet.codes import kept
-from chatnet.errors import CannotStart, NameTaken
+from chatnet.command_lines import ChatCommand
+from chatnet.errors import CannotStart, NameTaken, OutOfReach
 from chatnet.net.link import Link
 from chatnet.operator.__main__ import Options
-from chatnet.operator.orders import Coded, Listed, Wanted, make_code
+from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code
 
 
 @pytest.mark.parametrize(
@@ -111,20 +112,24 @@ class Orders:
 
     async def callRemote(self, command: Any, **arguments: Any) -> dict[str, Any]:
         self.given.append(arguments)
-        if self._refuses is not None and arguments["kind"] == "code":
+        if self._refuses is not None and arguments["kind"] in ("code", "purge"):
             raise self._refuses
         return {"seq": len(self.given)}
 
 
+WORLD: Any = SimpleNamespace(
+    entropy=lambda size: b"e" * size,
+    wall=lambda: 1_000.0,
+    local=lambda seconds: datetime.fromtimestamp(seconds, UTC),
+)
+
+
 def made(wanted: Coded, orders: Orders) -> str:
     """Return what the operator is told."""
-    world = SimpleNamespace(
-        entropy=lambda size: b"e" * size,
-        wall=lambda: 1_000.0,
-        local=lambda seconds: datetime.fromtimestamp(seconds, UTC),
-    )
     told: list[Any] = []
-    Deferred.fromCoroutine(make_code(cast(Link, orders), wanted, cast(Any, world))).addBoth(told.append)
+    chat = ChatCommand("twistd", "", "HOST")
+    making = make_code(cast(Link, orders), wanted, chat, WORLD)
+    Deferred.fromCoroutine(making).addBoth(told.append)
     if isinstance(told[0], str):
         return told[0]
     told[0].raiseException()
@@ -134,23 +139,27 @@ def made(wanted: Coded, orders: Orders) -> str:
 def test_a_code_is_printed_and_nothing_but_its_hash_is_sent() -> None:
     """With how it is used, and until when."""
     orders = Orders()
-    first, second = made(Coded(uses=20, seconds=7 * 86_400, room="&class"), orders).splitlines()
+    first, *how = made(Coded(uses=20, seconds=7 * 86_400, room="&class"), orders).splitlines()
     [code] = re.findall(r"(?:[0-9A-Z]{4}-?){3}", first)
-    assert first == f"{code} registers 20 new names, until 1970-01-08 00:16+00:00."
-    assert second == f"With it: twistd -n chat-client NAME --code {code}, and then JOIN &class"
-    until = 1_000_000 + 7 * 86_400_000
-    assert orders.given == [
-        {"kind": "code", "room": "&class", "to": "", "text": f"{kept(code)} 20", "until": until}
+    until = "1970-01-08 00:16+00:00"
+    assert first == f"{code} registers 20 new names, until {until}, and invites them to &class."
+    assert how == [
+        "This asks for it: twistd -n chat-client NAME --with-code",
+        "From another machine, with --master HOST, where HOST is this one.",
     ]
+    [given] = orders.given
+    assert given["until"] == 1_000_000 + 7 * 86_400_000
+    assert (given["room"], given["to"], given["text"]) == ("&class", "", f"{kept(code)} 20")
     assert code not in repr(orders.given)
 
 
 def test_a_reset_ends_all_before_it_makes_the_code() -> None:
     """In this order: a code for somebody who can still come in is refused."""
     orders = Orders()
-    first, second = made(Coded("bob", resets=True), orders).splitlines()
+    first, second, _ = made(Coded("bob", resets=True), orders).splitlines()
+    assert first.startswith("All that let bob in has ended. ")
     assert "sets a new secret for bob, once, within 24 h." in first
-    assert second.startswith("With it: twistd -n chat-client bob --code ")
+    assert second == "This asks for it: twistd -n chat-client bob --with-code"
     assert [(one["kind"], one["to"], one["until"]) for one in orders.given] == [
         ("revoke", "bob", 0),
         ("code", "bob", 0),
@@ -162,3 +171,56 @@ def test_a_code_that_is_refused_is_not_shown() -> None:
     """But why it is."""
     with pytest.raises(CannotStart, match="The name bob is taken"):
         made(Coded("bob"), Orders(NameTaken.of(name="bob")))
+
+
+def test_a_reset_that_makes_no_code_says_what_is_done() -> None:
+    """The old secret is no longer good by then."""
+    with pytest.raises(
+        CannotStart, match="All that let bob in has ended, but there is no code: The name bob"
+    ):
+        made(Coded("bob", resets=True), Orders(NameTaken.of(name="bob")))
+
+
+def done(line: str, orders: Orders) -> tuple[list[str], Exception | None]:
+    """Return what the operator is told of an order, and how it ended."""
+    options: Any = Options()
+    options.parseOptions(line.split())
+    told: list[str] = []
+    ended: list[Any] = []
+
+    async def tell() -> None:
+        async for sentence in give(cast(Link, orders), options.subOptions["order"], WORLD):
+            told.append(sentence)
+
+    Deferred.fromCoroutine(tell()).addBoth(ended.append)
+    return told, getattr(ended[0], "value", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("admin Bob", "bob is an admin of the whole cluster now, at seq 1."),
+        ("role bob none", "bob has no role in the whole cluster now, at seq 1."),
+        ("role bob owner #Tea", "bob is an owner of #tea now, at seq 1."),
+        ("user ban bob", "Banned bob from the whole cluster, at seq 1."),
+        ("user mute bob #tea --for 1h", "Muted bob in #tea until 1970-01-01 01:16+00:00, at seq 1."),
+        ("user unban bob #tea", "Lifted every ban and mute of bob in #tea, at seq 1."),
+        ("user disable bob", "The account of bob is disabled now, at seq 1."),
+        ("user enable bob", "The account of bob is enabled now, at seq 1."),
+        ("user forget bob --yes", "Took back all that bob ever said, and ended the account, at seq 1."),
+        ("purge #tea bob", "Took back all that bob said in #tea so far, at seq 1."),
+        ("policy keep 90d #tea", "In #tea, keep is 90d now, at seq 1."),
+        ("signup open", "In the whole cluster, signup is open (anybody may register a name) now, at seq 1."),
+        ("policy direct staff", "In the whole cluster, direct is staff now, at seq 1."),
+    ],
+)
+def test_what_was_done_is_said_in_a_sentence(line: str, told: str) -> None:
+    """With where it stands in the log."""
+    assert done(line, Orders()) == ([told], None)
+
+
+def test_what_was_done_before_a_refusal_is_said() -> None:
+    """A ban holds, also if what was said cannot be taken back."""
+    told, ended = done("user ban bob --purge", Orders(OutOfReach.of(to="bob")))
+    assert told == ["Banned bob from the whole cluster, at seq 1."]
+    assert "higher role" in str(ended)

@@ -383,7 +383,8 @@ def test_a_wrong_token_is_said_once_and_tried_slowly(said: list[str]) -> None:
         up.reactor.pass_time(1)
         assert up.reactor.tcpClients
     assert len(said) == 1
-    assert "refuses this worker: The cluster's token is not the one given: copy DATA/cluster.token" in said[0]
+    assert "refuses this worker: The cluster's token is not the one given: name the master's data" in said[0]
+    assert "copy DATA/cluster.token from there" in said[0]
     up.reactor.accept(primary)
     assert primary.registered
 
