@@ -11,9 +11,10 @@ transaction is at "read committed".
 A program's functions know the kinds of its level, refuse newer kinds until the log reaches their level, and
 do nothing for their caller once the log is above their own level.
 
-A batch of new posts by known users, which is what almost all batches are, takes a few statements for all its
-drafts together. Any other batch goes draft by draft. Both lock the head row, which makes even a batch that
-adds nothing wait for the standbys: an old key is answered only once its entry is as safe as a new one.
+New posts by known users, which is what almost all drafts are, are judged, and inserted, for all of a batch
+together. The others are judged apart from them, each by what stands before it: so what somebody does makes
+their own drafts dearer, and not those of others. All lock the head row, which makes even a batch that adds
+nothing wait for the standbys: an old key is answered only once its entry is as safe as a new one.
 """
 
 from __future__ import annotations
@@ -176,33 +177,40 @@ DECLARE
     moment bigint;
     its_level bigint;
     taken bigint;
+    apart bigint[];
 BEGIN
     SELECT head, greatest(time, at_ms), level INTO STRICT first, moment, its_level FROM log FOR UPDATE;
     IF its_level > {level} THEN
         RAISE EXCEPTION '%', its_level USING ERRCODE = '{OUTGROWN}';
     END IF;
-    IF cardinality(mores) = 0 AND chatnet_is_plain(kinds, users, rooms, texts, keys, shown_seqs, topics) THEN
+    apart := chatnet_apart(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, place_drafts,
+        place_names, moment);
+    IF cardinality(apart) = 0 THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
             FROM unnest(users, rooms, texts, keys) WITH ORDINALITY AS u(name, room, text, key, number);
         INSERT INTO place
             SELECT p.name, first + p.draft FROM unnest(place_drafts, place_names) AS p(draft, name);
         INSERT INTO mention
-            SELECT substr(p.name, 2), rooms[p.draft], first + p.draft
-            FROM unnest(place_drafts, place_names) AS p(draft, name) WHERE left(p.name, 1) = '@';
+            SELECT substr(p.name, 2), d.room, first + p.draft
+            FROM unnest(place_drafts, place_names) AS p(draft, name)
+            JOIN unnest(rooms) WITH ORDINALITY AS d(room, number) ON d.number = p.draft
+            WHERE left(p.name, 1) = '@';
         SELECT array_agg(first + number ORDER BY number) INTO seqs
             FROM generate_series(1, cardinality(kinds)) AS number;
         taken := cardinality(kinds);
     ELSE
         SELECT * INTO taken, seqs, codes
-            FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs,
-                checks, untils, devices, labels, scopes, shown_codes, place_drafts, place_names, first,
+            FROM chatnet_append_some(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs,
+                checks, untils, devices, labels, scopes, shown_codes, place_drafts, place_names, apart, first,
                 moment);
     END IF;
     INSERT INTO mention
-        SELECT m.name, rooms[m.draft], seqs[m.draft]
+        SELECT m.name, d.room, d.seq
         FROM unnest(mention_drafts, mention_names) AS m(draft, name)
-        WHERE seqs[m.draft] > first;  -- those of a draft that came before are there
+        JOIN unnest(rooms, seqs) WITH ORDINALITY AS d(room, seq, number) ON d.number = m.draft
+        WHERE d.seq > first  -- those of a draft that came before are there
+        ON CONFLICT DO NOTHING;  -- it came twice in this batch
     IF taken > 0 THEN
         UPDATE log SET head = first + taken, time = moment;
         PERFORM pg_notify('chatnet', '');
@@ -210,51 +218,116 @@ BEGIN
 END
 $function$;
 
--- Are these all posts of known users from sessions that have not ended, in rooms that they are in, with keys
--- that were never used, and topics that are there, and was nobody of them ever banned, muted or blocked? This
--- is about posts alone, and what inserts them names their kind: others go draft by draft.
-CREATE FUNCTION chatnet_is_plain(
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
-RETURNS boolean LANGUAGE plpgsql AS $function$
+-- The numbers of the drafts that have to be judged each by itself, in order: all but posts of known users
+-- from sessions that have not ended, in rooms that they are in, with keys that were never used, and topics
+-- that are there, for which no ban, mute or block matters now. What is inserted together is posts alone.
+CREATE FUNCTION chatnet_apart(
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
+    mores bytea[], tos text[], place_drafts integer[], place_names text[], moment bigint)
+RETURNS bigint[] LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
+DECLARE
+    found bigint[];
 BEGIN
-    RETURN 'post' = ALL (kinds)
-        AND NOT EXISTS (
-            SELECT FROM unnest(users, keys) AS u(name, key) GROUP BY u.name, u.key HAVING count(*) > 1)
-        AND NOT EXISTS (
-            SELECT FROM (SELECT DISTINCT name, shown FROM unnest(users, shown_seqs) AS d(name, shown)) AS u
-            WHERE NOT CASE u.shown
-                WHEN 0 THEN EXISTS (SELECT FROM account WHERE account."user" = u.name OFFSET 0)
-                ELSE EXISTS (SELECT FROM session
-                    WHERE session."user" = u.name AND seq = u.shown AND scope <> 'read' OFFSET 0) END)
-        AND NOT EXISTS (
-            SELECT FROM standing WHERE (ordered = 1 OR blocked = 1) AND "user" = ANY (users))
-        AND NOT EXISTS (
-            SELECT FROM unnest(users, keys) AS u(name, key),
-                LATERAL (SELECT FROM entry WHERE entry."user" = u.name AND entry.key = u.key OFFSET 0) AS e)
-        AND NOT EXISTS (
-            SELECT FROM unnest(users, rooms, texts, keys) AS u(name, room, text, key),
+    found := ARRAY(
+        SELECT number FROM unnest(kinds) WITH ORDINALITY AS u(kind, number) WHERE kind <> 'post'
+        UNION ALL
+        SELECT number FROM unnest(mores) WITH ORDINALITY AS u(more, number) WHERE more IS NOT NULL
+        UNION ALL
+        SELECT number FROM unnest(users, keys) WITH ORDINALITY AS u(name, key, number)
+            JOIN (SELECT name, key FROM unnest(users, keys) AS d(name, key)
+                GROUP BY name, key HAVING count(*) > 1) AS twice USING (name, key)
+        UNION ALL
+        SELECT number FROM unnest(users, shown_seqs) WITH ORDINALITY AS u(name, shown, number)
+            JOIN (SELECT name, shown
+                FROM (SELECT DISTINCT name, shown FROM unnest(users, shown_seqs) AS d(name, shown)) AS one
+                WHERE NOT CASE one.shown
+                    WHEN 0 THEN EXISTS (SELECT FROM account WHERE account."user" = one.name OFFSET 0)
+                    ELSE EXISTS (SELECT FROM session
+                        WHERE session."user" = one.name AND seq = one.shown AND scope <> 'read' OFFSET 0)
+                END) AS unknown USING (name, shown)
+        UNION ALL
+        SELECT number FROM unnest(users, keys) WITH ORDINALITY AS u(name, key, number),
+            LATERAL (SELECT FROM entry WHERE entry."user" = u.name AND entry.key = u.key OFFSET 0) AS e
+        UNION ALL
+        SELECT number
+            FROM unnest(users, rooms, texts, keys) WITH ORDINALITY AS u(name, room, text, key, number),
+            LATERAL (SELECT FROM refusal WHERE "user" = u.name AND refusal.key = u.key OFFSET 0) AS r
+            WHERE u.text LIKE '%#%' OR u.room <> u.name
+        UNION ALL
+        SELECT number FROM unnest(users, rooms) WITH ORDINALITY AS u(name, room, number)
+            JOIN (SELECT name, room
+                FROM (SELECT DISTINCT name, room FROM unnest(users, rooms) AS d(name, room)
+                    WHERE name <> room) AS one
+                WHERE NOT CASE WHEN strpos(one.room, '=') > 0
+                    THEN EXISTS (SELECT FROM talk
+                        WHERE talk."user" = one.name AND talk.room = one.room OFFSET 0)
+                    ELSE EXISTS (SELECT FROM membership WHERE membership."user" = one.name
+                        AND "left" = {OPEN} AND membership.room = one.room OFFSET 0) END) AS out
+            USING (name, room)
+        UNION ALL
+        SELECT number FROM unnest(topics) WITH ORDINALITY AS u(its_topics, number)
+            WHERE u.its_topics <> '' AND chatnet_new_topics(u.its_topics) > 0);
+    -- All that follows is about few users, or is asked for few batches.
+    IF EXISTS (SELECT FROM standing WHERE (ordered = 1 OR blocked = 1) AND "user" = ANY (users)) THEN
+        found := found || ARRAY(
+            SELECT number
+                FROM unnest(users, rooms, topics) WITH ORDINALITY AS u(name, room, its_topics, number),
+                LATERAL (SELECT FROM standing
+                    WHERE standing."user" = u.name AND standing.room = ANY (
+                            ARRAY['', u.room] || string_to_array(coalesce(u.its_topics, ''), ' '))
+                        AND (banned > moment OR muted > moment OR disabled = 1) OFFSET 0) AS s
+            UNION ALL
+            SELECT number FROM unnest(users, keys) WITH ORDINALITY AS u(name, key, number),
                 LATERAL (SELECT FROM refusal WHERE "user" = u.name AND refusal.key = u.key OFFSET 0) AS r
-            WHERE u.text LIKE '%#%' OR u.room <> u.name)
-        AND NOT EXISTS (
-            SELECT FROM (SELECT DISTINCT name, room FROM unnest(users, rooms) AS d(name, room)) AS u
-            WHERE u.room <> u.name AND NOT chatnet_is_there(u.name, u.room))
-        AND NOT EXISTS (
-            SELECT FROM unnest(topics) AS d(its_topics)
-            WHERE d.its_topics <> '' AND chatnet_new_topics(d.its_topics) > 0);
-END
-$function$;
-
--- Is the user a member of the room, or was anything said in this conversation of theirs, while no policy
--- forbids conversations?
-CREATE FUNCTION chatnet_is_there(its_user text, its_room text) RETURNS boolean LANGUAGE plpgsql AS $function$
-#variable_conflict use_column
-BEGIN
-    IF strpos(its_room, '=') > 0 THEN
-        RETURN EXISTS (SELECT FROM talk WHERE "user" = its_user AND room = its_room)
-            AND NOT EXISTS (SELECT FROM policy WHERE room = '' AND name = 'direct' AND value <> 'all');
+            UNION ALL
+            SELECT number FROM unnest(users, tos) WITH ORDINALITY AS u(name, its_to, number),
+                LATERAL (SELECT FROM standing WHERE standing.room = u.its_to AND standing."user" = u.name
+                    AND blocked = 1 OFFSET 0) AS s
+            UNION ALL
+            SELECT number FROM unnest(place_drafts, place_names) AS p(draft, place)
+                JOIN unnest(users) WITH ORDINALITY AS u(name, number) ON u.number = p.draft,
+                LATERAL (SELECT FROM standing WHERE standing.room = substr(p.place, 2)
+                    AND standing."user" = u.name AND blocked = 1 OFFSET 0) AS s
+                WHERE left(p.place, 1) = '@');
     END IF;
-    RETURN EXISTS (SELECT FROM membership WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room);
+    IF cardinality(tos) > 0 THEN
+        IF EXISTS (SELECT FROM policy WHERE room = '' AND name = 'direct' AND value <> 'all') THEN
+            found := found || ARRAY(
+                SELECT number FROM unnest(rooms) WITH ORDINALITY AS u(room, number)
+                    WHERE strpos(u.room, '=') > 0);
+        ELSIF EXISTS (SELECT FROM forgotten) THEN
+            found := found || ARRAY(
+                SELECT number FROM unnest(rooms, tos) WITH ORDINALITY AS u(room, its_to, number)
+                    WHERE strpos(u.room, '=') > 0
+                        AND NOT EXISTS (SELECT FROM account WHERE account."user" = u.its_to OFFSET 0));
+        END IF;
+    END IF;
+    IF cardinality(found) = 0 THEN
+        RETURN found;
+    END IF;
+    -- What is no post may take something from its author, or from whom it is for: so what they say behind it
+    -- is judged by itself, too, and what is said to them. A policy of the cluster is about all conversations.
+    RETURN ARRAY(
+        WITH changed AS MATERIALIZED (
+            SELECT whom, min(number) AS number
+            FROM unnest(kinds, users, tos) WITH ORDINALITY AS u(kind, name, its_to, number),
+                unnest(ARRAY[name, its_to]) AS whom
+            WHERE kind NOT IN ({said}) GROUP BY whom)
+        SELECT number FROM unnest(found) AS number
+        UNION
+        SELECT u.number FROM unnest(users) WITH ORDINALITY AS u(name, number)
+            JOIN changed ON changed.whom = u.name WHERE u.number > changed.number
+        UNION
+        SELECT u.number FROM unnest(rooms, tos) WITH ORDINALITY AS u(room, its_to, number)
+            JOIN changed ON changed.whom = u.its_to
+            WHERE strpos(u.room, '=') > 0 AND u.number > changed.number
+        UNION
+        SELECT u.number FROM unnest(rooms) WITH ORDINALITY AS u(room, number),
+            (SELECT min(number) AS number FROM unnest(kinds, rooms) WITH ORDINALITY AS d(kind, room, number)
+                WHERE kind = 'policy' AND room = '') AS decided
+            WHERE strpos(u.room, '=') > 0 AND u.number > decided.number
+        ORDER BY number);
 END
 $function$;
 
@@ -277,41 +350,63 @@ LANGUAGE sql IMMUTABLE AS $function$
         || coalesce(its_more, '')) FROM 1 FOR 16)
 $function$;
 
--- Appends the drafts one after the other, each judged by what stands before it; the head is left to the
--- caller. Returns how many it took.
-CREATE FUNCTION chatnet_append_each(
+-- Appends the posts among the drafts together, but those whose numbers are in "apart": they are judged each
+-- by what stands before it. The head is left to the caller. Returns how many it took.
+CREATE FUNCTION chatnet_append_some(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
     devices text[], labels text[], scopes text[], shown_codes text[],
-    place_drafts integer[], place_names text[], first bigint, moment bigint,
+    place_drafts integer[], place_names text[], apart bigint[], first bigint, moment bigint,
     OUT taken bigint, OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
     d record;
     next bigint := first + 1;
+    number bigint := 1;  -- of the draft that comes next
+    together bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(kinds)]);  -- the seqs of the others
+    inserted bigint := 0;  -- up to which draft the others are in the tables
     old bigint;
     code text;
     heard text[];
 BEGIN
+    seqs := array_fill(NULL::bigint, ARRAY[cardinality(kinds)]);
+    codes := array_fill(NULL::text, ARRAY[cardinality(kinds)]);
     FOR d IN
-        SELECT number, kind, name, room, text, key, shown, coalesce(topics, '') AS topics, more,
+        SELECT u.number, kind, name, room, text, key, shown, coalesce(topics, '') AS topics, more,
                 coalesce(its_to, '') AS its_to, coalesce(ref, 0) AS ref, coalesce(checked, '') AS checked,
                 coalesce(until, 0) AS until, coalesce(device, '') AS device, coalesce(label, '') AS label,
-                coalesce(scope, '') AS scope, coalesce(shown_code, '') AS shown_code
+                coalesce(scope, '') AS scope, coalesce(shown_code, '') AS shown_code,
+                coalesce(places.names, '{{}}') AS heard
             FROM unnest(
                 kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs, checks, untils,
                 devices, labels, scopes, shown_codes)
             WITH ORDINALITY
             AS u(kind, name, room, text, key, shown, topics, more, its_to, ref, checked, until, device, label,
                 scope, shown_code, number)
+            JOIN unnest(apart) AS a(number) ON a.number = u.number
+            LEFT JOIN (
+                SELECT draft, array_agg(place ORDER BY at) AS names
+                FROM unnest(place_drafts, place_names) WITH ORDINALITY AS p(draft, place, at) GROUP BY draft
+            ) AS places ON places.draft = u.number
+            ORDER BY u.number
     LOOP
+        WHILE number < d.number LOOP
+            together[number] := next;
+            seqs[number] := next;
+            next := next + 1;
+            number := number + 1;
+        END LOOP;
+        number := d.number + 1;
+        IF d.ref > first AND inserted < d.number - 1 THEN
+            PERFORM chatnet_insert(users, rooms, texts, keys, place_drafts, place_names, together, inserted,
+                moment);
+            inserted := d.number - 1;
+        END IF;
         SELECT * INTO old, code FROM chatnet_answered({_ITS});
         IF old IS NULL AND code IS NULL THEN
             code := chatnet_refusal({_ITS}, d.shown, moment);
-            heard := ARRAY(
-                SELECT p.name FROM unnest(place_drafts, place_names) WITH ORDINALITY AS p(draft, name, at)
-                WHERE p.draft = d.number ORDER BY p.at);
+            heard := d.heard;
             IF code IS NULL AND d.kind IN ({refer}) AND cardinality(heard) = 0 THEN
                 -- Its target was not there when targets were looked up.
                 heard := chatnet_heard_with(
@@ -322,8 +417,7 @@ BEGIN
             END IF;
             IF code IS NULL THEN
                 PERFORM chatnet_take({_ITS}, next, moment, heard);
-                seqs := seqs || next;
-                codes := codes || NULL::text;
+                seqs[d.number] := next;
                 next := next + 1;
                 CONTINUE;
             ELSIF code NOT IN ({_codes(NOT_KEPT)}) AND chatnet_is_kept({_ITS}) THEN
@@ -331,10 +425,39 @@ BEGIN
                     VALUES (d.name, d.key, chatnet_content(d.kind, d.room, d.text, d.more), code);
             END IF;
         END IF;
-        seqs := seqs || old;
-        codes := codes || code;
+        seqs[d.number] := old;
+        codes[d.number] := code;
     END LOOP;
+    WHILE number <= cardinality(kinds) LOOP
+        together[number] := next;
+        seqs[number] := next;
+        next := next + 1;
+        number := number + 1;
+    END LOOP;
+    PERFORM chatnet_insert(users, rooms, texts, keys, place_drafts, place_names, together, inserted, moment);
     taken := next - first - 1;
+END
+$function$;
+
+-- Inserts the posts behind the draft of the number "inserted" that have a seq.
+CREATE FUNCTION chatnet_insert(
+    users text[], rooms text[], texts text[], keys bytea[], place_drafts integer[], place_names text[],
+    given bigint[], inserted bigint, moment bigint)
+RETURNS void LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO entry
+        SELECT u.seq, moment, 'post', u.name, u.room, u.text, u.key
+        FROM unnest(given, users, rooms, texts, keys) WITH ORDINALITY AS u(seq, name, room, text, key, number)
+        WHERE u.seq IS NOT NULL AND u.number > inserted;
+    INSERT INTO place
+        SELECT p.name, u.seq FROM unnest(place_drafts, place_names) AS p(draft, name)
+        JOIN unnest(given) WITH ORDINALITY AS u(seq, number) ON u.number = p.draft
+        WHERE u.seq IS NOT NULL AND u.number > inserted;
+    INSERT INTO mention
+        SELECT substr(p.name, 2), u.room, u.seq FROM unnest(place_drafts, place_names) AS p(draft, name)
+        JOIN unnest(given, rooms) WITH ORDINALITY AS u(seq, room, number) ON u.number = p.draft
+        WHERE u.seq IS NOT NULL AND u.number > inserted AND left(p.name, 1) = '@';
 END
 $function$;
 
