@@ -146,8 +146,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return None if self.more is None else self.more.ref
 
 
-def kinds_of(entries: Iterable[Entry]) -> Iterator[KindName]:
-    """Return the kind of each entry: to look quickly whether any is of those that are rare."""
+def kinds_of(entries: Iterable[Entry | Draft]) -> Iterator[KindName]:
+    """Return the kind of each entry or draft: to look quickly whether any is of those that are rare."""
     return map(_kind, entries)
 
 

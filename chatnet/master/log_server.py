@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft, Entry, kinds_of
 from chatnet.errors import BadRequest, PrimarysOwn, Unreadable
 from chatnet.kinds import PRIMARYS
 from chatnet.lanes import Lane, Visitor
@@ -138,7 +138,7 @@ class LogServer(Locator):
         return {"kept": kept}
 
     async def _append(self, drafts: list[Draft]) -> list[Outcome]:
-        if not any(draft.kind in PRIMARYS for draft in drafts):
+        if PRIMARYS.isdisjoint(kinds_of(drafts)):
             return await self._store.append(drafts)
         refused = [_not_a_workers(draft) for draft in drafts]
         self._logger.error("{peer} brings what only the primary appends; refused", peer=self.link.peer())
