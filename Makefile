@@ -52,12 +52,12 @@ EVERYTHING := $(filter 0,$(shell id -u))
 ROOTLESS := $(if $(EVERYTHING),,-m "not root")
 
 # Tests of real clusters, which measure how long things take: one at a time. All others run on all processors.
-CLUSTERS := $(addprefix tests/,benchmarks chaos e2e hostile machines patroni systemd)
+CLUSTERS := $(addprefix tests/,benchmarks chaos hostile machines patroni systemd)
 
 test: lint
 	$(if $(EVERYTHING),,@echo "Not root: without the tests of several machines, tests/machines.")
 	$(BIN)/python -m pytest $(ROOTLESS) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(CLUSTERS))
-	$(BIN)/python -m pytest $(ROOTLESS) $(CLUSTERS)
+	$(BIN)/python -m pytest $(ROOTLESS) --durations 10 --durations-min 10 $(CLUSTERS)
 
 simulate: $(VENV)/developed
 	$(BIN)/python -m simulator --seeds $(SEEDS) --first $(FIRST)
