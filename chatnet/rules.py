@@ -189,9 +189,10 @@ CASES: list[Case] = [
     Case(("report",), _ANYWHERE, ("!ref_readable",), NoSuchPost),
     Case(("report",), _ANYWHERE, ("ref_mine",), Yourself),
     # ---- who comes in ----
-    Case(("register",), _OWN, ("name_kept",), NameKept),
+    # Who shows no code is not told for which names there are some.
     Case(("register",), _OWN, ("signup_closed", "!code_for_name"), SignupClosed),
     Case(("register",), _OWN, ("!coded", "signup_by_code"), CodeNeeded),
+    Case(("register",), _OWN, ("name_kept",), NameKept),
     Case(("register", "secret", "session"), _OWN, ("coded", "!code_good"), BadCode),
     Case(("session",), _OWN, ("!coded", "device_known"), SessionThere),
     Case(("session",), _OWN, ("crowded", "!device_known"), TooManySessions),

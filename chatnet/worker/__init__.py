@@ -17,6 +17,7 @@ hashing     password hashes in threads; users and addresses take turns
 failures    wrong passwords, and how long the next attempt must wait   (pure)
 tries       wrong codes for each name                                  (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
+admission   whether the cluster takes new names without a code, as it was told last   (pure)
 front       what the port for clients asks of a protocol
 peer        what a session asks of its connection: the interface that each protocol implements
 session     one logged-in connection, in any protocol: what it hears, and how it ends

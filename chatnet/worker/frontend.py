@@ -67,6 +67,7 @@ class Frontend:
             self._sessions.apply(entries)
             self._router.forget(store.log.window.start - 1)
             new_names.apply(monotonic(), entries)
+            logins.admission.apply(entries)
 
         # What the window already holds counts too; no session exists yet that could hear it, or end.
         held = store.log.window.after(store.log.window.start - 1)

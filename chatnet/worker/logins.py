@@ -12,17 +12,20 @@ from chatnet.errors import (
     REFUSALS,
     BadCode,
     Forgotten,
+    NameKept,
     NameTaken,
     NoSuchUser,
     Refusal,
     SecretChanged,
     SessionThere,
+    SignupClosed,
     WrongSecret,
 )
 from chatnet.kinds import KindName
 from chatnet.lanes import Lane
 from chatnet.log import Log, Outcome, Refused
 from chatnet.reads import Account, AccountOf, CodeOf, CodePurpose
+from chatnet.worker.admission import Admission
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.secrets import Secrets
@@ -53,6 +56,7 @@ class Logins:
         entropy: Callable[[int], bytes],
         monotonic: Callable[[], float],
     ) -> None:
+        self.admission = Admission()
         self._log = log
         self._lane = lane
         self._secrets = secrets
@@ -102,13 +106,19 @@ class Logins:
         if shown.more.code:
             if await self._purpose(claimant, shown) not in ("invitation", "reset"):
                 raise await self._bad_code(claimant)
+            outcome = await self._append("register", claimant, credential, key, shown.more)
         else:
+            self.admission.check()
             self._new_names.take(self._monotonic(), claimant.network, key)
-        outcome = await self._append("register", claimant, credential, key, shown.more)
+            with self.admission.asking() as answer:
+                outcome = await self._append("register", claimant, credential, key, shown.more)
+                answer.is_(outcome)
         if isinstance(outcome, Refused):
             self._new_names.refused(key)
             if outcome.code == BadCode.code:
                 raise await self._bad_code(claimant)
+            if outcome.code == NameKept.code or (shown.more.code and outcome.code == SignupClosed.code):
+                await self._secrets.guessed(claimant)  # what the log refuses again and again has its price
         return outcome
 
     async def _session(self, claimant: Claimant, account: Account, shown: Shown) -> int:

@@ -257,6 +257,29 @@ def new_names(beside: Beside) -> None:
     assert b"TRY_LATER" in refused
 
 
+def uninvited_names(beside: Beside) -> None:
+    """Register names as fast as one can, where nobody comes in without a code."""
+    ports, refused = beside.workers(), set()
+    operate(beside, "signup", "code")
+
+    def register(number: int) -> None:
+        said = box(command="Login", ask="1", version=VERSION, name=f"w{number}", secret=os.urandom(32), new=1)
+        with closing([Line(ports[number % len(ports)])]) as [line]:
+            line.say(said)
+            refused.add(line.ask("Login", version=VERSION, name="w", secret=b"s" * 32, new=1)[b"_error_code"])
+
+    again(register, SECONDS)
+    assert refused <= {b"CODE_NEEDED", b"NOT_ALLOWED"}
+    operate(beside, "signup", "open")
+
+
+def operate(beside: Beside, *words: str) -> None:
+    """Give an operator's order."""
+    cluster = beside.cluster
+    status, output = cluster.run("chatnet", *words, "--master", cluster.address, "--data", str(cluster.data))
+    assert status == 0, output
+
+
 def wrong_passwords(beside: Beside) -> None:
     """Guess an honest user's secret, and a password."""
     ports, owner = beside.workers(), Mallory(f"mallory{next(numbers)}")
@@ -435,6 +458,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "users who have themselves forgotten": many_forgotten,
     "codes that a user makes": many_codes,
     "wrong codes": wrong_codes,
+    "new names where none comes in without a code": uninvited_names,
     "new names without a code": new_names,  # the last: behind it nobody can register for a while
 }
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
@@ -442,7 +466,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
 
 NO_STORES = {
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
-    "lines of the log about sessions",
+    *("lines of the log about sessions", "new names where none comes in without a code"),
 }
 """The bounds that have nothing to do with the store: they are attacked on one store only."""
 CASES = [("sqlite", what) for what in ATTACKS]

@@ -213,6 +213,7 @@ class Worker:
         self.logins = Logins(
             self.log, self.sessions.logins, secrets, self.new_names, self.entropy, self.clock.seconds
         )
+        self.log.window.watch(self.logins.admission.apply)
         self.entrance = Entrance(self.sessions, self.logins, self.token)
         self.others = OtherPlaces(random.Random(1))
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
