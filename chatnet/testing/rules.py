@@ -5,18 +5,21 @@ It covers the texts of simulated users, which :mod:`simulator.workload` draws.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import takewhile
 from unicodedata import category, normalize
 
 HIDDEN = "\u200b\u200c\u200d\u2060\u3164\ufe0f\ufeff"
 """The invisible characters in those texts."""
+_SEEN = dict.fromkeys(map(ord, HIDDEN))
+_MARK = re.compile("[#@]")
 _NOT_BEFORE = "@#&/_"
 
 
 def one_spelling(word: str) -> str:
     """Return the one spelling of ``word``, however it was typed."""
-    seen = normalize("NFD", "".join(letter for letter in word if letter not in HIDDEN))
+    seen = normalize("NFD", word.translate(_SEEN))
     return normalize("NFC", seen.casefold()).replace("i\u0307", "i")
 
 
@@ -33,9 +36,10 @@ def topics_in(text: str) -> tuple[str, ...]:
 
 
 def _named(text: str) -> Iterator[str]:
-    for at, mark in enumerate(text):
+    for found in _MARK.finditer(text):
+        mark, at = found[0], found.start()
         before = text[at - 1] if at else " "
-        if mark not in "#@" or before in _NOT_BEFORE or (before != "-" and _is_of_word(before)):
+        if before in _NOT_BEFORE or (before != "-" and _is_of_word(before)):
             continue
         word = "".join(takewhile(_is_of_word, text[at + 1 :]))
         if not word or word[0] in "_-" or category(word[0])[0] == "M":
