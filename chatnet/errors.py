@@ -262,12 +262,12 @@ class RoomTaken(Refusal):
 
 class LastOwner(Refusal):
     code = b"LAST_OWNER"
-    sentence = "{to} alone owns {room}, and others are there: name another owner first, with ROLE."
+    sentence = "{to} alone owns {room}: name another owner first, with ROLE."
 
 
 class NotModerator(Refusal):
     code = b"NOT_MODERATOR"
-    sentence = "Only owners and moderators of the room do that."
+    sentence = "Only those who moderate there do that."
 
 
 class NoReason(Refusal):
@@ -277,7 +277,7 @@ class NoReason(Refusal):
 
 class NotOwner(Refusal):
     code = b"NOT_OWNER"
-    sentence = "Only owners of {room} do that."
+    sentence = "Only those who own {room} do that; of a topic, admins as well."
 
 
 class NotAdmin(Refusal):
@@ -297,7 +297,7 @@ class OutOfReach(Refusal):
 
 class Yourself(Refusal):
     code = b"YOURSELF"
-    sentence = "That is you: one does this to others."
+    sentence = "That is you, or yours: one does this to others."
 
 
 class AlreadyThere(Refusal):
@@ -363,7 +363,7 @@ class NotInScope(Refusal):
 
 class NoSuchSession(Refusal):
     code = b"NO_SUCH_SESSION"
-    sentence = "{to} has no such session: SESSIONS lists them."
+    sentence = "{to} has no such session: SESSIONS lists one's own."
 
 
 class SessionThere(Refusal):

@@ -46,6 +46,15 @@ HISTORIES = ("joined", "all")
 MAX_LABEL = 40
 """The longest name of a device, in characters."""
 _OWN = frozenset({Where.OWN})
+_PLACES = {
+    Where.OWN: "one's own room",
+    Where.USER: "another user's room",
+    Where.TOPIC: "a topic",
+    Where.PRIVATE: "a private room",
+    Where.TALK: "a conversation",
+    Where.CLUSTER: "all of this server",
+}
+"""How a sentence calls each kind of room."""
 _POST = Text.POST
 """What most texts are: an Enum takes ten times as long to find its own."""
 _DEVICE = re.compile("[0-9a-f]{32}")
@@ -111,7 +120,7 @@ def check_form(draft: Draft) -> None:
     if draft.room != user:
         _check_room(draft, kind)
     elif not kind.is_said and Where.OWN not in kind.rooms:
-        raise BadRoom.of(room=quoted(draft.room))
+        raise _misplaced(draft, kind)
     if draft.more is not None or kind.has_to or kind.has_ref:
         _check_more(draft, kind)
     if kind.text is _POST:
@@ -148,7 +157,14 @@ def _check_room(draft: Draft, kind: Kind) -> None:
     if kind.is_said:
         check_said_in(draft.room, draft.user)
     elif where(draft.room, draft.user) not in kind.rooms:
-        raise BadRoom.of(room=quoted(draft.room))
+        raise _misplaced(draft, kind)
+
+
+def _misplaced(draft: Draft, kind: Kind) -> BadRoom:
+    """Return the error for a room in which nobody does that, though it may be one."""
+    places = " or ".join(_PLACES[place] for place in Where if place in kind.rooms)
+    here = quoted(draft.room) if draft.room else _PLACES[Where.CLUSTER]
+    return BadRoom(f"That is not done in {here}, but in {places}.")
 
 
 def _check_more(draft: Draft, kind: Kind) -> None:

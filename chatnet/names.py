@@ -187,6 +187,8 @@ def fold_room(room: str) -> str:
         is_good = is_name(first) and is_name(second) and first < second
     else:
         is_good = is_name(folded)
+    if not is_good and folded[:1] == "@" and is_name(folded[1:]):
+        raise BadRoom(f"{quoted(room)} is a conversation, and that is not done in one.")
     if not is_good:
         raise BadRoom.of(room=quoted(room))
     return folded
@@ -202,7 +204,7 @@ def fold_for(room: str, user: str) -> str:
         return room if is_room(room) else fold_room(room)  # most spell it as it is, again and again
     other = fold_name(room[1:])
     if other == user:
-        raise OwnRoom.of()
+        raise OwnRoom("That would be a conversation with yourself.")
     return talk(user, other)
 
 

@@ -409,7 +409,7 @@ def refusal(error: type[Refusal], draft: Draft) -> Refusal:
     """Return the error with its sentence about this draft."""
     to = draft.to or draft.user
     name = to if error in (NoSuchUser, NameTaken) else draft.user
-    return error.of(name=name, room=spelled_for(draft.room, draft.user), to=to)
+    return error.of(name=name, room=spelled_for(draft.room, draft.user) or "this server", to=to)
 
 
 def cases(kind: str, room: Where, is_ordered: bool = True, has_more: bool = True) -> tuple[Case, ...]:

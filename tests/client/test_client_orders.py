@@ -80,8 +80,8 @@ def test_an_action_is_told_as_one(cluster: FakeCluster, alice: Person) -> None:
     [
         ("TELL", "TELL takes a name and a text: TELL NAME TEXT."),
         ("TELL bob", "TELL takes a name and a text: TELL NAME TEXT."),
-        ("TELL alice hi", "That is your own room."),
-        ("SAY @alice hi", "That is your own room."),
+        ("TELL alice hi", "That would be a conversation with yourself."),
+        ("SAY @alice hi", "That would be a conversation with yourself."),
         ("TELL b!b hi", "“b!b” is not a name"),
         ("CHAT @", "“” is not a name"),
     ],
