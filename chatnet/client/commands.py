@@ -25,12 +25,12 @@ from chatnet.client.unread import show_unread
 from chatnet.codes import FORM, looks_like_code
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
-from chatnet.errors import ChatnetError, NoSuchPost
+from chatnet.errors import ChatnetError, NoSuchPost, NoSuchRoom, NotJoined
 from chatnet.form import check_said_in, check_text
 from chatnet.kinds import SAID
 from chatnet.names import fold_for, fold_room, spelled_for
 from chatnet.text import meant
-from chatnet.wire.session import Forget, Join, Leave
+from chatnet.wire.session import Forget, Join, Leave, List, WhoIs
 
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
@@ -229,7 +229,9 @@ class Interpreter:
     async def _chat(self, room: str) -> None:
         self._room = None  # what was meant for a room that is refused is posted nowhere else
         try:
-            self._room = self._said_in(room) if room else ""
+            said_in = self._said_in(room) if room else ""
+            await self._check_is_there(said_in)
+            self._room = said_in
             if self._chatting:
                 where = self._room or "your own room"
                 self._terminal.moved(f"What you type is posted in {where} now.")
@@ -278,6 +280,22 @@ class Interpreter:
         """
         where = check_said_in(fold_for(room, self._name), self._name)
         return "" if where == self._name else spelled_for(where, self._name)
+
+    async def _check_is_there(self, room: str) -> None:
+        """Ask whether the user may post in ``room`` at all: a muted member is told at the first post.
+
+        A private room that others have is answered by the same look, at the user's own rooms, as one that
+        nobody has.
+
+        :raises NoSuchRoom: the user is not in that private room, or there is none.
+        :raises NotJoined: the user is not in that topic. :raises NoSuchUser: there is nobody to talk to.
+        """
+        if room[:1] == "@":
+            await self._connection.ask(WhoIs, name=room[1:])
+        elif room:
+            page = await self._connection.ask(List, prefix=room, after="", mine=True)
+            if room not in page["joined"]:
+                raise (NoSuchRoom if room[0] == "&" else NotJoined).of(room=room)
 
     def _expect_lines(self) -> None:
         room = NOWHERE if self._room is None else self._room

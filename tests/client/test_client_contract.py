@@ -204,11 +204,36 @@ def test_nothing_is_posted_where_it_cannot_be(cluster: FakeCluster, alice: Perso
         bobs,
         "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room.",
         "What you type is posted in your own room now.",
-        "What you type is posted in #tea now.",
         "You have not joined #tea.",
+        "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room.",
         "What you type is posted in your own room now.",
     ]
-    assert posted(cluster) == [("home", None), ("away", "#tea"), ("home again", None)]
+    assert posted(cluster) == [("home", None), ("home again", None)]
+
+
+@pytest.mark.parametrize("chat", ["CHAT", "/chat"])
+@pytest.mark.parametrize(
+    ("room", "why"),
+    [
+        ("#tea", "You have not joined #tea."),
+        ("&Nope", "No such room: &nope."),
+        ("&secret", "No such room: &secret."),
+        ("@carol", "There is no user carol."),
+    ],
+)
+def test_where_one_may_not_post_is_said_before_anything_is_typed(
+    chat: str, room: str, why: str, cluster: FakeCluster, alice: Person
+) -> None:
+    """Where one is not, and where nothing is; of a private room by the same sentence and the same question,
+    whether others have it or nobody has."""
+    cluster.append("create", "bob", "&secret", "joined", b"s" * 16)
+    if chat == "/chat":
+        alice.type("CHAT")
+    alice.type(f"{chat} {room}", "hello")
+    assert alice.seen()[0] == why
+    assert posted(cluster) == []
+    asked = [name for name, _ in cluster.requests if name in ("List", "WhoIs", "Members", "History")]
+    assert asked == ["WhoIs" if room[0] == "@" else "List"]
 
 
 @pytest.mark.parametrize(

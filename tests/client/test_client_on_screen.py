@@ -277,12 +277,13 @@ def test_rooms_that_were_joined_before_are_listed(cluster: FakeCluster, seated: 
     """With what is unread there, as far as the first page goes; what there is is completed, after what was
     seen."""
     cluster.secrets["#quiet"] = b""
+    cluster.joined |= {"#quiet": None, "&ops": None}
     cluster.unread = [("#quiet", 99, 1), ("&ops", 3, 0), ("@bob", 0, 0), ("alice", 0, 0)]
     seated.size = (100, 12)
     seated.type("chat")
     assert seated.rooms() == ["alice", "#quiet             99", "&ops                3"]
     seated.keys("meta down", "meta up")
-    assert len(cluster.asked("List")) == 1
+    assert [asked["prefix"] for _, asked in cluster.asked("List")] == ["", "#quiet"]
     seated.keys(*"/join #", "tab")
     assert seated.prompt == "say: /join #quiet"
     cluster.append("post", "bob", "#queue", "hi", b"q" * 16)
@@ -312,6 +313,7 @@ def test_what_is_taken_back_disappears_from_the_screen(cluster: FakeCluster, sea
     for number in range(30):
         cluster.append("post", "bob", "#tea", f"secret {number}.", b"%016d" % number)
     seated.size = (60, 100)
+    cluster.joined["#tea"] = None
     seated.type("CHAT", "/chat #tea")
     seated.keys("page up")
     seated.type("/history #tea 30", "/tell bob also secret.")
