@@ -28,6 +28,8 @@ TERM_SECONDS = 10.0
 """Seconds that children have to stop by themselves; then they are killed."""
 UNLINKED_SECONDS = 30.0
 """A child without a link for this many seconds hangs, or looks in the wrong place: it is killed."""
+JUST_SECONDS = 5.0
+"""Seconds for which a child that has ended is still known as one."""
 LAST_LINES = 5
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 
@@ -122,6 +124,7 @@ class Supervisor:
         self._slots: list[Slot] = []
         self._dropped: list[Child] = []
         self._unlinked: dict[int, float] = {}
+        self._ended: dict[int, float] = {}
         self._stopping = False
 
     @property
@@ -169,8 +172,10 @@ class Supervisor:
         return [child.pid for child in self._children()]
 
     def owns(self, pid: int) -> bool:
-        """Return whether this process is a child of ours."""
-        return pid in self.pids()
+        """Return whether this process is a child of ours, or was one until a moment ago: of who dies, the
+        end may be known before the link is lost."""
+        ended = self._ended.get(pid)
+        return pid in self.pids() or (ended is not None and self._monotonic() - ended < JUST_SECONDS)
 
     def kill(self, pid: int) -> None:
         """Kill the child ``pid``, which hangs; another is started in its place."""
@@ -221,6 +226,7 @@ class Supervisor:
 
     def _died(self, slot: Slot, child: Child, reason: Failure) -> None:
         slot.child = None
+        self._note_end(child)
         if child in self._dropped:
             self._dropped.remove(child)
             self._logger.info("{name} (pid {pid}) has stopped", name=slot.name, pid=child.pid)
@@ -230,6 +236,11 @@ class Supervisor:
             self._logger.info("{what}", what=what)
         else:
             self._start_again(slot, what, self._monotonic() - child.started)
+
+    def _note_end(self, child: Child) -> None:
+        now = self._monotonic()
+        self._ended = {pid: ended for pid, ended in self._ended.items() if now - ended < JUST_SECONDS}
+        self._ended[child.pid] = now
 
     def _start_again(self, slot: Slot, what: str, lived: float) -> None:
         restart = slot.policy.died(lived)

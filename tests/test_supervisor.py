@@ -116,6 +116,18 @@ def test_children_are_started_as_they_should_be(nursery: Nursery) -> None:
     assert nursery.supervisor.owns(second.pid)
 
 
+def test_who_has_just_died_is_still_known_as_a_child(nursery: Nursery) -> None:
+    """Its link may be lost a moment later: that is no news of a stranger's. After five seconds its pid may be
+    another's."""
+    nursery.supervisor.keep(1)
+    [child] = nursery.reactor.children
+    child.end(signal=9)
+    assert nursery.supervisor.owns(child.pid)
+    assert child.pid not in nursery.supervisor.pids()
+    nursery.reactor.advance(5.1)
+    assert not nursery.supervisor.owns(child.pid)
+
+
 def test_keep_never_stops_a_child(nursery: Nursery) -> None:
     """To keep fewer than there are changes nothing."""
     nursery.supervisor.keep(2)
