@@ -20,7 +20,10 @@ PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 _OTHERS = 0o077
 _ROOT = 0
 _SHOWN = 3
-_NAMES = ("log", "log.sqlite*", "cluster.token", "lease", "moved", "rescued-*.sqlite", ".*")
+_NAMES = (
+    *("log", "log.sqlite*", "marks.sqlite*", "erased", "cluster.token", "lease", "moved"),
+    *("rescued-*.sqlite", ".*"),
+)
 """The files that chatnet makes in its directory."""
 
 _logger = Logger()

@@ -174,7 +174,9 @@ CASES: list[Case] = [
     Case(("block", "unblock"), _ANYWHERE, ("to_self",), Yourself),
     Case(("block", "unblock"), _ANYWHERE, ("!to_known",), NoSuchUser),
     # ---- taking back ----
-    Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_readable"), NoSuchPost),
+    # The cluster itself takes back again, in a log that was put back, what its authors have taken back.
+    Case(("redact",), _ANYWHERE, ("!by_cluster", "!ref_mine", "!ref_readable"), NoSuchPost),
+    Case(("redact",), _ANYWHERE, ("by_cluster", "!ref_said"), NoSuchPost),
     Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_moderated"), NotModerator),
     Case(("redact",), _ANYWHERE, ("worded", "!ref_moderated"), NoReason),
     Case(("redact",), _ANYWHERE, ("worded", "silenced"), Muted),
@@ -255,6 +257,7 @@ FACTS = (
     "ref_moderated",
     "ref_public",
     "ref_readable",
+    "ref_said",
     "ref_there",
     "refers",
     "room_known",
@@ -289,7 +292,8 @@ cluster itself. ``direct_off``: the cluster's policy allows no conversation betw
 ``members_invite``: the room's policy lets all members invite. ``refers``: it refers to a post;
 ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
 ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:
-it is heard at a place that the author moderates; ``ref_there``: the entry, of whatever kind, is the one that
+it is heard at a place that the author moderates; ``ref_said``: it is a post, whoever can read that, and was
+not taken back; ``ref_there``: the entry, of whatever kind, is the one that
 is meant. ``newcomer``: the author registered without a code, not a day ago; ``talk_begun``: something was
 said in this conversation; ``begun_often``: the author began as many in this hour as a newcomer may.
 ``administers``: the author is an admin. ``signup_by_code``, ``signup_closed``: that is the cluster's policy.

@@ -638,6 +638,7 @@ HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
     "ref_mine": lambda log, draft, now: (
         (target := log._target(draft)) is not None and target.user == draft.user
     ),
+    "ref_said": lambda log, draft, now: log._target(draft) is not None,
     "ref_readable": lambda log, draft, now: log._is_readable(draft),
     "ref_there": lambda log, draft, now: log._is_there(draft),
     "ref_here": lambda log, draft, now: log._is_here(draft),

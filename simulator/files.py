@@ -66,6 +66,22 @@ class SimFiles:
     def write(self, path: Path, content: bytes) -> None:
         self._disk.write(self._absolute(path), content)
 
+    def read_on(self, path: Path, at: int, most: int) -> bytes:
+        return self._disk.read(self._absolute(path))[at : at + most]
+
+    def extend(self, path: Path, at: int, content: bytes) -> None:
+        if self._vfs is None or self._vfs.writes_left is None:
+            disk = self._disk
+        else:  # a thread of a process that dies
+            disk, left = self._vfs.disk, self._vfs.writes_left
+            if not left:
+                raise OSError(errno.EBADF, "the process is dead")
+            self._vfs.writes_left = left - 1
+            content = content if left > 1 else content[: len(content) // 2]
+        path = self._absolute(path)
+        before = disk.read(path)[:at] if disk.has(path) else b""
+        disk.write(path, before.ljust(at, b"\0") + content)
+
     def create(self, path: Path, content: bytes) -> bool:
         if self._disk.has(self._absolute(path)):
             return False

@@ -128,7 +128,8 @@ class Derived:
         yield "description", "room, text, seq", {(room, *it) for room, it in state.descriptions.items()}
         policies = state.policies.items()
         yield "policy", "room, name, value, seq", {(*what, *it) for what, it in policies}
-        yield "forgotten", '"user", seq', set(state.forgotten.items())
+        # Names of who was forgotten after a backup was made, and is not in it, have no entry.
+        yield "forgotten WHERE seq > 0", '"user", seq', set(state.forgotten.items())
         taken_back = {(it.user, it.room, it.upto, it.seq, int(it.whole)) for it in state.blankings}
         yield "blanking", '"user", room, upto, seq, whole', taken_back
         invitations = state.invitations.items()

@@ -3,6 +3,7 @@
 window      the newest entries in memory, shared by all readers of a process
 taken_back  what was taken back lately, for answers that were under way then
 blanking    what is asked about texts that are taken back together, in SQL of both stores
+erased      what was taken back, and how that is done again where a log was put back, in the same SQL
 reader      the one state machine that takes a reader from catching up to live
 verifying   whether the log still has what was read at a cursor
 appender    natural batching: while one batch is being committed, the next gathers

@@ -78,7 +78,7 @@ def overdue(ask: Ask, now: int, day: int) -> list[Overdue]:
         done, at = next(ask(_DONE, room), (0, 0))
         if not days or now - at < day:
             continue
-        last = _last_before(ask, now - days * day)
+        last = last_before(ask, now - days * day)
         values = (done, last)
         if last > done and next(ask(_ANY_THERE, room, *values) if room else ask(_ANY, *values), None):
             (log_id,) = next(ask("SELECT id FROM log"))
@@ -89,7 +89,7 @@ def overdue(ask: Ask, now: int, day: int) -> list[Overdue]:
     return found
 
 
-def _last_before(ask: Ask, moment: int) -> int:
+def last_before(ask: Ask, moment: int) -> int:
     """Return the seq of the newest entry from before the ``moment``; 0 if there is none. Times never fall."""
     (low, high) = 0, next(ask("SELECT head FROM log"))[0]
     while low < high:

@@ -148,6 +148,7 @@ SQL: Mapping[str, str] = {
         OR EXISTS (SELECT 1 FROM membership AS m JOIN private ON private.name = m.room
             WHERE m."user" = {{user}} AND m."left" = {OPEN} AND m.room = e.room
                 AND (m.joined <= e.seq OR private.history = 'all'))))""",
+    "ref_said": f"EXISTS ({_REF} AND {_SAID})",
     "ref_there": f"EXISTS ({_REF})",
     "ref_here": "EXISTS (SELECT 1 FROM place WHERE name = {room} AND seq = {ref})",
     "ref_public": f"EXISTS ({_REF} AND {_SAID} AND {_PUBLIC})",

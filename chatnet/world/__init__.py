@@ -87,6 +87,16 @@ class Files(Protocol):
     def write(self, path: Path, content: bytes) -> None:
         """Replace a file atomically and durably, readable by its owner alone."""
 
+    def read_on(self, path: Path, at: int, most: int) -> bytes:
+        """Return at most ``most`` bytes of a regular file, from the byte ``at`` on; none behind its end."""
+
+    def extend(self, path: Path, at: int, content: bytes) -> None:
+        """Write ``content`` into a regular file from the byte ``at`` on, which becomes its end, durably.
+
+        What was behind ``at`` is gone. A file that does not exist is made, private to the user. An error, or
+        a loss of power, may leave a part of it.
+        """
+
     def create(self, path: Path, content: bytes) -> bool:
         """Make a private file with ``content``, durably; return False, and do nothing, if it exists."""
 

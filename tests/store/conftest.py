@@ -106,6 +106,7 @@ class Disk:
         self.level: int | None = None
         self.threads: type[AtOnce] = AtOnce
         self.url = ""
+        self.simulated: Postgres | None = None
         self.reactor = HandReactor()
         self.reactor.advance(1_000_000)
         self.wall: Callable[[], float] = self.reactor.seconds
@@ -167,7 +168,7 @@ class Disk:
         """Open the log in the simulator's database; also return how to let time pass until all has
         settled."""
         simulation = self._simulation.enter_context(Toys(1))
-        postgres = Postgres(simulation)
+        postgres = self.simulated = Postgres(simulation)
         postgres.start()
         opened: list[PostgresLog] = []
 

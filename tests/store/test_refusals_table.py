@@ -139,8 +139,8 @@ TABLE = """
             block     own    self             -  yo yo yo yo yo yo yo yo yo yo
             unblock   own    guest            -  .  .  .  .  .  .  .  .  .  .
             redact    own    in-#tea          .  .  .  mo mo mo mo mo mo .  mo
-            redact    own    in-&ops          np .  .  mo mo np np np np np mo
-            redact    own    between          np mo np np np np np np np np np
+            redact    own    in-&ops          .  .  .  mo mo np np np np np mo
+            redact    own    between          .  mo np np np np np np np np np
             redact    own    mine             .  mo mo mo mo mo mo mo mo .  mo
             redact    own    in-#tea:words    .  .  .  mo mo mo mo mo mo .  mo
             redact    own    theirs:words     -  .  .  no no no no no no .  no

@@ -93,6 +93,8 @@ class Step(NamedTuple):
                 more = None if ref is None else More(ref=ref)
             case "redact" | "report":
                 text, more = self.text, More(ref=ref or Ref(1, b"w" * 8))
+                if self.kind == "redact" and self.until > 1:
+                    room, text = CLUSTER, ""
             case "create":
                 room, text = self.room, "all" if self.until else "joined"
             case "join" | "leave":

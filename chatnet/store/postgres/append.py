@@ -220,7 +220,8 @@ $function$;
 
 -- The numbers of the drafts that have to be judged each by itself, in order: all but posts of known users
 -- from sessions that have not ended, in rooms that they are in, with keys that were never used, and topics
--- that are there, for which no ban, mute or block matters now. What is inserted together is posts alone.
+-- that are there, for which no ban, mute or block matters now, and that were not taken back before the log
+-- was put back. What is inserted together is posts alone.
 CREATE FUNCTION chatnet_apart(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     mores bytea[], tos text[], place_drafts integer[], place_names text[], moment bigint)
@@ -290,6 +291,11 @@ BEGIN
                 LATERAL (SELECT FROM standing WHERE standing.room = substr(p.place, 2)
                     AND standing."user" = u.name AND blocked = 1 OFFSET 0) AS s
                 WHERE left(p.place, 1) = '@');
+    END IF;
+    IF EXISTS (SELECT FROM erased) THEN
+        found := found || ARRAY(
+            SELECT number FROM unnest(users, keys) WITH ORDINALITY AS u(name, key, number),
+                LATERAL (SELECT FROM erased WHERE "user" = u.name AND erased.key = u.key OFFSET 0) AS e);
     END IF;
     IF cardinality(tos) > 0 THEN
         IF EXISTS (SELECT FROM policy WHERE room = '' AND name = 'direct' AND value <> 'all') THEN
@@ -607,6 +613,9 @@ DECLARE
     new integer := chatnet_new_topics(its_topics);
     today CONSTANT bigint := moment / {DAY_MS};
     places text[] := heard;
+    -- It was taken back, in a log that was put back to before it.
+    is_erased CONSTANT boolean := its_kind IN ({said})
+        AND EXISTS (SELECT FROM erased WHERE "user" = its_user AND key = its_key);
 BEGIN
     IF EXISTS (SELECT FROM standing WHERE "user" = its_user AND blocked = 1) THEN
         places := ARRAY(
@@ -622,8 +631,10 @@ BEGIN
             SELECT '!mods' || p.name FROM unnest(heard) WITH ORDINALITY AS p(name, at)
             WHERE left(p.name, 1) IN ('#', '&') ORDER BY p.at) || ARRAY['!mods'];
     END IF;
-    INSERT INTO entry VALUES (its_seq, moment, its_kind, its_user, its_room, its_text, its_key, its_more,
-        CASE WHEN its_kind IN ({refer}) OR places <> heard THEN array_to_string(places, ' ') END);
+    INSERT INTO entry VALUES (its_seq, moment, its_kind, its_user, its_room,
+        CASE WHEN is_erased THEN '' ELSE its_text END, its_key, its_more,
+        CASE WHEN its_kind IN ({refer}) OR places <> heard OR is_erased
+            THEN array_to_string(places, ' ') END);
     IF its_kind IN ({said}) THEN
         INSERT INTO place SELECT name, its_seq FROM unnest(places) AS p(name);
         INSERT INTO mention SELECT substr(p.name, 2), its_room, its_seq FROM unnest(places) AS p(name)

@@ -250,6 +250,16 @@ _NEWCOMERS = """
 ALTER TABLE account ADD COLUMN fresh bigint NOT NULL DEFAULT 0;
 """
 
+_ERASED = """
+-- Posts that were taken back, and are not in the log, which was put back to before them: a draft that comes
+-- again under such a key is committed without its text.
+CREATE TABLE erased (
+    "user" text COLLATE "C" NOT NULL,
+    key bytea NOT NULL,
+    PRIMARY KEY ("user", key)
+);
+"""
+
 STEPS = (
     _TABLES,
     _TOKEN,
@@ -263,6 +273,7 @@ STEPS = (
     _SESSIONS,
     _INVITATIONS,
     _NEWCOMERS,
+    _ERASED,
 )
 """Each step brings a store from one schema version to the next. Never change a released step.
 

@@ -5,6 +5,7 @@ writer      its one writer
 marks       how far users have read, in a file of its own
 reads       its reads · readers  the reading threads, and what happens when a read fails
 blanking    overwrites what is taken back together
+erased      the list of what was taken back beside it, and how a store that was put back follows it
 schema      its tables
 opening     checks that it is the right log, and whole
 file        its files, watched while it is open

@@ -18,6 +18,7 @@ from chatnet.store.blanking import (
     MOST_FOUND,
     SPAN,
     UNDONE,
+    Ask,
     Execute,
     Overdue,
     blanking_in,
@@ -104,11 +105,16 @@ def _overwrite(execute: Execute, entry: Entry) -> None:
 
 def too_old(connection: apsw.Connection, now: int, day: int) -> list[Overdue]:
     """Return what is too old: see :func:`chatnet.store.blanking.overdue`."""
+    return overdue(asking(connection), now, day)
+
+
+def asking(connection: apsw.Connection) -> Ask:
+    """Return what answers in this store the questions of both kinds of stores."""
 
     def ask(sql: str, *values: Any) -> Iterator[Any]:
-        return iter(connection.execute(sql.replace("%s", "?"), values).fetchall())
+        return iter(connection.execute(sql.replace("%s", "?"), values))
 
-    return overdue(ask, now, day)
+    return ask
 
 
 def heirs(connection: apsw.Connection) -> list[tuple[str, str]]:

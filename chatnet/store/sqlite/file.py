@@ -126,7 +126,7 @@ class StoreFile:
             if self._files.is_read_only(self._path.parent):
                 raise DiskReadOnly(str(error)) from error
             raise
-        if any(entry.kind == "redact" for entry in batch.entries):
+        if batch.erases:
             self.has_to_erase = True
         written_back = None
         if self._pages >= self._most_pages or self._has_to_unmark:

@@ -151,7 +151,16 @@ class SqliteLog:
             pool.start()
         try:
             opened = await deferToThreadPool(
-                reactor, writer, open_store, path, files, entropy(16).hex(), known, level, limits
+                reactor,
+                writer,
+                open_store,
+                path,
+                files,
+                entropy(16).hex(),
+                known,
+                level,
+                limits,
+                int(wall() * 1000),
             )
         except BaseException as error:
             for pool in (writer, *readers, marker):

@@ -8,21 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import apsw
 
 from chatnet.blanking import Blanking
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
 from chatnet.reads import CursorAt, Last
 from chatnet.store.blanking import undone
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.erased import catch_up
 from chatnet.store.sqlite.file import Found, StoreFile
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_reader, set_up_writer, take_epoch
-from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, Writer, is_disk_full
+from chatnet.store.sqlite.writer import Batch, DiskFull, DiskReadOnly, StoreDamaged, Writer, is_disk_full
 from chatnet.world import Files
 
 LOGIN_READERS, PAGE_READERS = 2, 2
@@ -69,10 +71,11 @@ def open_store(
     known: Known | None,
     own_level: int,
     limits: Limits = LIMITS,
+    now: int = 0,
 ) -> Opened:
     """Open the store, in a new epoch; make a new one only if nothing is ``known`` of an old one.
 
-    ``own_level`` is the level that this process understands.
+    ``own_level`` is the level that this process understands; ``now`` is in milliseconds since 1970.
 
     :raises DiskRefuses: there is no room even for that, or nothing can be written. Transient.
     :raises LogMissing: what is known is not there. Nothing was changed.
@@ -103,6 +106,13 @@ def open_store(
         for reader in connections:
             set_up_reader(reader)
         store = Writer(connection, epoch, own_level)
+        before = store.head
+        try:
+            catch_up(path, files, connection, store, log_id, partial(_commit, file, store, now))
+        except StoreDamaged as damaged:  # nobody is served yet
+            raise apsw.CorruptError(str(damaged)) from damaged
+        if store.head > before:
+            newest = _newest(connection, path, limits.prefill)
         base = sqlite_reads.answer(connection, CursorAt(store.head - len(newest)))
         blankings = undone(connection.execute)
         return Opened(log_id, epoch, store, file, connections, base, newest, blankings, warning)
@@ -112,6 +122,13 @@ _LOST_WAL = (
     "{path} was copied, or left, without its -wal file: the newest entries of that log are missing. If you "
     "have that file, stop the cluster and put both in place; copies are made as “Backup and restore” says."
 )
+
+
+def _commit(file: StoreFile, store: Writer, now: int, drafts: list[Draft]) -> Batch:
+    done = file.commit(store, drafts, now)
+    if done.batch is None:
+        raise apsw.CantOpenError(done.gone)
+    return done.batch
 
 
 def _recognize(connection: apsw.Connection, known: Known, path: Path) -> None:

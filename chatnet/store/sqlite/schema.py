@@ -217,6 +217,18 @@ STEPS = (
     -- Until when a user is a newcomer, who may do less: see chatnet.rules.
     ALTER TABLE account ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- How long the list of what was taken back is, in bytes, as far as the log has followed it; -1: nobody
+    -- knows. See store.sqlite.erased.
+    ALTER TABLE log ADD COLUMN erased INTEGER NOT NULL DEFAULT -1;
+    -- Posts that were taken back, and are not in the log, which was put back to before them: a draft that
+    -- comes again under such a key is committed without its text.
+    CREATE TABLE erased (
+        user TEXT NOT NULL,
+        key BLOB NOT NULL,
+        PRIMARY KEY (user, key)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

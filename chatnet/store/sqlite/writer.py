@@ -35,6 +35,7 @@ from chatnet.names import named
 from chatnet.policies import POLICIES
 from chatnet.rules import DAY_MS, Author, judge
 from chatnet.store import facts, follows
+from chatnet.store.erased import REDACTS
 from chatnet.store.pages import OPEN
 from chatnet.store.refusals import content, is_kept, lasts, refused
 from chatnet.store.sqlite.blanking import Covered, overwrite
@@ -68,6 +69,14 @@ class StoreDamaged(DiskRefuses):
     over = "The store can be written again; posts are stored as usual"
 
 
+class ListRefuses(DiskRefuses):
+    """What is taken back cannot be written down: it would come back with a backup."""
+
+    why = "The list of what was taken back, “erased” in the data directory, cannot be written"
+    until = "it can: it has to be a file of the user who runs this"
+    over = "The list of what was taken back can be written again; posts are stored as usual"
+
+
 class DiskReadOnly(DiskRefuses):
     why = "The file system of the log is read-only"
     until = "it takes writes"
@@ -76,11 +85,15 @@ class DiskReadOnly(DiskRefuses):
 
 @dataclass(slots=True)
 class Batch:
-    """What a commit did: an outcome for each draft, the new entries, and the drafts that broke our code."""
+    """What a commit did: an outcome for each draft, the new entries, and the drafts that broke our code.
+
+    ``erases``: a text was taken back that the store's files may still have.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     poisoned: list[tuple[Draft, Exception]] = field(default_factory=list)
+    erases: bool = False
 
 
 class Writer:
@@ -103,6 +116,10 @@ class Writer:
         self._users: dict[str, Known] = {}
         self._talks: dict[str, None] = {}  # conversations that were begun
         self._direct = ""  # the policy of this name; empty if it has to be looked up
+        self._write_list: Callable[[list[Entry]], int] | None = None
+        self._takes_back = False  # the batch under way does
+        # Posts that were taken back, and are not in the log, which was put back to before them.
+        self._erased: set[tuple[str, bytes]] = set(self._execute("SELECT user, key FROM erased"))
         connection.create_scalar_function("chatnet_check", self._check_of, 3, deterministic=True)
 
     def commit(self, drafts: list[Draft], now: int) -> Batch:
@@ -136,6 +153,46 @@ class Writer:
 
         return self._all_or_nothing(run)
 
+    def keep_list(self, write: Callable[[list[Entry]], int]) -> None:
+        """Have ``write`` write down what entries take back, from now on, before they are committed; it
+        returns how long the list is then."""
+        self._write_list = write
+
+    def list_is(self, size: int) -> None:
+        """Remember that the list of what was taken back has ``size`` bytes, all of which the log follows.
+
+        :raises DiskRefuses, EpochLost, apsw.Error: as :meth:`commit`.
+        """
+
+        def run() -> None:
+            self._begin()
+            self._execute("UPDATE log SET erased = ?", (size,))
+            self._execute("COMMIT")
+
+        self._all_or_nothing(run)
+
+    def await_again(self, posts: Sequence[tuple[str, bytes]], names: Sequence[str]) -> None:
+        """Take posts that come again, by user and key, without their texts, and let nobody have the names.
+
+        :raises DiskRefuses, EpochLost, apsw.Error: as :meth:`commit`.
+        """
+
+        def run() -> None:
+            self._begin()
+            for user, key in posts:
+                self._execute(
+                    "INSERT INTO erased (user, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (user, key)
+                )
+            for name in names:
+                self._execute(
+                    "INSERT INTO forgotten (user, seq) VALUES (?, 0) ON CONFLICT DO NOTHING", (name,)
+                )
+            self._execute("COMMIT")
+
+        if posts or names:
+            self._all_or_nothing(run)
+            self._erased.update(posts)
+
     def close(self) -> None:
         """Close the connection; the last one to close also checkpoints."""
         self._connection.close()
@@ -162,14 +219,28 @@ class Writer:
         head = self._begin()
         batch = Batch()
         self._next = head + 1
+        self._takes_back = False
         for draft in drafts:
             apply(draft, now, batch)
         if batch.entries:
             execute("UPDATE log SET head = ?", (self._next - 1,))
+        if self._takes_back:
+            self._write_down(batch)
         execute("COMMIT")
         if batch.entries:
             self.head, self.time = self._next - 1, now
         return batch
+
+    def _write_down(self, batch: Batch) -> None:
+        """Write down what the batch takes back, before it is committed: the list is never behind the log."""
+        taking = [entry for entry in batch.entries if entry.kind in REDACTS]
+        batch.erases = batch.erases or any(entry.kind == "redact" for entry in taking)
+        if taking and self._write_list is not None:
+            try:
+                size = self._write_list(taking)
+            except OSError as error:
+                raise _refusal_of(error) from error
+            self._execute("UPDATE log SET erased = ?", (size,))
 
     def _begin(self) -> int:
         """Begin a transaction; return the head."""
@@ -213,10 +284,11 @@ class Writer:
             batch.outcomes.append(before)
             return
         seq, more = self._next, draft.more
+        stored = "" if self._erased and self._is_erased(draft) else text
         self._execute(
             "INSERT INTO entry (seq, time, kind, user, room, text, key, more) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (key, user) DO NOTHING",
-            (seq, now, kind, user, room, text, key, None if more is None else packed_more(more)),
+            (seq, now, kind, user, room, stored, key, None if more is None else packed_more(more)),
         )
         if not self._changes():
             batch.outcomes.append(self._old(draft))
@@ -241,9 +313,16 @@ class Writer:
             self._follow(entry)
         if statements := FOLLOWS[kind]:
             self._execute_all(statements, entry)
+        if stored is not text:
+            entry = blanked(entry)
+            self._execute("UPDATE entry SET at = ? WHERE seq = ?", (" ".join(entry.at), seq))
         batch.outcomes.append(seq)
         batch.entries.append(entry)
         self._next = seq + 1
+
+    def _is_erased(self, draft: Draft) -> bool:
+        """Return whether the draft was taken back, in a log that was put back to before it."""
+        return draft.kind in SAID and (draft.user, draft.key) in self._erased
 
     def _old(self, draft: Draft) -> Outcome:
         seq, kind, room, text, more, at = next(
@@ -301,6 +380,8 @@ class Writer:
         if kind in ACCOUNTS:
             self._users.pop(entry.user, None)
             self._users.pop(entry.to, None)
+        if kind in REDACTS:
+            self._takes_back = True
         if kind == "level":
             self.level = int(entry.text)
         elif kind == "redact":
@@ -477,6 +558,13 @@ def _values(of: Draft | Entry, now: int) -> dict[str, Any]:
         "code": more.code,
         "topics": f" {' '.join(topics)} ",
     }
+
+
+def _refusal_of(error: OSError) -> DiskRefuses:
+    """Return why the list of what was taken back is not written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(str(error))
+    return (DiskReadOnly if error.errno == errno.EROFS else ListRefuses)(str(error))
 
 
 def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:

@@ -1,0 +1,142 @@
+"""What was taken back, by what a store says of itself, and how it is taken back again in one that was put
+back to an earlier state: in SQL that both kinds of stores understand. See :mod:`chatnet.erased`. Pure.
+
+What is taken back again is taken back by an entry of the cluster's own: then all who follow the log are told.
+An erasure whose post is not in the log yet waits, in the table ``erased``, for the draft to come again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry, More, Ref, of_row
+from chatnet.erased import Erasure
+from chatnet.kinds import CLUSTER, SAID
+from chatnet.store.blanking import Ask, last_before
+
+REDACTS = frozenset({"redact", "forget", "purge", "expire"})
+"""The kinds of entries that take something back."""
+
+_COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
+_AT = f"SELECT {_COLUMNS} FROM entry WHERE seq = %s"
+_BY_KEY = f'SELECT {_COLUMNS} FROM entry WHERE "user" = %s AND key = %s'
+_REDACTIONS = f"SELECT {_COLUMNS} FROM entry WHERE kind = 'redact' ORDER BY seq"
+_WAITING = 'SELECT "user", key FROM erased ORDER BY "user", key'
+_FORGOTTEN = 'SELECT "user" FROM forgotten ORDER BY seq, "user"'
+_TOGETHER = 'SELECT "user", room, upto, seq FROM blanking WHERE whole = 0 ORDER BY seq'
+_IS_FORGOTTEN = 'SELECT 1 FROM forgotten WHERE "user" = %s'
+_IS_THERE = 'SELECT 1 FROM account WHERE "user" = %s'
+_PURGED = """SELECT e.time FROM blanking AS b JOIN entry AS e ON e.seq = b.seq
+    WHERE b."user" = %s AND b.room = %s"""
+_EXPIRED = """SELECT upto FROM blanking WHERE "user" = '' AND room = %s"""
+
+
+def erasure_of(entry: Entry, ask: Ask) -> Erasure | None:
+    """Return what an entry of :data:`REDACTS` takes back; None if that is nothing."""
+    target = None if entry.ref is None else _at(ask, entry.ref.seq)
+    match entry.kind:
+        case "forget":
+            return Erasure("forget", entry.to)
+        case "purge":
+            return Erasure("purge", entry.to, entry.room, time=entry.time)
+        case "redact" if target is not None:
+            return Erasure("redact", target.user, key=target.key)
+        case "expire" if target is not None:
+            return Erasure("expire", room=entry.room, time=target.time)
+    return None
+
+
+def erasures_in(ask: Ask) -> Iterator[Erasure]:
+    """Yield all that was taken back in a store, by what it has: reads all its entries once."""
+    for row in ask(_REDACTIONS):
+        erasure = erasure_of(of_row(row), ask)
+        if erasure is not None:
+            yield erasure
+    for user, key in ask(_WAITING):
+        yield Erasure("redact", user, key=key)
+    for (user,) in ask(_FORGOTTEN):
+        yield Erasure("forget", user)
+    for user, room, upto, seq in ask(_TOGETHER):
+        entry = _at(ask, seq if user else upto)
+        if entry is not None:
+            yield Erasure("purge" if user else "expire", user, room, time=entry.time)
+
+
+@dataclass
+class Again:
+    """What takes erasures back again: ``drafts`` of the cluster's own; the users and keys of posts that are
+    to be ``awaited``; and the ``names`` of those who were forgotten, and whom this log does not know: nobody
+    may get them."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    awaited: list[tuple[str, bytes]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+def again(log_id: str, erasures: Iterable[Erasure], ask: Ask) -> Again:
+    """Return what takes back again what the log with this id does not say is taken back."""
+    found = Again()
+    for erasure in dict.fromkeys(erasures):
+        match erasure.kind:
+            case "redact":
+                _redact(log_id, erasure, ask, found)
+            case "forget":
+                _forget(log_id, erasure, ask, found)
+            case "purge":
+                _purge(log_id, erasure, ask, found)
+            case "expire":
+                _expire(log_id, erasure, ask, found)
+    return found
+
+
+def _redact(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
+    row = next(ask(_BY_KEY, erasure.user, erasure.key), None)
+    if row is None:
+        found.awaited.append((erasure.user, erasure.key))
+        return
+    target = of_row(row)
+    if target.kind in SAID and target.text:
+        ref = Ref(target.seq, Cursor.at(log_id, target).check)
+        found.drafts.append(_draft(log_id, erasure, CLUSTER, More(ref=ref)))
+
+
+def _forget(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
+    if _is(ask, _IS_FORGOTTEN, erasure.user):
+        return
+    if _is(ask, _IS_THERE, erasure.user):
+        found.drafts.append(_draft(log_id, erasure, "", More(to=erasure.user)))
+    else:
+        found.names.append(erasure.user)
+
+
+def _purge(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
+    (done,) = next(ask(_PURGED, erasure.user, erasure.room), (-1,))
+    if done < erasure.time and _is(ask, _IS_THERE, erasure.user):
+        found.drafts.append(_draft(log_id, erasure, erasure.room, More(to=erasure.user)))
+
+
+def _expire(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
+    (done,) = next(ask(_EXPIRED, erasure.room), (0,))
+    last = _at(ask, last_before(ask, erasure.time + 1))
+    if last is not None and last.seq > done:
+        ref = Ref(last.seq, Cursor.at(log_id, last).check)
+        found.drafts.append(_draft(log_id, erasure, erasure.room, More(ref=ref)))
+
+
+def _draft(log_id: str, erasure: Erasure, room: str, more: More) -> Draft:
+    """Return a draft whose key follows from what it does: done twice, it is one entry."""
+    seq = "" if more.ref is None else str(more.ref.seq)
+    key = hashlib.sha256(f"{log_id} {erasure} {seq}".encode()).digest()[:16]
+    return Draft(erasure.kind, CLUSTER, room, "", key, 0, more)
+
+
+def _at(ask: Ask, seq: int) -> Entry | None:
+    row = next(ask(_AT, seq), None)
+    return None if row is None else of_row(row)
+
+
+def _is(ask: Ask, sql: str, user: str) -> bool:
+    return next(ask(sql, user), None) is not None

@@ -1,0 +1,215 @@
+"""The list of what was taken back beside the embedded store: see :mod:`chatnet.erased`.
+
+A line is on the disk before its batch is committed, and the store says, from that commit on, how long the
+list is. So a store that finds a longer list was put back to an earlier state, or its master was killed
+between the two: what the rest of the list says is taken back again before anybody is served. A store that
+finds a shorter list, or another one, makes it anew from what it has itself.
+
+Everything here runs in the writer's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+import msgspec
+from twisted.logger import Logger
+
+from chatnet.entries import Draft, Entry
+from chatnet.erased import Erasure, line_in, line_of, lines_of
+from chatnet.errors import CannotStart, NoSuchPost
+from chatnet.log import Refused
+from chatnet.store.blanking import Ask
+from chatnet.store.erased import again, erasure_of, erasures_in
+from chatnet.store.sqlite.blanking import asking
+from chatnet.store.sqlite.writer import Batch, Writer
+from chatnet.world import Files
+
+NAME = "erased"
+"""The list's name, in the directory of the store."""
+UNKNOWN = -1
+"""Stands for the length of the list in a store that never had one."""
+_MOST_READ = 1 << 20
+_AT_A_TIME = 500
+"""How many erasures, at least, are looked up and taken back again in one batch."""
+_DAMAGED = (
+    "The list of what was taken back, {path}, is damaged behind its byte {at:,}: put a copy of it in place; "
+    "or remove it, and it is made anew from the log, which has nothing of what was taken back after a backup."
+)
+
+Commit = Callable[[list[Draft]], Batch]
+"""Appends drafts of the cluster's own."""
+
+_logger = Logger()
+
+
+class Read(NamedTuple):
+    """A line that was read: what it says of this log, and where it ends, in bytes."""
+
+    erasures: tuple[Erasure, ...]
+    end: int
+
+
+def read_list(path: Path, files: Files, log_id: str, at: int = 0) -> Iterator[Read]:
+    """Yield the lines behind the byte ``at``. A last one that is not whole is passed over: its batch was
+    never committed.
+
+    :raises CannotStart: the list cannot be read, or another line is not as it was written.
+    """
+    is_torn = False
+    try:
+        for content, is_ended in _lines(path, files, at):
+            if is_torn:
+                raise CannotStart(_DAMAGED.format(path=path, at=at))
+            line = line_in(content) if is_ended else None
+            if line is None:
+                is_torn = True
+                continue
+            at += len(content) + 1
+            yield Read(line.erasures if line.log == log_id else (), at)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotStart(
+            f"The list of what was taken back, {path}, cannot be read ({error.strerror}): mend that."
+        ) from error
+
+
+def _lines(path: Path, files: Files, at: int) -> Iterator[tuple[bytes, bool]]:
+    """Yield each line, and whether it has its end."""
+    rest = b""
+    while piece := files.read_on(path, at, _MOST_READ):
+        at += len(piece)
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line, True
+    if rest:
+        yield rest, False
+
+
+def is_list_of(path: Path, files: Files, length: int) -> bool:
+    """Return whether the list at ``path`` has a line that ends there: it is the one whose length was kept, or
+    goes on behind that."""
+    if length <= 0:
+        return length == 0
+    with suppress(OSError):
+        return files.read_on(path, length - 1, 1) == b"\n"
+    return False
+
+
+class ErasedList:
+    """The list at ``path``, of the store that ``connection`` writes to."""
+
+    def __init__(self, path: Path, files: Files, connection: apsw.Connection, log_id: str) -> None:
+        self._path, self._files = path, files
+        self._ask, self._log_id = asking(connection), log_id
+
+    def write(self, entries: Iterable[Entry]) -> int:
+        """Write down what these take back, durably; return how long the list is then, in bytes.
+
+        They are in the store already, in a transaction that is committed afterwards.
+
+        :raises OSError: that cannot be written now.
+        """
+        (size,) = next(self._ask("SELECT erased FROM log"))
+        found = self._files.status(self._path)
+        if size > (0 if found is None else found.size):
+            _logger.warn("{path} was removed, or cut off; it is made anew from the log", path=self._path)
+            content = _content(self._log_id, _all_in(self._ask))
+            self._files.write(self._path, content)
+            return len(content)
+        line = line_of(self._log_id, [it for entry in entries if (it := erasure_of(entry, self._ask))])
+        self._files.extend(self._path, size, line)  # what is behind it was never committed
+        return int(size) + len(line)
+
+
+def catch_up(
+    path: Path, files: Files, connection: apsw.Connection, store: Writer, log_id: str, commit: Commit
+) -> None:
+    """Take back again, in the store at ``path`` that was just opened, what the list beside it says and the
+    store does not; from then on the store writes the list.
+
+    ``commit`` appends drafts to it. If the process dies meanwhile, the next to open the store goes on.
+
+    :raises CannotStart: the list cannot be read. :raises DiskRefuses: as a commit does.
+    """
+    path = path.with_name(NAME)
+    ask = asking(connection)
+    (known,) = next(ask("SELECT erased FROM log"))
+    is_known = is_list_of(path, files, known)
+    own = set() if is_known else _all_in(ask)
+    size, done, gathered = known if is_known else 0, 0, list[Erasure]()
+    for erasures, end in read_list(path, files, log_id, size):
+        size = end
+        gathered += erasures
+        own.difference_update(erasures)
+        if len(gathered) >= _AT_A_TIME:
+            done += _take_back_again(gathered, ask, store, log_id, commit)
+            gathered = []
+            if is_known:
+                store.list_is(size)
+    done += _take_back_again(gathered, ask, store, log_id, commit)
+    if own:
+        content = _content(log_id, own)
+        files.extend(path, size, content)
+        size += len(content)
+    if size != known:
+        store.list_is(size)
+    store.keep_list(ErasedList(path, files, connection, log_id).write)
+    if done:
+        _logger.warn(
+            "The log had what {path} says was taken back: it was put back to an earlier state, or its last "
+            "master was killed in the middle. That is taken back again, by {done:,} entries",
+            path=path,
+            done=done,
+        )
+
+
+def _all_in(ask: Ask) -> set[Erasure]:
+    with _as_written():
+        return set(erasures_in(ask))
+
+
+def _content(log_id: str, erasures: Iterable[Erasure]) -> bytes:
+    """Return the lines of a list that is made anew, which can be read again."""
+    with _as_written():
+        lines = list(lines_of(log_id, sorted(erasures)))
+        if not all(line_in(line[:-1]) for line in lines):
+            raise ValueError
+    return b"".join(lines)
+
+
+@contextmanager
+def _as_written() -> Iterator[None]:
+    """Wrap what reads rows of the store, on whose pages anything may stand.
+
+    :raises CorruptError: they are not as they were written.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, msgspec.MsgspecError) as error:
+        raise apsw.CorruptError("what it says was taken back is not as it was written") from error
+
+
+def _take_back_again(
+    erasures: Sequence[Erasure], ask: Ask, store: Writer, log_id: str, commit: Commit
+) -> int:
+    """Take back again what the log does not say is taken back; return with how many entries."""
+    with _as_written():
+        todo = again(log_id, erasures, ask)
+    store.await_again(todo.awaited, todo.names)
+    done = 0
+    for at in range(0, len(todo.drafts), _AT_A_TIME):
+        drafts = todo.drafts[at : at + _AT_A_TIME]
+        batch = commit(drafts)
+        done += len(batch.entries)
+        for draft, outcome in zip(drafts, batch.outcomes, strict=True):
+            # A post may be among those that are taken back together, and not overwritten yet.
+            if isinstance(outcome, Refused) and outcome.code != NoSuchPost.code:
+                what = draft.described()
+                _logger.critical("A {what}, is not taken again: {why}", what=what, why=outcome.sentence)
+    return done

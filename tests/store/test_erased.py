@@ -1,0 +1,502 @@
+"""What was taken back stays so when a backup of the store is put back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import closing, suppress
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from chatnet.entries import Draft, Entry, More, Ref
+from chatnet.erased import Erasure, Line, line_in, line_of
+from chatnet.errors import CannotStart, NoSuchRoom
+from chatnet.kinds import CLUSTER, own_level
+from chatnet.log import Refused
+from chatnet.reads import CursorAt, Feed, History, Last, Newest
+from chatnet.store.sqlite import erased as sqlite_erased
+from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
+from chatnet.store.sqlite.schema import STEPS
+from chatnet.testing.memory_log import MemoryLog
+from chatnet.world.real import RealFiles
+
+Now = Callable[[Any], Any]
+NEEDLE = "needle-in-the-hay"
+ROOMS = ("alice", "#tea", "&ops", "alice=bob")
+POST = b"p%015d"
+
+
+def key(number: int) -> bytes:
+    return b"k%015d" % number
+
+
+BEGINNING = [
+    Draft("register", "alice", "alice", "sha256:1", key(1)),
+    Draft("register", "bob", "bob", "sha256:2", key(2)),
+    Draft("register", "carol", "carol", "sha256:3", key(3)),
+    Draft("join", "alice", "#tea", "", key(4)),
+    Draft("create", "alice", "&ops", "all", key(5)),
+    Draft("post", "bob", "bob", "hello", key(6)),
+]
+SAID = [Draft("post", "alice", room, f"{NEEDLE} @bob {room}", POST % at) for at, room in enumerate(ROOMS)]
+
+
+class Place:
+    """A data directory with a log in it, of which backups are made and put back."""
+
+    def __init__(self, disk: Any, data: Path, now: Now) -> None:
+        self.disk, self.data, self._now = disk, data, now
+        self.log: SqliteLog = disk.open()
+        self._keys = 100
+
+    def append(self, *drafts: Draft) -> list[Any]:
+        outcomes: list[Any] = self._now(self.log.append(list(drafts)))
+        assert not [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+        return outcomes
+
+    def redact(self, *seqs: int) -> list[int]:
+        return self.append(*(self.order("redact", "alice", "alice", seq) for seq in seqs))
+
+    def order(self, kind: Any, user: str, room: str, ref: int = 0, to: str = "") -> Draft:
+        self._keys += 1
+        its = Ref(ref, self._now(self.log.read(CursorAt(ref))).check) if ref else None
+        return Draft(kind, user, room, "", key(self._keys), 0, More(to=to, ref=its))
+
+    def backup(self) -> Path:
+        made = self.data.parent / f"backup-{self._keys}-{self.log.window.head}"
+        with closing(apsw.Connection(str(self.disk.path))) as connection:
+            connection.execute("VACUUM INTO ?", (str(made),))
+        return made
+
+    def put_back(self, backup: Path) -> None:
+        """As the manual says."""
+        self.disk.close()
+        for path in self.data.glob("log.sqlite*"):
+            path.unlink()
+        shutil.copy(backup, self.disk.path)
+        self.open()
+
+    def open(self) -> None:
+        self.log = self.disk.open()
+        self.disk.reactor.advance(LOOK_SECONDS)
+
+    def free(self) -> None:
+        """Overwrite what is taken back together."""
+        while self._now(self.log.free()).blanking is not None:
+            pass
+        self.disk.reactor.advance(LOOK_SECONDS)
+
+    def entries(self) -> list[Entry]:
+        found: list[Entry] = self._now(self.log.read(Last(1_000)))
+        return found
+
+    def given(self) -> str:
+        """Return all texts that readers are given, and that the window holds."""
+        head = self.log.window.head
+        pages = [self._now(self.log.read(Newest(user, head))) for user in ("alice", "bob")]
+        pages += [self._now(self.log.read(Feed(user, 0, head))).posts for user in ("alice", "bob")]
+        for user, room in product(("alice", "bob"), ROOMS):
+            with suppress(NoSuchRoom):
+                pages.append(self._now(self.log.read(History(room, None, user, head))))
+        pages += [self.log.window.after(0), self.entries()]
+        return " ".join(entry.text for page in pages for entry in page)
+
+    def holding(self, piece: str = NEEDLE) -> list[str]:
+        """Return the files of the directory that hold the piece."""
+        paths = [path for path in self.data.rglob("*") if path.is_file()]
+        return [path.name for path in paths if piece.encode() in path.read_bytes()]
+
+    def lines(self) -> list[Line | None]:
+        return list(map(line_in, (self.data / "erased").read_bytes().splitlines()))
+
+
+@pytest.fixture
+def place(disk: Any, tmp_path: Path, now: Now) -> Place:
+    data = tmp_path / "data"
+    data.mkdir()
+    disk.path = data / "log.sqlite"
+    return Place(disk, data, now)
+
+
+# ---- a backup is put back ----
+
+
+def test_what_was_taken_back_after_a_backup_is_gone_when_it_is_put_back(place: Place) -> None:
+    """No read, no window and no byte of the directory has the texts; everybody who follows is told, once."""
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    backup = place.backup()
+    place.redact(*seqs)
+    place.append(Draft("post", "bob", "bob", "later", key(7)))
+    head = place.log.window.head
+    for _ in range(2):
+        place.put_back(backup)
+        assert NEEDLE not in place.given()
+        assert place.holding() == []
+        again = [entry for entry in place.entries() if entry.kind == "redact"]
+        assert [(entry.user, entry.ref and entry.ref.seq) for entry in again] == [
+            (CLUSTER, it) for it in seqs
+        ]
+        assert [set(entry.at) >= {"!alice"} for entry in again] == [True] * len(seqs)
+        assert place.log.window.head == head - 1
+    place.disk.close()
+    place.open()
+    assert place.log.window.head == head - 1
+    assert len(place.lines()) == 1
+
+
+def test_who_was_forgotten_or_purged_after_a_backup_is_so_when_it_is_put_back(place: Place, now: Now) -> None:
+    """The entries themselves are not in the backup: the list alone says it."""
+    place.append(*BEGINNING)
+    place.append(*SAID, Draft("post", "bob", "bob", f"{NEEDLE} of bob", key(8)))
+    place.append(Draft("join", "bob", "#tea", "", key(9)), Draft("post", "bob", "#tea", "bob's tea", key(10)))
+    backup = place.backup()
+    place.disk.reactor.advance(5)
+    place.append(
+        Draft("forget", CLUSTER, "", "", key(20), 0, More(to="alice")),
+        Draft("purge", CLUSTER, "#tea", "", key(21), 0, More(to="bob")),
+    )
+    place.put_back(backup)
+    assert f"{NEEDLE} @" not in place.given()
+    assert "bob's tea" not in place.given()
+    assert f"{NEEDLE} of bob" in place.given()
+    place.free()
+    assert (place.holding(f"{NEEDLE} @"), place.holding("bob's tea")) == ([], [])
+    assert place.holding("sha256:1") == []
+    [no] = now(place.log.append([Draft("post", "alice", "alice", "again", key(22))]))
+    assert no.code == b"FORGOTTEN"
+    (purged,) = [entry for entry in place.entries() if entry.kind == "purge"]
+    assert (purged.user, purged.to, purged.room) == (CLUSTER, "bob", "#tea")
+
+
+def test_what_expired_after_a_backup_has_expired_when_it_is_put_back(place: Place) -> None:
+    """Up to the moment that was decided then: what is newer stays."""
+    place.append(*BEGINNING)
+    place.append(SAID[1])
+    backup = place.backup()
+    place.disk.reactor.advance(100)
+    (newer,) = place.append(Draft("post", "alice", "#tea", "newer", key(30)))
+    place.disk.reactor.advance(100)
+    later = place.backup()
+    ref = place.order("expire", CLUSTER, "#tea", newer - 1).more
+    place.append(Draft("expire", CLUSTER, "#tea", "", key(31), 0, ref))
+    for each in (backup, later):
+        place.put_back(each)
+        place.free()
+        assert (NEEDLE in place.given(), place.holding()) == (False, [])
+    assert "newer" in place.given()
+
+
+def test_a_name_that_was_forgotten_is_nobodys_in_a_backup_from_before_it(place: Place, now: Now) -> None:
+    place.append(*BEGINNING)
+    backup = place.backup()
+    place.append(Draft("register", "dave", "dave", "sha256:4", key(40)))
+    place.append(Draft("forget", CLUSTER, "", "", key(41), 0, More(to="dave")))
+    for _ in range(2):
+        place.put_back(backup)
+        [no] = now(place.log.append([Draft("register", "dave", "dave", "sha256:5", key(42))]))
+        assert no.code == b"NAME_TAKEN"
+    place.disk.close()
+    place.open()
+    assert place.log.window.head == len(BEGINNING)
+
+
+def test_a_post_that_comes_again_after_it_was_taken_back_has_no_text(place: Place, now: Now) -> None:
+    """Its author is told its seq, and that it was taken back, as everybody is; it stands at its places."""
+    place.append(*BEGINNING)
+    backup = place.backup()
+    place.redact(*place.append(*SAID))
+    place.put_back(backup)
+    assert place.log.window.head == len(BEGINNING)
+    for _ in range(2):  # and after another master has begun
+        seqs = now(place.log.append(SAID))
+        assert seqs == [len(BEGINNING) + at for at in range(1, len(SAID) + 1)]
+        assert NEEDLE not in place.given()
+        place.disk.close()
+        place.open()
+    found = {entry.room: entry for entry in place.entries() if entry.user == "alice" and entry.kind == "post"}
+    assert {room: (entry.text, entry.at) for room, entry in found.items()} == {
+        "alice": ("", ("alice", "@bob", "#tea")[:2]),
+        "#tea": ("", ("#tea", "@bob")),
+        "&ops": ("", ("&ops",)),
+        "alice=bob": ("", ("alice=bob",)),
+    }
+    assert place.holding() == []
+    (other,) = place.append(Draft("post", "alice", "alice", "another", key(50)))
+    assert [entry.text for entry in place.entries() if entry.seq == other] == ["another"]
+
+
+@pytest.mark.parametrize("kind", ["memory", "open", "open_postgres", "open_simulated"])
+def test_all_stores_take_an_erased_post_alike(disk: Any, now: Now, kind: str) -> None:
+    """In a batch of its own and among others; with its places, topics and mentions, as if it had been taken
+    back a moment later. An ordinary post beside it is as always."""
+    erased = [
+        Draft("post", "alice", "alice", f"{NEEDLE} #new @bob", POST % 60),
+        Draft("post", "alice", "&ops", f"{NEEDLE} @bob", POST % 61),
+        Draft("post", "alice", "alice=bob", NEEDLE, POST % 62),
+        Draft("post", "carol", "carol", NEEDLE, POST % 63),
+    ]
+    beside = Draft("post", "bob", "bob", "beside #new", POST % 64)
+    settle: Callable[[], object] = lambda: disk.reactor.advance(2)  # noqa: E731
+    if kind == "memory":
+        log: Any = MemoryLog()
+    elif kind == "open_simulated":
+        log, settle = disk.open_simulated()
+    else:
+        log = getattr(disk, kind)()
+
+    def told(answer: Any) -> Any:
+        results: list[Any] = []
+        answer.addBoth(results.append)
+        settle()
+        return results[0]
+
+    told(log.append(BEGINNING))
+    _await(disk, log, erased)
+    if kind == "open":
+        disk.close()
+        log = disk.open()
+    head = len(BEGINNING)
+    assert told(log.append([erased[3]])) == [head + 1]
+    assert told(log.append([beside, *erased[:3], *erased[:3]])) == [head + at for at in (2, 3, 4, 5, 3, 4, 5)]
+    settle()
+    found = log.window.after(head)
+    assert [(entry.text, entry.at) for entry in found] == [
+        ("", ("carol",)),
+        ("beside #new", ()),
+        ("", ("alice", "#new", "@bob")),
+        ("", ("&ops",)),
+        ("", ("alice=bob",)),
+    ]
+
+
+def _await(disk: Any, log: Any, posts: list[Draft]) -> None:
+    """Let the store wait for posts that were taken back."""
+    rows = [(draft.user, draft.key) for draft in posts]
+    if isinstance(log, MemoryLog):
+        log.erased.update(rows)
+    elif isinstance(log, SqliteLog):
+        log._store.await_again(rows, [])
+    elif disk.url:
+        import psycopg
+
+        with psycopg.connect(disk.url, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.executemany('INSERT INTO erased ("user", key) VALUES (%s, %s)', rows)
+    else:
+        disk.simulated.server.tables._writer(own_level()).await_again(rows, [])
+
+
+# ---- the list itself ----
+
+
+def test_the_list_is_on_the_disk_before_the_batch_and_costs_others_nothing(disk: Any, now: Now) -> None:
+    """When the line is written the redaction is not committed; a batch without one writes none."""
+    heads: list[int] = []
+
+    class Watched(RealFiles):
+        def extend(self, path: Path, at: int, content: bytes) -> None:
+            with closing(apsw.Connection(str(disk.path), flags=apsw.SQLITE_OPEN_READONLY)) as other:
+                heads.append(other.execute("SELECT head FROM log").get)
+            super().extend(path, at, content)
+
+    disk.files = Watched()
+    place = Place(disk, disk.path.parent, now)
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    assert heads == []
+    place.redact(*seqs)
+    assert heads == [seqs[-1]]
+
+
+def test_a_master_that_dies_between_the_list_and_the_log_leaves_a_post_that_the_next_takes_back(
+    place: Place,
+) -> None:
+    """Its author was not told yet, and was right to ask. Everybody is told, but not twice."""
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    line = line_of(place.log.log_id, [Erasure("redact", "alice", key=SAID[0].key)])
+    place.disk.close()
+    (place.data / "erased").write_bytes(line)
+    for _ in range(2):
+        place.open()
+        redactions = [entry for entry in place.entries() if entry.kind == "redact"]
+        assert [entry.ref and entry.ref.seq for entry in redactions] == [seqs[0]]
+        assert place.log.window.after(seqs[0] - 1)[0].text == ""
+        place.disk.close()
+
+
+@pytest.mark.parametrize("torn", [b"0123", b"\0" * 700, b"\0\0 redact:alice:00\n", b"deadbeef x forget:bob"])
+def test_a_line_that_was_not_written_whole_is_passed_over_and_overwritten(place: Place, torn: bytes) -> None:
+    place.append(*BEGINNING)
+    first, second, *_ = place.append(*SAID)
+    place.redact(first)
+    place.disk.close()
+    with (place.data / "erased").open("ab") as file:
+        file.write(torn)
+    place.open()
+    assert len(place.entries()) == len(BEGINNING) + len(SAID) + 1
+    place.redact(second)
+    assert [line and [it.key for it in line.erasures] for line in place.lines()] == [
+        [SAID[0].key],
+        [SAID[1].key],
+    ]
+
+
+def test_a_damaged_list_is_said_in_one_sentence(place: Place) -> None:
+    """Only where it is needed: behind what the store has followed."""
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    backup = place.backup()
+    for seq in seqs:
+        place.redact(seq)
+    content = bytearray((place.data / "erased").read_bytes())
+    content[150] ^= 1
+    (place.data / "erased").write_bytes(content)
+    place.disk.close()
+    place.open()
+    with pytest.raises(CannotStart, match=r"The list of what was taken back, .*erased, is damaged behind"):
+        place.put_back(backup)
+
+
+@pytest.mark.parametrize("wrong", ["gone", "cut", "another"])
+def test_a_list_that_is_gone_is_made_anew_from_the_log(place: Place, wrong: str) -> None:
+    """With all that was ever taken back, so that it holds for older backups; also while a master runs."""
+    place.append(*BEGINNING)
+    backup = place.backup()
+    seqs = place.append(*SAID)
+    place.redact(seqs[0], seqs[1])
+    place.append(Draft("forget", CLUSTER, "", "", key(60), 0, More(to="carol")))
+    path = place.data / "erased"
+
+    def spoil() -> None:
+        if wrong == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(b"" if wrong == "cut" else b"x" * 1_000)
+
+    known = {Erasure("redact", "alice", key=draft.key) for draft in SAID[:2]} | {Erasure("forget", "carol")}
+    if wrong != "another":  # a file in its place is seen when it is opened
+        spoil()
+        place.redact(seqs[2])
+        known.add(Erasure("redact", "alice", key=SAID[2].key))
+        assert {it for line in place.lines() for it in (line or Line("", ())).erasures} == known
+    spoil()
+    place.disk.close()
+    place.open()
+    assert {it for line in place.lines() for it in (line or Line("", ())).erasures} == known
+    place.put_back(backup)
+    assert [entry.kind for entry in place.entries()][len(BEGINNING) :] == ["forget"]
+
+
+def test_an_old_directory_gets_its_list(place: Place) -> None:
+    """From the log, when a master of this release opens it: then older backups are covered, too."""
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    older = place.backup()
+    place.redact(*seqs)
+    place.disk.close()
+    (place.data / "erased").unlink()
+    for store in (older, place.disk.path):
+        with closing(apsw.Connection(str(store))) as connection:
+            connection.execute("ALTER TABLE log DROP COLUMN erased; DROP TABLE erased")
+            connection.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 1,))
+    place.open()
+    place.put_back(older)
+    assert (NEEDLE in place.given(), place.holding()) == (False, [])
+
+
+def test_the_list_of_another_log_is_not_obeyed(place: Place) -> None:
+    """A new log in an old directory has other posts under the same keys."""
+    (place.data / "erased").write_bytes(line_of("another", [Erasure("redact", "alice", key=SAID[0].key)]))
+    place.disk.close()
+    place.open()
+    place.append(*BEGINNING)
+    place.append(*SAID)
+    place.disk.close()
+    place.open()
+    assert SAID[0].text in place.given()
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (errno.ENOSPC, "The disk of the log is full: posts wait until there is room."),
+        (errno.EROFS, "The file system of the log is read-only: posts wait until it takes writes."),
+        (
+            errno.EACCES,
+            "The list of what was taken back, “erased” in the data directory, cannot be written: ",
+        ),
+    ],
+)
+def test_what_cannot_be_written_down_is_not_taken_back_yet(
+    place: Place, number: int, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The redaction waits, as posts do on a full disk, and a part of a line that was written is cut off."""
+    place.append(*BEGINNING)
+    (seq, *_) = place.append(*SAID)
+
+    def extend(self: RealFiles, path: Path, at: int, content: bytes) -> None:
+        path.write_bytes(content[:20])
+        raise OSError(number, os.strerror(number), str(path))
+
+    answers: list[Any] = []
+    with monkeypatch.context() as while_full:
+        while_full.setattr(RealFiles, "extend", extend)
+        place.log.append([place.order("redact", "alice", "alice", seq)]).addBoth(answers.append)
+        place.disk.reactor.advance(3)
+        assert (answers, place.log.trouble.startswith(sentence)) == ([], True)
+    place.disk.reactor.advance(3)
+    assert answers == [[seq + len(SAID)]]
+    assert (len(place.lines()), place.log.trouble) == (1, "")
+
+
+def test_a_long_list_is_taken_back_bit_by_bit(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A master that dies in the middle is followed by one that goes on."""
+    monkeypatch.setattr(sqlite_erased, "_AT_A_TIME", 2)
+    place.append(*BEGINNING)
+    posts = [Draft("post", "alice", "alice", f"{NEEDLE} {at}", POST % at) for at in range(9)]
+    seqs = place.append(*posts)
+    backup = place.backup()
+    for seq in seqs:
+        place.redact(seq)
+    lines: list[int] = []
+    list_is = place.log._store.list_is.__func__  # type: ignore[attr-defined]
+
+    def dies(writer: Any, size: int) -> None:
+        lines.append(size)
+        list_is(writer, size)
+        if len(lines) == 2:
+            raise OSError(errno.EIO, "it dies")
+
+    with monkeypatch.context() as mortal:
+        mortal.setattr(type(place.log._store), "list_is", dies)
+        with pytest.raises(CannotStart):
+            place.put_back(backup)
+    with closing(apsw.Connection(str(place.disk.path))) as connection:
+        assert connection.execute("SELECT count(*) FROM entry WHERE kind = 'redact'").get == 4
+    place.open()
+    assert len([entry for entry in place.entries() if entry.kind == "redact"]) == len(seqs)
+    assert NEEDLE not in place.given()
+
+
+def test_a_line_says_what_was_written() -> None:
+    """And a line in which anything is another way says nothing."""
+    erasures = (
+        Erasure("redact", "alice", key=b"0123456789abcdef"),
+        Erasure("forget", "bob"),
+        Erasure("purge", "bob", "#été", time=17),
+        Erasure("purge", "bob", "", time=18),
+        Erasure("expire", room="&ops", time=1_800_000_000_000),
+    )
+    content = line_of("the-log", erasures)
+    assert line_in(content[:-1]) == Line("the-log", erasures)
+    for at in range(len(content) - 1):
+        spoiled = bytearray(content[:-1])
+        spoiled[at] ^= 1
+        assert line_in(bytes(spoiled)) is None
