@@ -10,5 +10,6 @@ drain       empties a host, and waits until nothing is left there
 stepdown    has the primary hand over to a replica
 migrate     copies an embedded store into PostgreSQL
 log         prints entries · export  all that is kept of a user · source  the store that a command reads
+erased      prints the list of what was taken back, and has it taken back again
 check       checks whether a log is whole · derived  what follows from its entries · progress  how far it is
 """

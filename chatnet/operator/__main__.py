@@ -23,6 +23,7 @@ from chatnet.net.approach import Approach
 from chatnet.operator import orders
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
+from chatnet.operator.erased import print_list, take_back_again
 from chatnet.operator.export import export
 from chatnet.operator.level import raise_level, show_level
 from chatnet.operator.log import LogReader, Wanted
@@ -301,6 +302,38 @@ class LogOptions(FileOptions):
     _command = "log"
 
 
+class ErasedOptions(FileOptions):
+    """The options of ``erased``."""
+
+    synopsis = "[options] [FILE]"
+    longdesc = (
+        "Prints the list of what was taken back: which posts, by user and key, and of whom and where. Keep "
+        "it beside backups: “chatnet restore” has all of it taken back again in a backup that was put back. "
+        "A cluster may run meanwhile. FILE is a store or a data directory, as of a backup."
+    )
+
+    _command = "erased"
+
+
+class RestoreOptions(usage.Options):
+    """The options of ``restore``."""
+
+    synopsis = "[options] --erased FILE"
+    longdesc = (
+        "Has what was taken back after a backup taken back again, once that backup was put back, and before "
+        "masters are started on it. FILE is what chatnet erased printed, or a copy of DATA/erased."
+    )
+    optParameters = [
+        ["erased", None, None, "The list."],
+        ["data", None, "chatnet-data", "The data directory; no master may run."],
+        ["store", None, None, "A database instead: postgresql://… [default: CHATNET_STORE]", a_store],
+    ]
+
+    def postOptions(self) -> None:
+        if self["erased"] is None:
+            raise usage.UsageError("restore takes a list: chatnet restore --erased FILE.")
+
+
 GENERAL = ("--help", "--version")
 """The options that make sense without a command."""
 
@@ -321,6 +354,8 @@ COMMANDS: list[list[Any]] = [
     ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
     ["check", None, CheckOptions, "Look whether the log is whole."],
     ["log", None, LogOptions, "Print entries of the log."],
+    ["erased", None, ErasedOptions, "Print the list of what was taken back."],
+    ["restore", None, RestoreOptions, "Take back again what a backup that was put back has again."],
 ]
 NAMES: list[str] = [name for name, *_ in COMMANDS]
 
@@ -429,6 +464,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _check(options.subOptions, world)
         elif command == "log":
             _log(options.subOptions, world)
+        elif command == "erased":
+            _erased(options.subOptions, world)
+        elif command == "restore":
+            _restore(options.subOptions, world)
         elif command == "user" and options.subOptions["exports"]:
             _export(options.subOptions, world)
         else:
@@ -468,6 +507,19 @@ def _check(options: Any, world: World) -> None:
     """Check without a reactor: it blocks."""
     with _ended_in_a_sentence(options, world):
         world.stdio.say(check(options["file"], Path(options["data"]), _store_url(options, world), world))
+
+
+def _erased(options: Any, world: World) -> None:
+    """Print the list without a reactor: it blocks."""
+    with _ended_in_a_sentence(options, world):
+        print_list(options["file"], Path(options["data"]), _store_url(options, world), world)
+
+
+def _restore(options: Any, world: World) -> None:
+    """Take back again without a reactor: it blocks."""
+    with _ended_in_a_sentence(options, world, "Broken off: run this again."):
+        file, data = Path(options["erased"]), Path(options["data"])
+        world.stdio.say(take_back_again(file, data, _store_url(options, world), world))
 
 
 def _export(options: Any, world: World) -> None:

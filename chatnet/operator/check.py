@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
 
-from chatnet.entries import Entry, of_row
+from chatnet.entries import KEY_BYTES, Entry, of_row
 from chatnet.errors import REFUSALS, CannotStart, NoSuchUser, Outgrown
 from chatnet.kinds import CLUSTER, own_level
+from chatnet.names import is_name
 from chatnet.operator.derived import Derived, difference
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import Source, head_of, open_source, read
+from chatnet.store.sqlite.erased import NAME, is_list_of, read_list
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.text import legible
-from chatnet.world import World
+from chatnet.world import Files, World
 
 SHOWN = 10
 """How many differences are reported."""
@@ -30,6 +32,9 @@ _ENTRIES = f"SELECT {_COLUMNS} FROM entry WHERE seq > %s ORDER BY seq LIMIT %s"
 _ENTRY = f"SELECT {_COLUMNS} FROM entry WHERE seq = %s"
 _MENTION = 'SELECT 1 FROM mention WHERE "user" = %s AND room = %s AND seq = %s'
 _REFUSALS = 'SELECT DISTINCT "user", code FROM refusal'
+_HAS_TEXT = """SELECT seq FROM entry WHERE "user" = %s AND key = %s AND kind = 'post' AND text <> ''"""
+_COME_AGAIN = """SELECT e.seq FROM erased JOIN entry AS e ON e."user" = erased."user" AND e.key = erased.key
+    WHERE e.kind = 'post' AND e.text <> ''"""
 _DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY key, "user" HAVING count(*) > 1'
 
 
@@ -46,7 +51,7 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     try:
         with read(source):
             derived = Derived(_log_id_of(source), partial(_entry_at, source))
-            found = _judged(source, derived, progress, world.limits.batch_entries)
+            found = _judged(source, derived, progress, world)
     except UnicodeDecodeError as error:
         raise CannotStart(f"{source.name} holds what is no text, behind seq {derived.head:,}.") from error
     finally:
@@ -57,9 +62,11 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     return f"{source.name}: {derived.head:,} entries, and all that follows from them, are whole."
 
 
-def _judged(source: Source, derived: Derived, progress: Progress, batch: int) -> list[str]:
+def _judged(source: Source, derived: Derived, progress: Progress, world: World) -> list[str]:
     try:
-        return list(islice(_differences(source, derived, progress, batch), SHOWN))
+        batch = world.limits.batch_entries
+        found = chain(_differences(source, derived, progress, batch), _come_back(source, world.files))
+        return list(islice(found, SHOWN))
     finally:
         source.refuse_written()  # whatever was found: the store may have been written while it was read
 
@@ -178,8 +185,31 @@ def _compare(source: Source, derived: Derived) -> Iterator[str]:
     for table, columns, rows in derived.tables():
         if wrong := difference(table, rows, source.ask(f"SELECT {columns} FROM {table}")):
             yield wrong
+    for user, key in source.ask('SELECT "user", key FROM erased'):
+        if not (isinstance(user, str) and is_name(user) and isinstance(key, bytes) and len(key) == KEY_BYTES):
+            yield f"erased has a row that is not as it was written: {user!r}, {key!r}"
+    for (seq,) in source.ask(_COME_AGAIN):
+        yield f"seq {seq:,} has a text, and was taken back before the log was put back"
     for user, code in source.ask(_REFUSALS):
         if str(code).encode() not in REFUSALS:
             yield f"a refusal of {user} has a code that there is not: {code}"
         elif user != CLUSTER and not derived.has(user) and code != NoSuchUser.code.decode():
             yield f"a refusal is of {user}, and there is no such user"
+
+
+def _come_back(source: Source, files: Files) -> Iterator[str]:
+    """Yield what the list beside the store says was taken back, and has a text. What the list says more than
+    the store has followed, the next master takes back."""
+    if source.path is None:
+        return
+    path = source.path.with_name(NAME)
+    length = next(source.ask("SELECT erased FROM log"), (None,))[0]
+    if not isinstance(length, int) or not is_list_of(path, files, length):
+        return  # the next master makes it anew
+    try:
+        for erasures, end in read_list(path, files, _log_id_of(source)):
+            for erasure in erasures if end <= length else ():
+                for (seq,) in source.ask(_HAS_TEXT, erasure.user, erasure.key):
+                    yield f"seq {seq:,} has a text, and {path.name} says that it was taken back"
+    except CannotStart as damaged:
+        yield str(damaged)

@@ -20,9 +20,11 @@ from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import reason
 from chatnet.store.postgres.schema import migrate as make_tables
 from chatnet.store.sqlite import schema as sqlite_schema
+from chatnet.store.sqlite.erased import catch_up
 from chatnet.store.sqlite.marks import MARKS, every_mark
 from chatnet.store.sqlite.moved import mark
 from chatnet.store.sqlite.opening import is_decoded
+from chatnet.store.sqlite.writer import DiskRefuses, Writer
 from chatnet.world import World
 
 # What is said once masters have held the target's lease, which raises its counter.
@@ -65,6 +67,7 @@ _DERIVED = {
         '"user", room, upto, seq, whole, done',
         "SELECT user, room, upto, seq, whole, done FROM blanking",
     ),
+    "erased": ('"user", key', "SELECT user, key FROM erased"),
     "invitation": ('"user", room, inviter, seq', "SELECT user, room, inviter, seq FROM invitation"),
     "reported": ("seq", "SELECT seq FROM reported"),
     "tally": ('"user", kind, day, count', "SELECT user, kind, day, count FROM tally"),
@@ -110,7 +113,18 @@ def _open_source(data: Path, world: World) -> apsw.Connection:
         sqlite_schema.refuse_level(source, world.level)
     except apsw.Error as error:
         raise CannotStart(f"The store {path} cannot be opened: {error}.") from error
+    try:
+        _take_back_again(path, source, world)
+    except (apsw.Error, DiskRefuses) as error:
+        raise CannotStart(f"The log cannot be read ({error}): {_RESTORE}.") from error
     return source
+
+
+def _take_back_again(path: Path, source: apsw.Connection, world: World) -> None:
+    """Take back what was taken back after the source was backed up, if it was put back since."""
+    log_id, epoch = next(source.execute("SELECT id, epoch FROM log"))
+    store, now = Writer(source, epoch, world.level), int(world.wall() * 1000)
+    catch_up(path, world.files, source, store, log_id, lambda drafts: store.commit(drafts, now))
 
 
 class _Copy:

@@ -30,10 +30,11 @@ class Source:
     """A store that is read. ``ask`` returns a query's rows; within ``moment`` all rows are of one moment.
     ``flaws`` yields what the store says about its own damage; ``refuse_written`` raises :class:`CannotStart`
     if the store was read as a file that nobody writes, and somebody wrote it. ``steps`` is the version of
-    such a store's tables in this release.
+    such a store's tables in this release. ``path`` is the embedded store's; None of a database.
     """
 
     name: str
+    path: Path | None
     steps: int
     ask: Callable[..., Iterator[Row]]
     moment: Callable[[], AbstractContextManager[Any]]
@@ -121,7 +122,7 @@ def _file(path: Path, hint: str, world: World) -> Source:
             yield str(nonsense)
 
     steps = len(sqlite_schema.STEPS)
-    return Source(str(path), steps, ask, lambda: connection, flaws, refuse_written, connection.close)
+    return Source(str(path), path, steps, ask, lambda: connection, flaws, refuse_written, connection.close)
 
 
 def _reading(path: Path, found: Found) -> apsw.Connection:
@@ -167,4 +168,4 @@ def _database(url: str) -> Source:
             yield
 
     name, steps = "The log in the database", len(postgres_schema.STEPS)
-    return Source(name, steps, ask, moment, lambda: iter(()), lambda: None, connection.close)
+    return Source(name, None, steps, ask, moment, lambda: iter(()), lambda: None, connection.close)

@@ -1,0 +1,162 @@
+"""``chatnet erased`` and ``chatnet restore``: the list of what was taken back, for a log that is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from chatnet.erased import Erasure, lines_of
+from chatnet.errors import CannotStart, NoSuchPost
+from chatnet.log import Outcome, Refused
+from chatnet.operator.source import Source, open_database, open_source, read
+from chatnet.store.blanking import Ask
+from chatnet.store.erased import again, erasures_in
+from chatnet.store.lease import FlockLease
+from chatnet.store.postgres.connection import reason
+from chatnet.store.postgres.database import Unavailable
+from chatnet.store.sqlite.erased import NAME, read_list
+from chatnet.world import World
+
+_AT_A_TIME = 500
+_ANOTHER = "{path} is the list of another log, or of none: there is nothing in it about this one."
+
+
+def print_list(target: str | None, data: Path, url: str, world: World) -> None:
+    """Print the list of the file or directory ``target``; without one, of the store at ``url``, or else of
+    the one in ``data``. Blocks, and changes nothing; a cluster may go on meanwhile.
+
+    :raises CannotStart: it cannot be read; the sentence says why.
+    """
+    source = open_source(target, data, url, world)
+    with read(source):
+        log_id = _log_of(source)
+        with source.moment():
+            known = set(erasures_in(source.ask))
+        if source.path is not None:
+            known |= set(_listed(source.path.with_name(NAME), world, log_id))
+    for line in lines_of(log_id, sorted(known)):
+        world.stdio.say(line.decode().rstrip("\n"))
+
+
+def take_back_again(file: Path, data: Path, url: str, world: World) -> str:
+    """Have what the list ``file`` says taken back again, in the store at ``url``, or in the one in ``data``;
+    return a sentence about it. Blocks.
+
+    :raises CannotStart: it cannot be done, for the reason in the sentence.
+    """
+    if world.files.status(file) is None:
+        raise CannotStart(f"There is no list at {file}.")
+    return _in_database(file, url, world) if url else _in_directory(file, data, world)
+
+
+def _in_directory(file: Path, data: Path, world: World) -> str:
+    lease = FlockLease(world.files, data)
+    try:
+        taken = lease.take()
+    except OSError as error:
+        raise CannotStart(f"There is no store in {data} ({error.strerror}).") from error
+    if not taken:
+        raise CannotStart(f"A master runs on {data}: stop its cluster first, with chatnet stop.")
+    try:
+        source = open_source(None, data, "", world)
+        with read(source):
+            log_id = _log_of(source)
+        path, size, known = data / NAME, 0, set[Erasure]()
+        for erasures, end in read_list(path, world.files, log_id):
+            size = end
+            known.update(erasures)
+        new = sorted(set(_wanted(file, world, log_id)) - known)
+        if new:
+            world.files.extend(path, size, b"".join(lines_of(log_id, new)))
+    except OSError as error:
+        raise CannotStart(f"{data / NAME} cannot be written ({error.strerror}).") from error
+    finally:
+        lease.release()
+    return f"{len(new):,} that were not in {path} are there now: the next master takes them back again."
+
+
+def _in_database(file: Path, url: str, world: World) -> str:
+    try:
+        database = world.databases.connect(url)
+        try:
+            log_id = database.open(world.entropy(16).hex()).log_id
+            wanted = list(dict.fromkeys(_wanted(file, world, log_id)))
+            return _again(log_id, wanted, url, lambda drafts: database.append(drafts, now(world))[0])
+        finally:
+            database.close()
+    except Unavailable as away:
+        raise CannotStart(f"The database cannot be reached ({away}).") from away
+
+
+def now(world: World) -> int:
+    """Return the time in milliseconds since 1970."""
+    return int(world.wall() * 1000)
+
+
+def _again(log_id: str, wanted: list[Erasure], url: str, append: Callable[[Any], list[Outcome]]) -> str:
+    import psycopg
+
+    connection = open_database(url)
+
+    def ask(sql: str, *values: Any) -> Iterator[Any]:
+        return iter(connection.execute(sql, values).fetchall())
+
+    outcomes: list[Outcome] = []
+    try:
+        for at in range(0, len(wanted), _AT_A_TIME):
+            outcomes += _some_again(log_id, wanted[at : at + _AT_A_TIME], ask, connection, append)
+    except psycopg.Error as error:
+        raise CannotStart(f"That was broken off ({reason(error)}): run this again.") from error
+    finally:
+        connection.close()
+    # A post may be among those that are taken back together, and not overwritten yet.
+    refused = [each for each in outcomes if isinstance(each, Refused) and each.code != NoSuchPost.code]
+    if refused:
+        raise CannotStart(f"{len(refused):,} could not be taken back again: {refused[0].sentence}")
+    return (
+        f"{len(wanted):,} are in the list. What this log had of it is taken back again, by {len(outcomes):,} "
+        "entries; a post that it does not have has no text if it comes again."
+    )
+
+
+def _some_again(
+    log_id: str, wanted: list[Erasure], ask: Ask, connection: Any, append: Callable[[Any], list[Outcome]]
+) -> list[Outcome]:
+    todo = again(log_id, wanted, ask)
+    with connection.transaction(), connection.cursor() as cursor:
+        await_one = 'INSERT INTO erased ("user", key) VALUES (%s, %s) ON CONFLICT DO NOTHING'
+        cursor.executemany(await_one, todo.awaited)
+        keep = 'INSERT INTO forgotten ("user", seq) VALUES (%s, 0) ON CONFLICT DO NOTHING'
+        cursor.executemany(keep, [(name,) for name in todo.names])
+    return append(todo.drafts) if todo.drafts else []
+
+
+def _log_of(source: Source) -> str:
+    """Return the log's id.
+
+    :raises CannotStart: the tables are those of another release.
+    """
+    versions = [version for (version,) in source.ask("SELECT version FROM schema_version")]
+    if versions != [source.steps]:
+        raise CannotStart(
+            f"{source.name} has the tables of another release: start a master of this one on it first."
+        )
+    [(log_id,)] = source.ask("SELECT id FROM log")
+    return str(log_id)
+
+
+def _listed(path: Path, world: World, log_id: str) -> Iterator[Erasure]:
+    return chain.from_iterable(line.erasures for line in read_list(path, world.files, log_id))
+
+
+def _wanted(file: Path, world: World, log_id: str) -> list[Erasure]:
+    """Return what a list says of this log.
+
+    :raises CannotStart: nothing.
+    """
+    found = list(_listed(file, world, log_id))
+    if not found:
+        raise CannotStart(_ANOTHER.format(path=file))
+    return found

@@ -1,0 +1,253 @@
+"""The list of what was taken back is printed, and obeyed in a log that was put back, by every command."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from store.a_log import drafts, make_store
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, More, Ref
+from chatnet.erased import Erasure, Line, line_in, line_of
+from chatnet.errors import CannotStart
+from chatnet.kinds import CLUSTER
+from chatnet.operator.__main__ import main
+from chatnet.operator.check import check
+from chatnet.operator.migrate import migrate
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.real import PostgresDatabase
+from chatnet.store.sqlite.opening import open_store
+from chatnet.world.real import real_world
+from rigs.postgres import Server
+
+NEEDLE = "see #coffee @bob"
+POST = (9).to_bytes(16, "big")
+REDACTED = Erasure("redact", "alice", key=POST)
+FORGOTTEN = Erasure("forget", "bob")
+COMES = Draft("post", "alice", "alice", "a later post", b"comes again 0123")
+AWAITED = Erasure("redact", "alice", key=COMES.key)
+Rows = Callable[[str], list[Any]]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A directory with a short log, and a list that says more than its store."""
+    made = tmp_path / "small"
+    made.mkdir(mode=0o700)
+    make_store(made / "log.sqlite", islice(drafts(), 20))
+    rename(made / "log.sqlite")
+    return made
+
+
+def rename(path: Path) -> None:
+    """Give the log an id as they have it: without a space."""
+    with closing(apsw.Connection(str(path))) as store:
+        store.execute("UPDATE log SET id = 'the-log'")
+
+
+def list_of(*erasures: Erasure) -> bytes:
+    return line_of("the-log", erasures)
+
+
+def opened(data: Path) -> None:
+    """Open a store as a master does, and close it."""
+    store = open_store(data / "log.sqlite", real_world().files, "another", None, 1)
+    for connection in store.connections:
+        connection.close()
+    store.store.close()
+
+
+@pytest.fixture(params=["embedded", "shared"])
+def put_back(
+    request: pytest.FixtureRequest, small: Path, tmp_path: Path
+) -> Iterator[tuple[list[str], Rows, Path]]:
+    """Yield the options that name a store of either kind, and what answers a query once a master has begun
+    on it; and a list."""
+    file = tmp_path / "list"
+    if request.param == "embedded":
+
+        def rows(query: str) -> list[Any]:
+            opened(small)
+            with closing(apsw.Connection(str(small / "log.sqlite"))) as store:
+                return list(store.execute(query.replace('"', "")))
+
+        yield ["--data", str(small)], rows, file
+        return
+    server: Server = request.getfixturevalue("server")
+    url = server.fresh()
+    migrate(small, url, real_world())
+    with closing(connect(url)) as connection:
+        yield ["--store", url, "--data", "nowhere"], lambda query: connection.execute(query).fetchall(), file
+
+
+def said(capfd: pytest.CaptureFixture[str], *words: str) -> str:
+    main(words)
+    return capfd.readouterr().out
+
+
+def test_a_list_is_obeyed_in_a_log_that_was_put_back(
+    put_back: tuple[list[str], Rows, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A post loses its text, a user is forgotten, what comes again is awaited; twice is as good as once. Then
+    the log's own list has all of it."""
+    where, rows, file = put_back
+    assert said(capfd, "erased", *where) == ""
+    file.write_bytes(list_of(REDACTED, FORGOTTEN) + line_of("another", [AWAITED]) + list_of(AWAITED))
+    for _ in range(2):
+        said(capfd, "restore", "--erased", str(file), *where)
+        assert rows("SELECT text FROM entry WHERE seq = 9") == [("",)]
+        assert rows('SELECT "user" FROM forgotten') == [("bob",)]
+        assert rows('SELECT "user", key FROM erased') == [("alice", COMES.key)]
+        kinds = rows(f"SELECT kind FROM entry WHERE \"user\" = '{CLUSTER}' ORDER BY kind")
+        assert kinds == [("forget",), ("redact",)]
+    lines = said(capfd, "erased", *where).encode().splitlines()
+    found = [line_in(line) or Line("", ()) for line in lines]
+    assert {(line.log, erasure) for line in found for erasure in line.erasures} == {
+        ("the-log", each) for each in (REDACTED, FORGOTTEN, AWAITED)
+    }
+
+
+def test_what_comes_again_in_a_database_has_no_text(small: Path, server: Server, tmp_path: Path) -> None:
+    """And an older draft of who is forgotten is refused."""
+    url, file = server.fresh(), tmp_path / "list"
+    migrate(small, url, real_world())
+    file.write_bytes(list_of(AWAITED))
+    main(["restore", "--erased", str(file), "--store", url])
+    with closing(PostgresDatabase(connect(url), 1, real_world().limits.page)) as database:
+        assert database.append([COMES], 2_000)[0] == [21]
+    with closing(connect(url)) as connection:
+        [row] = connection.execute("SELECT text, at FROM entry WHERE seq = 21").fetchall()
+    assert row == ("", "alice")
+
+
+def test_a_migration_takes_back_what_its_source_was_put_back_from(small: Path, server: Server) -> None:
+    """Before it copies: the database has no text that the list says was taken back, and awaits what it
+    awaits."""
+    (small / "erased").write_bytes(list_of(REDACTED, AWAITED))
+    url = server.fresh()
+    migrate(small, url, real_world())
+    with closing(connect(url)) as connection:
+        assert connection.execute("SELECT count(*) FROM entry WHERE text = %s", (NEEDLE,)).fetchone() == (0,)
+        assert connection.execute('SELECT "user", key FROM erased').fetchall() == [("alice", COMES.key)]
+    assert "21 entries, and all" in check(None, small, url, real_world())
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "There is no list at "),
+        (b"", " is the list of another log, or of none: there is nothing in it about this one."),
+        (line_of("another", [REDACTED]), " is the list of another log, or of none"),
+        (b"x\ny\n", "The list of what was taken back, .* is damaged behind its byte 0: put a copy"),
+    ],
+    ids=["none", "empty", "another's", "damaged"],
+)
+def test_what_is_no_list_is_refused_in_a_sentence(
+    put_back: tuple[list[str], Rows, Path],
+    content: bytes | None,
+    sentence: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    where, rows, file = put_back
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SystemExit) as end:
+        main(["restore", "--erased", str(file), *where])
+    output = capfd.readouterr().err
+    assert (end.value.code, len(output.splitlines())) == (1, 1)
+    assert re.search(sentence, output)
+    assert rows("SELECT count(*) FROM entry") == [(20,)]
+
+
+def test_a_list_is_not_put_under_a_master(small: Path, tmp_path: Path, capfd: Any) -> None:
+    """It would write over it."""
+    lock = real_world().files.lock(small)
+    (tmp_path / "list").write_bytes(list_of(REDACTED))
+    with pytest.raises(SystemExit):
+        main(["restore", "--erased", str(tmp_path / "list"), "--data", str(small)])
+    assert "A master runs on" in capfd.readouterr().err
+    assert lock is not None
+    lock.release()
+    assert not (small / "erased").exists()
+
+
+# ---- check ----
+
+
+def test_a_text_that_the_list_says_was_taken_back_is_found(small: Path) -> None:
+    """What the store was to have followed; not what the next master takes back, nor what another log's list
+    says."""
+    (small / "erased").write_bytes(line_of("another", [REDACTED]))
+    opened(small)
+    assert "are whole" in check(None, small, "", real_world())
+    with (small / "erased").open("ab") as file:
+        file.write(list_of(REDACTED))
+    assert "are whole" in check(None, small, "", real_world())
+    size = (small / "erased").stat().st_size
+    with closing(apsw.Connection(str(small / "log.sqlite"))) as store:
+        store.execute("UPDATE log SET erased = ?", (size,))
+    with pytest.raises(CannotStart, match="seq 9 has a text, and erased says that it was taken back"):
+        check(None, small, "", real_world())
+    opened(small)
+
+
+def test_a_damaged_list_is_found(small: Path) -> None:
+    opened(small)
+    (small / "erased").write_bytes(b"x" + list_of(REDACTED) + list_of(FORGOTTEN))
+    with pytest.raises(
+        CannotStart, match=r"The list of what was taken back, .* is damaged behind its byte 0"
+    ):
+        check(None, small, "", real_world())
+
+
+def test_a_post_that_came_again_with_its_text_is_found(small: Path) -> None:
+    opened(small)
+    with closing(apsw.Connection(str(small / "log.sqlite"))) as store:
+        store.execute("INSERT INTO erased (user, key) VALUES ('alice', ?)", (POST,))
+    with pytest.raises(CannotStart, match="seq 9 has a text, and was taken back before the log was put back"):
+        check(None, small, "", real_world())
+
+
+def test_a_log_that_took_everything_back_again_is_whole(small: Path) -> None:
+    """With names of who was forgotten that are in none of its entries, and a post that came again."""
+    (small / "erased").write_bytes(list_of(REDACTED, FORGOTTEN, AWAITED, Erasure("forget", "dave")))
+    opened(small)
+    store = open_store(small / "log.sqlite", real_world().files, "another", None, 1)
+    [seq] = store.store.commit([COMES], 2_000).outcomes
+    assert isinstance(seq, int)
+    with closing(apsw.Connection(str(small / "log.sqlite"))) as other:
+        assert other.execute("SELECT text FROM entry WHERE seq = ?", (seq,)).get == ""
+    for connection in store.connections:
+        connection.close()
+    store.store.close()
+    assert "23 entries, and all that follows from them, are whole" in check(None, small, "", real_world())
+
+
+def test_an_export_has_nothing_that_was_taken_back_again(
+    small: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert NEEDLE in said(capfd, "user", "export", "alice", "--data", str(small))
+    (small / "erased").write_bytes(list_of(REDACTED))
+    opened(small)
+    assert NEEDLE not in said(capfd, "user", "export", "alice", "--data", str(small))
+
+
+def test_a_backup_knows_the_list_of_its_time(small: Path, tmp_path: Path, capfd: Any) -> None:
+    """It is printed of a file, too: of what its own entries took back."""
+    ref = Ref(9, Cursor.of_row("the-log", 9, "alice", POST).check)  # type: ignore[union-attr]
+    store = open_store(small / "log.sqlite", real_world().files, "another", None, 1)
+    assert store.store.commit([Draft("redact", "alice", "alice", "", b"k" * 16, 0, More(ref=ref))], 2_000)
+    for connection in store.connections:
+        connection.close()
+    store.store.close()
+    shutil.copy(small / "log.sqlite", tmp_path / "backup")
+    assert said(capfd, "erased", str(tmp_path / "backup")).encode() == list_of(REDACTED)
+    assert (small / "erased").read_bytes() == list_of(REDACTED)
