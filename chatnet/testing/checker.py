@@ -26,6 +26,7 @@ from chatnet.testing.history import (
     Ended,
     EpochBegun,
     EpochEnded,
+    Event,
     Held,
     InvitationsRead,
     LeaseExpired,
@@ -401,6 +402,37 @@ def _left_too_long(kept: dict[str, list[tuple[int, int]]], evidence: Evidence) -
             yield f"{_some(left)} in {room or 'all rooms'} are older than {days} days, and not taken back"
 
 
+def comes_not_back(events: Sequence[Event], log: Sequence[Entry], since: float) -> Violations:
+    """Promise 8, where a log was put back to an earlier state: a post whose taking back was acknowledged has
+    no text in the log afterwards, nor for anybody since then, though it came again."""
+    sent: dict[tuple[str, bytes], Sent] = {}
+    posts: dict[int, tuple[str, bytes]] = {}
+    gone: set[tuple[str, bytes]] = set()
+    for event in events:
+        given: Sequence[Entry] = ()
+        match event:
+            case Sent():
+                sent[event.user, event.key] = event
+            case Acknowledged():
+                draft = sent[event.user, event.key]
+                if draft.kind == "post":
+                    posts[event.seq] = event.user, event.key
+                elif draft.kind == "redact" and draft.ref in posts:
+                    gone.add(posts[draft.ref])
+            case Took():
+                given = [event.entry]
+            case ChatBegun():
+                given = event.newest
+            case PageRead():
+                given = event.posts
+        posts |= {entry.seq: (entry.user, entry.key) for entry in given if entry.kind == "post"}
+        for entry in given if event.time > since else ():
+            if entry.text and (entry.user, entry.key) in gone:
+                yield f"{event.client} was given the text of {entry.seq} again, which was taken back"
+    if left := [entry.seq for entry in log if entry.text and (entry.user, entry.key) in gone]:
+        yield f"the log that was put back has the texts of {_some(left)}, which were taken back"
+
+
 def _never_overwritten(evidence: Evidence) -> Violations:
     left = [seq for seq in evidence.standing.taken_back if (entry := evidence.entry(seq)) and entry.text]
     if evidence.settled and left:
@@ -488,6 +520,11 @@ def _of_nobody(evidence: Evidence) -> Violations:
             continue
         if entry.user == "chatnet" and entry.kind in OF_THE_CLUSTER:
             continue  # an operator's: they record nothing
+        if entry.user == "chatnet" and entry.kind == "redact":
+            # What was on the list when a master died.
+            if evidence.alone and not _was_wanted(entry, evidence):
+                yield f"the cluster took a post back that nobody wanted to: {entry}"
+            continue
         if not evidence.alone and entry.user not in evidence.users:
             continue
         if entry.kind == "session":
@@ -504,6 +541,13 @@ def _of_nobody(evidence: Evidence) -> Violations:
             yield f"the entry {entry} is of a user who was not registered before"
     for entry, code in evidence.wrongly_taken:
         yield f"the entry {entry} should have been refused: {code}"
+
+
+def _was_wanted(redaction: Entry, evidence: Evidence) -> bool:
+    """Return whether somebody ever sent what takes the same post back."""
+    target = 0 if redaction.ref is None else redaction.ref.seq
+    sent = (draft.sent for draft in evidence.drafts.values())
+    return any(each.kind == "redact" and each.ref == target for each in sent)
 
 
 def _is_same(seen: Entry, entry: Entry | None, evidence: Evidence) -> bool:

@@ -1,12 +1,17 @@
-"""After a store is put back to a backup, readers of what was lost are told, and all have the rest."""
+"""After a store is put back to a backup, readers of what was lost are told, and all have the rest; what was
+taken back since stays so."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
+import msgspec
 import pytest
-from simulation.mutants.planting import Put, planted
+from simulation.mutants import restored
+from simulation.mutants.planting import Mutant, Put, planted
+from simulation.mutants.planting import name as name_of
 from simulation.populated import Place
 
 from chatnet.client.service import PULSE
@@ -17,6 +22,8 @@ from chatnet.log import Log
 from chatnet.master import log_server
 from chatnet.store.verifying import cursor_at
 from chatnet.testing import history
+from chatnet.testing.checker import comes_not_back
+from chatnet.testing.user import Choice
 from chatnet.worker import session
 from simulator import Simulation
 from simulator.clusters import STORE, read_log
@@ -27,27 +34,45 @@ PUT_BACK = "The log was put back"
 LONG = 1_000.0
 
 
+class This(NamedTuple):
+    """Somebody takes the post at ``seq`` back: see :class:`chatnet.testing.user.Choice`."""
+
+    seq: int
+
+    def of(self, seen: Sequence[Entry], name: str) -> tuple[Entry, Entry]:
+        post = next(post for post in seen if post.seq == self.seq)
+        return post, post
+
+
 class Restored:
     """A cluster where all follow all, and whose store is put back to a backup while some are away.
 
+    After the backup some take posts of theirs back, and a moderator takes one back of somebody who was not
+    told yet that it was taken, and who sends it again in the end.
+
     In the end ``head`` is the backup's, ``ahead`` are those who had read more, and ``log`` is what is stored.
+    It was put back ``at`` that time.
     """
 
     def __init__(self, seed: int, simulation: Simulation) -> None:
         self._simulation, self._chance = simulation, random.Random(seed)
         self._place = Place(simulation)
         self.head, self.ahead, self.log = 0, list[str](), list[Entry]()
+        self.at = 0.0
         self.people = self._place.people[:PEOPLE]
         for person in self.people:
             for other in self.people:
                 self._have(person.join, other.name)
             self._have(person.chat)
         self._wait_for(self.people)
+        self._moderator = self.people[0]
+        self._place.alpha.start("chatnet", "role", self._moderator.name, "moderator")
+        self._until(lambda: any(entry.kind == "role" for entry in self._log()))
 
     def run(self) -> None:
         """Do everything."""
         self._talk(self.people, 10)
-        early, *late = away = self._chance.sample(self.people, 3)
+        early, *late = away = self._chance.sample(self.people[1:], 3)
         self._have(early.hang_up, LONG)  # early has read no further than the backup
         self._power_off()
         backup, self.head = self._place.alpha.disk.backup(STORE), len(self._log())
@@ -55,9 +80,11 @@ class Restored:
         self._talk([person for person in self.people if person is not early], 10)
         for person in late:
             self._have(person.hang_up, LONG)
+        away.append(self._take_back([person for person in self.people if person not in away]))
         self._power_off()
         self.ahead = [person.name for person in self.people if not self._has_read_at_most(self.head, person)]
         self._place.alpha.disk.restore(STORE, backup)
+        self.at = self._simulation.now
         self._power_on()
         # When those who are away come back, others have or have not taken the seqs of the lost entries.
         self._talk([person for person in self.people if person not in away], self._chance.choice((1, 15, 40)))
@@ -68,6 +95,25 @@ class Restored:
         self._power_off()
         self.log = self._log()
 
+    def _take_back(self, people: Sequence[Person]) -> Person:
+        """Let each take two posts of theirs back, and the moderator one of somebody who does not know yet
+        that it is in the log; return who that is, whose connection is lost."""
+        unheard, *others = people[1:]
+        for person in (*others, *others):
+            self._have(person.redact, Choice(self._chance.random(), own=True, mixed=False))
+        assert unheard.user is not None
+        self._have(unheard.user.stop_reading)
+        before = len(self._log())
+        self._have(unheard.post, "unheard")
+        self._until(lambda: any(entry.text == "unheard" for entry in self._log()[before:]))
+        self._have(unheard.hang_up, LONG)
+        seq = next(entry.seq for entry in self._log() if entry.text == "unheard")
+        self._until(lambda: self._moderator.has_read(seq))
+        self._have(self._moderator.redact, This(seq))
+        self._until(lambda: not self._log()[seq - 1].text)
+        self._wait_for([self._moderator, *others])
+        return unheard
+
     def complaints(self) -> Iterator[str]:
         """Yield who was told without a reason, or not told, or missed something."""
         events = self._place.history
@@ -77,6 +123,7 @@ class Restored:
             if times != (name in self.ahead):
                 yield f"{name} was told {times} times that the log was put back"
             yield from self._missed(name)
+        yield from comes_not_back(events, self.log, self.at)
 
     def _missed(self, name: str) -> Iterator[str]:
         begun, given = 0, dict[int, Entry]()
@@ -86,6 +133,7 @@ class Restored:
             elif isinstance(event, history.Took) and event.user == name:
                 given[event.entry.seq] = event.entry
         posts = {entry.seq: entry for entry in self.log if entry.kind == "post" and entry.seq > begun}
+        given = {seq: _as_in(posts.get(seq), entry) for seq, entry in given.items() if entry.kind == "post"}
         if given != posts:
             yield f"{name}, from {begun} on, was given {sorted(given)} of {sorted(posts)}, or other ones"
 
@@ -99,7 +147,7 @@ class Restored:
             self._simulation.run(self._chance.uniform(0.0, 0.3))
         self._wait_for(people)
 
-    def _have(self, does: Callable[..., None], *arguments: object) -> None:
+    def _have(self, does: Callable[..., Any], *arguments: object) -> None:
         """Let a person do something, in the process of their client."""
         self._simulation.schedule(self._simulation.now, self._place.users, does, arguments)
         self._simulation.run(0.01)
@@ -124,6 +172,13 @@ class Restored:
         self._place.alpha.power_on()
         self._place.alpha.start("chat-master")
         self._simulation.run(2 * PULSE.every)  # by then everybody has noticed that the machine was away
+
+
+def _as_in(entry: Entry | None, given: Entry) -> Entry:
+    """Return what was given, as the log has it now, if its text was taken back since: places and all."""
+    if entry is None or entry.text:
+        return given
+    return msgspec.structs.replace(given, text="", at=entry.at)
 
 
 def the_check_is_not_looked_at(put: Put) -> None:
@@ -160,3 +215,12 @@ def test_that_can_fail() -> None:
                 complaints += restored.complaints()
     assert any("was told 0 times" in complaint for complaint in complaints)
     assert any("was given" in complaint for complaint in complaints)
+
+
+@pytest.mark.parametrize("mutant", restored.MUTANTS, ids=name_of)
+def test_texts_that_come_back_are_found(mutant: Mutant) -> None:
+    """Each way in which they do is seen in the first runs."""
+    with planted(mutant), Simulation(0) as simulation:
+        found = Restored(0, simulation)
+        found.run()
+        assert any("taken back" in complaint for complaint in found.complaints())

@@ -16,6 +16,7 @@ relays     for what a client takes the process it dials, and what a proof proves
 strangers  what a stranger on the port of a primary is obeyed and believed in
 database   a store that many hosts share, hunted on many machines
 marks      how far users have read
+restored   a log that was put back: caught by test_sim_restored
 levels     programs of several levels: caught where there are some, by test_sim_levels
 hunt       how many seeds it takes to catch a bug, and which check catches it
 """
