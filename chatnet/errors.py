@@ -247,7 +247,9 @@ class OwnRoom(Refusal):
 
 class NotYours(Refusal):
     code = b"NOT_YOURS"
-    sentence = "In the room {room} only {room} posts; a topic begins with #: #{room}."
+    sentence = (
+        "In the room {room} only {room} posts; a topic begins with #: #{room}, a conversation with @: @{room}."
+    )
 
 
 class NotJoined(Refusal):

@@ -16,6 +16,7 @@ trust       which masters a client believes · known_masters  the file of known 
 finder      finds a worker through the masters · own_cluster  finds one of the cluster of the first login
 login       logs in · feed_requests  asks for posts: a feed's, and history
 commands    what a person types, and what they see: the same for both terminals
+manual      what HELP shows                                                         (pure)
 terminal    what a terminal promises to these commands · settings  what else they go by
 typed       whether a line is a command, a post or a password                       (pure)
 said        a post as people see it                                                 (pure)

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
+from chatnet.client import manual
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
 from chatnet.client.devices import Devices
@@ -37,10 +38,8 @@ PIPELINE = 1_000
 
 DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "REPLY", "PASSWORD", "FORGET")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
-ALONE = ("CHATTEST", "FORGET", "HELP", "PAIR", "QUIT", "SESSIONS", "UNREAD")
+ALONE = ("CHATTEST", "FORGET", "PAIR", "QUIT", "SESSIONS", "UNREAD")
 """The commands that take nothing."""
-_REPLY = "REPLY takes the number of a post, which HISTORY ROOM shows, and a text: REPLY NUMBER TEXT."
-_TELL = "TELL takes a name and a text: TELL NAME TEXT."
 FORGET = (
     "This takes back all that you ever said here, and ends your account, on all your devices; it cannot be "
     "undone, and nobody gets the name {name} again. Type your name, if you want that:"
@@ -48,42 +47,6 @@ FORGET = (
 FORGET_AGAIN = "Once more: type “forget me”, and it is done."
 SLASH = "/"
 NOWHERE = "nowhere"
-
-HELP = """\
-JOIN NAME      follow NAME's room, or a topic: JOIN #python
-LEAVE NAME     stop following it
-LIST [PREFIX]  all rooms, and those you have joined
-CHAT           the newest posts, then live ones; what you type is posted in your room
-CHAT #TOPIC    the same; what you type is posted in a topic that you have joined
-               In a chat commands begin with a slash: /join #tea, /chat #tea, /chat.
-               /quit goes back. Two slashes post a line that begins with one.
-UNREAD         in which of your rooms there is something that you have not read
-SAY ROOM TEXT  one post in a topic that you have joined, in a private room, or in your own room
-TELL NAME TEXT one post in your conversation with NAME, whom alone it reaches; CHAT @NAME stays there
-REPLY NUMBER TEXT          answer a post, where it was said
-HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what was said before that
-REDACT NUMBER  take a post back, for ever; moderators may give a reason
-REPORT NUMBER TEXT         tell moderators of a post, which they can then read
-ROOMS          the rooms you have joined, and your conversations
-WHOIS NAME     since when the name is known, and in which rooms you both are
-INVITATIONS    the private rooms to which somebody has invited you
-MEMBERS ROOM   who is there, and what it is about
-CREATE &ROOM   make a private room; with “all” behind it, newcomers may read what was said before
-INVITE &ROOM NAME          let somebody join it; REMOVE ROOM NAME undoes that
-DESCRIBE ROOM TEXT         say what it is about
-ROLE ROOM NAME moderator   or owner, or none; ROLE * NAME admin, moderator or none for all of the server
-BAN ROOM NAME 7d REASON    keep somebody out; MUTE: from speaking; UNBAN undoes both; * for all rooms
-POLICY ROOM    what holds there; POLICY ROOM NAME VALUE decides it: invite members, keep 90d; * as above
-BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it
-CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
-PURGE ROOM NAME            take back all that somebody said there, for ever; REDACT does so with one post
-SESSIONS       on which devices you are logged in; REVOKE NUMBER ends one of these sessions
-PAIR           a code, with which another device of yours gets in within ten minutes
-CODE 20 7d     a code for admins, with which 20 new users get in within 7 days; &ROOM invites them
-PASSWORD       the next line is your new password, for logging in elsewhere with --password
-FORGET         take back all that you ever said here, and end your account; you are asked twice
-HELP           this
-QUIT           leave"""
 
 
 class Interpreter:
@@ -115,10 +78,10 @@ class Interpreter:
         self._quitting = False
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
-        orders = Orders(connection, terminal, calendar.now).commands
+        orders = Orders(connection, terminal, self._tell_how, calendar.now).commands
         devices = Devices(connection, terminal, calendar, self._secret, settings.chat_command)
         self._drafted = {*DRAFTED, *orders, *devices.drafted}
-        lookups = Lookups(connection, terminal, list_pages, calendar.stamp)
+        lookups = Lookups(connection, terminal, self._tell_how, list_pages, calendar.stamp)
         self._greet = lookups.greet
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "JOIN": self._join,
@@ -171,7 +134,7 @@ class Interpreter:
             command = command_in(line.text, line.what)
             await (self._say(post_in(line.text)) if command is None else self._command(command))
         except REFUSED as error:
-            self._terminal.show(sentence_of(error))
+            self._tell_how(sentence_of(error))
         self._commanding = False
 
     # ---- commands ----
@@ -187,7 +150,7 @@ class Interpreter:
             if word or self._chatting:
                 self._terminal.show(self._unknown(word))
         elif rest and word.upper() in ALONE:
-            self._terminal.show(f"{word.upper()} takes nothing after it; nothing was done.")
+            self._tell_how(f"{word.upper()} takes nothing after it; nothing was done.")
         else:
             self._commanding = True
             if self._chatting:
@@ -206,7 +169,7 @@ class Interpreter:
 
     async def _join(self, room: str) -> None:
         if not room:
-            self._terminal.show("JOIN takes a room: JOIN NAME, or JOIN #TOPIC.")
+            self._tell_how(manual.JOIN)
             return
         fold_room(room)  # refuses what cannot be a room before it is sent
         answer = await self._connection.draft(Join, room=room)
@@ -215,7 +178,7 @@ class Interpreter:
 
     async def _leave_room(self, room: str) -> None:
         if not room:
-            self._terminal.show("LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC.")
+            self._tell_how(manual.LEAVE)
             return
         fold_room(room)
         answer = await self._connection.draft(Leave, room=room)
@@ -244,20 +207,20 @@ class Interpreter:
     async def _say_in(self, rest: str) -> None:
         room, text = _first_word(rest)
         if not text:
-            self._terminal.show("SAY takes a room and a text: SAY #TOPIC TEXT.")
+            self._tell_how(manual.SAY)
             return
         await self._post(text, self._said_in(room))
 
     async def _tell(self, rest: str) -> None:
-        name, text = split(rest, 1, _TELL, more=True)
+        name, text = split(rest, 1, manual.TELL, more=True)
         if not text:
-            raise Misused(_TELL)
+            raise Misused(manual.TELL)
         await self._post(text, self._said_in("@" + name.removeprefix("@")))
 
     async def _reply(self, rest: str) -> None:
-        number, text = split(rest, 1, _REPLY, more=True)
+        number, text = split(rest, 1, manual.REPLY, more=True)
         if not (text and number.isascii() and number.isdecimal() and len(number) < 19):
-            raise Misused(_REPLY)
+            raise Misused(manual.REPLY)
         seq = int(number)
         room, author = self._connection.room_of(seq), self._connection.author_of(seq)
         if not room:
@@ -356,9 +319,17 @@ class Interpreter:
             self._terminal.show(line.sentence)
         return line.text if isinstance(line, Typed) else None
 
-    async def _help(self, _: str) -> None:
-        for line in HELP.splitlines():
-            self._terminal.show(line)
+    async def _help(self, word: str) -> None:
+        command = word.removeprefix(SLASH).upper()
+        if command and command not in self._commands:
+            self._terminal.show(self._unknown(word.removeprefix(SLASH)))
+            return
+        for line in manual.explained(command) if command else manual.HELP.splitlines():
+            self._tell_how(line)
+
+    def _tell_how(self, sentence: str) -> None:
+        """Show a sentence of ours that may name commands, as they are typed now."""
+        self._terminal.show(manual.in_a_chat(sentence) if self._chatting else sentence)
 
     async def _quit(self, _: str) -> None:
         if not self._chatting:
@@ -383,7 +354,7 @@ class Interpreter:
 
     def _refused(self, failure: Failure) -> None:
         failure.trap(ChatnetError, RemoteAmpError)
-        self._terminal.show(sentence_of(failure.value))
+        self._tell_how(sentence_of(failure.value))
 
     # ---- what the connection says ----
 

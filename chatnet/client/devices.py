@@ -20,6 +20,8 @@ USES, LASTS = 20, "7d"
 """For how many a code of CODE is, and for how long, if nothing else was typed."""
 _REVOKE = "REVOKE takes the number of a session, which SESSIONS shows: REVOKE NUMBER."
 _CODE = "CODE takes for how many, for how long, and perhaps a private room: CODE 20 7d &ROOM."
+USAGES = {"REVOKE": _REVOKE, "CODE": _CODE}
+"""How each is typed that takes something."""
 _NUMBER = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 _TIME = re.compile(r"[1-9]\d{0,4}[mhd]", re.ASCII | re.IGNORECASE)
 

@@ -22,20 +22,27 @@ _ROOMS = "ROOMS takes nothing after it; nothing was done."
 _WHOIS = "WHOIS takes a name: WHOIS NAME."
 _ROLES = {"admin": "an admin", "moderator": "a moderator"}
 _INVITATIONS = "INVITATIONS takes nothing after it; nothing was done."
+USAGES = {"HISTORY": _HISTORY, "MEMBERS": _MEMBERS, "WHOIS": _WHOIS}
+"""How each is typed that takes something."""
 GREETED = 5
 """How many invitations are shown at the login."""
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class Lookups:
-    """Runs these commands on one terminal; each asks for ``most_pages`` at most. ``moment`` returns a time in
-    milliseconds as people read it."""
+    """Runs these commands on one terminal; each asks for ``most_pages`` at most. ``tell_how`` shows a
+    sentence that names commands; ``moment`` returns a time in milliseconds as people read it."""
 
     def __init__(
-        self, connection: Connection, terminal: Terminal, most_pages: int, moment: Callable[[int], str]
+        self,
+        connection: Connection,
+        terminal: Terminal,
+        tell_how: Callable[[str], None],
+        most_pages: int,
+        moment: Callable[[int], str],
     ) -> None:
         self._connection, self._terminal, self._most_pages = connection, terminal, most_pages
-        self._moment = moment
+        self._tell_how, self._moment = tell_how, moment
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "HISTORY": self._history,
             "MEMBERS": self._members,
@@ -60,7 +67,7 @@ class Lookups:
             after = rooms[-1] if rooms else ""
             pages += 1
         if more:
-            self._terminal.show("There are more: LIST PREFIX shows those that begin with PREFIX.")
+            self._tell_how("There are more: LIST PREFIX shows those that begin with PREFIX.")
         self._terminal.show("Rooms you have joined:")
         self._show_rooms(joined)
         self._terminal.learn(joined, is_member=True)
@@ -124,7 +131,7 @@ class Lookups:
             after, more = _next(rooms, after, page["more"])
             pages, shown = pages + 1, shown + len(rooms)
         if not shown:
-            self._terminal.show("No invitation is open. Who is in a private room invites by INVITE.")
+            self._tell_how("No invitation is open. Who is in a private room invites by INVITE.")
         elif more:
             self._terminal.show("There are more.")
 
@@ -132,9 +139,9 @@ class Lookups:
         """Show the first few open invitations: they came while this client was away."""
         page = await self._connection.ask(Invitations, after="")
         for one in page["invitations"][:GREETED]:
-            self._terminal.show(f"{one.by} invites you to {one.room}: JOIN {one.room}.")
+            self._tell_how(f"{one.by} invites you to {one.room}: JOIN {one.room}.")
         if len(page["invitations"]) > GREETED:
-            self._terminal.show("There are more invitations: INVITATIONS shows them.")
+            self._tell_how("There are more invitations: INVITATIONS shows them.")
 
     async def _rooms(self, rest: str) -> None:
         if rest:

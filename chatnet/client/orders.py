@@ -69,16 +69,41 @@ _REDACT = (
 _REPORT = (
     "REPORT takes the number of a post, which HISTORY ROOM shows, and what is wrong: REPORT NUMBER TEXT."
 )
+USAGES = {
+    "CREATE": _CREATE,
+    "INVITE": _INVITE,
+    "REMOVE": _REMOVE,
+    "DESCRIBE": _DESCRIBE,
+    "ROLE": _ROLE,
+    "BAN": _BAN.format(word="BAN"),
+    "MUTE": _BAN.format(word="MUTE"),
+    "UNBAN": _UNBAN,
+    "POLICY": _POLICY,
+    "BLOCK": _BLOCK.format(word="BLOCK"),
+    "UNBLOCK": _BLOCK.format(word="UNBLOCK"),
+    "REDACT": _REDACT,
+    "PURGE": _PURGE,
+    "REPORT": _REPORT,
+}
+"""How each is typed."""
 
 
 class Orders:
-    """Runs these commands on one terminal; ``now`` returns the time in milliseconds since 1970.
+    """Runs these commands on one terminal; ``tell_how`` shows a sentence that names commands; ``now`` returns
+    the time in milliseconds since 1970.
 
     A command that is mistyped raises one of :data:`~.refused.REFUSED`, and nothing is sent.
     """
 
-    def __init__(self, connection: Connection, terminal: Terminal, now: Callable[[], int]) -> None:
-        self._connection, self._terminal, self._now = connection, terminal, now
+    def __init__(
+        self,
+        connection: Connection,
+        terminal: Terminal,
+        tell_how: Callable[[str], None],
+        now: Callable[[], int],
+    ) -> None:
+        self._connection, self._terminal = connection, terminal
+        self._tell_how, self._now = tell_how, now
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "CREATE": self._create,
             "INVITE": self._invite,
@@ -103,7 +128,7 @@ class Orders:
             raise Misused(_CREATE)
         answer = await self._connection.draft(Create, room=room, history=history.lower() or "joined")
         self._terminal.learn([answer["room"]], is_member=True)
-        self._terminal.show(f"Created {answer['room']}. INVITE {answer['room']} NAME lets somebody join it.")
+        self._tell_how(f"Created {answer['room']}. INVITE {answer['room']} NAME lets somebody join it.")
 
     async def _invite(self, rest: str) -> None:
         room, to, _ = split(rest, 2, _INVITE)
@@ -177,7 +202,7 @@ class Orders:
     async def _block(self, rest: str) -> None:
         to = _name(split(rest, 1, _BLOCK.format(word="BLOCK"))[0])
         await self._connection.draft(Block, to=to)
-        self._terminal.show(f"Blocked {to}. UNBLOCK {to} undoes it.")
+        self._tell_how(f"Blocked {to}. UNBLOCK {to} undoes it.")
 
     async def _unblock(self, rest: str) -> None:
         to = _name(split(rest, 1, _BLOCK.format(word="UNBLOCK"))[0])

@@ -10,8 +10,8 @@ import pytest
 import wcwidth
 from client.person import WORKER, Person
 
-from chatnet.client.commands import HELP
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
+from chatnet.client.manual import COMMANDS, HELP, explained, in_a_chat
 from chatnet.client.pending import PendingRequests
 from chatnet.entries import Entry
 from chatnet.errors import BadRoom, CannotStart
@@ -144,7 +144,8 @@ def test_commands_work_while_chatting(cluster: FakeCluster, alice: Person) -> No
         "\tbob",
         "What you type is posted in your own room now.",
     ]
-    assert said[6:-1] == HELP.splitlines()
+    assert said[6:-1] == in_a_chat(HELP).splitlines()
+    assert said[6].startswith("/join NAME")
     assert said[-1] == "Left bob."
     cluster.say("bob", "still here")
     alice.network.settle()
@@ -193,7 +194,7 @@ def test_nothing_is_posted_where_it_cannot_be(cluster: FakeCluster, alice: Perso
         alice.type(f"CHAT {room}")
     alice.type("CHAT", "/chat bob", "for bob alone", "/chat", "home")
     alice.type("/chat #tea", "away", "/chat", "home again")
-    bobs = "In the room bob only bob posts; a topic begins with #: #bob."
+    bobs = "In the room bob only bob posts; a topic begins with #: #bob, a conversation with @: @bob."
     assert alice.seen() == [
         "SAY takes a room and a text: SAY #TOPIC TEXT.",
         "SAY takes a room and a text: SAY #TOPIC TEXT.",
@@ -306,10 +307,47 @@ def test_commands_that_take_nothing_do_nothing_with_it(cluster: FakeCluster, ali
     """A mistyped line must not begin to measure, or leave."""
     alice.type("CHAT", "/chattest x", "/quit now", "still here")
     assert alice.seen() == [
-        "CHATTEST takes nothing after it; nothing was done.",
-        "QUIT takes nothing after it; nothing was done.",
+        "/chattest takes nothing after it; nothing was done.",
+        "/quit takes nothing after it; nothing was done.",
     ]
     assert posted(cluster) == [("still here", None)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_explained(alice: Person, command: str) -> None:
+    """Alone, in the lines of HELP that are about it, and by how it is typed, if it takes something."""
+    alice.type(f"HELP {command.lower()}")
+    said = alice.seen()
+    assert said == explained(command)
+    assert any(command in line for line in said)
+    assert len(said) <= 8
+
+
+def test_a_command_is_explained_as_it_is_typed(alice: Person) -> None:
+    """In a chat with a slash; what is no command names the nearest."""
+    alice.type("HELP unblock", "HELP unblok", "CHAT", "/help /unblock", "/help unblok")
+    assert alice.seen() == [
+        "BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it",
+        "UNBLOCK takes a name: UNBLOCK NAME.",
+        "Unknown command: unblok. Did you mean UNBLOCK? HELP lists them.",
+        "/block NAME     hear nothing more of what NAME says to you; /unblock undoes it",
+        "/unblock takes a name: /unblock NAME.",
+        "Unknown command: /unblok. Did you mean /unblock? /help lists them; two slashes post a line that "
+        "begins with one.",
+    ]
+
+
+def test_the_manual_has_each_command_that_there_is(alice: Person) -> None:
+    """And no other."""
+    assert {*COMMANDS} == {*alice.client._interpreter._commands}
+
+
+def test_what_others_wrote_is_left_alone() -> None:
+    """A word of theirs stands in quotation marks, or is spelled in small letters; options are none."""
+    assert in_a_chat("“JOIN” is not a name; --with-code, CODES, REJOIN, #CHAT.") == (
+        "“JOIN” is not a name; --with-code, CODES, REJOIN, #CHAT."
+    )
+    assert in_a_chat("Name another first, with ROLE.") == "Name another first, with /role."
 
 
 # ---- lines that are typed before those before them are done ----

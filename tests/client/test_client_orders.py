@@ -10,6 +10,7 @@ import pytest
 from client.person import SINCE_1970, Person
 
 from chatnet.client.events import Teller
+from chatnet.client.manual import in_a_chat
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
 from chatnet.errors import Barred, Forgotten
@@ -264,7 +265,7 @@ def test_an_order_is_sent_and_said(
     assert said.startswith(sentence)
     alice.type("CHAT", f"/{typed}")
     assert sent(cluster)[1:] == [(name, arguments)]
-    assert alice.seen() == [said]
+    assert alice.seen() == [in_a_chat(said)]
 
 
 @pytest.mark.parametrize(
@@ -313,10 +314,11 @@ def test_an_order_is_sent_and_said(
 def test_a_mistyped_order_is_not_given(
     cluster: FakeCluster, alice: Person, bob: str, typed: str, sentence: str
 ) -> None:
-    """One sentence says how it is typed, and nothing is posted."""
-    alice.type("CHAT", "/" + typed)
-    (said,) = alice.seen()
+    """One sentence says how it is typed, in a chat with a slash, and nothing is posted."""
+    alice.type(typed, "CHAT", "/" + typed)
+    said, in_chat = alice.seen()
     assert said.startswith(sentence)
+    assert in_chat == in_a_chat(said)
     assert not sent(cluster)
 
 

@@ -1,0 +1,80 @@
+"""What HELP shows, and how a command is named where a person reads of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from chatnet.client.devices import USAGES as OF_DEVICES
+from chatnet.client.lookups import USAGES as OF_LOOKUPS
+from chatnet.client.orders import USAGES as OF_ORDERS
+
+HELP = """\
+JOIN NAME      follow NAME's room, or a topic: JOIN #python
+LEAVE NAME     stop following it
+LIST [PREFIX]  all rooms, and those you have joined
+CHAT           the newest posts, then live ones; what you type is posted in your room
+CHAT #TOPIC    the same; what you type is posted in a topic that you have joined
+               In a chat commands begin with a slash: /join #tea, /chat #tea, /chat.
+               /quit goes back. Two slashes post a line that begins with one.
+UNREAD         in which of your rooms there is something that you have not read
+SAY ROOM TEXT  one post in a topic that you have joined, in a private room, or in your own room
+TELL NAME TEXT one post in your conversation with NAME, whom alone it reaches; CHAT @NAME stays there
+REPLY NUMBER TEXT          answer a post, where it was said
+HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what was said before that
+REDACT NUMBER  take a post back, for ever; moderators may give a reason
+REPORT NUMBER TEXT         tell moderators of a post, which they can then read
+ROOMS          the rooms you have joined, and your conversations
+WHOIS NAME     since when the name is known, and in which rooms you both are
+INVITATIONS    the private rooms to which somebody has invited you
+MEMBERS ROOM   who is there, and what it is about
+CREATE &ROOM   make a private room; with “all” behind it, newcomers may read what was said before
+INVITE &ROOM NAME          let somebody join it; REMOVE ROOM NAME undoes that
+DESCRIBE ROOM TEXT         say what it is about
+ROLE ROOM NAME moderator   or owner, or none; ROLE * NAME admin, moderator or none for all of the server
+BAN ROOM NAME 7d REASON    keep somebody out; MUTE: from speaking; UNBAN undoes both; * for all rooms
+POLICY ROOM    what holds there; POLICY ROOM NAME VALUE decides it: invite members, keep 90d; * as above
+BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it
+CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
+PURGE ROOM NAME            take back all that somebody said there, for ever; REDACT does so with one post
+SESSIONS       on which devices you are logged in; REVOKE NUMBER ends one of these sessions
+PAIR           a code, with which another device of yours gets in within ten minutes
+CODE 20 7d     a code for admins, with which 20 new users get in within 7 days; &ROOM invites them
+PASSWORD       the next line is your new password, for logging in elsewhere with --password
+FORGET         take back all that you ever said here, and end your account; you are asked twice
+HELP [COMMAND] this; or what there is to say of one command
+QUIT           leave"""
+JOIN = "JOIN takes a room: JOIN NAME, or JOIN #TOPIC."
+LEAVE = "LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC."
+SAY = "SAY takes a room and a text: SAY #TOPIC TEXT."
+REPLY = "REPLY takes the number of a post, which HISTORY ROOM shows, and a text: REPLY NUMBER TEXT."
+TELL = "TELL takes a name and a text: TELL NAME TEXT."
+USAGES: Mapping[str, str] = {
+    **OF_DEVICES,
+    **OF_LOOKUPS,
+    **OF_ORDERS,
+    "JOIN": JOIN,
+    "LEAVE": LEAVE,
+    "SAY": SAY,
+    "REPLY": REPLY,
+    "TELL": TELL,
+}
+"""How a command is typed, of those that take something."""
+COMMANDS = (
+    *USAGES,
+    *("CHAT", "CHATTEST", "FORGET", "HELP", "INVITATIONS", "LIST", "PAIR", "PASSWORD", "QUIT", "ROOMS"),
+    *("SESSIONS", "UNREAD"),
+)
+_WORD = re.compile(rf"(?<![-\w/&#@“])({'|'.join(COMMANDS)})(?![-\w])")
+
+
+def explained(command: str) -> list[str]:
+    """Return the lines about one command: those of HELP that name it, and how it is typed."""
+    entries = re.split(r"\n(?! )", HELP)
+    lines = [line for entry in entries if command in _WORD.findall(entry) for line in entry.splitlines()]
+    return [*lines, USAGES[command]] if command in USAGES else lines
+
+
+def in_a_chat(text: str) -> str:
+    """Return ``text`` with each command in it as one types it in a chat."""
+    return _WORD.sub(lambda found: f"/{found[1].lower()}", text)
