@@ -248,7 +248,8 @@ class OwnRoom(Refusal):
 class NotYours(Refusal):
     code = b"NOT_YOURS"
     sentence = (
-        "In the room {room} only {room} posts; a topic begins with #: #{room}, a conversation with @: @{room}."
+        "In the room {room} only {room} posts; a topic begins with #: #{room}, a conversation with @: "
+        "@{room}."
     )
 
 
