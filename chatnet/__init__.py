@@ -7,7 +7,8 @@ rules       who may append what, judged by the log so far: a list of cases      
 policies    what may be decided about the cluster or a room                                   pure
 blanking    which texts are taken back together: of who is forgotten, and what is too old        pure
 erased      the list of what was taken back, which stands beside a store                      pure
-state       what follows from entries, in memory, and the facts that the cases ask for        pure
+state       what follows from entries, in memory                                              pure
+facts       the facts that the cases ask for, over that                                       pure
 cursor      how far somebody has read: a seq, and a check of the entry there                  pure
 names       names, topics and rooms in their one spelling, and which of them a text names     pure
 letters     classes of letters that regular expressions lack                                  pure

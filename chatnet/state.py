@@ -1,7 +1,8 @@
 """What follows from the entries of a log, in memory: everything that the stores keep in tables. Pure.
 
 ``chatnet check`` computes it anew from the entries of a store, and the log in memory lives on it. It is
-written a second time in SQL (:mod:`chatnet.store.facts`, :mod:`chatnet.store.follows`); a test compares them.
+written a second time in SQL (:mod:`chatnet.store.follows`); a test compares them. What it says about a draft
+is :mod:`chatnet.facts`.
 """
 
 from __future__ import annotations
@@ -11,29 +12,17 @@ from dataclasses import dataclass, fields
 
 from chatnet.blanking import Blankings, blanking_of
 from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS, uses_of
-from chatnet.cursor import is_of
 from chatnet.entries import Draft, Entry, More, heard_at, settled
 from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
-from chatnet.names import is_private, is_public, is_topic, named
+from chatnet.names import is_private, is_topic
 from chatnet.policies import POLICIES, parted
-from chatnet.rules import (
-    DAY_MS,
-    FOR_EVER,
-    HOUR_MS,
-    INVITED_MS,
-    MAKERS,
-    MOST_A_DAY,
-    MOST_ROOMS,
-    MOST_SESSIONS,
-    MOST_TALKS,
-    ROLES,
-    Author,
-)
+from chatnet.rules import DAY_MS, FOR_EVER, HOUR_MS, INVITED_MS, MAKERS, MOST_A_DAY, ROLES
 from chatnet.stays import Change, Memberships, changes
 
-_OWNER = ROLES.index("owner")
-_ADMIN = ROLES.index("admin")
-_MODERATOR = ROLES.index("moderator")
+OWNER = ROLES.index("owner")
+ADMIN = ROLES.index("admin")
+MODERATOR = ROLES.index("moderator")
+"""The ranks of roles."""
 
 
 @dataclass(slots=True)
@@ -102,7 +91,7 @@ _NONE = Standing()
 
 
 class State:
-    """What follows from the entries that were taken so far. It is :class:`chatnet.rules.Facts`.
+    """What follows from the entries that were taken so far.
 
     ``look`` returns the entry at a seq, with its text as it is now; None if the log ends before.
     """
@@ -128,18 +117,18 @@ class State:
         self.sessions: dict[str, dict[str, Session]] = {}
         self.codes: dict[str, Code] = {}
         self._begun = 0  # the time of the first entry
-        self._log_id = log_id
-        self._look = look
+        self.log_id = log_id
+        self.look = look
 
     # ---- what follows ----
 
     def settled(self, draft: Draft) -> tuple[str, ...]:
         """Return the places of a draft that is accepted: see :func:`chatnet.entries.settled`."""
-        target = None if draft.ref is None else self._look(draft.ref.seq)
+        target = None if draft.ref is None else self.look(draft.ref.seq)
         return settled(
             draft,
             target,
-            lambda user: bool(self._of(user, draft.user).blocked),
+            lambda user: bool(self.standing(user, draft.user).blocked),
             lambda seq: seq in self.reported,
         )
 
@@ -191,17 +180,14 @@ class State:
     def _stand(self, room: str, user: str) -> Standing:
         return self.standings.setdefault((room, user), Standing())
 
-    def _of(self, room: str, user: str) -> Standing:
-        return self.standings.get((room, user), _NONE)
-
     def _register(self, entry: Entry) -> None:
         account = self.accounts[entry.user] = Account(entry.text, entry.seq, entry.seq)
-        if not _more(entry).code and entry.time - self._begun > DAY_MS:
+        if not more_of(entry).code and entry.time - self._begun > DAY_MS:
             account.fresh = entry.time + DAY_MS
         self.memberships.setdefault(entry.user, Memberships()).registered = entry.seq
         self.rooms[entry.user] = None
         self._begin(entry, "")
-        shown = _more(entry).code
+        shown = more_of(entry).code
         code = self.codes.get(shown)
         if code is not None:
             if code.room and self.members.get(code.room) and self._may_invite(code):
@@ -213,7 +199,7 @@ class State:
         self._drop_codes(entry.user)
 
     def _may_invite(self, code: Code) -> bool:
-        return code.author == CLUSTER or self._of(code.room, code.author).role >= _MODERATOR
+        return code.author == CLUSTER or self.standing(code.room, code.author).role >= MODERATOR
 
     def _secret(self, entry: Entry) -> None:
         if entry.user in self.accounts:
@@ -224,21 +210,21 @@ class State:
             self._drop_codes(entry.user)
 
     def _session(self, entry: Entry) -> None:
-        more, account = _more(entry), self.accounts[entry.user]
+        more, account = more_of(entry), self.accounts[entry.user]
         before = self.sessions.get(entry.user, {}).get(more.device)
-        if before is not None and _is_random(account) and account.secret_seq == before.seq:
+        if before is not None and is_random(account) and account.secret_seq == before.seq:
             account.credential, account.secret_seq = "", entry.seq
         self._begin(entry, entry.text if more.code else "")
         self.codes.pop(more.code, None)
 
     def _begin(self, entry: Entry, credential: str) -> None:
-        more = _more(entry)
+        more = more_of(entry)
         session = Session(entry.seq, more.label, more.scope or "all", credential)
         self.sessions.setdefault(entry.user, {})[more.device] = session
 
     def _revoke(self, entry: Entry) -> None:
         account, seq = self.accounts[entry.to], int(entry.text)
-        if not seq or (_is_random(account) and account.secret_seq == seq):
+        if not seq or (is_random(account) and account.secret_seq == seq):
             account.credential, account.secret_seq = "", entry.seq
         sessions = self.sessions.get(entry.to, {})
         left = {device: one for device, one in sessions.items() if seq and one.seq != seq}
@@ -250,7 +236,7 @@ class State:
         if entry.to:
             self._drop_codes(entry.to)
         room = entry.room if is_private(entry.room) else ""
-        until = _more(entry).until or entry.time + (PAIR_MS if entry.to == entry.user else NAME_MS)
+        until = more_of(entry).until or entry.time + (PAIR_MS if entry.to == entry.user else NAME_MS)
         code = Code(entry.user, entry.to, room, uses_of(entry.text), until)
         self.codes[entry.text[:KEPT_LENGTH]] = code
 
@@ -290,11 +276,11 @@ class State:
 
     def _create(self, entry: Entry) -> None:
         self.privates[entry.room] = Private(entry.text, entry.seq)
-        self._stand(entry.room, entry.user).role = _OWNER
+        self._stand(entry.room, entry.user).role = OWNER
 
     def _invite(self, entry: Entry) -> None:
         self._stand(entry.room, entry.to).invited = entry.time + INVITED_MS
-        if not self._of(entry.to, entry.user).blocked:
+        if not self.standing(entry.to, entry.user).blocked:
             self.invitations[entry.to, entry.room] = entry.user, entry.seq
 
     def _describe(self, entry: Entry) -> None:
@@ -337,7 +323,7 @@ class State:
 
     def _post(self, entry: Entry) -> None:
         if "=" in entry.room:
-            if self._is_newcomer(entry.user, entry.time) and (entry.user, entry.room) not in self.talks:
+            if self.is_newcomer(entry.user, entry.time) and (entry.user, entry.room) not in self.talks:
                 hour = entry.time // HOUR_MS
                 last, count = self.tallies.get((entry.user, "talk"), (0, 0))
                 self.tallies[entry.user, "talk"] = hour, count + 1 if last == hour else 1
@@ -364,179 +350,40 @@ class State:
         del self.accounts[user]
         self.forgotten[user] = entry.seq
 
-    # ---- the facts that decide about drafts: see chatnet.rules ----
+    # ---- what is asked of it in more places than one ----
 
-    def is_forgotten(self, user: str) -> bool:
-        return user in self.forgotten
+    def standing(self, room: str, user: str) -> Standing:
+        """Return what the user is in the room, or in the cluster for an empty one."""
+        return self.standings.get((room, user), _NONE)
 
-    def author(self, user: str) -> Author | None:
-        account = self.accounts.get(user)
-        if account is None:
-            return None
-        sessions = {one.seq: one.scope for one in self.sessions.get(user, {}).values()}
-        return Author(account.secret_seq, bool(account.credential), self.is_ordered(user), sessions)
-
-    def _is_newcomer(self, user: str, now: int) -> bool:
+    def is_newcomer(self, user: str, now: int) -> bool:
+        """Return whether the user registered without a code, not a day ago."""
         return user in self.accounts and self.accounts[user].fresh > now
-
-    def _begins_often(self, user: str, now: int) -> bool:
-        hour, count = self.tallies.get((user, "talk"), (0, 0))
-        return hour == now // HOUR_MS and count >= MOST_TALKS
-
-    def is_disabled(self, user: str) -> bool:
-        return bool(self._of("", user).disabled)
 
     def is_ordered(self, user: str) -> bool:
         """Return whether anybody ever banned, muted or disabled the user."""
         return user in self._ordered
-
-    def is_barred(self, user: str, now: int) -> bool:
-        return self._of("", user).banned > now
-
-    def has_topic(self, topic: str) -> bool:
-        return topic in self.rooms
-
-    def topics_made(self, user: str, day: int) -> int:
-        account = self.accounts.get(user)
-        return account.topics if account is not None and account.day == day else 0
-
-    def holds(self, fact: str, draft: Draft, now: int) -> bool:
-        return HOLDS[fact](self, draft, now)
 
     def policy(self, room: str, name: str) -> str:
         """Return the value of a policy of the room, or of the cluster for an empty one."""
         value, _ = self.policies.get((room, name), (POLICIES[name].default, 0))
         return value
 
-    def _is_direct_off(self, draft: Draft) -> bool:
-        direct = self.policy("", "direct")
-        is_staffs = any(self._of("", user).role >= _MODERATOR for user in (draft.user, draft.to))
-        return direct == "off" or (direct == "staff" and not is_staffs)
-
     def is_member(self, user: str, room: str) -> bool:
         """Return whether the user is in the room."""
         return user in self.members.get(room, {})
 
-    def _rank(self, user: str, room: str) -> int:
-        """Return the rank of a user in a room; in one that is not private, also by a role in the cluster."""
-        clusters = 0 if is_private(room) else self._of("", user).role
-        return max(self._of(room, user).role, clusters)
 
-    def _has_role(self, draft: Draft, rank: int, clusters: int) -> bool:
-        user, room = draft.user, draft.room
-        if user == CLUSTER or self._of(room, user).role >= rank:
-            return True
-        return not is_private(room) and self._of("", user).role >= clusters
-
-    def _alone_owns(self, user: str, room: str) -> bool:
-        owners = {
-            its
-            for (where, its), standing in self.standings.items()
-            if (where, standing.role) == (room, _OWNER)
-        }
-        return owners == {user}
-
-    def _is_ordered_there(self, draft: Draft, what: str, now: int) -> bool:
-        topics = [place for place in named(draft.text) if is_topic(place)]
-        return any(getattr(self._of(topic, draft.user), what) > now for topic in topics)
-
-    def _target(self, draft: Draft) -> Entry | None:
-        """Return the post that the draft refers to, if it is there, and was not taken back."""
-        if draft.ref is None:
-            return None
-        target = self._look(draft.ref.seq)
-        if target is None or not target.text or target.kind != "post":
-            return None
-        return target if is_of(draft.ref.check, self._log_id, target) else None
-
-    def _is_readable(self, draft: Draft) -> bool:
-        target, user = self._target(draft), draft.user
-        if target is None:
-            return False
-        room = target.room
-        if is_public(room) or (user, room) in self.talks:
-            return True
-        if room not in self.privates or not self.is_member(user, room):
-            return False
-        since = self.memberships[user].since(room)
-        return since <= target.seq or self.privates[room].history == "all"
-
-    def _is_public(self, draft: Draft) -> bool:
-        target = self._target(draft)
-        return target is not None and is_public(target.room)
-
-    def _is_moderated(self, draft: Draft, now: int) -> bool:
-        if draft.user == CLUSTER:
-            return True
-        target = self._target(draft)
-        if target is None:
-            return False
-        here = [self._of(place, draft.user) for place in heard_at(target)]
-        if any(standing.role >= _MODERATOR and standing.muted <= now for standing in here):
-            return True
-        return is_public(target.room) and self._of("", draft.user).role >= _MODERATOR
-
-    def _code_is_good(self, draft: Draft, now: int) -> bool:
-        code = self.codes.get(_more(draft).code)
-        if code is None or code.until <= now:
-            return False
-        if draft.kind == "register":
-            return code.whose in ("", draft.user) and self._is_by_admin(code, now)
-        return code.whose == draft.user and (code.author == draft.user) is (draft.kind == "session")
-
-    def _is_by_admin(self, code: Code, now: int) -> bool:
-        """Return whether who made a code could make it now, too."""
-        author = self._of("", code.author)
-        is_out = author.banned > now or author.disabled
-        return code.author == CLUSTER or (author.role >= _ADMIN and not is_out)
-
-    def _is_name_kept(self, draft: Draft, now: int) -> bool:
-        return any(
-            code.whose == draft.user and kept != _more(draft).code and code.until > now
-            for kept, code in self.codes.items()
-        )
-
-    def _has_session(self, draft: Draft) -> bool:
-        return draft.text == "0" or any(
-            one.seq == int(draft.text) for one in self.sessions.get(draft.to, {}).values()
-        )
-
-    def _is_last_way(self, draft: Draft) -> bool:
-        if draft.to != draft.user:
-            return False
-        account, seq = self.accounts[draft.to], int(draft.text)
-        if account.credential and not (_is_random(account) and account.secret_seq == seq):
-            return False
-        others = self.sessions.get(draft.to, {}).values()
-        return not any(one.credential and one.seq != seq for one in others)
-
-    def _is_often(self, draft: Draft, now: int) -> bool:
-        if draft.user == CLUSTER:
-            return False
-        day, count = self.tallies.get((draft.user, draft.kind), (0, 0))
-        return day == now // DAY_MS and count >= MOST_A_DAY[draft.kind]
-
-    def _is_last_owner(self, draft: Draft) -> bool:
-        others = self.members.get(draft.room, {}).keys() - {draft.user}
-        return bool(others) and self._alone_owns(draft.user, draft.room)
-
-    def _is_there(self, draft: Draft) -> bool:
-        target = None if draft.ref is None else self._look(draft.ref.seq)
-        return draft.ref is not None and target is not None and is_of(draft.ref.check, self._log_id, target)
-
-    def _is_here(self, draft: Draft) -> bool:
-        target = None if draft.ref is None else self._look(draft.ref.seq)
-        return target is not None and target.kind in SAID and draft.room in heard_at(target)
-
-
-def _more(of: Draft | Entry) -> More:
+def more_of(of: Draft | Entry) -> More:
+    """Return what it has beyond the columns that all have."""
     return of.more or _NOTHING
 
 
 _NOTHING = More()
 
 
-def _is_random(account: Account) -> bool:
+def is_random(account: Account) -> bool:
+    """Return whether the user's secret is a random one, in a file, and no password."""
     return account.credential.startswith("sha256:")
 
 
@@ -571,78 +418,3 @@ FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
     "report": State._report,
 }
 """What follows from an entry, by its kind, besides its stays."""
-
-HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
-    "newcomer": lambda log, draft, now: log._is_newcomer(draft.user, now),
-    "talk_begun": lambda log, draft, now: (draft.user, draft.room) in log.talks,
-    "begun_often": lambda log, draft, now: log._begins_often(draft.user, now),
-    "administers": lambda log, draft, now: draft.user == CLUSTER or log._of("", draft.user).role >= _ADMIN,
-    "signup_by_code": lambda log, draft, now: log.policy("", "signup") == "code",
-    "signup_closed": lambda log, draft, now: log.policy("", "signup") == "closed",
-    "code_for_name": lambda log, draft, now: (
-        (code := log.codes.get(_more(draft).code)) is not None and code.whose == draft.user
-    ),
-    "coded": lambda log, draft, now: bool(_more(draft).code),
-    "code_good": lambda log, draft, now: log._code_is_good(draft, now),
-    "code_made": lambda log, draft, now: draft.text[:KEPT_LENGTH] in log.codes,
-    "name_kept": lambda log, draft, now: log._is_name_kept(draft, now),
-    "device_known": lambda log, draft, now: _more(draft).device in log.sessions.get(draft.user, {}),
-    "crowded": lambda log, draft, now: len(log.sessions.get(draft.user, {})) >= MOST_SESSIONS,
-    "to_lives": lambda log, draft, now: (
-        draft.to in log.accounts and bool(log.accounts[draft.to].credential or log.sessions.get(draft.to))
-    ),
-    "to_forgotten": lambda log, draft, now: log.is_forgotten(draft.to),
-    "to_session": lambda log, draft, now: log._has_session(draft),
-    "last_way": lambda log, draft, now: log._is_last_way(draft),
-    "member": lambda log, draft, now: log.is_member(draft.user, draft.room),
-    "to_member": lambda log, draft, now: log.is_member(draft.to, draft.room),
-    "invited": lambda log, draft, now: log._of(draft.room, draft.user).invited > now,
-    "banned": lambda log, draft, now: log._of(draft.room, draft.user).banned > now,
-    "to_banned": lambda log, draft, now: log._of(draft.room, draft.to).banned > now,
-    "to_invited": lambda log, draft, now: log._of(draft.room, draft.to).invited > now,
-    "worded": lambda log, draft, now: bool(draft.text),
-    "silenced": lambda log, draft, now: log._of("", draft.user).muted > now,
-    "muted": lambda log, draft, now: any(log._of(room, draft.user).muted > now for room in (draft.room, "")),
-    "banned_there": lambda log, draft, now: log._is_ordered_there(draft, "banned", now),
-    "muted_there": lambda log, draft, now: log._is_ordered_there(draft, "muted", now),
-    "by_cluster": lambda log, draft, now: draft.user == CLUSTER,
-    "blocked": lambda log, draft, now: bool(log._of(draft.to, draft.user).blocked),
-    "direct_off": lambda log, draft, now: log._is_direct_off(draft),
-    "members_invite": lambda log, draft, now: log.policy(draft.room, "invite") == "members",
-    "full": lambda log, draft, now: log.accounts[draft.user].rooms >= MOST_ROOMS,
-    "made": lambda log, draft, now: draft.room in log.privates,
-    "room_known": lambda log, draft, now: draft.room in log.accounts,
-    "to_known": lambda log, draft, now: draft.to in log.accounts,
-    "to_self": lambda log, draft, now: draft.to == draft.user,
-    "to_ever_there": lambda log, draft, now: (
-        log.is_member(draft.to, draft.room) or (draft.room, draft.to) in log.standings
-    ),
-    "moderates": lambda log, draft, now: log._has_role(draft, _MODERATOR, _MODERATOR),
-    "owns": lambda log, draft, now: log._has_role(draft, _OWNER, _ADMIN),
-    "makes_owner": lambda log, draft, now: draft.text == "owner",
-    "owner_there": lambda log, draft, now: any(
-        not log.is_barred(user, now)
-        for (room, user), standing in log.standings.items()
-        if room == draft.room and standing.role == _OWNER
-    ),
-    "owned": lambda log, draft, now: any(
-        room == draft.room and standing.role == _OWNER for (room, _), standing in log.standings.items()
-    ),
-    "to_outranks": lambda log, draft, now: (
-        draft.user != CLUSTER and log._rank(draft.to, draft.room) > log._rank(draft.user, draft.room)
-    ),
-    "last_owner": lambda log, draft, now: log._is_last_owner(draft),
-    "to_last_owner": lambda log, draft, now: draft.text != "owner" and log._alone_owns(draft.to, draft.room),
-    "often": lambda log, draft, now: log._is_often(draft, now),
-    "refers": lambda log, draft, now: draft.ref is not None,
-    "ref_mine": lambda log, draft, now: (
-        (target := log._target(draft)) is not None and target.user == draft.user
-    ),
-    "ref_said": lambda log, draft, now: log._target(draft) is not None,
-    "ref_readable": lambda log, draft, now: log._is_readable(draft),
-    "ref_there": lambda log, draft, now: log._is_there(draft),
-    "ref_here": lambda log, draft, now: log._is_here(draft),
-    "ref_public": lambda log, draft, now: log._is_public(draft),
-    "ref_moderated": lambda log, draft, now: log._is_moderated(draft, now),
-}
-"""Each fact of :data:`chatnet.rules.FACTS`."""

@@ -11,6 +11,7 @@ import msgspec
 from chatnet.codes import KEPT_LENGTH, MOST_USES
 from chatnet.entries import Draft, Entry, heard_at, mentions
 from chatnet.errors import NoSuchUser, Refusal
+from chatnet.facts import StateFacts
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT, MAX_WORDS, check_said_in
 from chatnet.kinds import KINDS, MOST_LEVEL, SAID, Text, is_level
 from chatnet.names import is_private, where
@@ -50,6 +51,7 @@ class Derived:
         self._time = 0
         self._look = look
         self.state = State(log_id, self._before)
+        self._facts = StateFacts(self.state)
 
     @property
     def level(self) -> int:
@@ -150,7 +152,7 @@ class Derived:
         try:
             if entry.kind in SAID:
                 check_said_in(entry.room, entry.user)
-            judge(draft, self.state, entry.time)
+            judge(draft, self._facts, entry.time)
             if entry.kind not in SAID and entry.at != self.state.settled(draft):
                 why = "it is heard elsewhere"
         except Refusal as no:

@@ -23,6 +23,7 @@ from chatnet.entries import (
     visible,
 )
 from chatnet.errors import KeyReused, NoSuchRoom, Refusal
+from chatnet.facts import StateFacts
 from chatnet.form import check_form
 from chatnet.kinds import EVENTS, SAID
 from chatnet.log import Outcome, Refused
@@ -105,6 +106,7 @@ class MemoryLog:
         """Posts that were taken back in a log that was put back, by user and key."""
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
         self.state = State(self.log_id, self._entry)
+        self._facts = StateFacts(self.state)
         self._marks: dict[tuple[str, str], int] = {}
         self._named: dict[int, tuple[str, ...]] = {}  # by seq; they stay when a text is taken back
         self._waiting: list[tuple[list[Draft], Deferred[list[Outcome]]]] = []
@@ -189,7 +191,7 @@ class MemoryLog:
             raise KeyReused.of()
         now = int(self._clock() * 1000)
         try:
-            judge(draft, self.state, now)
+            judge(draft, self._facts, now)
         except Refusal as no:
             if kept and lasts(no):
                 self._refused[place] = (draft, Refused.of(no))
@@ -221,7 +223,7 @@ class MemoryLog:
             mark
             for mark in cut(marks, len(self.entries))
             if mark.seq > self._marks.get((mark.user, mark.room), -1)
-            and not self.state.is_forgotten(mark.user)
+            and mark.user not in self.state.forgotten
         ]
         self._marks.update({(mark.user, mark.room): mark.seq for mark in kept})
         for user in {mark.user for mark in kept}:

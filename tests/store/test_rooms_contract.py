@@ -1,6 +1,6 @@
 """Rooms, orders and what is taken back: all logs judge drawn drafts alike, and answer alike about them.
 
-The log in memory has the rules over :class:`chatnet.state.State`, the others have them in SQL; and ``chatnet
+The log in memory has the rules over :mod:`chatnet.facts`, the others have them in SQL; and ``chatnet
 check`` finds nothing in any store.
 """
 
