@@ -14,7 +14,8 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from chatnet.errors import CannotStart
-from chatnet.operator.__main__ import Options, run
+from chatnet.operator.__main__ import run
+from chatnet.operator.options import Options
 from chatnet.world import World
 from simulator.hostile import Hostile
 from simulator.relay import RELAY, Relay

@@ -17,8 +17,8 @@ from chatnet.addresses import MASTER_PORT, Address
 from chatnet.client.tap import Options as ClientOptions
 from chatnet.errors import CannotStart
 from chatnet.master.tap import Options as MasterOptions
-from chatnet.operator.__main__ import COMMANDS
-from chatnet.operator.__main__ import Options as OperatorOptions
+from chatnet.operator.options import COMMANDS
+from chatnet.operator.options import Options as OperatorOptions
 from chatnet.options import ProgramOptions, a_count, a_process_count, as_sentence, find_masters, port_range
 from chatnet.worker.tap import Options as WorkerOptions
 from chatnet.world import World

@@ -1,5 +1,6 @@
 """The operator's commands.
 
+options     the commands, and the options of each
 primary_link  finds the primary, and proves the token
 status      what the cluster is doing, as a table or as JSON
 watch       the same table again each second, through takeovers

@@ -30,7 +30,8 @@ from chatnet.net.first_byte import AMP
 from chatnet.net.gate import Gate, prove
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import Security
-from chatnet.operator.__main__ import StatusOptions, run
+from chatnet.operator.__main__ import run
+from chatnet.operator.options import StatusOptions
 from chatnet.operator.primary_link import connect
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.sqlite import moved

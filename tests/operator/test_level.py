@@ -10,8 +10,8 @@ from twisted.python import usage
 
 from chatnet.errors import CannotStart, HeldBack
 from chatnet.net.link import Link
-from chatnet.operator.__main__ import Options
 from chatnet.operator.level import as_text, raise_level
+from chatnet.operator.options import Options
 from chatnet.wire.arguments import Command
 from chatnet.wire.operate import ClusterStatus, MasterStatus, Status, WorkerStatus
 

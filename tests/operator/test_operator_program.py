@@ -12,7 +12,8 @@ import pytest_twisted
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
-from chatnet.operator.__main__ import Options, main, run
+from chatnet.operator.__main__ import main, run
+from chatnet.operator.options import Options
 from chatnet.operator.primary_link import find_cluster
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.world import World

@@ -15,7 +15,7 @@ from chatnet.codes import kept
 from chatnet.command_lines import ChatCommand
 from chatnet.errors import CannotStart, NameTaken, OutOfReach
 from chatnet.net.link import Link
-from chatnet.operator.__main__ import Options
+from chatnet.operator.options import Options
 from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code
 
 
