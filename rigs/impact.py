@@ -44,15 +44,8 @@ class Wait:
 
 def posts(events: Iterable[Event]) -> Iterator[Wait]:
     """Yield each wait for an acknowledgement of a draft, and of each reader for a post."""
-    sent: dict[bytes, float] = {}
-    for event in events:
-        match event:
-            case Sent():
-                sent[event.key] = event.time
-            case Acknowledged() if event.key in sent:
-                yield Wait(sent[event.key], event.time - sent[event.key])
-            case Took() if event.entry.key in sent:
-                yield Wait(sent[event.entry.key], event.time - sent[event.entry.key])
+    for event, since in _since_sent(events):
+        yield Wait(since, event.time - since)
 
 
 def logins(events: Iterable[Event]) -> Iterator[Wait]:
@@ -73,13 +66,22 @@ def logins(events: Iterable[Event]) -> Iterator[Wait]:
 
 def _waits(events: Iterable[Event]) -> Iterator[tuple[float, str, float]]:
     """Yield when each draft was acknowledged, its client, and how long that took."""
+    for event, since in _since_sent(events):
+        if isinstance(event, Acknowledged):
+            yield event.time, event.client, event.time - since
+
+
+def _since_sent(events: Iterable[Event]) -> Iterator[tuple[Acknowledged | Took, float]]:
+    """Yield each acknowledgement of a draft, and each receipt of it, with when it was sent."""
     sent: dict[bytes, float] = {}
     for event in events:
         match event:
             case Sent():
                 sent[event.key] = event.time
             case Acknowledged() if event.key in sent:
-                yield event.time, event.client, event.time - sent[event.key]
+                yield event, sent[event.key]
+            case Took() if event.entry.key in sent:
+                yield event, sent[event.entry.key]
 
 
 def _between(events: Iterable[Event], first: type[Event]) -> Iterator[float]:
