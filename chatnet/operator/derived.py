@@ -147,6 +147,8 @@ class Derived:
             return "that is no level"
         if entry.kind == "policy" and (why := wrong_policy(entry.text, where(entry.room, entry.user))):
             return why
+        if entry.kind in SAID and is_too_long(entry):
+            entry = msgspec.structs.replace(entry, text="")  # to look for what it names would take long
         draft = Draft(entry.kind, entry.user, entry.room, entry.text, entry.key, 0, entry.more)
         why = ""
         try:
