@@ -1,4 +1,4 @@
-"""Every error that a peer can be told, each with its sentence.
+"""Every error that a peer can be told, each with its sentence; and what ends a process, or a link.
 
 An error's ``code`` is sent on the wire with the sentence; the sentence is for a person to read. ``sentence``
 is a template for :meth:`ChatnetError.of`; an error that came over the wire is made from the finished
@@ -505,64 +505,8 @@ class Poison(Refusal):
     sentence = "The server could not store this one; its log says why. Nothing else is affected."
 
 
-REFUSALS: dict[bytes, type[Refusal]] = {
-    kind.code: kind
-    for kind in (
-        Refusal,
-        BadName,
-        BadRoom,
-        BadText,
-        NameTaken,
-        KeyReused,
-        NoSuchUser,
-        NoSuchRoom,
-        AlreadyJoined,
-        OwnRoom,
-        NotYours,
-        NotJoined,
-        RoomTaken,
-        LastOwner,
-        NoReason,
-        NotModerator,
-        NotOwner,
-        NotAdmin,
-        NotOperators,
-        OutOfReach,
-        Yourself,
-        AlreadyThere,
-        NotThere,
-        Banned,
-        BannedThere,
-        TheyAreBanned,
-        Barred,
-        Forgotten,
-        Disabled,
-        SessionEnded,
-        NotInScope,
-        NoSuchSession,
-        SessionThere,
-        TooManySessions,
-        LastWay,
-        BadCode,
-        CodeNeeded,
-        SignupClosed,
-        CodeTaken,
-        NameKept,
-        Muted,
-        MutedThere,
-        DirectOff,
-        NoSuchPost,
-        TooManyToday,
-        TooManyTalks,
-        TooManyRooms,
-        TooManyTopics,
-        SecretChanged,
-        NotYet,
-        LevelReached,
-        PrimarysOwn,
-        Poison,
-    )
-}
+_ALL: list[type[Refusal]] = [Refusal, *Refusal.__subclasses__()]
+REFUSALS = {kind.code: kind for kind in _ALL}
 """The refusals by their code, to rebuild them from the wire."""
 
 
