@@ -30,8 +30,9 @@ from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import blanking as sqlite_blanking
 from chatnet.store.sqlite import marks as sqlite_marks
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.disk import DiskFull
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_writer
-from chatnet.store.sqlite.writer import DiskFull, Writer
+from chatnet.store.sqlite.writer import Writer
 from chatnet.world import World
 from simulator.database import PORT, Answer, Message, Query, Rung, Unpacking, packed
 from simulator.network import LOOPBACK
@@ -95,7 +96,7 @@ class Tables:
         if self._store is None:
             # The epoch in the log's tables stays as it was made: the lease's epoch is in its own table.
             self._store = Writer(self._connection, 0, own_level)
-        self._store.own_level = own_level
+        self._store.facts.own_level = own_level
         return self._store
 
     def free(self) -> Freed:

@@ -14,11 +14,11 @@ from chatnet.errors import CannotStart, EpochLost
 from chatnet.master.store import RETRY_SECONDS, Leadership
 from chatnet.net.timer import Timer
 from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.sqlite.disk import DiskRefuses
 from chatnet.store.sqlite.file import Found
 from chatnet.store.sqlite.log import SqliteLog
 from chatnet.store.sqlite.moved import refuse_moved
 from chatnet.store.sqlite.opening import Known, LogMissing
-from chatnet.store.sqlite.writer import DiskRefuses
 from chatnet.telemetry import Tell
 from chatnet.wire.replica import State
 from chatnet.world import FileStatus, World

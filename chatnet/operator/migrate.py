@@ -20,11 +20,12 @@ from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import reason
 from chatnet.store.postgres.schema import migrate as make_tables
 from chatnet.store.sqlite import schema as sqlite_schema
+from chatnet.store.sqlite.disk import DiskRefuses
 from chatnet.store.sqlite.erased import catch_up
 from chatnet.store.sqlite.marks import MARKS, every_mark
 from chatnet.store.sqlite.moved import mark
 from chatnet.store.sqlite.opening import is_decoded
-from chatnet.store.sqlite.writer import DiskRefuses, Writer
+from chatnet.store.sqlite.writer import Writer
 from chatnet.world import World
 
 # What is said once masters have held the target's lease, which raises its counter.

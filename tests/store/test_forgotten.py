@@ -21,8 +21,8 @@ from chatnet.limits import Limits
 from chatnet.log import Refused
 from chatnet.operator.check import check
 from chatnet.reads import Account, AccountOf, CursorAt, Feed, History, Members, Newest, PageOf
+from chatnet.store.sqlite.disk import DiskFull
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
-from chatnet.store.sqlite.writer import DiskFull
 from chatnet.world.real import real_world
 
 Now = Callable[[Any], Any]

@@ -15,9 +15,9 @@ from twisted.internet.defer import Deferred
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
 from chatnet.limits import Limits
+from chatnet.store.sqlite.disk import DiskReadOnly
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.opening import Known, LogMissing
-from chatnet.store.sqlite.writer import DiskReadOnly
 from chatnet.world.real import RealFiles
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)

@@ -2,6 +2,8 @@
 
 log         its threads, and waiting for what is transient
 writer      its one writer
+facts       what the rules ask of the tables, for that · binding  their templates, as statements
+disk        why a disk takes no writes
 marks       how far users have read, in a file of its own
 reads       its reads · readers  the reading threads, and what happens when a read fails
 blanking    overwrites what is taken back together

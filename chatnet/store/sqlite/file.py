@@ -20,8 +20,9 @@ from twisted.logger import Logger
 from chatnet.entries import Draft
 from chatnet.store.blanking import Freed
 from chatnet.store.sqlite.blanking import Covered
+from chatnet.store.sqlite.disk import DiskReadOnly
 from chatnet.store.sqlite.schema import BUSY_MS
-from chatnet.store.sqlite.writer import Batch, DiskReadOnly, Writer
+from chatnet.store.sqlite.writer import Batch, Writer
 from chatnet.world import Files, FileStatus
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24

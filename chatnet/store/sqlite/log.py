@@ -32,11 +32,12 @@ from chatnet.store.blanking import Freed, Overdue
 from chatnet.store.pages import take_page
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.blanking import find, heirs, too_old
+from chatnet.store.sqlite.disk import DiskRefuses
 from chatnet.store.sqlite.file import Committed
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
 from chatnet.store.sqlite.readers import Readers
-from chatnet.store.sqlite.writer import Batch, DiskRefuses
+from chatnet.store.sqlite.writer import Batch
 from chatnet.store.taken_back import up_to_date
 from chatnet.store.window import Window
 from chatnet.telemetry import BatchCommitted, DraftPoisoned, LogOpened, Tell, WalWrittenBack, unheard

@@ -21,10 +21,11 @@ from chatnet.limits import LIMITS, Limits
 from chatnet.reads import CursorAt, Last
 from chatnet.store.blanking import undone
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.disk import DiskFull, DiskReadOnly, StoreDamaged, is_disk_full
 from chatnet.store.sqlite.erased import catch_up
 from chatnet.store.sqlite.file import Found, StoreFile
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_reader, set_up_writer, take_epoch
-from chatnet.store.sqlite.writer import Batch, DiskFull, DiskReadOnly, StoreDamaged, Writer, is_disk_full
+from chatnet.store.sqlite.writer import Batch, Writer
 from chatnet.world import Files
 
 LOGIN_READERS, PAGE_READERS = 2, 2

@@ -23,8 +23,9 @@ from chatnet.store.sqlite import opening as sqlite_opening
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite import schema as sqlite_schema
 from chatnet.store.sqlite import writer
+from chatnet.store.sqlite.disk import DiskFull
 from chatnet.store.sqlite.log import SqliteLog
-from chatnet.store.sqlite.writer import Batch, DiskFull, Writer
+from chatnet.store.sqlite.writer import Batch, Writer
 from chatnet.wire.log import Append
 from chatnet.worker.users import Users
 

@@ -15,10 +15,11 @@ from chatnet.names import Where, is_private, is_talk, named, sides
 from chatnet.reads import History, Members
 from chatnet.stays import Change
 from chatnet.store.pages import OPEN
+from chatnet.store.sqlite import facts, writer
 from chatnet.store.sqlite import log as sqlite_log
 from chatnet.store.sqlite import reads as sqlite_reads
-from chatnet.store.sqlite import writer
 from chatnet.store.sqlite.blanking import Covered
+from chatnet.store.sqlite.facts import SqliteFacts
 from chatnet.store.sqlite.reads import SqliteTables
 from chatnet.store.sqlite.writer import Writer
 from chatnet.store.window import Window
@@ -126,7 +127,7 @@ def a_conversation_is_heard_by_a_third(put: Put) -> None:
 
 def a_check_is_not_looked_at(put: Put) -> None:
     """Somebody takes back the post with the seq that they name, though they mean another one."""
-    put(writer, "HOLDS", {fact: sql.replace(_CHECK, ":ref_check") for fact, sql in writer.HOLDS.items()})
+    put(facts, "HOLDS", {fact: sql.replace(_CHECK, ":ref_check") for fact, sql in facts.HOLDS.items()})
 
 
 def what_was_taken_back_keeps_its_text(put: Put) -> None:
@@ -166,19 +167,19 @@ def overwriting_goes_on_too_far(put: Put) -> None:
 def who_is_muted_speaks(put: Put) -> None:
     """A moderator mutes somebody, who goes on speaking."""
 
-    def holds(self: Writer, fact: str, *asked: Any) -> bool:
+    def holds(self: SqliteFacts, fact: str, *asked: Any) -> bool:
         return fact != "muted" and real(self, fact, *asked)
 
-    real: Callable[..., bool] = put(Writer, "holds", holds)
+    real: Callable[..., bool] = put(SqliteFacts, "holds", holds)
 
 
 def a_policy_is_not_followed(put: Put) -> None:
     """The admin decides that there are no conversations, and nobody looks at that."""
 
-    def holds(self: Writer, fact: str, *asked: Any) -> bool:
+    def holds(self: SqliteFacts, fact: str, *asked: Any) -> bool:
         return fact != "direct_off" and real(self, fact, *asked)
 
-    real: Callable[..., bool] = put(Writer, "holds", holds)
+    real: Callable[..., bool] = put(SqliteFacts, "holds", holds)
 
 
 def whoever_is_told_of_a_policy_decides(put: Put) -> None:
@@ -210,10 +211,10 @@ def invitations_of_others_are_listed(put: Put) -> None:
 def operators_name_owners_where_there_are_some(put: Put) -> None:
     """Who has the token makes anybody an owner of a private room that has one."""
 
-    def holds(self: Writer, fact: str, *asked: Any) -> bool:
+    def holds(self: SqliteFacts, fact: str, *asked: Any) -> bool:
         return fact != "owner_there" and real(self, fact, *asked)
 
-    real: Callable[..., bool] = put(Writer, "holds", holds)
+    real: Callable[..., bool] = put(SqliteFacts, "holds", holds)
 
 
 def _never_refused(put: Put, which: str) -> None:
