@@ -1,9 +1,10 @@
-"""The map in each package's ``__init__`` names everything in it, and nothing else."""
+"""Each package's map, in its ``__init__``, names all that is in it; documents name nothing that is not."""
 
 from __future__ import annotations
 
 import ast
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,15 @@ def test_the_map_is_whole(package: Path) -> None:
     modules = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
     packages = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
     assert on_the_map(package) == modules | packages
+
+
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_each_module_that_a_document_names_is_there(document: Path) -> None:
+    """A reader who looks for it finds one whose path ends so."""
+    tops = ("chatnet", "simulator", "rigs", "tests", "benchmarks", "docs")
+    there = [f"/{path.relative_to(ROOT)}" for top in tops for path in (ROOT / top).rglob("*.py")]
+    named = set(re.findall(r"`([\w/*]+\.py)`", document.read_text()))
+    assert not {name for name in named if not any(fnmatch(path, f"*/{name}") for path in there)}
