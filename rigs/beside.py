@@ -80,17 +80,12 @@ class Beside:
     def start(self) -> None:
         """Start the cluster and the users, and watch them for a while."""
         cluster = self.cluster
-        with (cluster.root / "master.log").open("wb") as output:
-            cluster.launch(output)
-        cluster.workers(3)
+        cluster.start_logged(cluster.root / "master.log")
         cluster.masters(3)
         self.pids = cluster.alive()
         self._logs = self._written()
-        options = (
-            "--master", cluster.address, "--users", str(USERS), "--follow", str(FOLLOW), "--rate", str(RATE),
-            "--visitors", str(VISITORS),
-        )  # fmt: skip
-        self._conversation = Conversation(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
+        options = ("--follow", str(FOLLOW), "--visitors", str(VISITORS))
+        self._conversation = Conversation.on(cluster, USERS, RATE, *options)
         self._waiting = Waiting(lambda: self._together)
         self._together = cluster.alive()
         self._waiting.start()

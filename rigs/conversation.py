@@ -6,10 +6,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from chatnet.testing import history
 from chatnet.testing.history import Acknowledged, Event, Refused, Sent
-from rigs.processes import DEADLINE, Lines, NotInTime, wait_until
+from rigs.processes import DEADLINE, Cluster, Lines, NotInTime, wait_until
 
 READY_SECONDS = SETTLED_SECONDS = 60.0
 """Seconds until all must have joined each other, and until everything must be answered and read."""
@@ -36,6 +37,12 @@ class Conversation:
         )  # fmt: skip
         self._said = Lines(self._process)
         self._said.find("ready", READY_SECONDS)
+
+    @classmethod
+    def on(cls, cluster: Cluster, users: int, rate: float, *options: str) -> Self:
+        """Return ``users`` of the cluster, who all together post at this ``rate``."""
+        options = ("--master", cluster.address, "--users", str(users), "--rate", str(rate), *options)
+        return cls(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
 
     def settle(self) -> None:
         """Let them stop posting; wait until everything is answered, and read by all. Then they leave.

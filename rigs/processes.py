@@ -192,6 +192,12 @@ class Cluster:
         """Start the master and wait until it says that the cluster is up."""
         Lines(self.launch()).find(r"chatnet is up.*")
 
+    def start_logged(self, log: Path) -> None:
+        """Start the master, with its output in a file, and wait for its three workers."""
+        with log.open("wb") as output:
+            self.launch(output)
+        self.workers(3)
+
     def launch(self, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start the master, and wait for nothing. It hangs once a pipe that nobody reads is full."""
         self.master = self.popen(

@@ -45,18 +45,10 @@ def shared(server: Server, tmp_path: Path) -> Iterator[Cluster]:
     # As an ordinary user: the database reserves connections for the superuser.
     cluster = Cluster(tmp_path, environ={"CHATNET_STORE": server.fresh()})
     try:
-        with (tmp_path / "master.log").open("wb") as log:
-            cluster.launch(log)
-        cluster.workers(3)
+        cluster.start_logged(tmp_path / "master.log")
         yield cluster
     finally:
         cluster.close()
-
-
-def talk(cluster: Cluster) -> Conversation:
-    """Yield the users, who talk."""
-    options = ("--master", cluster.address, "--users", str(USERS), "--rate", "60")
-    return Conversation(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
 
 
 def judge(cluster: Cluster, conversation: Conversation) -> None:
@@ -83,7 +75,7 @@ def pass_time(seconds: float, meanwhile: Callable[[], object] = lambda: None) ->
 def test_the_database_is_in_trouble(server: Server, shared: Cluster) -> None:
     """It is restarted, its connections are killed again and again, others take them all, and it is read-only:
     one after the other, under load. Whatever waits is answered soon after the end of the trouble."""
-    conversation = talk(shared)
+    conversation = Conversation.on(shared, USERS, 60)
 
     def weather(what: str, trouble: Callable[[], object]) -> None:
         began = time.monotonic()
@@ -136,7 +128,7 @@ def in_use(cluster: Cluster) -> list[int]:
 
 def test_a_stopped_worker_holds_up_nobody_else(shared: Cluster) -> None:
     """Whatever it was doing, no lock of the database is held while a worker of ours is waited for."""
-    conversation = talk(shared)
+    conversation = Conversation.on(shared, USERS, 60)
     chance = random.Random()
     for _ in range(STOPS):
         workers = wait_until("workers with sessions", lambda: in_use(shared))

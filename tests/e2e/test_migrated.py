@@ -28,11 +28,8 @@ def test_users_go_on_in_the_other_store(new_cluster: Callable[..., Cluster], url
     """The cluster is stopped under load, migrated and started there: users resume by ticket and cursor, what
     was not answered is sent again with the same key, and all promises are kept across the move."""
     cluster = new_cluster()
-    with (cluster.root.parent / "embedded.log").open("wb") as output:
-        cluster.launch(output)
-    cluster.workers(3)
-    options = ("--master", cluster.address, "--users", str(USERS), "--rate", "60")
-    conversation = Conversation(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
+    cluster.start_logged(cluster.root.parent / "embedded.log")
+    conversation = Conversation.on(cluster, USERS, 60)
     conversation.wait_until_answered()
 
     migrate = ("chatnet", "migrate", "--from", str(cluster.data))
@@ -50,9 +47,7 @@ def test_users_go_on_in_the_other_store(new_cluster: Callable[..., Cluster], url
     assert acknowledged <= {entry.seq for entry in moved}
 
     cluster.environ = {"CHATNET_STORE": url}
-    with (cluster.root.parent / "shared.log").open("wb") as output:
-        cluster.launch(output)
-    cluster.workers(3)
+    cluster.start_logged(cluster.root.parent / "shared.log")
     conversation.wait_until_answered()
     conversation.settle()
 

@@ -29,18 +29,10 @@ def cluster(pair: Pair, tmp_path: Path) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path, environ={"CHATNET_STORE": pair.url})
     tmp_path.mkdir(exist_ok=True)
     try:
-        with (tmp_path / "master.log").open("wb") as log:
-            cluster.launch(log)
-        cluster.workers(3)
+        cluster.start_logged(tmp_path / "master.log")
         yield cluster
     finally:
         cluster.close()
-
-
-def talk(cluster: Cluster) -> Conversation:
-    """Yield the users, who talk."""
-    options = ("--master", cluster.address, "--users", str(USERS), "--rate", "40")
-    return Conversation(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
 
 
 def newest(events: list[Event]) -> int:
@@ -61,7 +53,7 @@ def logs(cluster: Cluster) -> dict[str, str]:
 
 def test_the_leader_dies_and_nothing_is_lost(pair: Pair, cluster: Cluster) -> None:
     """All wait until the other node leads, and go on by themselves; every promise is kept."""
-    conversation = talk(cluster)
+    conversation = Conversation.on(cluster, USERS, 40)
     goes_on(conversation, newest(conversation.history()) + 100)
     began = time.monotonic()
     pair.kill_leader()
@@ -79,7 +71,7 @@ def test_the_leader_dies_and_nothing_is_lost(pair: Pair, cluster: Cluster) -> No
 def test_what_an_asynchronous_pair_loses_is_said(pair: Pair, cluster: Cluster) -> None:
     """The database loses what was acknowledged. All processes and users are told; from then on every user
     gets every post, once."""
-    conversation = talk(cluster)
+    conversation = Conversation.on(cluster, USERS, 40)
     pair.hold_standby_back()
     held = newest(conversation.history())
     goes_on(conversation, held + 50)
