@@ -122,7 +122,8 @@ class StateFacts:
         here = [self.state.standing(place, draft.user) for place in heard_at(target)]
         if any(standing.role >= MODERATOR and standing.muted <= now for standing in here):
             return True
-        return is_public(target.room) and self.state.standing("", draft.user).role >= MODERATOR
+        is_out = any(standing.banned > now or standing.muted > now for standing in here)
+        return is_public(target.room) and self.state.standing("", draft.user).role >= MODERATOR and not is_out
 
     def _code_is_good(self, draft: Draft, now: int) -> bool:
         code = self.state.codes.get(more_of(draft).code)

@@ -119,6 +119,8 @@ CASES: list[Case] = [
     Case(("join",), (Where.PRIVATE,), ("!member", "!invited"), NoSuchRoom),
     # Who is to say nothing gives no orders, whose reasons others read, and lifts nothing from themselves.
     Case((*_TO_ORDER, "describe"), _ANYWHERE, ("muted",), Muted),
+    Case(("forget", *_ACCOUNTS), (Where.CLUSTER,), ("muted",), Muted),
+    Case(("revoke",), _OWN, ("!to_self", "silenced"), Muted),
     Case(("create",), _ANYWHERE, ("silenced",), Muted),
     Case(("describe", *_TO_ORDER), _ORDERED, ("banned",), Banned),
     # ---- what is said ----
@@ -177,6 +179,7 @@ CASES: list[Case] = [
     # The cluster itself takes back again, in a log that was put back, what its authors have taken back.
     Case(("redact",), _ANYWHERE, ("!by_cluster", "!ref_mine", "!ref_readable"), NoSuchPost),
     Case(("redact",), _ANYWHERE, ("by_cluster", "!ref_said"), NoSuchPost),
+    Case(("redact",), _ANYWHERE, ("!ref_mine", "silenced"), Muted),
     Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_moderated"), NotModerator),
     Case(("redact",), _ANYWHERE, ("worded", "!ref_moderated"), NoReason),
     Case(("redact",), _ANYWHERE, ("worded", "silenced"), Muted),
@@ -204,6 +207,7 @@ CASES: list[Case] = [
     Case(("revoke",), _OWN, ("last_way",), LastWay),
     Case(("code",), (Where.PRIVATE,), ("!made",), NoSuchRoom),
     Case(("code",), (Where.PRIVATE,), ("!member", "!moderates"), NoSuchRoom),
+    Case(("code",), (Where.PRIVATE, Where.CLUSTER), ("muted",), Muted),
     Case(("code",), (Where.PRIVATE, Where.CLUSTER), ("!administers",), NotAdmin),
     Case(("code",), (Where.PRIVATE,), ("!moderates",), NotModerator),
     Case(("code",), (Where.CLUSTER,), ("to_lives",), NameTaken),
@@ -292,8 +296,9 @@ cluster itself. ``direct_off``: the cluster's policy allows no conversation betw
 ``members_invite``: the room's policy lets all members invite. ``refers``: it refers to a post;
 ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
 ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:
-it is heard at a place that the author moderates; ``ref_said``: it is a post, whoever can read that, and was
-not taken back; ``ref_there``: the entry, of whatever kind, is the one that
+it is heard at a place that the author moderates, by a role there, or by one in the cluster, unless they are
+banned or muted at one of these places; ``ref_said``: it is a post, whoever can read that, and was not taken
+back; ``ref_there``: the entry, of whatever kind, is the one that
 is meant. ``newcomer``: the author registered without a code, not a day ago; ``talk_begun``: something was
 said in this conversation; ``begun_often``: the author began as many in this hour as a newcomer may.
 ``administers``: the author is an admin. ``signup_by_code``, ``signup_closed``: that is the cluster's policy.

@@ -156,7 +156,10 @@ SQL: Mapping[str, str] = {
         OR EXISTS (SELECT 1 FROM standing AS s JOIN place ON place.name = s.room AND place.seq = {{ref}}
             WHERE s."user" = {{user}} AND s.role >= {_MODERATOR} AND s.muted <= {{now}})
         OR EXISTS ({_REF} AND {_PUBLIC}) AND EXISTS (SELECT 1 FROM standing
-            WHERE room = '' AND "user" = {{user}} AND role >= {_MODERATOR}))""",
+            WHERE room = '' AND "user" = {{user}} AND role >= {_MODERATOR})
+            AND NOT EXISTS (SELECT 1 FROM standing AS s
+                JOIN place ON place.name = s.room AND place.seq = {{ref}}
+                WHERE s."user" = {{user}} AND (s.banned > {{now}} OR s.muted > {{now}})))""",
 }
 """Each fact of :data:`chatnet.rules.FACTS`."""
 if set(SQL) != set(FACTS):

@@ -289,6 +289,8 @@ class Standing:
         if doing.kind == "expire":
             return None if doing.fits else "NO_SUCH_POST"
         if doing.kind == "forget":
+            if room != user and self._is_muted(user, ""):
+                return "MUTED"
             may = to == user if room == user else self._rank(user, "") == _RANKS["admin"]
             return "NOT_ADMIN" if not may else None if self._is_known(to) else "NO_SUCH_USER"
         is_in = user in self._members.get(room, ())
@@ -409,12 +411,15 @@ class Standing:
             return None
         if not is_mine and not self.is_readable(user, doing.ref):
             return "NO_SUCH_POST"
+        if not is_mine and ("", user) in self._muted:
+            return "MUTED"
+        places = self.places[doing.ref]
         moderates = any(
-            self._ranks.get((place, user), 0) and (place, user) not in self._muted
-            for place in self.places[doing.ref]
+            self._ranks.get((place, user), 0) and (place, user) not in self._muted for place in places
         )
         is_public = target.room[:1] != "&" and "=" not in target.room
-        if not moderates and not (is_public and self._ranks.get(("", user), 0)):
+        is_out = any((place, user) in self._muted | self._banned for place in places)
+        if not moderates and not (is_public and not is_out and self._ranks.get(("", user), 0)):
             return "NO_REASON" if is_mine and doing.text else None if is_mine else "NOT_MODERATOR"
         return "MUTED" if doing.text and ("", user) in self._muted else None
 

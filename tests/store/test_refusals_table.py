@@ -12,6 +12,7 @@ from typing import NamedTuple
 import apsw
 import pytest
 
+from chatnet.codes import code_text
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More, Ref
 from chatnet.form import check_form
@@ -42,7 +43,9 @@ WHO = {
 """Who asks, by the letter at the head of a column; ``guest`` is the one whom it is about, a member.
 The second moderator is muted."""
 COLUMNS = "O o m e u i r b s a M"
-OTHERS = ("guest", "friend", "barred", "blocker")
+OTHERS = ("guest", "friend", "barred", "blocker", "quiet", "outside")
+"""``quiet`` is an admin, and moderates the rooms, and is muted everywhere; ``outside`` is a moderator of the
+cluster, and banned from the topic."""
 ROOMS = ("#tea", "&ops")
 TAKEN = "."
 CODES = {
@@ -206,6 +209,14 @@ def history() -> list[Draft]:
         drafts += [order("invite", "osman", "&ops", user), order("join", user, "&ops")]
         drafts.append(order("join", user, "#tea"))
     drafts.append(order("invite", "osman", "&ops", "invited"))
+    drafts += [
+        order("role", CLUSTER, "", "quiet", "admin"),
+        order("role", CLUSTER, "", "outside", "moderator"),
+        order("invite", "osman", "&ops", "quiet"),
+        order("join", "quiet", "&ops"),
+        order("join", "quiet", "#tea"),
+        *(order("role", "osman", room, "quiet", "moderator") for room in ROOMS),
+    ]
     for room in ROOMS:
         drafts += [
             order("role", "osman", room, "moderator1", "moderator"),
@@ -256,6 +267,8 @@ class Log:
         gone = More(ref=self._refs["gone"])
         self._note("the-redaction", take, Draft("redact", "guest", "guest", "", key(), 0, gone))
         assert isinstance(take(order("ban", CLUSTER, "", "barred")), int)
+        assert isinstance(take(order("mute", CLUSTER, "", "quiet")), int)
+        assert isinstance(take(order("ban", "osman", "#tea", "outside")), int)
         check = self._refs["mine"].check
         odd = {"0": 0, "2**63-1": (1 << 63) - 1, "2**63": 1 << 63, "other-check": self._refs["in-#tea"].seq}
         self._refs |= {name: Ref(seq, check) for name, seq in odd.items()}
@@ -283,6 +296,10 @@ class Log:
         elif about != "-":
             text = about if row.kind in ("create", "describe") else about.replace("-", " ", 1)
         return Draft(row.kind, user, room, text, key(), 0, more)
+
+    def ref(self, name: str) -> Ref:
+        """Return what refers to the post of this name, or of this user."""
+        return self._refs[name]
 
     def code(self, draft: Draft) -> str:
         outcome = self.ask(draft)
@@ -372,6 +389,53 @@ def test_who_is_banned_from_the_cluster_does_nothing(log: Log) -> None:
         draft = log.draft(row, "barred")
         if "xx" not in row.answers and "BAD_ROOM" not in row.answers and row.about != "2**63":
             assert log.code(draft) == "BARRED", row
+
+
+MAY_BE_DONE_QUIETLY = {"join", "leave", "block", "unblock", "report"}
+
+
+def test_who_is_muted_everywhere_gives_no_orders(log: Log) -> None:
+    """Not even an admin, of whatever kind, wherever they moderate; but they see to themselves."""
+    asked = 0
+    for row in rows():
+        told = log.code(log.draft(row, "quiet"))
+        if row.kind in MAY_BE_DONE_QUIETLY:
+            assert told != "MUTED", row
+        elif told not in ("NO_SUCH_POST", "NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER"):
+            assert told == ("." if row.kind == "redact" and row.about == "theirs" else "MUTED"), row
+            asked += row.kind != "post"
+    assert asked > 40
+    for kind, room, text, more in (
+        ("code", "&ops", code_text("1" * 64, 1), More(until=1 << 60)),
+        ("code", "", code_text("2" * 64, 1), More(until=1 << 60)),
+        ("revoke", "quiet", "1", More(to="guest")),
+        ("enable", "", "", More(to="guest")),
+    ):
+        assert log.code(Draft(kind, "quiet", room, text, key(), 0, more)) == "MUTED", kind
+    for kind, text, to in (
+        ("code", code_text("4" * 64, 1), "quiet"),
+        ("revoke", "1", "quiet"),
+        ("secret", "sha256:new", ""),
+        ("forget", "", "quiet"),
+    ):
+        told = log.code(order(kind, "quiet", "quiet", to, text))
+        assert told in (TAKEN, "NO_SUCH_SESSION"), kind
+    own = More(ref=log.ref("quiet"))
+    assert log.code(Draft("redact", "quiet", "quiet", "", key(), 0, own)) == TAKEN
+
+
+def test_a_muted_moderator_makes_no_code_for_the_room(log: Log) -> None:
+    """Nor can the muted be told from others by who is not in it."""
+    for user, expected in (("moderator2", "MUTED"), ("stranger", "NO_SUCH_ROOM"), ("banned", "NO_SUCH_ROOM")):
+        draft = Draft("code", user, "&ops", code_text("1" * 64, 1), key(), 0, More(until=1 << 60))
+        assert log.code(draft) == expected
+
+
+def test_who_is_banned_from_a_topic_moderates_nothing_in_it(log: Log) -> None:
+    """By a role in the cluster, either; elsewhere they do."""
+    for name, expected in (("in-#tea", "NOT_MODERATOR"), ("names-#tea", "NOT_MODERATOR"), ("mine", TAKEN)):
+        draft = Draft("redact", "outside", "outside", "", key(), 0, More(ref=log.ref(name)))
+        assert log.code(draft) == expected, name
 
 
 def test_to_a_stranger_a_private_room_is_as_none(log: Log) -> None:
