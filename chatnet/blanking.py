@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from chatnet.entries import Entry, blanked, heard_at
+from chatnet.entries import Entry, More, blanked, heard_at
 from chatnet.kinds import KINDS, SAID, Text
 
 TAKES_BACK = frozenset({"forget", "purge", "expire"})
@@ -22,8 +22,8 @@ class Blanking(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The texts of ``user`` (empty: of everybody) that were heard in ``room`` (empty: anywhere), up to the
     seq ``upto``, are taken back.
 
-    Of everybody only posts are; of a user the words of other entries as well, and if ``whole``, credentials.
-    ``seq`` is the entry that says so.
+    Of everybody only posts are; of a user the words of other entries as well, and if ``whole``, credentials,
+    and by what they and their devices were known. ``seq`` is the entry that says so.
     """
 
     user: str
@@ -111,7 +111,7 @@ class Blankings:
 
     def cover(self, entry: Entry) -> bool:
         """Return whether the text of the entry is taken back."""
-        if not entry.text:
+        if not has_words(entry):
             return False
         rooms = dict.fromkeys(("", entry.room, *heard_at(entry)))
         found = (self._by_place.get((user, room)) for user in (entry.user, "") for room in rooms)
@@ -122,6 +122,23 @@ class Blankings:
         return [emptied(entry) if self.cover(entry) else entry for entry in entries]
 
 
+def has_words(entry: Entry) -> bool:
+    """Return whether an entry has anything left that can be taken back."""
+    return bool(entry.text) or (entry.more is not None and bool(entry.more.label or entry.more.device))
+
+
 def emptied(entry: Entry) -> Entry:
-    """Return an entry without its text; the places of a post are written out instead."""
-    return blanked(entry) if entry.kind in SAID else msgspec.structs.replace(entry, text="")
+    """Return an entry without its text; the places of a post are written out instead.
+
+    Nor does it say on which device it began a session, and what that was called.
+    """
+    if entry.kind in SAID:
+        return blanked(entry)
+    more = entry.more
+    if more is not None and (more.label or more.device):
+        more = msgspec.structs.replace(more, label="", device="")
+        return msgspec.structs.replace(entry, text="", more=None if more == _NOTHING else more)
+    return msgspec.structs.replace(entry, text="")
+
+
+_NOTHING = More()

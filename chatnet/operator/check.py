@@ -99,6 +99,7 @@ def _differences(source: Source, derived: Derived, progress: Progress, batch: in
             yield f"the log's head is {head or 0:,}, and its newest entry {derived.head:,}"
         if _level_of(source) != derived.level:
             yield f"its level is {_level_of(source)}, and {derived.level} follows from its entries"
+        yield from derived.doubts()
         yield from _compare(source, derived)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from chatnet.codes import KEPT_LENGTH, MOST_USES
 from chatnet.entries import Draft, Entry, heard_at, mentions
-from chatnet.errors import NoSuchUser, Refusal
+from chatnet.errors import LastWay, NoSuchSession, NoSuchUser, Refusal, SessionThere
 from chatnet.facts import StateFacts
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT, MAX_WORDS, check_said_in
 from chatnet.kinds import KINDS, MOST_LEVEL, SAID, Text, is_level
@@ -35,6 +35,8 @@ _LONGEST = {
     Text.HISTORY: 10,
     Text.NOTHING: 0,
 }
+_OF_SESSIONS = (SessionThere, NoSuchSession, LastWay)
+"""What would have been refused if several devices were one, or a secret had been empty."""
 _TAKEN_BACK = "…"
 """Stands for a text that was taken back, where it is asked what was said of it before."""
 
@@ -49,6 +51,7 @@ class Derived:
     def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
         self.head = self.places = self.events = self.mentions = 0
         self._time = 0
+        self._doubts: dict[str, str] = {}
         self._look = look
         self.state = State(log_id, self._before)
         self._facts = StateFacts(self.state)
@@ -65,11 +68,22 @@ class Derived:
         if entry.time < self._time:
             yield f"the time of seq {entry.seq:,} is before that of the one before it"
         self.head, self._time = entry.seq, entry.time
-        why = self._apply(entry)
+        why, is_doubtful = self._apply(entry)
         if is_too_long(entry):
             yield f"the text of seq {entry.seq:,} has {len(entry.text):,} characters, more than there may be"
         if why:
-            yield f"seq {entry.seq:,}, a {entry.kind} of {entry.user}, cannot be: {why}"
+            why = f"seq {entry.seq:,}, a {entry.kind} of {entry.user}, cannot be: {why}"
+            if is_doubtful:
+                self._doubts.setdefault(entry.to or entry.user, why)
+            else:
+                yield why
+
+    def doubts(self) -> Iterator[str]:
+        """Yield what would be wrong with entries about the sessions of users, if these are not forgotten.
+
+        Of who is forgotten one cannot tell any more which sessions were on one device, and what let them in.
+        """
+        yield from (why for user, why in self._doubts.items() if user not in self.state.forgotten)
 
     def heard_at(self, entry: Entry) -> tuple[str, list[str]]:
         """Return the index in which the entry has rows, and its places there.
@@ -139,18 +153,19 @@ class Derived:
         yield "reported", "seq", {(seq,) for seq in state.reported}
         yield "tally", '"user", kind, day, count', {(*who, *it) for who, it in state.tallies.items()}
 
-    def _apply(self, entry: Entry) -> str:
-        """Take the entry, and return why it cannot be; empty if it can."""
+    def _apply(self, entry: Entry) -> tuple[str, bool]:
+        """Take the entry, and return why it cannot be, empty if it can; and whether it can be if the user
+        about whom it is was forgotten."""
         if entry.kind not in KINDS:
-            return "there is no such kind"
+            return "there is no such kind", False
         if entry.kind == "level" and not is_level(entry.text):
-            return "that is no level"
+            return "that is no level", False
         if entry.kind == "policy" and (why := wrong_policy(entry.text, where(entry.room, entry.user))):
-            return why
+            return why, False
         if entry.kind in SAID and is_too_long(entry):
             entry = msgspec.structs.replace(entry, text="")  # to look for what it names would take long
         draft = Draft(entry.kind, entry.user, entry.room, entry.text, entry.key, 0, entry.more)
-        why = ""
+        why, is_doubtful = "", False
         try:
             if entry.kind in SAID:
                 check_said_in(entry.room, entry.user)
@@ -158,11 +173,11 @@ class Derived:
             if entry.kind not in SAID and entry.at != self.state.settled(draft):
                 why = "it is heard elsewhere"
         except Refusal as no:
-            why = str(no)
+            why, is_doubtful = str(no), isinstance(no, _OF_SESSIONS)
             if isinstance(no, NoSuchUser):
-                return why
+                return why, False
         self.state.apply(entry)
-        return why
+        return why, is_doubtful
 
     def _before(self, seq: int) -> Entry | None:
         entry = self._look(seq) if seq <= self.head else None

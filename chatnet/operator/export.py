@@ -105,11 +105,21 @@ def _told(entry: Entry) -> dict[str, Any]:
     }
     if kind is not None and kind.text not in HIDDEN:
         said["text"] = entry.text
-    if entry.to:
-        said["to"] = entry.to
-    if entry.ref is not None:
-        said["ref"] = entry.ref.seq
-    return said
+    more = entry.more
+    if more is None:
+        return said
+    if more.ref is not None:
+        said["ref"] = more.ref.seq
+    beside = {
+        "to": more.to,
+        "form": more.form,
+        "device": more.device,
+        "label": more.label,
+        "scope": more.scope,
+    }
+    if more.until:
+        said["until"] = _moment(more.until)
+    return said | {name: value for name, value in beside.items() if value}
 
 
 def _marks(user: str, source: Source, data: Path, url: str) -> list[tuple[str, int]]:

@@ -36,8 +36,9 @@ _USED_EARLIER = (
 )
 _RESTORE = "restore a backup of it, and copy that into an empty database"
 
-_LASTING = 'text, seq, time, kind, "user", room, key, more'
-"""What of an entry never changes, behind its text, which goes when it is taken back; then ``at`` is set."""
+_LASTING = 'text, seq, time, kind, "user", room, key'
+"""What of an entry never changes, behind its text, which goes when it is taken back; then ``at`` is set, and
+what else said by what its author was known goes from ``more``."""
 _ENTRY = 'seq, time, kind, "user", room, text, key, more, at'
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
@@ -262,12 +263,15 @@ class _Copy:
         ]
         among = ", ".join("?" * len(names))
         blank = self._source.execute(
-            f"SELECT seq, at FROM entry WHERE seq <= ? AND text = '' AND kind IN ({among})", (upto, *names)
+            f"SELECT at, more, seq FROM entry WHERE seq <= ? AND text = '' AND kind IN ({among})",
+            (upto, *names),
         )
         with self._target.transaction():
-            for seq, at in blank:
+            for at, more, seq in blank:
                 self._target.execute(
-                    "UPDATE entry SET text = '', at = %s WHERE seq = %s AND text <> ''", (at, seq)
+                    "UPDATE entry SET text = '', at = %s, more = %s"
+                    " WHERE seq = %s AND (text <> '' OR more IS DISTINCT FROM %s)",
+                    (at, more, seq, more),
                 )
 
     def _copy_derived(self) -> None:

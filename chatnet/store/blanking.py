@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chatnet.blanking import Blanking, emptied
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Ref
+from chatnet.entries import Entry, Ref, packed_more
 from chatnet.kinds import SAID
 from chatnet.policies import days_of
 from chatnet.rules import ROLES
@@ -18,6 +18,8 @@ MOST_FOUND = 500
 SPAN = 20_000
 """How many entries are looked through in one read, at most."""
 
+HAS_WORDS = "(text <> '' OR more IS NOT NULL)"
+"""An entry that may have something left: see :func:`chatnet.blanking.has_words`."""
 UNDONE = """SELECT "user", room, upto, seq, whole, done FROM blanking WHERE done < upto ORDER BY seq"""
 HEIRS = f"""
     SELECT gone.room, (SELECT m."user" FROM membership AS m WHERE m.room = gone.room AND m."left" = {OPEN}
@@ -50,6 +52,11 @@ def blanking_in(row: Any) -> Blanking:
 def places_left(entry: Entry) -> str | None:
     """Return the places that are written out in place of a post's text; None for another entry."""
     return " ".join(emptied(entry).at) if entry.kind in SAID else None
+
+
+def more_left(entry: Entry) -> bytes | None:
+    """Return what is left of what an entry has beyond its columns."""
+    return packed_more(emptied(entry).more)
 
 
 Ask = Callable[..., Iterator[Any]]

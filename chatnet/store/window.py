@@ -7,7 +7,7 @@ from sys import getsizeof
 
 from twisted.internet.defer import Deferred
 
-from chatnet.blanking import TAKES_BACK, Blanking, blanking_of, emptied
+from chatnet.blanking import TAKES_BACK, Blanking, blanking_of, emptied, has_words
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import Hole, Outgrown
@@ -141,7 +141,7 @@ class Window:
 
     def _blank(self, blanking: Blanking) -> None:
         for at, entry in enumerate(self._entries[: max(0, blanking.upto + 1 - self.start)]):
-            if entry.text and blanking.covers(entry):
+            if has_words(entry) and blanking.covers(entry):
                 self._empty(at)
 
     def _empty(self, at: int) -> None:

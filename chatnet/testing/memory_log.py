@@ -185,7 +185,7 @@ class MemoryLog:
             raise KeyReused.of()
         if place in self._seqs:
             old = self.entries[self._seqs[place] - 1]
-            is_blank = not old.text and old.kind == draft.kind and bool(draft.text) and self._is_blank(old)
+            is_blank = not old.text and old.kind == draft.kind and self._is_blank(old, bool(draft.text))
             if is_blank or _content(old) == _content(draft):
                 return old.seq
             raise KeyReused.of()
@@ -209,10 +209,11 @@ class MemoryLog:
             self.entries = self.state.blankings.without(self.entries)
         return entry.seq
 
-    def _is_blank(self, old: Entry) -> bool:
+    def _is_blank(self, old: Entry, has_text: bool) -> bool:
         if old.kind in SAID:
-            return True
-        return any(it.user == old.user and it.upto >= old.seq for it in self.state.blankings)
+            return has_text
+        blankings = (it for it in self.state.blankings if has_text or it.whole)
+        return any(it.user == old.user and it.upto >= old.seq for it in blankings)
 
     # ---- marks ----
 

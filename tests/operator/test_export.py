@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
+from chatnet.entries import More, packed_more
 from chatnet.operator.__main__ import main
 
 
@@ -54,6 +55,16 @@ def test_what_is_taken_back_is_not_printed(data: Path, capfd: pytest.CaptureFixt
         store.execute(f"INSERT INTO blanking ({columns}) VALUES ('alice', '', 9, 9, 1, 0)")
     lines = exported(["--data", str(data)], capfd)
     assert [line["text"] for line in lines if line.get("kind") == "post"] == [""]
+
+
+def test_the_devices_of_a_user_are_printed(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What each was called, and by which id it was known, as long as they are not forgotten."""
+    more = packed_more(More(device="ab" * 16, label="my phone", scope="read"))
+    assert more is not None
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        store.execute("UPDATE entry SET more = ? WHERE seq = 7", (more,))
+    (line,) = (line for line in exported(["--data", str(data)], capfd) if line.get("seq") == 7)
+    assert (line["device"], line["label"], line["scope"]) == ("ab" * 16, "my phone", "read")
 
 
 def test_who_does_not_exist_has_nothing(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:

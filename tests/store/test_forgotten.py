@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
-from chatnet.errors import EpochLost, Forgotten, NameTaken, NoSuchPost, NoSuchUser
+from chatnet.errors import EpochLost, Forgotten, KeyReused, NameTaken, NoSuchPost, NoSuchUser
 from chatnet.kinds import CLUSTER
 from chatnet.limits import Limits
 from chatnet.log import Refused
@@ -27,9 +27,10 @@ from chatnet.world.real import real_world
 
 Now = Callable[[Any], Any]
 STORES = ["open", "open_postgres"]
+DEVICES = ["5eed1e" + "ab" * 13, "5eed1e" + "cd" * 13, "5eed1e" + "ef" * 13]
 SECRET = "sha256:" + "needle" * 6
 BEGINNING = [
-    Draft("register", "alice", "alice", SECRET, key(1)),
+    Draft("register", "alice", "alice", SECRET, key(1), 0, More(device=DEVICES[0], label="alice's needle")),
     Draft("register", "bob", "bob", "sha256:bob", key(2)),
     Draft("register", "carol", "carol", "sha256:carol", key(3)),
     Draft("join", "alice", "#tea", "", key(4)),
@@ -43,6 +44,13 @@ BEGINNING = [
     Draft("secret", "alice", "alice", SECRET, key(9)),
     Draft("block", "bob", "bob", "", key(10), 0, More(to="alice")),
 ]
+COMING = [
+    Draft("session", "alice", "alice", "", key(11), 0, More(device=DEVICES[1], label="needle of alice")),
+    Draft("session", "alice", "alice", "", key(12), 0, More(device=DEVICES[2], label="needle of alice")),
+    Draft("revoke", "alice", "alice", "14", key(13), 0, More(to="alice")),
+    Draft("session", "alice", "alice", "", key(14), 0, More(device=DEVICES[1], scope="post")),
+]
+"""Alice comes on other devices, behind the beginning, and ends a session there."""
 FORGET = Draft("forget", "alice", "alice", "", key(99), 0, More(to="alice"))
 ROOMS = ("alice", "#tea", "&ops", "alice=carol")
 
@@ -113,6 +121,42 @@ def test_nobody_is_given_what_a_forgotten_user_said(disk: Any, now: Now, kind: s
 
 
 @pytest.mark.parametrize("kind", STORES)
+def test_nobody_is_told_the_devices_of_a_forgotten_user(disk: Any, now: Now, kind: str) -> None:
+    """Neither what these were called nor their ids: in no window, page, or row, and before anything is
+    overwritten. That there were sessions, and what they might do, stays."""
+    log = getattr(disk, kind)()
+    appended(log, now, *BEGINNING, *COMING)
+    before = [entry for entry in log.window.after(0) if entry.more is not None and entry.more.device]
+    assert [entry.more.device for entry in before] == [*DEVICES, DEVICES[1]]
+    appended(log, now, FORGET)
+    for _ in range(2):
+        followed = [*log.window.after(0), *now(log.read(PageOf(0)))]
+        begun = [
+            entry for entry in followed if entry.kind in ("register", "session") and entry.user == "alice"
+        ]
+        assert [(entry.seq, entry.text, entry.more) for entry in begun] == [
+            *((1, "", None), (14, "", None), (15, "", None), (17, "", More(scope="post")))
+        ] * 2
+        assert is_whole(disk)
+        assert now(log.append([COMING[0]])) == [14]
+        freed(log, now)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_purge_takes_no_device_away(disk: Any, now: Now, kind: str) -> None:
+    """Its user goes on."""
+    log = getattr(disk, kind)()
+    purge = Draft("purge", CLUSTER, "", "spam", key(1), 0, More(to="alice"))
+    appended(log, now, *BEGINNING, *COMING, purge)
+    freed(log, now)
+    found = [entry.more.device for entry in now(log.read(PageOf(0))) if entry.more and entry.more.device]
+    assert found == [*DEVICES, DEVICES[1]]
+    other = Draft("session", "alice", "alice", "", key(11), 0, More(device=DEVICES[2]))
+    assert now(log.append([COMING[0], other])) == [14, Refused.of(KeyReused.of())]
+    assert is_whole(disk)
+
+
+@pytest.mark.parametrize("kind", STORES)
 def test_nothing_is_taken_from_who_is_forgotten(disk: Any, now: Now, kind: str) -> None:
     """What they send late is refused, and not kept; nobody else gets the name, or can speak to them."""
     log = getattr(disk, kind)()
@@ -149,8 +193,9 @@ def test_no_byte_of_a_forgotten_user_stays(disk: Any, tmp_path: Path, now: Now, 
     data.mkdir()
     disk.path = data / "log.sqlite"
     log = disk.open(limits=Limits(checkpoint_pages=checkpoints))
-    appended(log, now, *BEGINNING, *posts(*TEXTS.values()), *posts("hay", user="bob", rooms=("#tea",)))
-    pieces = [*PIECES.values(), b"needle"]
+    appended(log, now, *BEGINNING, *COMING)
+    appended(log, now, *posts(*TEXTS.values()), *posts("hay", user="bob", rooms=("#tea",)))
+    pieces = [*PIECES.values(), b"needle", b"5eed1e"]
     assert all(holds(data, piece) for piece in pieces)
     appended(log, now, FORGET)
     freed(log, now)

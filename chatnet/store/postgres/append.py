@@ -516,9 +516,10 @@ BEGIN
         SELECT CASE WHEN is_same THEN seq END, CASE WHEN NOT is_same THEN 'KEY_REUSED' END INTO old, code
             FROM (SELECT seq,
                     (kind, room, text, more) IS NOT DISTINCT FROM (its_kind, its_room, its_text, its_more)
-                    OR kind = its_kind AND text = '' AND its_text <> '' AND (kind IN ({said})
-                        OR EXISTS (SELECT FROM blanking AS b
-                            WHERE b."user" = its_user AND b.upto >= entry.seq)) AS is_same
+                    OR kind = its_kind AND text = '' AND (kind IN ({said}) AND its_text <> ''
+                        OR kind NOT IN ({said}) AND EXISTS (SELECT FROM blanking AS b
+                            WHERE b."user" = its_user AND b.upto >= entry.seq
+                                AND (its_text <> '' OR b.whole = 1))) AS is_same
                 FROM entry WHERE "user" = its_user AND key = its_key) AS found;
     END IF;
 END

@@ -5,27 +5,39 @@ The primary alone does it; whoever appends meanwhile is not waited for, and does
 
 from __future__ import annotations
 
+from chatnet.blanking import has_words
 from chatnet.entries import of_row
-from chatnet.store.blanking import MOST_FOUND, SPAN, UNDONE, Execute, Freed, blanking_in, places_left
+from chatnet.store.blanking import (
+    HAS_WORDS,
+    MOST_FOUND,
+    SPAN,
+    UNDONE,
+    Execute,
+    Freed,
+    blanking_in,
+    more_left,
+    places_left,
+)
 
 _COLUMNS = 'entry.seq, time, kind, "user", entry.room, text, key, more, at'
 
 _BY_PLACE = f"""
     SELECT {_COLUMNS} FROM place JOIN entry ON entry.seq = place.seq
     WHERE place.name = %(room)s AND place.seq > %(done)s AND place.seq <= %(end)s
-        AND text <> '' AND kind = ANY(%(kinds)s) ORDER BY place.seq LIMIT {MOST_FOUND}
+        AND {HAS_WORDS} AND kind = ANY(%(kinds)s) ORDER BY place.seq LIMIT {MOST_FOUND}
 """
 _BY_SEQ = f"""
     SELECT {_COLUMNS} FROM entry WHERE seq > %(done)s AND seq <= %(end)s
-        AND text <> '' AND kind = ANY(%(kinds)s) AND %(user)s IN ("user", '') ORDER BY seq LIMIT {MOST_FOUND}
+        AND {HAS_WORDS} AND kind = ANY(%(kinds)s) AND %(user)s IN ("user", '') ORDER BY seq LIMIT {MOST_FOUND}
 """
 _REFUSALS = f"""
     DELETE FROM refusal WHERE "user" = %(user)s
         AND key IN (SELECT key FROM refusal WHERE "user" = %(user)s LIMIT {MOST_FOUND})
 """
 _OVERWRITE = """
-    UPDATE entry SET text = '', at = coalesce(given.at, entry.at)
-    FROM unnest(%(seqs)s::bigint[], %(ats)s::text[]) AS given(seq, at) WHERE entry.seq = given.seq
+    UPDATE entry SET text = '', at = coalesce(given.at, entry.at), more = given.more
+    FROM unnest(%(seqs)s::bigint[], %(ats)s::text[], %(mores)s::bytea[]) AS given(seq, at, more)
+    WHERE entry.seq = given.seq
 """
 _DESCRIPTIONS = "UPDATE description SET text = '' WHERE seq = ANY(%(seqs)s)"
 # Unless it was begun anew meanwhile, since more is to go.
@@ -48,9 +60,10 @@ def free(execute: Execute) -> Freed:
     end = blanking.upto if by_place else min(blanking.upto, done + SPAN)
     found = [of_row(row) for row in execute(_BY_PLACE if by_place else _BY_SEQ, {**of, "end": end})]
     reached = found[-1].seq if len(found) == MOST_FOUND else end
-    covered = [entry for entry in found if blanking.covers(entry)]
+    covered = [entry for entry in found if has_words(entry) and blanking.covers(entry)]
     seqs = [entry.seq for entry in covered]
-    execute(_OVERWRITE, {"seqs": seqs, "ats": [places_left(entry) for entry in covered]})
+    ats, mores = map(places_left, covered), map(more_left, covered)
+    execute(_OVERWRITE, {"seqs": seqs, "ats": list(ats), "mores": list(mores)})
     execute(_DESCRIPTIONS, {"seqs": seqs})
     if blanking.whole and reached >= blanking.upto:
         execute('DELETE FROM mark WHERE "user" = %(user)s', of)

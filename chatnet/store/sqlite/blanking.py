@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from chatnet.blanking import Blanking
+from chatnet.blanking import Blanking, has_words
 from chatnet.entries import Entry, of_row
 from chatnet.store.blanking import (
+    HAS_WORDS,
     HEIRS,
     MOST_FOUND,
     SPAN,
@@ -22,6 +23,7 @@ from chatnet.store.blanking import (
     Execute,
     Overdue,
     blanking_in,
+    more_left,
     overdue,
     places_left,
 )
@@ -58,7 +60,7 @@ def find(connection: apsw.Connection) -> Covered | None:
 
 def _texts(execute: Execute, blanking: Blanking, done: int) -> tuple[list[Entry], int]:
     kinds = blanking.kinds
-    among = f"text <> '' AND kind IN ({', '.join('?' * len(kinds))})"
+    among = f"{HAS_WORDS} AND kind IN ({', '.join('?' * len(kinds))})"
     end, values = blanking.upto, kinds
     if blanking.room and not blanking.user:
         source = "place JOIN entry ON entry.seq = place.seq WHERE place.name = ? AND place.seq > ?"
@@ -71,7 +73,8 @@ def _texts(execute: Execute, blanking: Blanking, done: int) -> tuple[list[Entry]
         sql = f"SELECT {_COLUMNS} FROM entry WHERE seq > ? AND seq <= ? AND {among} ORDER BY seq LIMIT ?"
         rows = execute(sql, (done, end, *values, MOST_FOUND))
     found = [of_row(row) for row in rows]
-    return found, found[-1].seq if len(found) == MOST_FOUND else end
+    reached = found[-1].seq if len(found) == MOST_FOUND else end
+    return [entry for entry in found if has_words(entry)], reached
 
 
 def overwrite(execute: Execute, found: Covered, seconds: Callable[[], float]) -> tuple[int, bool]:
@@ -97,8 +100,8 @@ def overwrite(execute: Execute, found: Covered, seconds: Callable[[], float]) ->
 
 
 def _overwrite(execute: Execute, entry: Entry) -> None:
-    at = places_left(entry)
-    execute("UPDATE entry SET text = '', at = coalesce(?, at) WHERE seq = ?", (at, entry.seq))
+    values = places_left(entry), more_left(entry), entry.seq
+    execute("UPDATE entry SET text = '', at = coalesce(?, at), more = ? WHERE seq = ?", values)
     if entry.kind == "describe":
         execute("UPDATE description SET text = '' WHERE room = ? AND seq = ?", (entry.room, entry.seq))
 

@@ -293,15 +293,16 @@ class Writer:
         )
         is_same = (kind, room, text, more) == (draft.kind, draft.room, draft.text, packed_more(draft.more))
         # Of a text that was taken back nobody can say any more what it was.
-        if is_same or (not text and draft.text and kind == draft.kind and self._is_blank(draft, seq, at)):
+        if is_same or (not text and kind == draft.kind and self._is_blank(draft, seq, at)):
             return int(seq)
         return Refused.of(KeyReused.of())
 
     def _is_blank(self, draft: Draft, seq: int, at: str | None) -> bool:
         if draft.kind in SAID:
-            return bool(at)
-        blanking = "SELECT 1 FROM blanking WHERE user = ? AND upto >= ?"
-        return bool(self._execute(blanking, (draft.user, seq)).get)
+            return bool(at and draft.text)
+        # Of who is forgotten other things went as well.
+        blanking = "SELECT 1 FROM blanking WHERE user = ? AND upto >= ? AND (? OR whole = 1)"
+        return bool(self._execute(blanking, (draft.user, seq, bool(draft.text))).get)
 
     def _keep(self, draft: Draft, no: Refusal) -> None:
         """Keep the refusal of the draft: see :mod:`chatnet.store.refusals`."""
