@@ -12,7 +12,16 @@ from chatnet.cursor import is_of
 from chatnet.entries import Draft, Entry, heard_at
 from chatnet.kinds import CLUSTER, SAID
 from chatnet.names import is_private, is_public, is_topic, named
-from chatnet.rules import DAY_MS, HOUR_MS, MOST_A_DAY, MOST_ROOMS, MOST_SESSIONS, MOST_TALKS, Author
+from chatnet.rules import (
+    DAY_MS,
+    HOUR_MS,
+    MOST_A_DAY,
+    MOST_CODE_ROOMS,
+    MOST_ROOMS,
+    MOST_SESSIONS,
+    MOST_TALKS,
+    Author,
+)
 from chatnet.state import ADMIN, MODERATOR, OWNER, Code, State, is_random, more_of
 
 
@@ -133,6 +142,16 @@ class StateFacts:
             return code.whose in ("", draft.user) and self._is_by_admin(code, now)
         return code.whose == draft.user and (code.author == draft.user) is (draft.kind == "session")
 
+    def _is_made(self, draft: Draft, now: int) -> bool:
+        """Return whether the code is there, and this is not one more room for it."""
+        code = self.state.codes.get(draft.text[:KEPT_LENGTH])
+        if code is None:
+            return False
+        rooms = code.room.split()
+        is_same = code.until > now and code.author == draft.user and not code.whose
+        is_another = bool(rooms) and is_private(draft.room) and draft.room not in rooms
+        return not (is_same and is_another and len(rooms) < MOST_CODE_ROOMS)
+
     def _is_by_admin(self, code: Code, now: int) -> bool:
         """Return whether who made a code could make it now, too."""
         author = self.state.standing("", code.author)
@@ -194,7 +213,7 @@ HOLDS: dict[str, Callable[[StateFacts, Draft, int], bool]] = {
     ),
     "coded": lambda of, draft, now: bool(more_of(draft).code),
     "code_good": lambda of, draft, now: of._code_is_good(draft, now),
-    "code_made": lambda of, draft, now: draft.text[:KEPT_LENGTH] in of.state.codes,
+    "code_made": lambda of, draft, now: of._is_made(draft, now),
     "name_kept": lambda of, draft, now: of._is_name_kept(draft, now),
     "device_known": lambda of, draft, now: more_of(draft).device in of.state.sessions.get(draft.user, {}),
     "crowded": lambda of, draft, now: len(of.state.sessions.get(draft.user, {})) >= MOST_SESSIONS,

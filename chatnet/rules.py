@@ -81,6 +81,8 @@ INVITED_MS = 30 * DAY_MS
 """For how long an invitation is good."""
 MOST_SESSIONS = 50
 """On how many devices a user may be logged in."""
+MOST_CODE_ROOMS = 20
+"""To how many private rooms a code may invite."""
 HOUR_MS = 3_600_000
 MOST_TALKS = 3
 """How many conversations a newcomer begins in an hour: who registered without a code, for a day, in a cluster
@@ -304,7 +306,8 @@ said in this conversation; ``begun_often``: the author began as many in this hou
 ``administers``: the author is an admin. ``signup_by_code``, ``signup_closed``: that is the cluster's policy.
 ``coded``: it shows a code; ``code_good``: one that lets its author do this now, and that is of a device of
 theirs, of the cluster, or of an admin of now, neither banned nor disabled; ``code_for_name``: one for
-that name alone. ``code_made``: the code that it makes is there already. ``name_kept``: there is another code,
+that name alone. ``code_made``: the code that it makes is there already, and this is not another
+room for a code of the author's that invites to some. ``name_kept``: there is another code,
 for the author's name alone. ``device_known``: the author has a session on that device; ``crowded``: the
 author has as many as one may have. ``to_lives``: they can come in without a code;
 ``to_forgotten``: nobody gets the name again. ``to_session``: the session

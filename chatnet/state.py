@@ -77,8 +77,8 @@ class Session:
 
 @dataclass(slots=True)
 class Code:
-    """A code: who made it, the name that it is for (empty: any new one), the private room to which it
-    invites, how many may use it, and until when."""
+    """A code: who made it, the name that it is for (empty: any new one), the private rooms to which it
+    invites, with a space between, how many may use it, and until when."""
 
     author: str
     whose: str
@@ -190,16 +190,17 @@ class State:
         shown = more_of(entry).code
         code = self.codes.get(shown)
         if code is not None:
-            if code.room and self.members.get(code.room) and self._may_invite(code):
-                self._stand(code.room, entry.user).invited = entry.time + INVITED_MS
-                self.invitations[entry.user, code.room] = code.author, entry.seq
+            for room in code.room.split():
+                if self.members.get(room) and self._may_invite(code, room):
+                    self._stand(room, entry.user).invited = entry.time + INVITED_MS
+                    self.invitations[entry.user, room] = code.author, entry.seq
             code.uses -= 1
             if code.uses <= 0:
                 del self.codes[shown]
         self._drop_codes(entry.user)
 
-    def _may_invite(self, code: Code) -> bool:
-        return code.author == CLUSTER or self.standing(code.room, code.author).role >= MODERATOR
+    def _may_invite(self, code: Code, room: str) -> bool:
+        return code.author == CLUSTER or self.standing(room, code.author).role >= MODERATOR
 
     def _secret(self, entry: Entry) -> None:
         if entry.user in self.accounts:
@@ -237,8 +238,11 @@ class State:
             self._drop_codes(entry.to)
         room = entry.room if is_private(entry.room) else ""
         until = more_of(entry).until or entry.time + (PAIR_MS if entry.to == entry.user else NAME_MS)
-        code = Code(entry.user, entry.to, room, uses_of(entry.text), until)
-        self.codes[entry.text[:KEPT_LENGTH]] = code
+        its_hash = entry.text[:KEPT_LENGTH]
+        if its_hash in self.codes:
+            self.codes[its_hash].room += " " + room
+        else:
+            self.codes[its_hash] = Code(entry.user, entry.to, room, uses_of(entry.text), until)
 
     def _drop_codes(self, user: str) -> None:
         self.codes = {kept: code for kept, code in self.codes.items() if code.whose != user}

@@ -19,7 +19,7 @@ from chatnet.wire.session import MakeCode, Pair, Revoke, Sessions
 USES, LASTS = 20, "7d"
 """For how many a code of CODE is, and for how long, if nothing else was typed."""
 _REVOKE = "REVOKE takes the number of a session, which SESSIONS shows: REVOKE NUMBER."
-_CODE = "CODE takes for how many, for how long, and perhaps a private room: CODE 20 7d &ROOM."
+_CODE = "CODE takes for how many, for how long, and perhaps private rooms: CODE 20 7d &ROOM."
 USAGES = {"REVOKE": _REVOKE, "CODE": _CODE}
 """How each is typed that takes something."""
 _NUMBER = re.compile(r"[1-9]\d{0,17}", re.ASCII)
@@ -77,21 +77,22 @@ class Devices:
         self._show_use(self._connection.name)
 
     async def _code(self, rest: str) -> None:
-        uses, lasts, room = USES, LASTS, None
+        uses, lasts, rooms = USES, LASTS, dict[str, None]()
         for word in rest.split():
             if _NUMBER.fullmatch(word) and int(word) <= MOST_USES:
                 uses = int(word)
             elif _TIME.fullmatch(word):
                 lasts = word.lower()
             elif word[0] == "&":
-                room = fold_room(word)
+                rooms[fold_room(word)] = None
             else:
                 raise Misused(_CODE)
         code, until = self._connection.fresh_code(), self._calendar.now() + 1000 * a_time(lasts)
         hashed = bytes.fromhex(kept(code))
-        await self._connection.draft(MakeCode, code=hashed, uses=uses, until=until, room=room)
+        for room in rooms or (None,):
+            await self._connection.draft(MakeCode, code=hashed, uses=uses, until=until, room=room)
         many = f"{uses} new names" if uses > 1 else "one new name"
-        then = f", who are invited to {room}" if room else ""
+        then = f", who are invited to {' and '.join(rooms)}" if rooms else ""
         self._terminal.show(f"The code for {many}{then}, for {lasts}: {code}")
         self._show_use("NAME")
 

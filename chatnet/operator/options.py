@@ -159,8 +159,15 @@ class InviteOptions(CommandOptions):
     optParameters: list[list[Any]] = [
         ["uses", None, 20, "How many new names.", a_count],
         ["days", None, 7, "For how many days it is good.", a_count],
-        ["room", None, "", "A private room to which it invites, like '&class'."],
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rooms: list[str] = []
+
+    def opt_room(self, room: str) -> None:
+        """A private room to which it invites, like '&class'; once more for another one."""
+        self.rooms.append(room)
 
     def parseArgs(self, *words: str) -> None:
         self["words"] = words

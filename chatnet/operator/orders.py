@@ -13,7 +13,7 @@ from chatnet.errors import CannotStart, Refusal
 from chatnet.names import MAX_ROOM, MAX_SPELLED, Where, fold_name, fold_room
 from chatnet.net.link import Link
 from chatnet.policies import FOR_EVER, POLICIES, parted, wrong_policy
-from chatnet.rules import ROLES
+from chatnet.rules import MOST_CODE_ROOMS, ROLES
 from chatnet.text import is_text, legible, meant
 from chatnet.wire.operate import Order, RoomPolicies
 from chatnet.world import World
@@ -42,13 +42,13 @@ class Wanted(NamedTuple):
 
 class Coded(NamedTuple):
     """A code that is to be made. ``to``: for this user alone, good once, for 24 h, and with ``resets`` in
-    place of what they had; otherwise for ``uses`` new users, for ``seconds``, who are invited to ``room``."""
+    place of what they had; otherwise for ``uses`` new users, for ``seconds``, invited to ``rooms``."""
 
     to: str = ""
     resets: bool = False
     uses: int = 1
     seconds: int = 0
-    room: str = ""
+    rooms: tuple[str, ...] = ()
 
 
 class Listed(NamedTuple):
@@ -115,7 +115,8 @@ async def make_code(link: Link, wanted: Coded, chat: ChatCommand, world: World) 
         await _ordered(link, Wanted("revoke", "", wanted.to, "0"), 0)
     text = code_text(kept(code), wanted.uses)
     try:
-        await _ordered(link, Wanted("code", wanted.room, wanted.to, text), until)
+        for room in wanted.rooms or ("",):
+            await _ordered(link, Wanted("code", room, wanted.to, text), until)
     except CannotStart as no:
         if not wanted.resets:
             raise
@@ -127,7 +128,7 @@ async def make_code(link: Link, wanted: Coded, chat: ChatCommand, world: World) 
         first = f"{code} registers {name}, once, within 24 h."
     else:
         many = f"{wanted.uses:,} new names" if wanted.uses > 1 else "one new name"
-        then = f", and invites them to {wanted.room}" if wanted.room else ""
+        then = f", and invites them to {' and '.join(wanted.rooms)}" if wanted.rooms else ""
         first = f"{code} registers {many}, until {_moment(world, until)}{then}."
     return "\n".join([first, *chat.with_code(name)])
 
@@ -278,10 +279,12 @@ def invite(words: tuple[str, ...], options: Any) -> Coded:
         raise usage.UsageError(f"A code is for 1 to {MOST_USES:,} new names.")
     if not 1 <= days <= MOST_DAYS:
         raise usage.UsageError(f"A code is good for 1 to {MOST_DAYS} days.")
-    room = _short((options["room"],))[0]
-    if room and room[0] != "&":
-        raise usage.UsageError("A code invites to a private room: --room '&class'. Others need none.")
-    return Coded("", uses=uses, seconds=days * 86_400, room=room)
+    rooms = tuple(dict.fromkeys(_short(tuple(options.rooms))))
+    if any(room[:1] != "&" for room in rooms):
+        raise usage.UsageError("A code invites to private rooms: --room '&class'. Others need none.")
+    if len(rooms) > MOST_CODE_ROOMS:
+        raise usage.UsageError(f"A code invites to {MOST_CODE_ROOMS} rooms, at most.")
+    return Coded("", uses=uses, seconds=days * 86_400, rooms=rooms)
 
 
 MOST_DAYS = 366

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from chatnet.codes import KEPT_LENGTH
 from chatnet.kinds import CLUSTER
-from chatnet.rules import FACTS, HOUR_MS, MOST_A_DAY, MOST_ROOMS, MOST_SESSIONS, MOST_TALKS
+from chatnet.rules import FACTS, HOUR_MS, MOST_A_DAY, MOST_CODE_ROOMS, MOST_ROOMS, MOST_SESSIONS, MOST_TALKS
 from chatnet.store.pages import OPEN
 
 _BY_CLUSTER = f"{{user}} = '{CLUSTER}'"
@@ -73,6 +73,11 @@ _BY_ADMIN = f"""(code.author = '{CLUSTER}' OR EXISTS (SELECT 1 FROM standing AS 
         AND s.banned <= {{now}} AND s.disabled = 0))"""
 """Of a code: who made it could make it now, too. Those for an old name are the cluster's, or its user's."""
 
+_MORE_ROOMS = f"""room <> '' AND substr({{room}}, 1, 1) = '&'
+        AND replace(' ' || room || ' ', ' ' || {{room}} || ' ', '') = ' ' || room || ' '
+        AND length(room) - length(replace(room, ' ', '')) < {MOST_CODE_ROOMS - 1}"""
+"""Of a code: it invites to some rooms, not to this one, and not to as many as one may."""
+
 SQL: Mapping[str, str] = {
     "administers": f"({_BY_CLUSTER} OR {_standing('user', f'role >= {_ADMIN}', _CLUSTER)})",
     "coded": "{code} <> ''",
@@ -83,7 +88,8 @@ SQL: Mapping[str, str] = {
     "code_for_name": "EXISTS (SELECT 1 FROM code WHERE hash = {code} AND whose = {user})",
     "signup_by_code": _SIGNUP.format("code"),
     "signup_closed": _SIGNUP.format("closed"),
-    "code_made": f"EXISTS (SELECT 1 FROM code WHERE hash = substr({{text}}, 1, {KEPT_LENGTH}))",
+    "code_made": f"""EXISTS (SELECT 1 FROM code WHERE hash = substr({{text}}, 1, {KEPT_LENGTH})
+        AND NOT (until > {{now}} AND author = {{user}} AND whose = '' AND {_MORE_ROOMS}))""",
     "name_kept": "EXISTS (SELECT 1 FROM code WHERE whose = {user} AND hash <> {code} AND until > {now})",
     "device_known": """EXISTS (SELECT 1 FROM session WHERE "user" = {user} AND device = {device})""",
     "crowded": f"""(SELECT count(*) FROM session WHERE "user" = {{user}}) >= {MOST_SESSIONS}""",

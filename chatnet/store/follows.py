@@ -1,8 +1,9 @@
 """What follows from an entry in the tables, in SQL that both kinds of stores understand. Pure.
 
 For each kind there are statements, which are run in the transaction of the entry, after it. In braces stand
-the values of the entry, as in :mod:`chatnet.store.facts`, and its ``seq`` and ``until``. The index of places,
-and the topics that an entry makes, are the same for all kinds: see the stores.
+the values of the entry, as in :mod:`chatnet.store.facts`, and its ``seq`` and ``until``; and, spelled by each
+store, ``rooms_of_code``: a row ``its`` with a ``value`` for each of the rooms of the row of ``code``. The
+index of places, and the topics that an entry makes, are the same for all kinds: see the stores.
 """
 
 from __future__ import annotations
@@ -113,17 +114,17 @@ _VOID = f"""UPDATE account SET credential = '', secret_seq = {{seq}}
 _VOID_BEFORE = f"""UPDATE account SET credential = '', secret_seq = {{seq}} WHERE {_MINE} AND {IS_RANDOM}
     AND secret_seq = (SELECT seq FROM session WHERE {_MINE} AND device = {{device}})"""
 """The same, for a device that is let in anew."""
-_INVITING = f"""FROM code WHERE code.hash = {{code}} AND code.room <> ''
-            AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = code.room AND m."left" = {OPEN})
+_INVITING = f"""FROM code, {{rooms_of_code}} WHERE code.hash = {{code}} AND code.room <> ''
+            AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = its.value AND m."left" = {OPEN})
             AND (code.author = '{CLUSTER}' OR EXISTS (SELECT 1 FROM standing AS s
-                WHERE s.room = code.room AND s."user" = code.author AND s.role > 0))"""
-"""The code invites to a room, in which somebody is left, and which its author moderates now."""
+                WHERE s.room = its.value AND s."user" = code.author AND s.role > 0))"""
+"""The code invites to rooms: to those in which somebody is left, and which its author moderates now."""
 _USE: Statements = (
     f"""INSERT INTO standing (room, "user", invited)
-        SELECT code.room, {{user}}, {{now}} + {INVITED_MS} {_INVITING}
+        SELECT its.value, {{user}}, {{now}} + {INVITED_MS} {_INVITING}
         ON CONFLICT (room, "user") DO UPDATE SET invited = excluded.invited""",
     f"""INSERT INTO invitation ("user", room, inviter, seq)
-        SELECT {{user}}, code.room, code.author, {{seq}} {_INVITING}
+        SELECT {{user}}, its.value, code.author, {{seq}} {_INVITING}
         ON CONFLICT ("user", room) DO UPDATE SET inviter = excluded.inviter, seq = excluded.seq""",
     "UPDATE code SET uses = uses - 1 WHERE hash = {code}",
     "DELETE FROM code WHERE hash = {code} AND uses <= 0 OR whose = {user}",
@@ -175,7 +176,8 @@ SQL: dict[str, Statements] = {
                 CASE WHEN substr({{room}}, 1, 1) = '&' THEN {{room}} ELSE '' END,
                 CAST(substr({{text}}, {KEPT_LENGTH + 2}) AS bigint),
                 CASE WHEN {{until}} > 0 THEN {{until}}
-                    WHEN {{to}} = {{user}} THEN {{now}} + {PAIR_MS} ELSE {{now}} + {NAME_MS} END)""",
+                    WHEN {{to}} = {{user}} THEN {{now}} + {PAIR_MS} ELSE {{now}} + {NAME_MS} END)
+            ON CONFLICT (hash) DO UPDATE SET room = code.room || ' ' || excluded.room""",
     ),
     "disable": (_ACCOUNT,),
     "enable": ("""UPDATE standing SET disabled = 0 WHERE room = '' AND "user" = {to}""",),

@@ -258,7 +258,8 @@ def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
             signup = entry.text.removeprefix("signup ")
         elif entry.kind == "code":
             hashed, uses = entry.text.split(" ")
-            left[hashed] = int(uses), entry.to, entry.user
+            if not (entry.room[:1] == "&" and left.get(hashed, (0, ""))[0] > 0):  # else it is one more room
+                left[hashed] = int(uses), entry.to, entry.user
         code = "" if entry.more is None else entry.more.code
         if code:
             good, whose, maker = left.get(code, (0, "", ""))

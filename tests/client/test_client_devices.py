@@ -203,15 +203,16 @@ def test_another_device_is_let_in(alice: Person, cluster: FakeCluster) -> None:
 
 
 def test_an_admin_makes_a_code(alice: Person, cluster: FakeCluster) -> None:
-    """For so many, so long, and perhaps for a room."""
-    alice.type("CODE", "CODE 3 2d &Class", "CODE tea")
+    """For so many, so long, and perhaps for rooms."""
+    alice.type("CODE", "CODE 3 2d &Class &ops &class", "CODE tea")
     *_, one, how, other, _, wrong = alice.seen()
     assert one.startswith("The code for 20 new names, for 7d: ")
     assert how == "This asks for it: twistd -n chat-client --master m:64480 NAME --with-code"
-    assert other.startswith("The code for 3 new names, who are invited to &class, for 2d: ")
-    assert wrong == "CODE takes for how many, for how long, and perhaps a private room: CODE 20 7d &ROOM."
+    assert other.startswith("The code for 3 new names, who are invited to &class and &ops, for 2d: ")
+    assert wrong == "CODE takes for how many, for how long, and perhaps private rooms: CODE 20 7d &ROOM."
     asked = [arguments for command, arguments in cluster.requests if command == "MakeCode"]
-    assert [(one["uses"], one["room"]) for one in asked] == [(20, None), (3, "&class")]
+    assert [(one["uses"], one["room"]) for one in asked] == [(20, None), (3, "&class"), (3, "&ops")]
+    assert len({one["code"] for one in asked}) == 2
     assert asked[0]["code"].hex() == kept(one.rpartition(" ")[2])
     week = asked[0]["until"] - asked[1]["until"]
     assert week == 5 * 86_400_000

@@ -42,7 +42,11 @@ from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code
         ("user add bob", Coded("bob")),
         ("user reset bob", Coded("bob", resets=True)),
         ("invite", Coded(uses=20, seconds=7 * 86_400)),
-        ("invite --uses 3 --days 1 --room &class", Coded(uses=3, seconds=86_400, room="&class")),
+        ("invite --uses 3 --days 1 --room &class", Coded(uses=3, seconds=86_400, rooms=("&class",))),
+        (
+            "invite --room &class --room &ops --room &class",
+            Coded(uses=20, seconds=7 * 86_400, rooms=("&class", "&ops")),
+        ),
     ],
 )
 def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed | Coded) -> None:
@@ -90,7 +94,8 @@ def test_a_ban_may_take_back_what_was_said() -> None:
         ("invite alice", "invite takes options alone"),
         ("invite --uses 0", "1 to 10,000 new names"),
         ("invite --days 367", "1 to 366 days"),
-        ("invite --room #tea", "invites to a private room"),
+        ("invite --room #tea", "invites to private rooms"),
+        ("invite " + " ".join(f"--room &r{n}" for n in range(21)), "invites to 20 rooms"),
         ("user add bob #tea", "takes no room"),
         ("user reset bob --for 7d", "--for is for ban and mute"),
         ("user add bob --reason new", "--reason is for bans"),
@@ -139,7 +144,7 @@ def made(wanted: Coded, orders: Orders) -> str:
 def test_a_code_is_printed_and_nothing_but_its_hash_is_sent() -> None:
     """With how it is used, and until when."""
     orders = Orders()
-    first, *how = made(Coded(uses=20, seconds=7 * 86_400, room="&class"), orders).splitlines()
+    first, *how = made(Coded(uses=20, seconds=7 * 86_400, rooms=("&class",)), orders).splitlines()
     [code] = re.findall(r"(?:[0-9A-Z]{4}-?){3}", first)
     until = "1970-01-08 00:16+00:00"
     assert first == f"{code} registers 20 new names, until {until}, and invites them to &class."
@@ -151,6 +156,18 @@ def test_a_code_is_printed_and_nothing_but_its_hash_is_sent() -> None:
     assert given["until"] == 1_000_000 + 7 * 86_400_000
     assert (given["room"], given["to"], given["text"]) == ("&class", "", f"{kept(code)} 20")
     assert code not in repr(orders.given)
+
+
+def test_a_code_for_several_rooms_is_one_code() -> None:
+    """There is an order for each room."""
+    orders = Orders()
+    first, *_ = made(Coded(uses=2, seconds=86_400, rooms=("&class", "&ops")), orders).splitlines()
+    [code] = re.findall(r"(?:[0-9A-Z]{4}-?){3}", first)
+    assert first.endswith("and invites them to &class and &ops.")
+    assert [(one["room"], one["text"]) for one in orders.given] == [
+        ("&class", f"{kept(code)} 2"),
+        ("&ops", f"{kept(code)} 2"),
+    ]
 
 
 def test_a_reset_ends_all_before_it_makes_the_code() -> None:

@@ -428,6 +428,59 @@ def test_a_code_invites_where_who_made_it_moderates(subject: Subject) -> None:
     assert invitation.room == "&ops"
 
 
+def test_a_code_invites_to_several_rooms(subject: Subject) -> None:
+    """To those that its author has said, each once, and moderates when it is used; and it is used once."""
+    registered(subject, "alice", "bob")
+    rooms = ("&a_", "&ab", "&c")
+    made = [Draft("create", "bob", room, "all", key(1 + n)) for n, room in enumerate(rooms)]
+    lets_in = [
+        Draft(kind, "bob", room, text, key(10 + 3 * n + m), 0, More(to="alice"))
+        for n, room in enumerate(rooms)
+        for m, (kind, text) in enumerate((("invite", ""), ("role", "moderator")))
+    ]
+    joins = [Draft("join", "alice", room, "", key(20 + n)) for n, room in enumerate(rooms)]
+    everything = [
+        order("role", 0, "admin"),
+        *made,
+        Draft("create", "bob", "&d", "all", key(9)),
+        *lets_in[::2],
+        *joins,
+        *lets_in[1::2],
+    ]
+    assert all(isinstance(outcome, int) for outcome in subject.append(*everything))
+    taken, nowhere = said(CodeTaken.of()), said(NoSuchRoom.of(room="&none"))
+    head = subject.read(Head())
+    assert subject.append(
+        *(code(30 + n, by="alice", uses=2, room=room) for n, room in enumerate(rooms)),
+        *(code(40 + n, by="alice", uses=2, room=room) for n, room in enumerate((rooms[0], "", "&none"))),
+        code(43, room="&d"),  # it is not the cluster's code
+    ) == [head + 1, head + 2, head + 3, taken, taken, nowhere, taken]
+    gone = Draft("role", "bob", rooms[1], "none", key(50), 0, More(to="alice"))
+    assert subject.append(gone, begins("register", "carol", 51, code=CODE)) == [head + 4, head + 5]
+    invitations = subject.read(InvitationsOf("carol", head + 5)).invitations
+    assert sorted(invitation.room for invitation in invitations) == [rooms[0], rooms[2]]
+    joins = [Draft("join", "carol", room, "", key(52 + n)) for n, room in enumerate(rooms)]
+    assert subject.append(*joins) == [head + 6, said(NoSuchRoom.of(room=rooms[1])), head + 7]
+    assert subject.append(*(begins("register", name, 60, code=CODE) for name in ("dan", "eve"))) == [
+        head + 8,
+        BAD,
+    ]
+
+
+def test_a_code_invites_to_twenty_rooms_at_most(subject: Subject) -> None:
+    """One more is another code."""
+    registered(subject, "bob", "carol")
+    makers = ["bob"] * 20 + ["carol"]
+    rooms = [f"&r{number}" for number in range(21)]
+    made = [
+        Draft("create", user, room, "all", key(n))
+        for n, (user, room) in enumerate(zip(makers, rooms, strict=True))
+    ]
+    codes = [code(100 + n, room=room) for n, room in enumerate(rooms)]
+    assert all(isinstance(outcome, int) for outcome in subject.append(*made))
+    assert subject.append(*codes)[-2:] == [43, said(CodeTaken.of())]
+
+
 def test_an_account_is_disabled_and_enabled(subject: Subject) -> None:
     """What a moderator lifts is a ban, and not that."""
     registered(subject, "alice")

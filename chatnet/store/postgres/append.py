@@ -59,6 +59,7 @@ def _bound(sql: str) -> str:
             'UTF8') || e.key) FROM 1 FOR 8)""",
         contains_room="strpos(' ' || its_topics || ' ', ' ' || room || ' ') > 0",
         contains_sides="strpos(e.room, '=') > 0",
+        rooms_of_code="unnest(string_to_array(code.room, ' ')) AS its(value)",
     )
 
 

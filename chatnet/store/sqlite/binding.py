@@ -18,6 +18,7 @@ def bound(sql: str) -> str:
         check="chatnet_check(e.seq, e.user, e.key)",
         contains_room="instr(:topics, ' ' || room || ' ') > 0",
         contains_sides="instr(e.room, '=') > 0",
+        rooms_of_code="""json_each('["' || replace(code.room, ' ', '","') || '"]') AS its""",
     )
 
 
