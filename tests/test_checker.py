@@ -357,6 +357,19 @@ def test_the_drafts_of_a_client_in_another_order(good: Story) -> None:
     only(good, "one_order", "is in the log at 10, and what alice/1 sent after it at 9")
 
 
+@pytest.mark.parametrize("kind", ["forget", "secret"])
+def test_what_a_client_asks_for_with_its_secret_waits_for_no_draft(good: Story, kind: KindName) -> None:
+    """It is proven first: what is said meanwhile may be in the log before it, or be refused by then."""
+    good.add(Sent, "alice/1", key=key(30), kind=kind, room="", text="")
+    entry = good.draft("alice/1", "post", "meanwhile", 31)
+    good.add(Took, reader=1, entry=entry)
+    good.send("alice/1", "join", "alice", 32)
+    good.add(Refused, "alice/1", key=key(32), code="OWN_ROOM")
+    asked = good.append(kind, "alice", "alice", "", 30)
+    good.add(Acknowledged, "alice/1", key=key(30), seq=asked.seq)
+    assert not any("one_order" in broken or "for no reason" in broken for broken in good.broken())
+
+
 def test_a_refusal_that_was_taken_back(good: Story) -> None:
     """Bob's join of Eve was refused, and its answer lost; when it is sent again, Eve is there."""
     good.send("bob/1", "join", "eve", 30)

@@ -18,7 +18,7 @@ from chatnet.errors import Refusal
 from chatnet.kinds import CLUSTER, KINDS, Text
 from chatnet.names import fold_for
 from chatnet.reads import NEWEST
-from chatnet.testing.evidence import OF_THE_CLUSTER, Evidence, Reading, SentDraft, shown
+from chatnet.testing.evidence import OF_THE_CLUSTER, Evidence, Reading, SentDraft, in_a_row, shown
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -590,11 +590,13 @@ def _wrongly_refused(evidence: Evidence) -> Violations:
 
 
 def _out_of_order(client: str, drafts: Sequence[SentDraft], evidence: Evidence) -> Violations:
-    seqs = [next(iter(evidence.seqs([draft])), 0) for draft in drafts]
-    for at, (draft, seq) in enumerate(zip(drafts, seqs, strict=True)):
-        if 0 < seq <= draft.known:
-            yield f"{draft} is in the log at {seq}, though {draft.known} was known when it was sent"
-        overtaking = min((later for later in seqs[at + 1 :] if 0 < later < seq), default=0)
+    for draft in drafts:
+        for seq in evidence.seqs([draft])[:1]:
+            if seq <= draft.known:
+                yield f"{draft} is in the log at {seq}, though {draft.known} was known when it was sent"
+    row = [(draft, seq) for draft in in_a_row(drafts) for seq in evidence.seqs([draft])[:1]]
+    for at, (draft, seq) in enumerate(row):
+        overtaking = min((later for _, later in row[at + 1 :] if later < seq), default=0)
         if overtaking:
             yield f"{draft} is in the log at {seq}, and what {client} sent after it at {overtaking}"
 

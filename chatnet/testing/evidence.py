@@ -48,6 +48,9 @@ ACTS = {
     "forget",
 }
 """The kinds for which :class:`~chatnet.testing.standing.Standing` says who may append them."""
+_BESIDE = {"secret", "forget", "code", "revoke"}
+"""What is asked for beside the row of a client's drafts: a secret is proven first, and neither waits for the
+other."""
 
 
 @dataclass
@@ -264,8 +267,8 @@ class Evidence:
             for at, draft in enumerate(drafts):
                 if draft.codes:
                     end = len(self.log)
-                    first = min(end, max([draft.known, *self.seqs(drafts[:at])]))
-                    last = min([end, *(seq - 1 for seq in self.seqs(drafts[at + 1 :]))])
+                    first = min(end, max([draft.known, *self.seqs(in_a_row(drafts[:at]))]))
+                    last = min([end, *(seq - 1 for seq in self.seqs(in_a_row(drafts[at + 1 :])))])
                     yield _Refused(draft, first, max(first, last))
 
 
@@ -293,6 +296,11 @@ class _Refused:
         if self._doing is not None:
             reasons |= {code for code in [followed.standing.refusal(self._doing)] if code is not None}
         return self._told in reasons
+
+
+def in_a_row(drafts: Iterable[SentDraft]) -> list[SentDraft]:
+    """Return those of a client's drafts of which each waits for the one before it."""
+    return [draft for draft in drafts if draft.sent.kind not in _BESIDE]
 
 
 def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
