@@ -16,8 +16,8 @@ from chatnet.addresses import MASTER_PORT, Address, is_local
 from chatnet.options import USUAL_DATA, find_masters
 from chatnet.world import World
 
-_OF_FILES = ("chatnet check", "chatnet log")
-_COMMAND = re.compile("“(chatnet [^”]+)”")
+_OF_FILES = ("check", "log")
+_COMMAND = re.compile("“chatnet ([^”]+)”")
 _GIVEN = {"master": None, "data": USUAL_DATA, "token-file": None}
 """The options that say which cluster is meant, each with its default. A store's URL may hold a password."""
 
@@ -65,9 +65,9 @@ class ChatCommand:
         return lines
 
 
-def about_the_same(text: str, options: Mapping[str, Any]) -> str:
-    """Return ``text``, in which each command of the operator's that stands in quotation marks has the options
-    that say which cluster is meant, as they were given to this one."""
+def about_the_same(text: str, options: Mapping[str, Any], world: World) -> str:
+    """Return ``text``, in which each command of the operator's that stands in quotation marks is called as
+    from here, and has the options that say which cluster is meant, as they were given to this one."""
     given = [
         f"--{name} {shlex.quote(str(options[name]))}"
         for name, usual in _GIVEN.items()
@@ -75,10 +75,11 @@ def about_the_same(text: str, options: Mapping[str, Any]) -> str:
     ]
     if options.get("insecure"):
         given.append("--insecure")
+    program = beside(world.executable, world.directory, "chatnet")
 
     def completed(found: re.Match[str]) -> str:
         # A command about the store is about the one that was read.
         file = [shlex.quote(options["file"])] if found[1] in _OF_FILES and options.get("file") else given
-        return f"“{' '.join([found[1], *file])}”"
+        return f"“{' '.join([program, found[1], *file])}”"
 
     return _COMMAND.sub(completed, text)

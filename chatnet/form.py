@@ -162,7 +162,8 @@ def _check_room(draft: Draft, kind: Kind) -> None:
 
 def _misplaced(draft: Draft, kind: Kind) -> BadRoom:
     """Return the error for a room in which nobody does that, though it may be one."""
-    places = " or ".join(_PLACES[place] for place in Where if place in kind.rooms)
+    *others, last = (_PLACES[place] for place in Where if place in kind.rooms)
+    places = f"{', '.join(others)} or {last}" if others else last
     here = quoted(draft.room) if draft.room else _PLACES[Where.CLUSTER]
     return BadRoom(f"That is not done in {here}, but in {places}.")
 

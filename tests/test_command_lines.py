@@ -70,19 +70,22 @@ def test_programs_are_called_as_from_here() -> None:
         ({"store": "postgresql://u:secret@h/d"}, "“chatnet level up”"),
     ],
 )
-def test_a_named_command_is_about_the_same_cluster(options: dict[str, Any], shown: str) -> None:
+def test_a_named_command_is_about_the_same_cluster(options: dict[str, Any], shown: str, world: World) -> None:
     """As this one was; a store's URL, with its password, is not repeated. Other “words” stay."""
     said = "All understand level 2: {} raises it; “words”."
-    assert about_the_same(said.format("“chatnet level up”"), options) == said.format(shown)
+    assert about_the_same(said.format("“chatnet level up”"), options, world) == said.format(shown)
 
 
-def test_what_was_read_is_to_be_checked() -> None:
+def test_what_was_read_is_to_be_checked(world: World) -> None:
     """It may be a backup."""
     options = {"data": "chatnet-data", "store": None, "file": "old log.sqlite"}
     assert (
-        about_the_same("“chatnet check” says more.", options) == "“chatnet check 'old log.sqlite'” says more."
+        about_the_same("“chatnet check” says more.", options, world)
+        == "“chatnet check 'old log.sqlite'” says more."
     )
-    assert about_the_same("“chatnet stop” first.", options) == "“chatnet stop” first."
+    assert about_the_same("“chatnet stop” first.", options, world) == "“chatnet stop” first."
+    world = replace(world, executable=str(world.directory / ".venv/bin/python"))
+    assert about_the_same("“chatnet stop” first.", {}, world) == "“.venv/bin/chatnet stop” first."
 
 
 def _texts() -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from chatnet.policies import parted
 
 EVERYWHERE = "this server"
 """How the whole cluster is called."""
-_ROLES = {"owner": "an owner", "moderator": "a moderator", "admin": "an admin"}
+ROLES = {"owner": "an owner", "moderator": "a moderator", "admin": "an admin"}
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def _describe(tell: Teller, event: Entry) -> str:
 
 
 def _role(tell: Teller, event: Entry) -> str:
-    if event.text not in _ROLES:
+    if event.text not in ROLES:
         return f"{tell.who(event)} took from {tell.whom(event)} the role in {_where(event)}."
-    return f"{tell.who(event)} made {tell.whom(event)} {_ROLES[event.text]} of {_where(event)}."
+    return f"{tell.who(event)} made {tell.whom(event)} {ROLES[event.text]} of {_where(event)}."
 
 
 def _ban(tell: Teller, event: Entry) -> str:

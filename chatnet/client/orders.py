@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chatnet.client.connection import Connection
-from chatnet.client.events import EVERYWHERE
+from chatnet.client.events import EVERYWHERE, ROLES
 from chatnet.client.refused import Misused, split
 from chatnet.client.terminal import Terminal
 from chatnet.form import check_words
@@ -156,8 +156,8 @@ class Orders:
         if role not in (CLUSTER_ROLES if room is None else ROOM_ROLES):
             raise Misused(_ROLE)
         await self._connection.draft(SetRole, room=room, to=to, role=role)
-        has = f"has no role in {_shown(room)}" if role == "none" else f"is {role} of {_shown(room)}"
-        self._terminal.show(f"{to} {has} now.")
+        has = "has no role in" if role == "none" else f"is {ROLES[role]} of"
+        self._terminal.show(f"{to} {has} {_shown(room)} now.")
 
     async def _ban(self, rest: str) -> None:
         self._terminal.show("Banned {} from {}{}.".format(*await self._keep_out(rest, "BAN")))

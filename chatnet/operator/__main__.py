@@ -54,7 +54,7 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
     approach = operators_approach(token, bool(options["insecure"]), world)
     try:
         if command == "status" and options["watch"]:
-            await watch(masters, approach, world, partial(about_the_same, options=options))
+            await watch(masters, approach, world, partial(about_the_same, options=options, world=world))
         else:
             await _ask(command, options, masters, approach, world)
     except (ChatnetError, RemoteAmpError) as refused:
@@ -68,7 +68,7 @@ async def _ask(
     try:
         if command == "status":
             status = await ask_status(link)
-            about = partial(about_the_same, options=options)
+            about = partial(about_the_same, options=options, world=world)
             world.stdio.say(as_json(status) if options["json"] else as_table(status, about))
             link.abort()
         elif command == "drain":
@@ -82,11 +82,11 @@ async def _ask(
             link.abort()
         elif command in ("admin", "role", "user", "purge", "policy", "signup"):
             async for done in orders.give(link, options["order"], world):
-                world.stdio.say(about_the_same(done, options))
+                world.stdio.say(about_the_same(done, options, world))
             link.abort()
         elif command == "level":
             level = await (raise_level(link) if options["up"] else show_level(link))
-            world.stdio.say(about_the_same(level, options))
+            world.stdio.say(about_the_same(level, options, world))
             link.abort()
         elif command == "stepdown":
             world.stdio.say(await step_down(masters, approach, link, world))
@@ -139,7 +139,7 @@ def _ended_in_a_sentence(
     try:
         yield
     except CannotStart as cannot:
-        world.stdio.error(about_the_same(harmless(str(cannot)), options))
+        world.stdio.error(about_the_same(harmless(str(cannot)), options, world))
         raise SystemExit(1) from cannot
     except KeyboardInterrupt:
         world.stdio.error(broken_off)

@@ -58,7 +58,7 @@ def _in_directory(file: Path, data: Path, world: World) -> str:
     except OSError as error:
         raise CannotStart(f"There is no store in {data} ({error.strerror}).") from error
     if not taken:
-        raise CannotStart(f"A master runs on {data}: stop its cluster first, with chatnet stop.")
+        raise CannotStart(f"A master runs on {data}: stop its cluster first, by “chatnet stop”.")
     try:
         source = open_source(None, data, "", world)
         with read(source):

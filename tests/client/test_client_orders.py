@@ -185,13 +185,13 @@ def test_no_word_that_stands_for_a_name_is_a_name() -> None:
             "ROLE #tea bob Moderator",
             "SetRole",
             {"room": "#tea", "to": "bob", "role": "moderator"},
-            "bob is moderator of #tea now.",
+            "bob is a moderator of #tea now.",
         ),
         (
             "ROLE * bob admin",
             "SetRole",
             {"room": None, "to": "bob", "role": "admin"},
-            "bob is admin of this server now.",
+            "bob is an admin of this server now.",
         ),
         (
             "ROLE &ops bob none",

@@ -16,9 +16,11 @@ import apsw
 import pytest
 import wcwidth
 
+from chatnet.command_lines import beside
 from chatnet.operator.__main__ import main
 from rigs.processes import Cluster, Lines
 
+CHATNET = beside(sys.executable, Path.cwd(), "chatnet")
 SAID = "9\t1970-01-01T00:00:01.000Z\tpost\talice\talice\t" + f"{9:032x}" + "\tsee #coffee @bob"
 
 
@@ -163,7 +165,7 @@ def test_what_cannot_be_read_is_left_out_and_said(
     assert [line.partition("\t")[0] for line in shown.out.splitlines()] == ["5006", "5008", "5009"]
     assert shown.err.splitlines() == [
         "Seq 5,007 is not as it was written.",
-        f"What cannot be read is left out; “chatnet check --data {data}” says more.",
+        f"What cannot be read is left out; “{CHATNET} check --data {data}” says more.",
     ]
 
 
