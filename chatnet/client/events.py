@@ -30,9 +30,7 @@ class Teller:
 
     def who(self, event: Entry) -> str:
         """Return the author, as a sentence begins."""
-        if event.user == CLUSTER:
-            return "The operator"
-        return "You" if event.user == self.reader else event.user
+        return "You" if event.user == self.reader else named(event.user)
 
     def whom(self, event: Entry) -> str:
         """Return whom it is for."""
@@ -42,6 +40,11 @@ class Teller:
         """Return until when it holds."""
         lasts = event.more.until if event.more is not None else 0
         return f" until {self.moment(lasts)}" if lasts else ""
+
+
+def named(user: str) -> str:
+    """Return how a user is called, as a sentence begins: the cluster has its operator's voice."""
+    return "The operator" if user == CLUSTER else user
 
 
 def _because(event: Entry) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from chatnet.client.connection import Connection
-from chatnet.client.events import EVERYWHERE
+from chatnet.client.events import EVERYWHERE, named
 from chatnet.client.feed import Unbelievable, is_shown
 from chatnet.client.refused import Misused, split
 from chatnet.client.said import Said
@@ -126,7 +126,9 @@ class Lookups:
         while more and pages < self._most_pages:
             page = await self._connection.ask(Invitations, after=after)
             for one in page["invitations"]:
-                self._terminal.show(f"{one.by} invites you to {one.room}, until {self._moment(one.until)}.")
+                self._terminal.show(
+                    f"{named(one.by)} invites you to {one.room}, until {self._moment(one.until)}."
+                )
             rooms = [one.room for one in page["invitations"]]
             after, more = _next(rooms, after, page["more"])
             pages, shown = pages + 1, shown + len(rooms)
@@ -139,7 +141,7 @@ class Lookups:
         """Show the first few open invitations: they came while this client was away."""
         page = await self._connection.ask(Invitations, after="")
         for one in page["invitations"][:GREETED]:
-            self._tell_how(f"{one.by} invites you to {one.room}: JOIN {one.room}.")
+            self._tell_how(f"{named(one.by)} invites you to {one.room}: JOIN {one.room}.")
         if len(page["invitations"]) > GREETED:
             self._tell_how("There are more invitations: INVITATIONS shows them.")
 

@@ -345,7 +345,9 @@ class ScreenTerminal:
         return result
 
     def _stand(self) -> None:
-        parts = [] if self._scroll.is_live else [f"{self._scroll.unseen} new below (End goes there)"]
+        parts = (
+            [] if self._scroll.is_live else [f"{self._scroll.unseen or 'nothing'} new below (End goes there)"]
+        )
         parts += ["reading older posts"] * self._back.is_reading
         parts += [self._name, self._link, self._masters]
         if len(self._lines):

@@ -570,6 +570,9 @@ def test_who_was_away_is_told_of_invitations(cluster: FakeCluster, new_person: C
         *(f"bob invites you to &{number}, until 1970-01-01T00:01:00+00:00." for number in range(9)),
         "INVITATIONS takes nothing after it; nothing was done.",
     ]
+    cluster.invitations = [Invitation("&class", "chatnet", 60_000)]  # by a code of the operator's
+    alice.type("INVITATIONS")
+    assert alice.seen() == ["The operator invites you to &class, until 1970-01-01T00:01:00+00:00."]
     cluster.invitations = []
     alice.type("INVITATIONS")
     assert alice.seen() == ["No invitation is open. Who is in a private room invites by INVITE."]

@@ -206,6 +206,7 @@ def test_one_can_scroll_back_while_posts_come_in(person: Person) -> None:
     person.keys("page up")
     before = person.sees()[:8]
     assert "bob: 29" not in before
+    assert person.sees()[-2].startswith(" nothing new below (End goes there) · alice")
     person.terminal.show("bob: new")
     assert person.sees()[:8] == before
     assert person.sees()[-2].startswith(" 1 new below (End goes there) · alice")
