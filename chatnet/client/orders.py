@@ -17,6 +17,7 @@ from chatnet.form import check_words
 from chatnet.names import Where, fold_name, fold_room, where
 from chatnet.options import a_time
 from chatnet.policies import parted, wrong_policy
+from chatnet.wire.arguments import Command
 from chatnet.wire.session import (
     Ban,
     Block,
@@ -137,10 +138,8 @@ class Orders:
         self._terminal.show(f"Invited {to} to {room}.")
 
     async def _remove(self, rest: str) -> None:
-        room, to, reason = split(rest, 2, _REMOVE, more=True)
-        room, to = fold_room(room), _name(to)
-        await self._connection.draft(Remove, room=room, to=to, reason=_reason(reason))
-        self._terminal.show(f"Removed {to} from {room}.")
+        to, where = await self._order(Remove, rest, _REMOVE, fold_room)
+        self._terminal.show(f"Removed {to} from {where}.")
 
     async def _describe(self, rest: str) -> None:
         room, text = split(rest, 1, _DESCRIBE, more=True)
@@ -177,10 +176,8 @@ class Orders:
         return to, _shown(room), f" for {lasts.lower()}" if lasts else ""
 
     async def _unban(self, rest: str) -> None:
-        word, to, reason = split(rest, 2, _UNBAN, more=True)
-        room, to = _room(word), _name(to)
-        await self._connection.draft(Unban, room=room, to=to, reason=_reason(reason))
-        self._terminal.show(f"Lifted every ban and mute of {to} in {_shown(room)}.")
+        to, where = await self._order(Unban, rest, _UNBAN, _room)
+        self._terminal.show(f"Lifted every ban and mute of {to} in {where}.")
 
     async def _policy(self, rest: str) -> None:
         word, decided = split(rest or CLUSTER, 1, _POLICY, more=True)
@@ -216,10 +213,17 @@ class Orders:
         self._terminal.taken_back(seq, f"Took post {seq} back.")
 
     async def _purge(self, rest: str) -> None:
-        word, to, reason = split(rest, 2, _PURGE, more=True)
-        room, to = _room(word), _name(to)
-        await self._connection.draft(Purge, room=room, to=to, reason=_reason(reason))
-        self._terminal.show(f"Took back all that {to} said in {_shown(room)}.")
+        to, where = await self._order(Purge, rest, _PURGE, _room)
+        self._terminal.show(f"Took back all that {to} said in {where}.")
+
+    async def _order(
+        self, order: type[Command], rest: str, usage: str, a_room: Callable[[str], str | None]
+    ) -> tuple[str, str]:
+        """Give an order about somebody in a room, perhaps with a reason; return whom, and where."""
+        word, to, reason = split(rest, 2, usage, more=True)
+        room, to = a_room(word), _name(to)
+        await self._connection.draft(order, room=room, to=to, reason=_reason(reason))
+        return to, _shown(room)
 
     async def _report(self, rest: str) -> None:
         number, reason = split(rest, 1, _REPORT, more=True)
