@@ -11,7 +11,7 @@ import toy_kind
 from chatnet.entries import Entry
 from chatnet.errors import CursorAhead
 from chatnet.kinds import SAID, KindName
-from chatnet.testing import checker
+from chatnet.testing import checker_accounts
 from chatnet.testing.checker import PROMISES, check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import (
@@ -563,7 +563,7 @@ def test_who_comes_in_again_after_a_new_secret_is_fine(good: Story) -> None:
 
 def test_a_client_that_is_turned_away(good: Story) -> None:
     """A client that finds nobody may give up; others must not be turned away."""
-    good.add(Ended, sentence=f"{checker.NOBODY_FOUND} at m:1.")
+    good.add(Ended, sentence=f"{checker_accounts.NOBODY_FOUND} at m:1.")
     assert good.broken() == []
     good.add(Ended, sentence="The name bob is taken.")
     only(good, "nobody_logs_in_again", "bob/1 gave up", "The name bob is taken.")

@@ -10,7 +10,7 @@ from test_checker import Story, key
 
 from chatnet.entries import Entry, More, Ref
 from chatnet.limits import Aging
-from chatnet.testing.checker import posts_are_kept_for_their_time
+from chatnet.testing.checker_rooms import posts_are_kept_for_their_time
 from chatnet.testing.evidence import Evidence
 
 DAY = 10.0

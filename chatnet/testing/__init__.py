@@ -7,6 +7,8 @@ fake_cluster  a cluster in memory, for tests of clients
 user          a user played by a script, and recorded
 history       what users did and were told · evidence  the same, put in order
 toy_front     a protocol for clients in lines of text: everything that a front must be
-checker       checks whether the promises were kept · rules  who hears what, defined a second time for it
+checker       checks whether the promises were kept, those about
+checker_log   the log · checker_rooms  rooms · checker_accounts  accounts
+rules         who hears what, defined a second time for these
 standing      who is where, and who may do and read what, defined a second time for the checker
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,7 +26,10 @@ from chatnet.testing.history import (
     Stopped,
     Took,
 )
-from chatnet.testing.standing import Doing, Standing
+from chatnet.testing.standing import FAR, Doing, Standing
+
+Violations = Iterator[str]
+"""How a promise was broken, in sentences."""
 
 _OF_ONESELF = {"block", "unblock", "redact", "report", "secret"}
 _IN_PRIVATE = {"create", "invite"}
@@ -337,3 +340,40 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
 def shown(key: bytes) -> str:
     """Return the beginning of a key: short enough to read, and long enough to find."""
     return key.hex()[:8]
+
+
+def readable_at(user: str, upto: int, evidence: Evidence) -> Callable[[int], bool]:
+    """Return what says of a post up to the seq ``upto`` whether it may be among the newest of ``user``.
+
+    A mention from before the name was theirs does not mean them. Of private rooms it is what they may read.
+    """
+    standing = evidence.standing
+    theirs = standing.registered.get(user, FAR)
+    begins = {user: 0, f"@{user}": theirs + 1}
+    for stay in standing.stays_of(user):
+        if stay.begun <= upto < stay.ended:
+            begins[stay.place] = 0
+            if stay.place[0] == "&":
+                begins[stay.place] = stay.begun
+                made, history = standing.made.get(stay.place, (stay.begun, "joined"))
+                if history == "all":
+                    begins[stay.place] = made
+
+    def may_read(seq: int) -> bool:
+        return seq <= upto and any(
+            begins.get(place, FAR) <= seq or user in place.split("=")
+            for place in standing.places.get(seq, ())
+        )
+
+    return may_read
+
+
+def seqs_of(posts: Iterable[Entry]) -> list[int]:
+    """Return the seqs of posts."""
+    return [post.seq for post in posts]
+
+
+def some(seqs: Sequence[int]) -> str:
+    """Return the first of many seqs, for a sentence."""
+    shown = ", ".join(map(str, seqs[:10]))
+    return shown if len(seqs) <= 10 else f"{shown} and {len(seqs) - 10} more"

@@ -22,7 +22,7 @@ from chatnet.log import Log
 from chatnet.master import log_server
 from chatnet.store.verifying import cursor_at
 from chatnet.testing import history
-from chatnet.testing.checker import comes_not_back
+from chatnet.testing.checker_rooms import comes_not_back
 from chatnet.testing.user import Choice
 from chatnet.worker import session
 from simulator import Simulation
