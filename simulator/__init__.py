@@ -23,7 +23,7 @@ toys        small programs for tests of protocols
 
 Who lives there, and what goes wrong:
 clusters    one machine with the embedded store, or many with a database
-workload    what users do · users/  the protocols that they speak
+workload    what users do · people  who does it · users/  the protocols that they speak
 nemesis     faults of every kind · outages  those of machines and databases
 operators   who starts again what has ended
 hostile     a client that does all the harm it can

@@ -23,6 +23,7 @@ from chatnet.worker.frontend import Frontend
 from chatnet.worker.service import Worker
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
+from simulator.people import Crowd, Person, crowd
 from simulator.probes import PutBack, SessionReads, Silence
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation, collect_quietly
@@ -30,7 +31,7 @@ from simulator.sizes import draw_sizes
 from simulator.takeover_probe import Successions
 from simulator.users import offers
 from simulator.watch import Vitals
-from simulator.workload import Crowd, Person, Step
+from simulator.workload import Step
 
 UP_SECONDS = 5.0
 """When the first user comes; the cluster is started at 0."""
@@ -121,9 +122,7 @@ class Run:
         drawn = simulation.chance("encrypted").random() < ENCRYPTED
         if drawn if scale.encrypted is None else scale.encrypted:
             simulation.encrypt()
-        simulation.programs["users"] = cast(
-            Any, workload.crowd(keep, lambda: simulation.now, simulation.is_encrypted)
-        )
+        simulation.programs["users"] = cast(Any, crowd(keep, lambda: simulation.now, simulation.is_encrypted))
         self.cluster = cluster(simulation, scale.laptops, scale.store, keep)
         self.nemesis = self.cluster.nemesis
         self._laptops = self.cluster.laptops

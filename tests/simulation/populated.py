@@ -7,9 +7,9 @@ from typing import cast
 
 from chatnet.auth import TOKEN_BYTES
 from chatnet.testing.history import Event
-from simulator import Host, SimProcess, Simulation, workload
+from simulator import Host, SimProcess, Simulation
 from simulator.host import HOME
-from simulator.workload import Crowd
+from simulator.people import Crowd, crowd
 
 USERS = [f"user{number}" for number in range(24)]
 TOKEN = "ab" * TOKEN_BYTES
@@ -21,8 +21,7 @@ class Place:
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.history: list[Event] = []
-        crowd = workload.crowd(self.history.append, lambda: simulation.now)
-        simulation.programs["users"] = crowd
+        simulation.programs["users"] = crowd(self.history.append, lambda: simulation.now)
         self.alpha = simulation.host("alpha")
         self.alpha.disk.make_directory(HOME / "chatnet-data")
         self.alpha.disk.write(HOME / "chatnet-data" / "cluster.token", f"{TOKEN}\n".encode())

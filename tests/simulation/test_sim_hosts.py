@@ -15,7 +15,7 @@ from chatnet.testing.history import Acknowledged, Lost
 from simulator import Host, SimProcess, Simulation, workload
 from simulator.clusters import read_log
 from simulator.host import HOME
-from simulator.workload import Crowd
+from simulator.people import Crowd
 
 TALK = ("post", "join", "leave", "chat")
 """What connected people do."""

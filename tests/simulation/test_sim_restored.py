@@ -27,7 +27,7 @@ from chatnet.testing.user import Choice
 from chatnet.worker import session
 from simulator import Simulation
 from simulator.clusters import STORE, read_log
-from simulator.workload import Person
+from simulator.people import Person
 
 PEOPLE = 8
 PUT_BACK = "The log was put back"

@@ -11,10 +11,11 @@ import pytest
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, ChatBegun, LoggedIn, Lost, PageRead, Refused, Sent
-from simulator import Simulation, nemesis, workload
+from simulator import Simulation, nemesis, people, workload
 from simulator.nemesis import KINDS, Nemesis
+from simulator.people import Crowd, Person
 from simulator.run import Run, Scale, run
-from simulator.workload import ARRIVAL_SECONDS, Crowd, Person
+from simulator.workload import ARRIVAL_SECONDS
 
 USERS = workload.names(20)
 
@@ -100,7 +101,7 @@ def test_a_run_has_what_users_do() -> None:
 def test_a_client_that_found_nobody_is_started_again() -> None:
     """A person would do so. What the client sent before it gave up is not waited for."""
     with Simulation(0) as simulation:
-        simulation.programs["users"] = workload.crowd(lambda _: None, lambda: simulation.now)
+        simulation.programs["users"] = people.crowd(lambda _: None, lambda: simulation.now)
         process = simulation.host("laptop").start("users", "server", "alice")
         simulation.run(1)
         crowd = process.service
