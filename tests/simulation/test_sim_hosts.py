@@ -218,7 +218,7 @@ def test_others_are_started_with_the_options_of_the_first(simulation: Simulation
     [
         (
             "nowhere",
-            "Nothing of the cluster runs on nowhere: chatnet status shows what its hosts are called.",
+            "Nothing of the cluster runs on nowhere: “chatnet status” shows what its hosts are called.",
         ),
         ("alpha", "No replica stands by on another host to hand over to: start a master there first."),
     ],
