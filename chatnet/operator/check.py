@@ -19,6 +19,7 @@ from chatnet.operator.progress import Progress
 from chatnet.operator.source import Source, head_of, open_source, read
 from chatnet.store.sqlite.erased import NAME, is_list_of, read_list
 from chatnet.store.sqlite.opening import is_decoded
+from chatnet.store.sqlite.writer import Listed
 from chatnet.text import legible
 from chatnet.world import Files, World
 
@@ -204,12 +205,12 @@ def _come_back(source: Source, files: Files) -> Iterator[str]:
     if source.path is None:
         return
     path = source.path.with_name(NAME)
-    length = next(source.ask("SELECT erased FROM log"), (None,))[0]
-    if not isinstance(length, int) or not is_list_of(path, files, length):
+    size, tail = next(source.ask("SELECT erased, erased_tail FROM log"), (None, None))
+    if not isinstance(size, int) or not is_list_of(path, files, Listed(size, tail)):
         return  # the next master makes it anew
     try:
         for erasures, end in read_list(path, files, _log_id_of(source)):
-            for erasure in erasures if end <= length else ():
+            for erasure in erasures if end <= size else ():
                 for (seq,) in source.ask(_HAS_TEXT, erasure.user, erasure.key):
                     yield f"seq {seq:,} has a text, and {path.name} says that it was taken back"
     except CannotStart as damaged:

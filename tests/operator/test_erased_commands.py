@@ -24,6 +24,7 @@ from chatnet.operator.check import check
 from chatnet.operator.migrate import migrate
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase
+from chatnet.store.sqlite.erased import listed
 from chatnet.store.sqlite.opening import open_store
 from chatnet.world.real import real_world
 from rigs.postgres import Server
@@ -191,9 +192,10 @@ def test_a_text_that_the_list_says_was_taken_back_is_found(small: Path) -> None:
     with (small / "erased").open("ab") as file:
         file.write(list_of(REDACTED))
     assert "are whole" in check(None, small, "", real_world())
-    size = (small / "erased").stat().st_size
+    path = small / "erased"
+    followed = listed(path, real_world().files, path.stat().st_size)
     with closing(apsw.Connection(str(small / "log.sqlite"))) as store:
-        store.execute("UPDATE log SET erased = ?", (size,))
+        store.execute("UPDATE log SET erased = ?, erased_tail = ?", followed)
     with pytest.raises(CannotStart, match="seq 9 has a text, and erased says that it was taken back"):
         check(None, small, "", real_world())
     opened(small)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import product
@@ -23,6 +24,7 @@ from chatnet.reads import CursorAt, Feed, History, Last, Newest
 from chatnet.store.sqlite import erased as sqlite_erased
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
+from chatnet.store.sqlite.writer import Listed
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.world.real import RealFiles
 
@@ -331,6 +333,34 @@ def test_a_master_that_dies_between_the_list_and_the_log_leaves_a_post_that_the_
         place.disk.close()
 
 
+def test_a_master_that_is_killed_right_behind_the_line_has_taken_nothing_back(place: Place, now: Now) -> None:
+    """The line is there, whole, and the log is as before; then the next master takes the post back."""
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    redaction = place.order("redact", "alice", "alice", seqs[0])
+    place.disk.close()
+    child = os.fork()
+    if not child:  # a master of its own, which never returns from here
+        extend = RealFiles.extend
+
+        def and_die(self: RealFiles, path: Path, at: int, content: bytes) -> None:
+            extend(self, path, at, content)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        with suppress(BaseException):
+            RealFiles.extend = and_die  # type: ignore[method-assign]
+            place.disk.open().append([redaction])
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert len(place.lines()) == 1
+    with closing(apsw.Connection(str(place.disk.path))) as store:
+        assert store.execute("SELECT head FROM log").get == seqs[-1]
+    place.open()
+    assert place.log.window.after(seqs[0] - 1)[0].text == ""
+    [no] = now(place.log.append([redaction]))
+    assert (no.code, len(place.lines())) == (b"NO_SUCH_POST", 1)
+
+
 @pytest.mark.parametrize("torn", [b"0123", b"\0" * 700, b"\0\0 redact:alice:00\n", b"deadbeef x forget:bob"])
 def test_a_line_that_was_not_written_whole_is_passed_over_and_overwritten(place: Place, torn: bytes) -> None:
     place.append(*BEGINNING)
@@ -394,6 +424,20 @@ def test_a_list_that_is_gone_is_made_anew_from_the_log(place: Place, wrong: str)
     assert [entry.kind for entry in place.entries()][len(BEGINNING) :] == ["forget"]
 
 
+def test_a_list_that_was_exchanged_for_another_is_obeyed_from_its_beginning(place: Place) -> None:
+    """A backup knows how long the list was at its time, and how it ended: not by the length alone."""
+    place.append(*BEGINNING)
+    first, second, *_ = place.append(*SAID)
+    place.redact(first)
+    backup = place.backup()
+    place.redact(second)
+    lines = (place.data / "erased").read_bytes().splitlines(keepends=True)
+    assert len(lines[0]) == len(lines[1])
+    (place.data / "erased").write_bytes(b"".join(reversed(lines)))
+    place.put_back(backup)
+    assert place.log.window.after(second - 1)[0].text == ""
+
+
 def test_an_old_directory_gets_its_list(place: Place) -> None:
     """From the log, when a master of this release opens it: then older backups are covered, too."""
     place.append(*BEGINNING)
@@ -404,7 +448,9 @@ def test_an_old_directory_gets_its_list(place: Place) -> None:
     (place.data / "erased").unlink()
     for store in (older, place.disk.path):
         with closing(apsw.Connection(str(store))) as connection:
-            connection.execute("ALTER TABLE log DROP COLUMN erased; DROP TABLE erased")
+            for column in ("erased", "erased_tail"):
+                connection.execute(f"ALTER TABLE log DROP COLUMN {column}")
+            connection.execute("DROP TABLE erased")
             connection.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 1,))
     place.open()
     place.put_back(older)
@@ -465,12 +511,12 @@ def test_a_long_list_is_taken_back_bit_by_bit(place: Place, monkeypatch: pytest.
     backup = place.backup()
     for seq in seqs:
         place.redact(seq)
-    lines: list[int] = []
+    lines: list[Listed] = []
     list_is = place.log._store.list_is.__func__  # type: ignore[attr-defined]
 
-    def dies(writer: Any, size: int) -> None:
-        lines.append(size)
-        list_is(writer, size)
+    def dies(writer: Any, listed: Listed) -> None:
+        lines.append(listed)
+        list_is(writer, listed)
         if len(lines) == 2:
             raise OSError(errno.EIO, "it dies")
 

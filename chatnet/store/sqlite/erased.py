@@ -10,6 +10,7 @@ Everything here runs in the writer's thread.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,14 +27,14 @@ from chatnet.log import Refused
 from chatnet.store.blanking import Ask
 from chatnet.store.erased import again, erasure_of, erasures_in
 from chatnet.store.sqlite.blanking import asking
-from chatnet.store.sqlite.writer import Batch, Writer
+from chatnet.store.sqlite.writer import Batch, Listed, Writer
 from chatnet.world import Files
 
 NAME = "erased"
 """The list's name, in the directory of the store."""
-UNKNOWN = -1
-"""Stands for the length of the list in a store that never had one."""
 _MOST_READ = 1 << 20
+_TAIL = 64
+"""So many bytes of a list tell it from others: the key of a post is among them, or the check of a line."""
 _AT_A_TIME = 500
 """How many erasures, at least, are looked up and taken back again in one batch."""
 _DAMAGED = (
@@ -91,13 +92,21 @@ def _lines(path: Path, files: Files, at: int) -> Iterator[tuple[bytes, bool]]:
         yield rest, False
 
 
-def is_list_of(path: Path, files: Files, length: int) -> bool:
-    """Return whether the list at ``path`` has a line that ends there: it is the one whose length was kept, or
-    goes on behind that."""
-    if length <= 0:
-        return length == 0
+def listed(path: Path, files: Files, size: int) -> Listed:
+    """Return what the list at ``path`` is, up to ``size`` bytes.
+
+    :raises OSError: it cannot be read.
+    """
+    tail = files.read_on(path, max(0, size - _TAIL), min(size, _TAIL)) if size else b""
+    return Listed(size, hashlib.sha256(tail).hexdigest()[:16])
+
+
+def is_list_of(path: Path, files: Files, known: Listed) -> bool:
+    """Return whether the list at ``path`` is the one that is ``known``, or goes on behind that."""
+    if known.size <= 0:
+        return known.size == 0
     with suppress(OSError):
-        return files.read_on(path, length - 1, 1) == b"\n"
+        return listed(path, files, known.size) == known
     return False
 
 
@@ -108,8 +117,8 @@ class ErasedList:
         self._path, self._files = path, files
         self._ask, self._log_id = asking(connection), log_id
 
-    def write(self, entries: Iterable[Entry]) -> int:
-        """Write down what these take back, durably; return how long the list is then, in bytes.
+    def write(self, entries: Iterable[Entry]) -> Listed:
+        """Write down what these take back, durably; return what the list is then.
 
         They are in the store already, in a transaction that is committed afterwards.
 
@@ -121,10 +130,10 @@ class ErasedList:
             _logger.warn("{path} was removed, or cut off; it is made anew from the log", path=self._path)
             content = _content(self._log_id, _all_in(self._ask))
             self._files.write(self._path, content)
-            return len(content)
+            return listed(self._path, self._files, len(content))
         line = line_of(self._log_id, [it for entry in entries if (it := erasure_of(entry, self._ask))])
         self._files.extend(self._path, size, line)  # what is behind it was never committed
-        return int(size) + len(line)
+        return listed(self._path, self._files, size + len(line))
 
 
 def catch_up(
@@ -139,10 +148,11 @@ def catch_up(
     """
     path = path.with_name(NAME)
     ask = asking(connection)
-    (known,) = next(ask("SELECT erased FROM log"))
-    is_known = is_list_of(path, files, known)
+    with _as_written():
+        known = Listed(*next(ask("SELECT erased, erased_tail FROM log")))
+        is_known = is_list_of(path, files, known)
     own = set() if is_known else _all_in(ask)
-    size, done, gathered = known if is_known else 0, 0, list[Erasure]()
+    size, done, gathered = known.size if is_known else 0, 0, list[Erasure]()
     for erasures, end in read_list(path, files, log_id, size):
         size = end
         gathered += erasures
@@ -151,14 +161,14 @@ def catch_up(
             done += _take_back_again(gathered, ask, store, log_id, commit)
             gathered = []
             if is_known:
-                store.list_is(size)
+                store.list_is(listed(path, files, size))
     done += _take_back_again(gathered, ask, store, log_id, commit)
     if own:
         content = _content(log_id, own)
         files.extend(path, size, content)
         size += len(content)
-    if size != known:
-        store.list_is(size)
+    if size != known.size or not is_known:
+        store.list_is(listed(path, files, size))
     store.keep_list(ErasedList(path, files, connection, log_id).write)
     if done:
         _logger.warn(

@@ -218,9 +218,10 @@ STEPS = (
     ALTER TABLE account ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
     """,
     """
-    -- How long the list of what was taken back is, in bytes, as far as the log has followed it; -1: nobody
-    -- knows. See store.sqlite.erased.
+    -- How long the list of what was taken back is, in bytes, as far as the log has followed it, and a check
+    -- of its end there; -1: nobody knows. See store.sqlite.erased.
     ALTER TABLE log ADD COLUMN erased INTEGER NOT NULL DEFAULT -1;
+    ALTER TABLE log ADD COLUMN erased_tail TEXT NOT NULL DEFAULT '';
     -- Posts that were taken back, and are not in the log, which was put back to before them: a draft that
     -- comes again under such a key is committed without its text.
     CREATE TABLE erased (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 import msgspec
@@ -53,6 +53,16 @@ class Batch:
     erases: bool = False
 
 
+class Listed(NamedTuple):
+    """How far the list of what was taken back is followed: ``size`` in bytes, and a check of its end."""
+
+    size: int
+    tail: str
+
+
+_LIST_IS = "UPDATE log SET erased = ?, erased_tail = ?"
+
+
 class Writer:
     """The writer's side of the store, in one ``epoch``.
 
@@ -71,7 +81,7 @@ class Writer:
         self.facts.level = self._execute("SELECT level FROM log").get
         self._log_id: str = self._execute("SELECT id FROM log").get
         self._talks: dict[str, None] = {}  # conversations that were begun
-        self._write_list: Callable[[list[Entry]], int] | None = None
+        self._write_list: Callable[[list[Entry]], Listed] | None = None
         self._takes_back = False  # the batch under way does
         # Posts that were taken back, and are not in the log, which was put back to before them.
         self._erased: set[tuple[str, bytes]] = set(self._execute("SELECT user, key FROM erased"))
@@ -113,20 +123,20 @@ class Writer:
 
         return self._all_or_nothing(run)
 
-    def keep_list(self, write: Callable[[list[Entry]], int]) -> None:
+    def keep_list(self, write: Callable[[list[Entry]], Listed]) -> None:
         """Have ``write`` write down what entries take back, from now on, before they are committed; it
-        returns how long the list is then."""
+        returns what the list is then."""
         self._write_list = write
 
-    def list_is(self, size: int) -> None:
-        """Remember that the list of what was taken back has ``size`` bytes, all of which the log follows.
+    def list_is(self, listed: Listed) -> None:
+        """Remember that the log follows the list of what was taken back so far.
 
         :raises DiskRefuses, EpochLost, apsw.Error: as :meth:`commit`.
         """
 
         def run() -> None:
             self._begin()
-            self._execute("UPDATE log SET erased = ?", (size,))
+            self._execute(_LIST_IS, listed)
             self._execute("COMMIT")
 
         self._all_or_nothing(run)
@@ -197,10 +207,10 @@ class Writer:
         batch.erases = batch.erases or any(entry.kind == "redact" for entry in taking)
         if taking and self._write_list is not None:
             try:
-                size = self._write_list(taking)
+                listed = self._write_list(taking)
             except OSError as error:
                 raise refusal_of(error) from error
-            self._execute("UPDATE log SET erased = ?", (size,))
+            self._execute(_LIST_IS, listed)
 
     def _begin(self) -> int:
         """Begin a transaction; return the head."""

@@ -10,7 +10,7 @@ from simulation.mutants.planting import Mutant, Put
 from chatnet.entries import Entry
 from chatnet.store.sqlite import erased, opening
 from chatnet.store.sqlite.erased import ErasedList
-from chatnet.store.sqlite.writer import Writer
+from chatnet.store.sqlite.writer import Listed, Writer
 
 
 def the_list_is_not_read(put: Put) -> None:
@@ -37,8 +37,8 @@ def nothing_is_written_down(put: Put) -> None:
     put(ErasedList, "write", _nothing)
 
 
-def _nothing(self: ErasedList, entries: Sequence[Entry]) -> int:
-    return 0
+def _nothing(self: ErasedList, entries: Sequence[Entry]) -> Listed:
+    return Listed(0, "")
 
 
 MUTANTS: tuple[Mutant, ...] = (
