@@ -2,8 +2,8 @@
 
 The rules are data: a list of cases, in order, each with the facts that must hold for it and the error that
 it ends in. :func:`judge` goes through them; PostgreSQL, which judges under the lock of the log's head, gets
-them as code that is made from the same list (:mod:`chatnet.store.postgres.append`). What a *fact* is, is said
-twice: by :mod:`chatnet.facts`, over what follows from the log in memory, and by
+them as code that is made from the same list (:mod:`chatnet.store.postgres.judging`). What a *fact* is, is
+said twice: by :mod:`chatnet.facts`, over what follows from the log in memory, and by
 :mod:`chatnet.store.facts`, in SQL. A test compares all of them by thousands of drawn drafts.
 """
 

@@ -7,5 +7,8 @@ pool        asks in threads, on connections that it keeps, again until it is ans
 follower    keeps the window in step with the log, and notices when the log was put back
 lease       the right to command, in a row
 blanking    overwrites what is taken back together
-schema      its tables · append  the functions that write · reads  its reads
+schema      its tables · reads  its reads
+append      the functions that append: one calls all others
+judging     those that judge drafts · writing  those that write entries, and what follows
+binding     the rules' and stores' templates, in the terms of these functions
 """
