@@ -24,7 +24,8 @@ from chatnet.kinds import SAID
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, Event, LoggedIn, Lost, Sent, Took
-from chatnet.testing.user import Recorder, User
+from chatnet.testing.recorded import Recorder
+from chatnet.testing.user import User
 from chatnet.world import World
 from chatnet.world.real import real_world
 from rigs.chaos import final_log

@@ -30,7 +30,8 @@ from chatnet.client.trust import Trust
 from chatnet.kinds import SAID
 from chatnet.testing import history
 from chatnet.testing.history import Acknowledged, Event, Sent
-from chatnet.testing.user import Recorder, User
+from chatnet.testing.recorded import Recorder
+from chatnet.testing.user import User
 from chatnet.world import World
 from chatnet.world.real import real_world
 from rigs.processes import kill_marked

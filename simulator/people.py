@@ -16,7 +16,8 @@ from chatnet.client.trust import Trust
 from chatnet.errors import Forgotten
 from chatnet.testing import history
 from chatnet.testing.history import Event
-from chatnet.testing.user import Choice, Recorder
+from chatnet.testing.recorded import Recorder
+from chatnet.testing.user import Choice
 from chatnet.world import World
 from simulator.users import offers
 from simulator.users.port import User

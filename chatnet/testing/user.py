@@ -5,25 +5,22 @@ It works on any reactor; several may be in one process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.protocols import amp
-from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.connection import Connection
-from chatnet.client.feed import Beginning, Feed, Following
+from chatnet.client.feed import Beginning, Following
 from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
-from chatnet.client.identity import Identity, config_directory
+from chatnet.client.identity import config_directory
 from chatnet.client.service import PULSE
-from chatnet.client.states import Over, State, Up
+from chatnet.client.states import Over
 from chatnet.client.trust import Trust
-from chatnet.codes import code_text, kept
+from chatnet.codes import kept
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -32,6 +29,13 @@ from chatnet.names import spelled_for
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
+from chatnet.testing.recorded import (
+    ForgetfulIdentity,
+    RecordedConnection,
+    RecordedFeed,
+    RecordedIdentity,
+    Recorder,
+)
 from chatnet.wire.session import (
     Ban,
     Block,
@@ -45,7 +49,6 @@ from chatnet.wire.session import (
     List,
     Marks,
     Pair,
-    Post,
     Purge,
     Redact,
     Remove,
@@ -55,37 +58,10 @@ from chatnet.wire.session import (
     Sessions,
     SetPolicy,
     SetRole,
-    SetSecret,
     Unban,
     Unblock,
 )
 from chatnet.world import World
-
-_KINDS: dict[type[amp.Command], KindName] = {
-    Post: "post",
-    Join: "join",
-    Leave: "leave",
-    SetSecret: "secret",
-    Pair: "code",
-    Revoke: "revoke",
-    Create: "create",
-    Invite: "invite",
-    Remove: "remove",
-    SetRole: "role",
-    Ban: "ban",
-    Unban: "unban",
-    SetPolicy: "policy",
-    Block: "block",
-    Unblock: "unblock",
-    Redact: "redact",
-    ReportPost: "report",
-    Purge: "purge",
-    Forget: "forget",
-}
-_TEXTS = ("text", "history", "role", "reason")
-"""What holds the text of a draft in a command, by its name there."""
-MOST_SEEN = 50
-"""How many of the last posts that they have seen somebody remembers, to take one back."""
 
 
 class Choice(NamedTuple):
@@ -127,186 +103,6 @@ _ORDERS: dict[KindName, Callable[[str, str, str], _Ordered]] = {
     "unblock": lambda room, to, text: (Unblock, {"to": to}),
 }
 """The command for each kind, from its room, whom it is for, and its text."""
-
-
-def _text(arguments: dict[str, Any]) -> str:
-    """Return the text of the entry that a command with these arguments makes."""
-    if "id" in arguments:
-        return str(arguments["id"])
-    if "code" in arguments:
-        return code_text(arguments["code"].hex(), 1)
-    if "value" in arguments:
-        return f"{arguments['name']} {arguments['value']}"
-    return next((arguments[name] for name in _TEXTS if arguments.get(name)), "")
-
-
-class Recorder:
-    """Records what happens to one client; ``keep`` gets each event; ``now`` returns seconds."""
-
-    def __init__(
-        self, client: str, keep: Callable[[history.Event], object], now: Callable[[], float]
-    ) -> None:
-        self.client = client
-        self._keep = keep
-        self._now = now
-
-    def __call__(self, kind: type[history.Event], /, **fields: Any) -> None:
-        """Record an event of this kind, at the present time."""
-        self._keep(kind(time=self._now(), client=self.client, **fields))
-
-    @property
-    def now(self) -> float:
-        """The present time."""
-        return self._now()
-
-    def refused(self, failure: Failure, key: bytes) -> Failure:
-        """Record that the draft of ``key`` is refused; return ``failure`` for whoever waits for it."""
-        error = failure.value
-        code = error.code.decode() if isinstance(error, ChatnetError) else type(error).__name__
-        self(history.Refused, key=key, code=code)
-        return failure
-
-
-class RecordedFeed(Feed):
-    """The real feed. A reader is one chat, from its beginning to its end, across reconnects."""
-
-    def __init__(self, record: Recorder) -> None:
-        super().__init__()
-        self._record = record
-        self._reader = 0
-        self.newest: Sequence[Entry] = ()
-        self.noted: list[Entry] = []
-
-    def begin(self) -> Beginning:
-        self._ended()
-        return super().begin()
-
-    def end(self) -> None:
-        self._ended()
-        super().end()
-
-    def began(self, cursor: Cursor) -> list[Entry]:
-        if isinstance(self.state, Beginning):
-            self._reader += 1
-            self._record(history.ChatBegun, reader=self._reader, cursor=cursor.seq, newest=list(self.newest))
-            self.note(self.newest)
-            # Posts in flight to the reader before this one do not belong to it.
-            self.state.held[:] = [entry for entry in self.state.held if entry.seq > cursor.seq]
-        return super().began(cursor)
-
-    def take(self, entry: Entry) -> bool:
-        if isinstance(self.state, Following):
-            if entry.seq > self.state.cursor.seq:
-                self._record(history.Took, reader=self._reader, entry=entry)
-                self.note([entry])
-            else:
-                self._record(history.Repeated, reader=self._reader, seq=entry.seq)
-        return super().take(entry)
-
-    def nothing_up_to(self, cursor: Cursor) -> None:
-        before = self.cursor
-        super().nothing_up_to(cursor)
-        if self.cursor is not None and self.cursor != before:
-            self._record(history.CursorMoved, reader=self._reader, cursor=self.cursor.seq)
-
-    def note(self, entries: Iterable[Entry]) -> None:
-        """Remember what was seen."""
-        self.noted = [*self.noted, *entries][-MOST_SEEN:]
-
-    def _ended(self) -> None:
-        if isinstance(self.state, Following):
-            self._record(history.ChatEnded, reader=self._reader)
-
-
-class RecordedIdentity(Identity):
-    """The real identity, which notes each login that is not a resumption: then it is given a ticket."""
-
-    logged_in: str | None = None
-
-    def keep_ticket(self, ticket: bytes, forget_secret: bool) -> None:
-        self.logged_in = "first" if self.ticket is None else "again"
-        super().keep_ticket(ticket, forget_secret)
-
-    def took_fresh(self, ticket: bytes) -> None:
-        self.logged_in = "first" if self.ticket is None else "again"
-        super().took_fresh(ticket)
-
-    def how(self) -> str:
-        """Return how the client has logged in since the last call."""
-        how, self.logged_in = self.logged_in or "resumed", None
-        return how
-
-
-class ForgetfulIdentity(RecordedIdentity):
-    """An identity that keeps no ticket: each login is by secret."""
-
-    @property
-    def ticket(self) -> bytes | None:
-        return None
-
-
-class RecordedConnection(Connection):
-    """The real connection; its drafts are recorded."""
-
-    def __init__(self, record: Recorder, *parts: Any) -> None:
-        super().__init__(*parts)
-        self._record = record
-        self.meant = 0
-
-    @property
-    def waiting(self) -> int:
-        """How many requests are not answered yet."""
-        return len(self._pending)
-
-    @property
-    def state(self) -> State:
-        """Its present state."""
-        return self._state
-
-    @property
-    def link(self) -> Any:
-        """The link while it is logged in, otherwise None."""
-        return self._state.link if isinstance(self._state, Up) else None
-
-    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        key = arguments.get("key")
-        if key is None:
-            return super().ask(command, **arguments)
-        self._record(
-            history.Sent,
-            key=key,
-            kind="mute" if arguments.get("mute") else _KINDS[command],
-            room=arguments.get("room") or "",
-            text=_text(arguments),
-            to=self.name if command in (Pair, Revoke, Forget) else arguments.get("to", ""),
-            ref=arguments.get("seq", 0),
-            check_of=self.meant,
-        )
-        return (
-            super()
-            .ask(command, **arguments)
-            .addCallbacks(self._acknowledged, self._record.refused, callbackArgs=(key,), errbackArgs=(key,))
-        )
-
-    def how(self) -> str:
-        """Return how the client has logged in since the last call."""
-        return cast(RecordedIdentity, self._identity).how()
-
-    def session(self) -> int:
-        """Return the seq of the session, as the ticket has it; 0: there is no ticket."""
-        ticket = cast(RecordedIdentity, self._identity).ticket
-        if ticket is None:
-            return 0
-        return msgspec.msgpack.decode(ticket[32:], type=tuple[str, str, int])[2]
-
-    def _move(self) -> None:
-        self._record(history.Moved)
-        super()._move()
-
-    def _acknowledged(self, answer: dict[str, Any], key: bytes) -> dict[str, Any]:
-        if answer:  # who is forgotten learns it in another way
-            self._record(history.Acknowledged, key=key, seq=answer["seq"])
-        return answer
 
 
 class User:

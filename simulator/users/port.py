@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred
 from chatnet.addresses import Address
 from chatnet.client.trust import Trust
 from chatnet.kinds import KindName
-from chatnet.testing.user import Choice, Recorder
+from chatnet.testing.recorded import Recorder
+from chatnet.testing.user import Choice
 from chatnet.world import World
 
 

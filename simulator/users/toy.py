@@ -39,8 +39,9 @@ from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death,
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
+from chatnet.testing.recorded import RecordedFeed, RecordedIdentity, Recorder
 from chatnet.testing.toy_front import Toy, escaped, read_entry
-from chatnet.testing.user import Choice, RecordedFeed, RecordedIdentity, Recorder
+from chatnet.testing.user import Choice
 from chatnet.world import World
 from simulator.users.port import MakeUser
 from simulator.users.toy_lines import Answer, Line, Question, Unanswered
