@@ -76,6 +76,9 @@ def _lines(user: str, source: Source) -> Iterator[dict[str, Any]]:
     tallies = 'SELECT kind, day, count FROM tally WHERE "user" = %s ORDER BY kind'
     for kind, day, count in list(source.ask(tallies, user)):
         yield {"is": "tally", "kind": kind, "day": day, "count": count}
+    for (awaited,) in source.ask('SELECT count(*) FROM erased WHERE "user" = %s', user):
+        if awaited:  # posts that were taken back in a log that was put back to before them
+            yield {"is": "erased", "count": awaited}
     for (refusals,) in source.ask('SELECT count(*) FROM refusal WHERE "user" = %s', user):
         yield {"is": "refusals", "count": refusals}
     for entry in _entries(user, source):

@@ -109,6 +109,7 @@ def test_a_list_is_obeyed_in_a_log_that_was_put_back(
         assert rows('SELECT "user", key FROM erased') == [("alice", COMES.key)]
         kinds = rows(f"SELECT kind FROM entry WHERE \"user\" = '{CLUSTER}' ORDER BY kind")
         assert kinds == [("forget",), ("redact",)]
+    assert "are whole" in said(capfd, "check", *where)
     lines = said(capfd, "erased", *where).encode().splitlines()
     found = [line_in(line) or Line("", ()) for line in lines]
     assert {(line.log, erasure) for line in found for erasure in line.erasures} == {
@@ -237,9 +238,11 @@ def test_an_export_has_nothing_that_was_taken_back_again(
     small: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert NEEDLE in said(capfd, "user", "export", "alice", "--data", str(small))
-    (small / "erased").write_bytes(list_of(REDACTED))
+    (small / "erased").write_bytes(list_of(REDACTED, AWAITED))
     opened(small)
-    assert NEEDLE not in said(capfd, "user", "export", "alice", "--data", str(small))
+    exported = said(capfd, "user", "export", "alice", "--data", str(small))
+    assert NEEDLE not in exported
+    assert '{"is": "erased", "count": 1}' in exported
 
 
 def test_a_backup_knows_the_list_of_its_time(small: Path, tmp_path: Path, capfd: Any) -> None:

@@ -22,6 +22,7 @@ from chatnet.kinds import CLUSTER, own_level
 from chatnet.log import Refused
 from chatnet.reads import CursorAt, Feed, History, Last, Newest
 from chatnet.store.sqlite import erased as sqlite_erased
+from chatnet.store.sqlite.disk import DiskFull, ListRefuses
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
 from chatnet.store.sqlite.writer import Listed
@@ -424,6 +425,26 @@ def test_a_list_that_is_gone_is_made_anew_from_the_log(place: Place, wrong: str)
     assert [entry.kind for entry in place.entries()][len(BEGINNING) :] == ["forget"]
 
 
+def test_a_full_disk_is_waited_for_when_a_list_is_made_anew(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for any room that the store needs."""
+    place.append(*BEGINNING)
+    place.redact(*place.append(*SAID))
+    place.disk.close()
+    (place.data / "erased").unlink()
+
+    def extend(self: RealFiles, path: Path, at: int, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as while_full:
+        while_full.setattr(RealFiles, "extend", extend)
+        with pytest.raises(DiskFull):
+            place.open()
+    place.open()
+    assert len(place.lines()) == 1
+
+
 def test_a_list_that_was_exchanged_for_another_is_obeyed_from_its_beginning(place: Place) -> None:
     """A backup knows how long the list was at its time, and how it ended: not by the length alone."""
     place.append(*BEGINNING)
@@ -522,7 +543,7 @@ def test_a_long_list_is_taken_back_bit_by_bit(place: Place, monkeypatch: pytest.
 
     with monkeypatch.context() as mortal:
         mortal.setattr(type(place.log._store), "list_is", dies)
-        with pytest.raises(CannotStart):
+        with pytest.raises(ListRefuses):
             place.put_back(backup)
     with closing(apsw.Connection(str(place.disk.path))) as connection:
         assert connection.execute("SELECT count(*) FROM entry WHERE kind = 'redact'").get == 4

@@ -21,7 +21,7 @@ from chatnet.limits import LIMITS, Limits
 from chatnet.reads import CursorAt, Last
 from chatnet.store.blanking import undone
 from chatnet.store.sqlite import reads as sqlite_reads
-from chatnet.store.sqlite.disk import DiskFull, DiskReadOnly, StoreDamaged, is_disk_full
+from chatnet.store.sqlite.disk import DiskFull, DiskReadOnly, StoreDamaged, is_disk_full, refusal_of
 from chatnet.store.sqlite.erased import catch_up
 from chatnet.store.sqlite.file import Found, StoreFile
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_reader, set_up_writer, take_epoch
@@ -112,6 +112,8 @@ def open_store(
             catch_up(path, files, connection, store, log_id, partial(_commit, file, store, now))
         except StoreDamaged as damaged:  # nobody is served yet
             raise apsw.CorruptError(str(damaged)) from damaged
+        except OSError as error:
+            raise refusal_of(error) from error
         if store.head > before:
             newest = _newest(connection, path, limits.prefill)
         base = sqlite_reads.answer(connection, CursorAt(store.head - len(newest)))
