@@ -27,8 +27,8 @@ class _Call:
         self.outcomes: list[Outcome] = []
         self.deferred: Deferred[list[Outcome]] = Deferred()
 
-    def answer(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
+    def answer(self, outcomes: Sequence[Outcome]) -> None:
+        self.outcomes += outcomes
         if len(self.outcomes) == self.count:
             self.deferred.callback(self.outcomes)
 
@@ -73,34 +73,38 @@ class Appender:
         while self._queue:
             drafts, calls, size = self._next_batch()
             try:
-                answers = list(zip(calls, await self._commit(drafts), strict=True))
+                outcomes = await self._commit(drafts)
+                if len(outcomes) != len(drafts):
+                    raise ValueError(f"{len(outcomes)} outcomes came for {len(drafts)} drafts")
             except Exception:
                 self.waiting_bytes -= size
                 self._fail(calls, Failure())
             else:
                 self.waiting_bytes -= size
-                for call, outcome in answers:
-                    call.answer(outcome)
+                answered = 0
+                for call, count in calls.items():
+                    call.answer(outcomes[answered : answered + count])
+                    answered += count
         self._working = False
 
-    def _fail(self, calls: list[_Call], why: Failure) -> None:
-        failed = dict.fromkeys(calls)
+    def _fail(self, failed: dict[_Call, int], why: Failure) -> None:
         dropped = [size for _, size, call in self._queue if call in failed]
         self._queue = deque(item for item in self._queue if item[2] not in failed)
         self.waiting_bytes -= sum(dropped)
         for call in failed:
             call.deferred.errback(why)
 
-    def _next_batch(self) -> tuple[list[Draft], list[_Call], int]:
+    def _next_batch(self) -> tuple[list[Draft], dict[_Call, int], int]:
+        """Return the drafts of the next batch, how many of these are of each call, in order, and the size."""
         drafts: list[Draft] = []
-        calls: list[_Call] = []
-        total = 0
-        while self._queue and len(drafts) < self._max_drafts:
-            draft, size, call = self._queue[0]
+        calls: dict[_Call, int] = {}
+        queue, total = self._queue, 0
+        while queue and len(drafts) < self._max_drafts:
+            draft, size, call = queue[0]
             if drafts and total + size > self._max_bytes:
                 break
-            self._queue.popleft()
+            queue.popleft()
             drafts.append(draft)
-            calls.append(call)
+            calls[call] = calls.get(call, 0) + 1
             total += size
         return drafts, calls, total

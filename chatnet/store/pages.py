@@ -27,7 +27,10 @@ _ENTRY_BYTES = _DRAFT_BYTES + 9
 
 def draft_bytes(draft: Draft) -> int:
     """Return an upper bound of the encoded size, in bytes."""
-    return _DRAFT_BYTES + _utf8(draft.user) + _utf8(draft.room) + _utf8(draft.text) + _more(draft.more)
+    user, room, text, more = draft.user, draft.room, draft.text, draft.more
+    if more is None and user.isascii() and room.isascii() and text.isascii():  # as almost all are
+        return _DRAFT_BYTES + len(user) + len(room) + len(text)
+    return _DRAFT_BYTES + _utf8(user) + _utf8(room) + _utf8(text) + _more(more)
 
 
 def entry_bytes(entry: Entry) -> int:

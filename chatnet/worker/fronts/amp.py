@@ -420,6 +420,8 @@ def _beyond(ref: int | None, check: bytes | None, form: str | None) -> More | No
 
     :raises BadRequest: that is no form, or no reference.
     """
+    if ref is None and check is None and form is None:
+        return None  # as of most
     if (ref is None) != (check is None):
         raise BadRequest.of(why="a reference is a seq and its check, both or none.")
     target = None if ref is None or check is None else Ref(ref, check)
