@@ -523,6 +523,28 @@ def test_what_cannot_be_written_down_is_not_taken_back_yet(
     assert (len(place.lines()), place.log.trouble) == (1, "")
 
 
+def test_a_line_whose_batch_is_not_committed_is_written_over(place: Place) -> None:
+    """The batch comes again when there is room, and its line once."""
+    place.append(*BEGINNING)
+    (seq, *_) = place.append(*SAID)
+    redaction = place.order("redact", "alice", "alice", seq)
+    store: Any = place.log._store
+    execute, failed = store._execute, list[str]()
+
+    def full(sql: str, *values: Any) -> Any:
+        if sql == "COMMIT" and not failed:
+            failed.append(sql)
+            raise apsw.FullError("there is no room")
+        return execute(sql, *values)
+
+    store._execute = full
+    answers: list[Any] = []
+    place.log.append([redaction]).addBoth(answers.append)
+    assert (len(place.lines()), answers) == (1, [])
+    place.disk.reactor.advance(3)
+    assert (len(place.lines()), answers, failed) == (1, [[seq + len(SAID)]], ["COMMIT"])
+
+
 def test_a_long_list_is_taken_back_bit_by_bit(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A master that dies in the middle is followed by one that goes on."""
     monkeypatch.setattr(sqlite_erased, "_AT_A_TIME", 2)
