@@ -19,6 +19,9 @@ from chatnet.stays import Interval
 
 LAST_SEQ = (1 << 63) - 2
 """No entry has a greater seq; one more still fits both stores."""
+MOST_LOOKED_AT = 1_000
+"""How many of the newest posts of a room are looked at to count what is unread, where some were taken
+back."""
 MOST_UNREAD = 99
 """Up to how many unread posts, or mentions, of a room are counted: this number means so many, or more."""
 NEWEST = 20
@@ -439,7 +442,9 @@ class UnreadOf(Question[UnreadPage], frozen=True):
     These are their own room, their conversations and those that they are in at ``upto``, also those in which
     all is read: in their own room always, since nobody else posts there. Unread are the posts up to ``upto``
     that are heard in a room after the user's mark there and, if that is greater, after the stay there began.
-    A mention is unread in the room where it was said; in a conversation every post is one.
+    A mention is unread in the room where it was said; in a conversation every post is one. A post that was
+    taken back is not unread, once its text is overwritten; where so many were that none of the newest
+    :data:`MOST_LOOKED_AT` is left, nothing is.
     """
 
     costs = "99 posts and 99 mentions in each of 200 rooms"

@@ -175,6 +175,7 @@ def _take(source: Source, derived: Derived, batch: int) -> Iterator[str]:
 def _compare(source: Source, derived: Derived) -> Iterator[str]:
     for index, should, where in (
         ("place", derived.places, ""),
+        ("gone", derived.gone, ""),
         ("event", derived.events, ""),
         # A post that was taken back in a private room names nobody any more, but its rows stay.
         ("mention", derived.mentions, " WHERE substr(room, 1, 1) <> '&'"),

@@ -18,6 +18,7 @@ from chatnet.names import is_private, where
 from chatnet.policies import MOST_TEXT, wrong_policy
 from chatnet.rules import judge
 from chatnet.state import State
+from chatnet.store.blanking import rooms_left
 from chatnet.store.pages import OPEN
 
 Row = tuple[Any, ...]
@@ -49,7 +50,7 @@ class Derived:
     """
 
     def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
-        self.head = self.places = self.events = self.mentions = 0
+        self.head = self.places = self.gone = self.events = self.mentions = 0
         self._time = 0
         self._doubts: dict[str, str] = {}
         self._look = look
@@ -95,6 +96,8 @@ class Derived:
         found = list(heard_at(entry))
         if entry.kind in SAID:
             self.places += len(found)
+            if not entry.text:
+                self.gone += len(rooms_left(entry))
             return "place", found
         self.events += len(found)
         return "event", found

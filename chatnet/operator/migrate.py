@@ -61,6 +61,7 @@ _DERIVED = {
         "SELECT hash, author, whose, room, uses, until FROM code",
     ),
     "talk": ('"user", room', "SELECT user, room FROM talk"),
+    "gone": ("name, seq", "SELECT name, seq FROM gone"),
     "mention": ('"user", room, seq', "SELECT user, room, seq FROM mention"),
     "description": ("room, text, seq", "SELECT room, text, seq FROM description"),
     "policy": ("room, name, value, seq", "SELECT room, name, value, seq FROM policy"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chatnet.blanking import Blanking, emptied
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Ref, packed_more
+from chatnet.entries import Entry, Ref, heard_at, packed_more
 from chatnet.kinds import SAID
 from chatnet.policies import days_of
 from chatnet.rules import ROLES
@@ -52,6 +52,11 @@ def blanking_in(row: Any) -> Blanking:
 def places_left(entry: Entry) -> str | None:
     """Return the places that are written out in place of a post's text; None for another entry."""
     return " ".join(emptied(entry).at) if entry.kind in SAID else None
+
+
+def rooms_left(post: Entry) -> tuple[str, ...]:
+    """Return the rooms in which a post was heard that has no text any more: there it is not unread."""
+    return tuple(place for place in heard_at(post) if place[0] != "@")
 
 
 def more_left(entry: Entry) -> bytes | None:

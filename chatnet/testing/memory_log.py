@@ -469,7 +469,7 @@ class MemoryLog:
         if room == user:
             return 0, 0
         posts = self._posts(max(joined, self._marks.get((user, room), 0)), upto)
-        heard = [post for post in posts if room in heard_at(post)]
+        heard = [post for post in posts if post.text and room in heard_at(post)]
         named = [
             post for post in heard if is_talk(room) or (post.room == room and user in self._named[post.seq])
         ]

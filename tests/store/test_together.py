@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from store.test_log_contract import Subject, key, new_log, on_postgres, on_sqlite, registered, said
-from store.test_rooms_contract import Told, in_memory
+from store.test_rooms_contract import Told, free, in_memory
 
 from chatnet.entries import Draft, Entry, More
 from chatnet.errors import Muted, NoSuchUser
@@ -249,6 +249,7 @@ def answered(subject: Subject, batches: list[list[Told]]) -> list[Any]:
     for batch in batches:
         drafts = [told.of(subject) for told in batch]
         found += [*subject.append(*drafts), *subject.append(*drafts)]
+    free(subject)
     head = subject.read(Head())
     found += [
         (one.seq, one.kind, one.user, one.room, one.text, one.at) for one in subject.log.window.after(0)

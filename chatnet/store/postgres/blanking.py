@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from chatnet.blanking import has_words
 from chatnet.entries import of_row
+from chatnet.kinds import SAID
 from chatnet.store.blanking import (
     HAS_WORDS,
     MOST_FOUND,
@@ -17,6 +18,7 @@ from chatnet.store.blanking import (
     blanking_in,
     more_left,
     places_left,
+    rooms_left,
 )
 
 _COLUMNS = 'entry.seq, time, kind, "user", entry.room, text, key, more, at'
@@ -39,6 +41,7 @@ _OVERWRITE = """
     FROM unnest(%(seqs)s::bigint[], %(ats)s::text[], %(mores)s::bytea[]) AS given(seq, at, more)
     WHERE entry.seq = given.seq
 """
+_GONE = "INSERT INTO gone SELECT * FROM unnest(%(names)s::text[], %(seqs)s::bigint[])"
 _DESCRIPTIONS = "UPDATE description SET text = '' WHERE seq = ANY(%(seqs)s)"
 # Unless it was begun anew meanwhile, since more is to go.
 _DONE = """
@@ -65,6 +68,8 @@ def free(execute: Execute) -> Freed:
     ats, mores = map(places_left, covered), map(more_left, covered)
     execute(_OVERWRITE, {"seqs": seqs, "ats": list(ats), "mores": list(mores)})
     execute(_DESCRIPTIONS, {"seqs": seqs})
+    gone = [(room, one.seq) for one in covered if one.kind in SAID for room in rooms_left(one)]
+    execute(_GONE, {"names": [room for room, _ in gone], "seqs": [seq for _, seq in gone]})
     if blanking.whole and reached >= blanking.upto:
         execute('DELETE FROM mark WHERE "user" = %(user)s', of)
     (is_done,) = execute(_DONE, {**of, "reached": reached}).fetchone()

@@ -19,6 +19,7 @@ from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.names import is_private, is_public, is_topic, sides, spelled_for
 from chatnet.reads import (
+    MOST_LOOKED_AT,
     MOST_UNREAD,
     NEWEST,
     Account,
@@ -125,17 +126,44 @@ UNREAD = f"""
         SELECT * FROM ({_ROOMS_OF}) AS rooms ORDER BY room LIMIT {PAGE_ROOMS + 1}
     ) AS stay
     LEFT JOIN mark ON mark."user" = %(user)s AND mark.room = stay.room
-    CROSS JOIN LATERAL (SELECT greatest(stay.joined, mark.seq) AS seq) AS read
-    CROSS JOIN LATERAL (SELECT count(*) FROM (
-        SELECT FROM place WHERE place.name = stay.room AND place.seq > read.seq AND place.seq <= %(upto)s
-            AND stay.room <> %(user)s
-        LIMIT {MOST_UNREAD}
-    ) AS unread) AS posts
-    CROSS JOIN LATERAL (SELECT count(*) FROM (
-        SELECT FROM mention WHERE mention."user" = %(user)s AND mention.room = stay.room
-            AND mention.seq > read.seq AND mention.seq <= %(upto)s AND stay.room <> %(user)s
-        LIMIT {MOST_UNREAD}
-    ) AS unread) AS mentions
+    CROSS JOIN LATERAL (SELECT greatest(stay.joined, mark.seq,
+        (SELECT max(upto) FROM blanking WHERE "user" = '' AND room IN ('', stay.room))) AS seq) AS read
+    -- Few rooms have posts that were taken back, and were not read before: of these each is looked at.
+    CROSS JOIN LATERAL (SELECT EXISTS (
+        SELECT FROM gone WHERE gone.name = stay.room AND gone.seq > read.seq AND gone.seq <= %(upto)s
+    ) AS are_there) AS taken_back
+    CROSS JOIN LATERAL (SELECT CASE WHEN stay.room = %(user)s THEN 0 WHEN taken_back.are_there THEN
+        (SELECT count(*) FROM (
+            SELECT FROM (
+                SELECT name, seq FROM place
+                WHERE place.name = stay.room AND place.seq > read.seq AND place.seq <= %(upto)s
+                ORDER BY seq DESC LIMIT {MOST_LOOKED_AT}
+            ) AS newest
+            WHERE NOT EXISTS (
+                SELECT FROM gone WHERE gone.name = newest.name AND gone.seq = newest.seq OFFSET 0)
+            LIMIT {MOST_UNREAD}
+        ) AS unread)
+        ELSE (SELECT count(*) FROM (
+            SELECT FROM place WHERE place.name = stay.room AND place.seq > read.seq AND place.seq <= %(upto)s
+            LIMIT {MOST_UNREAD}
+        ) AS unread) END AS count) AS posts
+    CROSS JOIN LATERAL (SELECT CASE WHEN posts.count = 0 THEN 0 WHEN taken_back.are_there THEN
+        (SELECT count(*) FROM (
+            SELECT FROM (
+                SELECT room, seq FROM mention
+                WHERE mention."user" = %(user)s AND mention.room = stay.room
+                    AND mention.seq > read.seq AND mention.seq <= %(upto)s
+                ORDER BY seq DESC LIMIT {MOST_LOOKED_AT}
+            ) AS newest
+            WHERE NOT EXISTS (
+                SELECT FROM gone WHERE gone.name = newest.room AND gone.seq = newest.seq OFFSET 0)
+            LIMIT {MOST_UNREAD}
+        ) AS unread)
+        ELSE (SELECT count(*) FROM (
+            SELECT FROM mention WHERE mention."user" = %(user)s AND mention.room = stay.room
+                AND mention.seq > read.seq AND mention.seq <= %(upto)s
+            LIMIT {MOST_UNREAD}
+        ) AS unread) END AS count) AS mentions
     ORDER BY stay.room
 """
 # After which seq a member may read their room: a private one from where its history begins for them.

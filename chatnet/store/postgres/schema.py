@@ -260,6 +260,17 @@ CREATE TABLE erased (
 );
 """
 
+_GONE = """
+-- Where posts were heard whose text is gone, in the same shape as place: they are not unread.
+CREATE TABLE gone (
+    name text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (name, seq)
+);
+INSERT INTO gone SELECT place.name, place.seq FROM place JOIN entry ON entry.seq = place.seq
+    WHERE entry.text = '' AND left(place.name, 1) <> '@';
+"""
+
 STEPS = (
     _TABLES,
     _TOKEN,
@@ -274,6 +285,7 @@ STEPS = (
     _INVITATIONS,
     _NEWCOMERS,
     _ERASED,
+    _GONE,
 )
 """Each step brings a store from one schema version to the next. Never change a released step.
 

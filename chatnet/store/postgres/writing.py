@@ -101,6 +101,9 @@ BEGIN
             THEN array_to_string(places, ' ') END);
     IF its_kind IN ({of.said}) THEN
         INSERT INTO place SELECT name, its_seq FROM unnest(places) AS p(name);
+        IF is_erased THEN
+            INSERT INTO gone SELECT name, its_seq FROM unnest(places) AS p(name) WHERE left(name, 1) <> '@';
+        END IF;
         INSERT INTO mention SELECT substr(p.name, 2), its_room, its_seq FROM unnest(places) AS p(name)
             WHERE left(p.name, 1) = '@';
         IF strpos(its_room, '=') > 0 THEN
@@ -114,6 +117,8 @@ BEGIN
                 ARRAY(SELECT p.name FROM unnest(heard) WITH ORDINALITY AS p(name, number)
                     WHERE p.name NOT LIKE '!%' ORDER BY p.number), ' ')
             WHERE seq = its_ref;
+        INSERT INTO gone SELECT p.name, its_ref FROM unnest(heard) AS p(name)
+            WHERE left(p.name, 1) NOT IN ('@', '!');
     END IF;
     IF new > 0 THEN
         UPDATE account SET topics = CASE WHEN day = today THEN topics ELSE 0 END + new, day = today

@@ -13,6 +13,7 @@ import apsw
 
 from chatnet.blanking import Blanking, has_words
 from chatnet.entries import Entry, of_row
+from chatnet.kinds import SAID
 from chatnet.store.blanking import (
     HAS_WORDS,
     HEIRS,
@@ -26,6 +27,7 @@ from chatnet.store.blanking import (
     more_left,
     overdue,
     places_left,
+    rooms_left,
 )
 
 WRITE_SECONDS = 0.005
@@ -102,8 +104,16 @@ def overwrite(execute: Execute, found: Covered, seconds: Callable[[], float]) ->
 def _overwrite(execute: Execute, entry: Entry) -> None:
     values = places_left(entry), more_left(entry), entry.seq
     execute("UPDATE entry SET text = '', at = coalesce(?, at), more = ? WHERE seq = ?", values)
+    if entry.kind in SAID:
+        add_gone(execute, entry)
     if entry.kind == "describe":
         execute("UPDATE description SET text = '' WHERE room = ? AND seq = ?", (entry.room, entry.seq))
+
+
+def add_gone(execute: Execute, post: Entry) -> None:
+    """Note where a post was heard whose text is gone."""
+    for place in rooms_left(post):
+        execute("INSERT INTO gone (name, seq) VALUES (?, ?)", (place, post.seq))
 
 
 def too_old(connection: apsw.Connection, now: int, day: int) -> list[Overdue]:

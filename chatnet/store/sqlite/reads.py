@@ -6,6 +6,7 @@ Each is a function of the tables, inside a read transaction, and of the question
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby, islice
@@ -21,6 +22,7 @@ from chatnet.limits import PAGE, PageSize
 from chatnet.marks import used
 from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
+    MOST_LOOKED_AT,
     MOST_UNREAD,
     NEWEST,
     Account,
@@ -356,18 +358,57 @@ def unread(tables: SqliteTables, asked: UnreadOf) -> UnreadPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     rooms = _rooms_of(tables, user, upto, asked.after)
     page = rooms[:PAGE_ROOMS]
-    marks = tables.marks(user, [room for room, _ in page])
+    names = [room for room, _ in page]
+    marks = tables.marks(user, names)
+    expired = dict(tables.execute(_EXPIRED, (json.dumps(["", *names]),)))
+    gone = dict(tables.execute(_NEWEST_GONE, (json.dumps(names),)))
     found: list[tuple[str, int, int]] = []
     for room, joined in page:
-        after = max(joined, marks.get(room, 0))
-        posts: int = tables.execute(_POSTS, (room, after, upto, MOST_UNREAD)).get if room != user else 0
-        named = posts if is_talk(room) else 0
-        if posts and not named:
-            named = tables.execute(_MENTIONS, (user, room, after, upto, MOST_UNREAD)).get
-        found.append((room, posts, named))
+        after = max(joined, marks.get(room, 0), expired.get("", 0), expired.get(room, 0))
+        # Few rooms have posts that were taken back, and were not read before: of these each is looked at.
+        is_whole = (gone[room] or 0) <= after
+        found.append((room, *_unread(tables, user, room, after, upto, is_whole)))
     return UnreadPage(found, len(rooms) > PAGE_ROOMS)
 
 
+def _unread(
+    tables: SqliteTables, user: str, room: str, after: int, upto: int, is_whole: bool
+) -> tuple[int, int]:
+    """Return how many posts in a room, and mentions of the user, are unread; ``is_whole``: of the posts
+    behind ``after`` none was taken back."""
+    if room == user:
+        return 0, 0
+    most = (MOST_UNREAD,) if is_whole else (MOST_LOOKED_AT, MOST_UNREAD)
+    posts: int = tables.execute(_POSTS if is_whole else _POSTS_LEFT, (room, after, upto, *most)).get
+    if not posts or is_talk(room):
+        return posts, posts
+    sql = _MENTIONS if is_whole else _MENTIONS_LEFT
+    named: int = tables.execute(sql, (user, room, after, upto, *most)).get
+    return posts, named
+
+
+_EXPIRED = """
+    SELECT room, upto FROM blanking WHERE user = '' AND room IN (SELECT value FROM json_each(?))
+"""
+_NEWEST_GONE = """
+    SELECT value, (SELECT max(seq) FROM gone WHERE gone.name = rooms.value) FROM json_each(?) AS rooms
+"""
+_POSTS_LEFT = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM (SELECT name, seq FROM place WHERE name = ? AND seq > ? AND seq <= ?
+            ORDER BY seq DESC LIMIT ?) AS newest
+        WHERE NOT EXISTS (SELECT 1 FROM gone WHERE gone.name = newest.name AND gone.seq = newest.seq)
+        LIMIT ?
+    )
+"""
+_MENTIONS_LEFT = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM (SELECT room, seq FROM mention WHERE user = ? AND room = ? AND seq > ? AND seq <= ?
+            ORDER BY seq DESC LIMIT ?) AS newest
+        WHERE NOT EXISTS (SELECT 1 FROM gone WHERE gone.name = newest.room AND gone.seq = newest.seq)
+        LIMIT ?
+    )
+"""
 _POSTS = "SELECT count(*) FROM (SELECT 1 FROM place WHERE name = ? AND seq > ? AND seq <= ? LIMIT ?)"
 _MENTIONS = """
     SELECT count(*) FROM (

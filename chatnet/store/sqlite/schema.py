@@ -230,6 +230,16 @@ STEPS = (
         PRIMARY KEY (user, key)
     ) WITHOUT ROWID;
     """,
+    """
+    -- Where posts were heard whose text is gone, in the same shape as place: they are not unread.
+    CREATE TABLE gone (
+        name TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (name, seq)
+    ) WITHOUT ROWID;
+    INSERT INTO gone SELECT place.name, place.seq FROM place JOIN entry ON entry.seq = place.seq
+        WHERE entry.text = '' AND substr(place.name, 1, 1) <> '@';
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

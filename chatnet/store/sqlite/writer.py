@@ -33,7 +33,7 @@ from chatnet.store import follows
 from chatnet.store.erased import REDACTS
 from chatnet.store.refusals import content, is_kept, lasts, refused
 from chatnet.store.sqlite.binding import bound, values
-from chatnet.store.sqlite.blanking import Covered, overwrite
+from chatnet.store.sqlite.blanking import Covered, add_gone, overwrite
 from chatnet.store.sqlite.disk import DiskFull, DiskRefuses, StoreDamaged, is_disk_full, refusal_of
 from chatnet.store.sqlite.facts import KNOWN_USERS, SqliteFacts
 
@@ -279,6 +279,8 @@ class Writer:
             self._make_topics(entry, topics)
         if kind in SAID:
             self._index(entry)
+            if stored is not text:
+                add_gone(self._execute, entry)
         else:
             self._follow(entry)
         if statements := FOLLOWS[kind]:
@@ -371,6 +373,7 @@ class Writer:
         if target is not None:
             at = " ".join(blanked(target).at)
             self._execute("UPDATE entry SET text = '', at = ? WHERE seq = ?", (at, target.seq))
+            add_gone(self._execute, target)
 
     def _settled(self, draft: Draft) -> tuple[str, ...]:
         target = None if draft.ref is None else self._entry(draft.ref.seq)
