@@ -19,7 +19,7 @@ from chatnet.stays import Interval
 
 LAST_SEQ = (1 << 63) - 2
 """No entry has a greater seq; one more still fits both stores."""
-MOST_LOOKED_AT = 1_000
+MOST_LOOKED_AT = 300
 """How many of the newest posts of a room are looked at to count what is unread, where some were taken
 back."""
 MOST_UNREAD = 99
@@ -447,7 +447,7 @@ class UnreadOf(Question[UnreadPage], frozen=True):
     :data:`MOST_LOOKED_AT` is left, nothing is.
     """
 
-    costs = "99 posts and 99 mentions in each of 200 rooms"
+    costs = "99 posts and 99 mentions in each of 200 rooms, 300 where some were taken back"
 
     user: str
     upto: int

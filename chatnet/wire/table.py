@@ -244,7 +244,13 @@ RULES = (
         "a row in ten seconds, not synced",
     ),
     Rule(session.Marks, (Speaker.USER,), _ONE_READ, "a room", "200 rows"),
-    Rule(session.Unread, (Speaker.USER,), _ONE_READ, "a room", "200 rooms, 99 posts and mentions in each"),
+    Rule(
+        session.Unread,
+        (Speaker.USER,),
+        _ONE_READ,
+        "a room",
+        "200 rooms, 99 posts and mentions in each, 300 where some were taken back",
+    ),
     Rule(session.Unchat, (Speaker.USER,), "as any command: 64 boxes a turn", "nothing", "nothing"),
     # ---- a worker, to its client ----
     Rule(session.Deliver, (Speaker.SERVER,), "while the client reads", "one entry", "the client's"),
