@@ -25,7 +25,7 @@ Who lives there, and what goes wrong:
 clusters    one machine with the embedded store, or many with a database
 workload    what users do · people  who does it · users/  the protocols that they speak
 nemesis     faults of every kind · outages  those of machines and databases
-operators   who starts again what has ended
+operators   who starts again what has ended · desk  the orders of one who insists
 hostile     a client that does all the harm it can
 relay       a hostile host between two others
 squatter    a stranger that takes the masters' port when a primary dies

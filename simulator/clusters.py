@@ -61,12 +61,12 @@ class Cluster:
         for operator in self.operators:
             operator.stop()
 
-    def order(self, words: Sequence[str]) -> None:
-        """Let an operator give an order in the cluster's own name, where the first master runs."""
-        if self.hosts[0].is_up:
-            self._operate(*words)
+    def order(self, words: Sequence[str]) -> SimProcess | None:
+        """Let an operator give an order in the cluster's own name, where the first master runs; return the
+        command, or None if that host is down."""
+        return self._operate(*words) if self.hosts[0].is_up else None
 
-    def _operate(self, *words: str) -> None:
+    def _operate(self, *words: str) -> SimProcess:
         """Run ``chatnet`` where the first master runs."""
         raise NotImplementedError
 
@@ -145,8 +145,8 @@ class OneMachine(Cluster):
         environ = {"HOME": str(HOME), "CHATNET_TOKEN": token}
         return Operator(simulation.host("annex"), "chat-worker", "--master", "server", environ=environ)
 
-    def _operate(self, *words: str) -> None:
-        self._server.start("chatnet", *words)
+    def _operate(self, *words: str) -> SimProcess:
+        return self._server.start("chatnet", *words)
 
     def _has_token(self, token: str) -> None:
         self._server.disk.make_directory(STORE.parent)
@@ -208,8 +208,8 @@ class ManyMachines(Cluster):
             operator.rest()
         self._operate("stop")
 
-    def _operate(self, *words: str) -> None:
-        self._masters[0].start("chatnet", *words, "--master", self.masters_at, environ=self._environ)
+    def _operate(self, *words: str) -> SimProcess:
+        return self._masters[0].start("chatnet", *words, "--master", self.masters_at, environ=self._environ)
 
     @property
     def workers(self) -> int:

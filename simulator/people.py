@@ -13,7 +13,7 @@ from chatnet.addresses import Address, parse_masters
 from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.trust import Trust
-from chatnet.errors import Forgotten
+from chatnet.errors import BadCode, CodeNeeded, Forgotten
 from chatnet.testing import history
 from chatnet.testing.history import Event
 from chatnet.testing.recorded import Recorder
@@ -33,6 +33,8 @@ class Person:
     A client whose connection ends for good is started again; but one that was let in by a code of ``codes``
     is a guest's. ``passwords`` are those that they have set, the
     one that they believe in last: who ended their client while it was still setting one cannot know.
+    ``letters`` are codes that the operator has sent to people, by their names; one for whoever has a new
+    name is there under an empty one.
     """
 
     def __init__(
@@ -44,9 +46,13 @@ class Person:
         now: Callable[[], float],
         passwords: dict[str, list[str]],
         codes: dict[str, str],
+        letters: dict[str, str],
         make: Callable[..., User],
     ) -> None:
         self._make = make
+        self._letters = letters
+        self._shown = ""
+        self._is_new = False
         self._codes = codes
         self._passwords = passwords
         self.name, self._device = owner(device), device
@@ -83,7 +89,8 @@ class Person:
         if self.user is None and not self.is_forgotten:
             self.user = self._new_client()
             self._believed = self._known()[-1]
-            self.user.start(self._believed or None)
+            self._shown = self._letters.get(self.name, self._letters.get("", "") if self._is_new else "")
+            self.user.start(self._believed or None, self._shown)
 
     def arrive_by_code(self) -> None:
         """Start a client on a device that is let in by the code of another one, if there is one."""
@@ -207,7 +214,11 @@ class Person:
         self._keep_event(event)
         if isinstance(event, history.LoggedIn):
             self._believed = None  # it was right
+            self._letter_is_used()
         if isinstance(event, history.Ended) and self.user is not None:
+            self._is_new = event.sentence == CodeNeeded.sentence
+            if event.sentence == BadCode.sentence:
+                self._letter_is_used()
             known = self._known()
             if known[-1] == self._believed:
                 known.insert(0, known.pop())  # try another
@@ -215,6 +226,13 @@ class Person:
             self.is_forgotten = event.sentence == str(Forgotten.of(name=self.name))
             if self._device != guest(self._device) and not self.is_forgotten:
                 self._world.reactor.callLater(AGAIN_SECONDS, self.arrive)
+
+    def _letter_is_used(self) -> None:
+        """Drop the code that was shown; by one of their own they have a new secret, which is no password."""
+        if self._shown and self._letters.get(self.name) == self._shown:
+            del self._letters[self.name]
+            self._known().append("")
+        self._shown = ""
 
 
 class Crowd(Service):
@@ -235,12 +253,17 @@ class Crowd(Service):
 
 
 def crowd(
-    keep: Callable[[Event], object], now: Callable[[], float], encrypted: bool = False
+    keep: Callable[[Event], object],
+    now: Callable[[], float],
+    encrypted: bool = False,
+    letters: dict[str, str] | None = None,
 ) -> Callable[..., Crowd]:
-    """Return the program ``users``, whose history goes to ``keep``; ``encrypted``: by TLS."""
+    """Return the program ``users``, whose history goes to ``keep``; ``encrypted``: by TLS. In ``letters``
+    they find the codes that an operator sends them."""
 
     passwords: dict[str, list[str]] = {}  # known to people, on all their devices
     codes: dict[str, str] = {}  # of people, for another device of theirs
+    sent = {} if letters is None else letters
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
@@ -250,12 +273,12 @@ def crowd(
         for argument in arguments[1:]:
             device, make_user = offers.heard(argument)
             make_user = partial(make_user, trust=trust)
-            people[device] = Person(device, masters, world, keep, now, passwords, codes, make_user)
+            people[device] = Person(device, masters, world, keep, now, passwords, codes, sent, make_user)
             other = guest(device)
             if other not in people:
                 elsewhere = config_directory(world.environ) / "other"
                 apart = replace(world, environ={**world.environ, "XDG_CONFIG_HOME": str(elsewhere)})
-                people[other] = Person(other, masters, apart, keep, now, passwords, codes, make_user)
+                people[other] = Person(other, masters, apart, keep, now, passwords, codes, sent, make_user)
         return Crowd(people)
 
     return make

@@ -23,6 +23,7 @@ from chatnet.worker.frontend import Frontend
 from chatnet.worker.service import Worker
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
+from simulator.desk import Desk
 from simulator.people import Crowd, Person, crowd
 from simulator.probes import PutBack, SessionReads, Silence
 from simulator.process import SimProcess
@@ -119,11 +120,15 @@ class Run:
         self.whole_after = 0.0
         self._ended = 0
         keep = self.history.append
+        letters: dict[str, str] = {}
         drawn = simulation.chance("encrypted").random() < ENCRYPTED
         if drawn if scale.encrypted is None else scale.encrypted:
             simulation.encrypt()
-        simulation.programs["users"] = cast(Any, crowd(keep, lambda: simulation.now, simulation.is_encrypted))
+        simulation.programs["users"] = cast(
+            Any, crowd(keep, lambda: simulation.now, simulation.is_encrypted, letters)
+        )
         self.cluster = cluster(simulation, scale.laptops, scale.store, keep)
+        self.desk = Desk(simulation, self.cluster, letters)
         self.nemesis = self.cluster.nemesis
         self._laptops = self.cluster.laptops
         self._vitals = Vitals(simulation, self.cluster.hosts, keep)
@@ -196,9 +201,11 @@ class Run:
         steps += workload.ruling(simulation.chance("policies"), steps, devices, now, scale.seconds)
         paired = [device for device in devices if self._spoken[device] == offers.USUAL]
         steps += workload.pairing(simulation.chance("guests"), paired, now, scale.seconds)
+        steps += workload.doors(simulation.chance("doors"), devices, paired, now, scale.seconds)
         for step in steps:
             if step.device == workload.OPERATOR:
-                simulation.at(step.time, self.cluster.order, step.arguments)
+                order = self.desk.insist if step.does == "insist" else self.cluster.order
+                simulation.at(step.time, order, step.arguments)
                 continue
             simulation.schedule(step.time, self._crowds[self._host_of(step)], self._does, (step,))
         chance = simulation.chance("nemesis")
@@ -237,6 +244,8 @@ class Run:
         lacking = list(self.cluster.lacking())
         people = self._people()
         lacking += self._uneven(people)
+        if not self.desk.is_done:
+            lacking.append("an order of the operator's is not done")
         lacking += (f"{person.name} is not settled" for person in people if not person.is_settled)
         if not lacking:
             last = _last_visible(self.cluster.log(), [person.name for person in people])

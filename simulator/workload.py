@@ -51,6 +51,8 @@ MOST_MARKED = 6
 """How often the marks of a device are set and read at most."""
 GUESTS = 0.5
 """The share of users that let in another device by a code."""
+CLOSED = 0.4
+"""How often an operator decides who may register a name."""
 
 
 class Step(NamedTuple):
@@ -255,6 +257,47 @@ def pairing(chance: random.Random, devices: Sequence[str], start: float, seconds
             steps += [Step(ends + 2.0, other, "go"), Step(ends + 2.2, other, "arrive_by_code")]
         steps.append(Step(max(ends + 4.0, start + ARRIVAL_SECONDS + seconds), other, "go"))
     return steps
+
+
+def doors(
+    chance: random.Random, devices: Sequence[str], usual: Sequence[str], start: float, seconds: float
+) -> list[Step]:
+    """Return what an operator decides about who comes in: how names are registered, who gets a code for one,
+    who is disabled or banned for a while, and who gets a new secret. Codes are for those who speak the
+    ``usual`` protocol on all ``devices``. In the end everybody may come in. Pure."""
+
+    def insists(time: float, *words: str) -> Step:
+        return Step(start + time, OPERATOR, "insist", words)
+
+    def later(most: float) -> float:
+        return ARRIVAL_SECONDS + chance.random() * most * seconds
+
+    names = [device for device in devices if device == owner(device)]
+    others = {owner(device) for device in devices if device not in usual}
+    can_type = [name for name in names if name not in others]
+    found: list[Step] = []
+    if chance.random() < CLOSED:
+        among_them = ARRIVAL_SECONDS * chance.random()
+        first = chance.choice((among_them, later(0.3)))
+        found.append(insists(first, "signup", chance.choice(("code", "closed"))))
+        found.append(insists(later(0.5), "invite", "--uses", chance.choice(("1", "3"))))
+        found += (insists(later(0.5), "user", "add", name) for name in _some_of(chance, can_type, 3))
+        found.append(insists(later(0.7), "signup", chance.choice(("code", "closed"))))
+        found.append(insists(ARRIVAL_SECONDS + 0.7 * seconds, "signup", "open"))
+    for name in _some_of(chance, names, 2):
+        ends, begins = chance.choice((("disable", "enable"), ("ban", "unban")))
+        if chance.random() < 0.4:
+            at = later(0.8)
+            found.append(insists(at, "user", ends, name))
+            found.append(insists(at + chance.random() * LONGEST_ABSENCE, "user", begins, name))
+    for name in _some_of(chance, can_type, 2):
+        if chance.random() < 0.4:
+            found.append(insists(later(0.8), "user", "reset", name))
+    return found
+
+
+def _some_of(chance: random.Random, names: Sequence[str], most: int) -> list[str]:
+    return chance.sample(names, min(most, len(names)))
 
 
 def taking_back(chance: random.Random, devices: Sequence[str], start: float, seconds: float) -> list[Step]:

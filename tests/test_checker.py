@@ -141,6 +141,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "nobody_logs_in_again",
         "new_secrets_end_others",
         "ended_sessions_do_nothing",
+        "who_is_shut_out_does_nothing",
         "codes_are_used_as_often_as_they_say",
         "no_mark_falls",
     ]

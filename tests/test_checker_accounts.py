@@ -10,7 +10,17 @@ from test_checker import Story, key, only
 
 from chatnet.codes import code_text, kept
 from chatnet.entries import Entry, More
-from chatnet.testing.history import Acknowledged, LoggedIn, Sent, Started
+from chatnet.errors import BadCode, CodeNeeded, Disabled, NameKept, SignupClosed
+from chatnet.testing.history import (
+    Acknowledged,
+    ChatBegun,
+    Ended,
+    LoggedIn,
+    PageRead,
+    Sent,
+    Started,
+    Took,
+)
 
 CODE = kept("0000-0000-0001")
 
@@ -40,7 +50,7 @@ def story() -> Accounts:
     story = Accounts()
     story.arrive("alice")  # 1
     story.does("alice/1", "code", code_text(CODE, 1), to="alice")  # 2
-    story.entry("session", "alice", "sha256:2", code=CODE)  # 3
+    story.entry("session", "alice", "sha256:2", code=CODE, device="other")  # 3
     story.add(Started, "alice++/1")
     story.add(LoggedIn, "alice++/1", how="first", session=3)
     story.does("alice++/1", "post", "from afar")  # 4
@@ -131,3 +141,125 @@ def test_a_name_without_a_code(story: Accounts) -> None:
     only(story, "codes_are_used_as_often_as_they_say", "bob was registered at 7 without a code")
     story.log[-2] = replace(story.log[-2], text="signup open")
     assert story.broken() == []
+
+
+def test_who_hears_behind_the_end_of_their_session(story: Accounts) -> None:
+    """By a delivery, at the beginning of a chat, or in a page; what is from before may come later."""
+    story.add(ChatBegun, "alice++/1", reader=1, cursor=4, newest=[])
+    story.add(PageRead, "alice++/1", room="alice", before=None, posts=[story.log[3]])
+    last = story.does("alice/1", "post", "alone again")  # 6
+    ended = "alice++/1 was given 6, and its session ended at 5"
+    for kind, fields in (
+        (Took, {"reader": 1, "entry": last}),
+        (ChatBegun, {"reader": 2, "cursor": 6, "newest": []}),
+        (PageRead, {"room": "alice", "before": None, "posts": [last]}),
+    ):
+        assert [how for how in story.broken() if "ended_sessions" in how] == []
+        story.add(kind, "alice++/1", **fields)
+        only(story, "ended_sessions_do_nothing", ended)
+        del story.events[-1]
+
+
+def test_who_sets_a_secret_goes_on(story: Accounts) -> None:
+    """Also before they are told that it is set."""
+    story.add(LoggedIn, "alice/1", how="resumed", session=1)
+    story.add(ChatBegun, "alice/1", reader=1, cursor=5, newest=[])
+    made = story.entry("secret", "alice", "sha256:4")  # 6
+    story.add(Sent, "alice/1", key=made.key, kind="secret", room="", text="secret")
+    said = story.does("alice++/2", "post", "from elsewhere")  # 7
+    story.add(Took, "alice/1", reader=1, entry=said)
+    story.add(Acknowledged, "alice/1", key=made.key, seq=6)
+    story.does("alice/1", "post", "still here")
+    assert [how for how in story.broken() if "ended_sessions" in how] == []
+
+
+def test_a_reset_ends_all_sessions(story: Accounts) -> None:
+    """That of the operator's."""
+    story.add(LoggedIn, "alice/1", how="resumed", session=1)
+    story.entry("revoke", "chatnet", "0", to="alice")  # 6
+    story.does("alice/1", "post", "too late")  # 7
+    only(story, "ended_sessions_do_nothing", "alice/1 did what stands at 7, and its session ended at 6")
+
+
+@pytest.mark.parametrize(("ends", "begins"), [("disable", "enable"), ("ban", "unban")])
+def test_who_is_shut_out(story: Accounts, ends: str, begins: str) -> None:
+    """They do nothing and hear nothing, until they are let in again."""
+    shut_out = "who_is_shut_out_does_nothing: "
+    story.arrive("bob")  # 6
+    story.does("bob/1", "post", "I am here")  # 7
+    story.add(ChatBegun, "bob/1", reader=1, cursor=7, newest=[])
+    story.entry(ends, "chatnet", "", "", to="bob")  # 8
+    story.entry("post", "bob", "I am not")  # 9
+    story.entry(begins, "chatnet", "", "", to="bob")
+    story.does("bob/2", "post", "I am again")  # 11
+    only(story, "who_is_shut_out_does_nothing", "bob, who was shut out, did what stands at 9")
+    story.log[8] = replace(story.log[8], user="alice")
+    assert [how for how in story.broken() if how.startswith(shut_out)] == []
+    story.add(Took, "bob/1", reader=1, entry=story.log[10])
+    only(story, "who_is_shut_out_does_nothing", "bob/1 was given 11, and was shut out at 8")
+
+
+AGAIN = "nobody_logs_in_again: "
+
+
+def test_who_has_to_log_in_again(story: Accounts) -> None:
+    """Not before the end of their session: what they send later is in the log behind that."""
+    story.add(LoggedIn, "alice++/2", how="again", session=3)
+    assert [how for how in story.broken() if how.startswith(AGAIN)] == []
+    story.events = [event for event in story.events if event.client == "alice/1" or event.time < 6]
+    login = LoggedIn(time=6.0, client="alice++/1", how="again", session=3)
+    story.events[6:] = [login, *story.events[6:]]
+    only(story, "nobody_logs_in_again", "alice++/1 had to log in again at 6.000")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "why"),
+    [
+        (SignupClosed.sentence, ("policy", "signup closed")),
+        (CodeNeeded.sentence, ("policy", "signup code")),
+        (str(NameKept.of(name="bob")), ("code", code_text(kept("0000-0000-0003"), 1))),
+        (BadCode.sentence, ("code", code_text(kept("0000-0000-0003"), 1))),
+        (str(Disabled.of(name="bob")), ("disable", "")),
+    ],
+)
+def test_who_is_turned_away(story: Accounts, sentence: str, why: tuple[str, str]) -> None:
+    """There is a reason in the log, and it was there when they came."""
+    story.log[1] = replace(story.log[1], more=More(to="alice"))
+    story.add(Started, "bob/1")
+    story.add(Ended, "bob/1", sentence=sentence)
+    only(story, "nobody_logs_in_again", "bob/1 gave up at", sentence)
+    kind, text = why
+    story.entry(kind, "chatnet", text, "", **({} if kind == "policy" else {"to": "bob"}))
+    assert [how for how in story.broken() if how.startswith(AGAIN)] == []
+    made = story.entry("post", "alice", "before that")
+    story.log[-2:] = [replace(made, seq=made.seq - 1), replace(story.log[-2], seq=made.seq)]
+    story.add(Sent, "alice/1", key=made.key, kind="post", room="", text="before that")
+    only(story, "nobody_logs_in_again", "bob/1 gave up at", sentence)
+
+
+def test_an_invitation_where_nobody_is_let_in(story: Accounts) -> None:
+    """Only a code for that name registers it."""
+    third, fourth = kept("0000-0000-0003"), kept("0000-0000-0004")
+    story.entry("code", "chatnet", code_text(third, 2), "")
+    story.entry("code", "chatnet", code_text(fourth, 1), "", to="carol")
+    story.entry("policy", "chatnet", "signup closed", "")
+    story.entry("register", "carol", "sha256:1", code=fourth)  # 9
+    assert by_codes(story) == []
+    story.entry("register", "bob", "sha256:1", code=third)
+    assert by_codes(story) == [f"{CODES}bob was registered at 10 by an invitation, and nobody was let in"]
+
+
+@pytest.mark.parametrize("kind", ["code", "revoke", "secret"])
+def test_a_code_that_is_void(story: Accounts, kind: str) -> None:
+    """Another one for that user is good instead; or they have come in by something else."""
+    third, fourth = kept("0000-0000-0003"), kept("0000-0000-0004")
+    story.entry("code", "chatnet", code_text(third, 1), "", to="alice")
+    match kind:
+        case "code":
+            story.entry("code", "chatnet", code_text(fourth, 1), "", to="alice")
+        case "revoke":
+            story.entry("revoke", "chatnet", "0", to="alice")
+        case _:
+            story.entry("secret", "alice", "sha256:5")
+    story.entry("secret", "alice", "sha256:6", code=third)  # 8
+    assert by_codes(story) == [f"{CODES}the secret at 8 is by a code that is good no longer, or for another"]

@@ -22,6 +22,7 @@ PROMISES = (
     checker_accounts.nobody_logs_in_again,
     checker_accounts.new_secrets_end_others,
     checker_accounts.ended_sessions_do_nothing,
+    checker_accounts.who_is_shut_out_does_nothing,
     checker_accounts.codes_are_used_as_often_as_they_say,
     checker_log.no_mark_falls,
 )

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from chatnet.errors import BadCode, CodeNeeded, NameKept, SignupClosed
 from chatnet.kinds import CLUSTER
-from chatnet.testing.evidence import (
-    Evidence,
-    Violations,
-)
+from chatnet.testing.evidence import Evidence, Violations, seqs_of
 from chatnet.testing.history import (
     Acknowledged,
+    ChatBegun,
     Ended,
     LoggedIn,
+    Lost,
     Moved,
-    Sent,
+    PageRead,
+    Stopped,
+    Took,
 )
 from chatnet.testing.standing import FAR
 
+AT_THE_DOOR = {error.sentence for error in (CodeNeeded, SignupClosed)}
+"""A client with a new name, to whom nobody has given a code, may give up with these sentences."""
+CLOSED = ("signup code", "signup closed")
 NOBODY_FOUND = "No cluster was found"
-"""A client that finds nobody when it starts may give up, with a sentence that begins like this."""
+"""One that finds nobody when it starts may give up, with a sentence that begins like this."""
 ANOTHER_KEY = "The public key of "
 """So may a client that finds a relay in a master's place."""
 
@@ -25,22 +32,53 @@ ANOTHER_KEY = "The public key of "
 def nobody_logs_in_again(evidence: Evidence) -> Violations:
     """The claim of section 1: after the first login a user only ever resumes, and nobody is turned away.
 
-    Exceptions: a user who has set a new secret, which ends their other sessions, or is forgotten.
+    Exceptions: who uses a session that the log has ended by then, is shut out, comes to a closed door, or
+    shows a code that is not good, as guests do.
     """
-    changed = set(evidence.standing.forgotten)
+    session: dict[tuple[str, bool], int] = {}
     right = (NOBODY_FOUND, ANOTHER_KEY) if evidence.relayed else NOBODY_FOUND
-    for event in evidence.events:
+    for event, upto in zip(evidence.events, evidence.latest, strict=True):
+        device = event.user, _is_a_guest(event.client)
         match event:
-            case Sent(kind="secret" | "forget"):
-                changed.add(event.user)
-            case LoggedIn() | Ended() if _is_a_guest(event.client):
-                continue  # it comes by a code, and its owner ends it
-            case LoggedIn() | Ended() if event.user in changed:
-                continue
-            case LoggedIn(how="again"):
-                yield f"{event.client} had to log in again at {event.time:.3f}"
+            case LoggedIn():
+                if event.how == "again" and not _has_ended(*device, session, upto, evidence):
+                    yield f"{event.client} had to log in again at {event.time:.3f}"
+                session[device] = event.session or session.get(device, 0)
             case Ended() if not event.sentence.startswith(right):
-                yield f"{event.client} gave up at {event.time:.3f}: {event.sentence}"
+                is_new = device not in session
+                about_codes = (BadCode.sentence, *([str(NameKept.of(name=event.user))] if is_new else []))
+                if event.sentence in about_codes and _shows_codes(*device, upto, evidence):
+                    continue
+                if is_new and event.sentence in AT_THE_DOOR and _was_closed(upto, evidence):
+                    continue
+                if not (
+                    _has_ended(*device, session, upto, evidence) or _is_shut_out(event.user, upto, evidence)
+                ):
+                    yield f"{event.client} gave up at {event.time:.3f}: {event.sentence}"
+
+
+def _has_ended(
+    user: str, is_guest: bool, session: dict[tuple[str, bool], int], upto: int, evidence: Evidence
+) -> bool:
+    """Return whether the last known session on the device has ended; if none is known, one of its user's."""
+    known = session.get((user, is_guest), 0)
+    if known:
+        return evidence.end_of(user, known) <= upto
+    return any(ending.seq <= upto and ending.device is None for ending in evidence.endings.get(user, ()))
+
+
+def _shows_codes(user: str, is_guest: bool, upto: int, evidence: Evidence) -> bool:
+    """Return whether there was a code that they may have shown: for them, or for whoever has a new name."""
+    codes = (entry.seq for entry in evidence.log if entry.kind == "code" and entry.to in ("", user))
+    return is_guest or next(codes, FAR) <= upto
+
+
+def _was_closed(upto: int, evidence: Evidence) -> bool:
+    return any(entry.kind == "policy" and entry.text in CLOSED for entry in evidence.log[:upto])
+
+
+def _is_shut_out(user: str, upto: int, evidence: Evidence) -> bool:
+    return any(span.start - 1 <= upto for span in evidence.shut_out.get(user, ()))
 
 
 def new_secrets_end_others(evidence: Evidence) -> Violations:
@@ -63,32 +101,79 @@ def new_secrets_end_others(evidence: Evidence) -> Violations:
 
 
 def ended_sessions_do_nothing(evidence: Evidence) -> Violations:
-    """What comes from a session that was revoked is not in the log behind that, through whatever worker; and
-    nobody comes in by it once its end was acknowledged."""
-    ends: dict[tuple[str, int], int] = {}
-    for entry in evidence.log:
-        if entry.kind == "revoke" and entry.text != "0":
-            ends.setdefault((entry.to, int(entry.text)), entry.seq)
+    """What comes from a session that was ended is not in the log behind that, through whatever worker, and it
+    is given nothing from behind that; nobody comes in by it once its end was acknowledged."""
     known: set[int] = set()
-    session: dict[str, int] = {}
+    ends: dict[str, int] = {}
     for event in evidence.events:
+        end = ends.get(event.client, FAR)
         match event:
             case LoggedIn():
-                session[event.client] = event.session
-                end = ends.get((event.user, event.session), 0)
+                end = ends[event.client] = _end(event.client, event.user, event.session, evidence)
                 if end in known:
                     yield f"{event.client} came in at {event.time:.3f} by a session that ended at {end}"
+            case Moved():
+                ends.pop(event.client, None)
             case Acknowledged():
-                end = ends.get((event.user, session.get(event.client, 0)), FAR)
                 if end < event.seq:
                     yield f"{event.client} did what stands at {event.seq}, and its session ended at {end}"
                 known.add(event.seq)
+            case Took() | ChatBegun() | PageRead():
+                if last := max((seq for seq in _given(event) if seq > end), default=0):
+                    yield f"{event.client} was given {last}, and its session ended at {end}"
+
+
+def _end(client: str, user: str, session: int, evidence: Evidence) -> int:
+    """Return where the client's session ends: with a new secret of its own it goes on."""
+    end = evidence.end_of(user, session)
+    while (entry := evidence.entry(end)) is not None and entry.kind == "secret":
+        draft = evidence.drafts.get((user, entry.key))
+        if draft is None or draft.sent.client != client:
+            break
+        end = evidence.end_of(user, end)
+    return end
+
+
+def _given(event: Took | ChatBegun | PageRead) -> Iterator[int]:
+    """Yield up to which seqs somebody was given something."""
+    match event:
+        case Took():
+            yield event.entry.seq
+        case ChatBegun():
+            yield event.cursor
+        case PageRead():
+            yield from seqs_of(event.posts)
+
+
+def who_is_shut_out_does_nothing(evidence: Evidence) -> Violations:
+    """While somebody is banned from the cluster, or disabled, nothing of theirs is in the log; and what was
+    open before gives them nothing from behind that."""
+    spans = evidence.shut_out
+    for entry in evidence.log:
+        if any(entry.seq in span for span in spans.get(entry.user, ())):
+            yield f"{entry.user}, who was shut out, did what stands at {entry.seq}"
+    begun: dict[str, int] = {}
+    for event, upto in zip(evidence.events, evidence.latest, strict=True):
+        match event:
+            case LoggedIn():
+                begun[event.client] = upto
+            case Lost() | Moved() | Stopped() | Ended():
+                begun.pop(event.client, None)
+            case Took() | ChatBegun() | PageRead():
+                # What was open when there was nothing of this in the log yet.
+                since = begun.get(event.client, FAR)
+                end = min(
+                    (span.start - 1 for span in spans.get(event.user, ()) if span.start > since), default=FAR
+                )
+                if since < end and (last := max((seq for seq in _given(event) if seq > end), default=0)):
+                    yield f"{event.client} was given {last}, and was shut out at {end}"
 
 
 def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
     """Each entry that shows a code stands behind the one that made it, is by whom it is for, and they are no
     more than may use it; but for one of a device, who made it is the cluster, or still an admin who can come
-    in; nobody registers without one where the policy wants one."""
+    in; nobody registers without one where the policy wants one, nor without one for that name where it lets
+    nobody in."""
     left: dict[str, tuple[int, str, str]] = {}
     admins, shut_out = {CLUSTER}, set[str]()
     signup = "open"
@@ -106,7 +191,10 @@ def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
         elif entry.kind == "code":
             hashed, uses = entry.text.split(" ")
             if not (entry.room[:1] == "&" and left.get(hashed, (0, ""))[0] > 0):  # else it is one more room
+                _void(left, entry.to)
                 left[hashed] = int(uses), entry.to, entry.user
+        elif entry.kind == "revoke":
+            _void(left, entry.to)
         code = "" if entry.more is None else entry.more.code
         if code:
             good, whose, maker = left.get(code, (0, "", ""))
@@ -115,9 +203,20 @@ def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
                 yield f"the {entry.kind} at {entry.seq} is by a code that is good no longer, or for another"
             elif not is_vouched_for:
                 yield f"the {entry.kind} at {entry.seq} is by a code of {maker}, who is no admin any more"
+            if entry.kind == "register" and signup == "closed" and whose != entry.user:
+                yield f"{entry.user} was registered at {entry.seq} by an invitation, and nobody was let in"
             left[code] = good - 1, whose, maker
         elif entry.kind == "register" and signup != "open":
             yield f"{entry.user} was registered at {entry.seq} without a code"
+        if entry.kind in ("register", "secret"):
+            _void(left, entry.user)
+
+
+def _void(codes: dict[str, tuple[int, str, str]], user: str) -> None:
+    """Of the codes for one user alone the last one is good, until they come in by something else."""
+    for code, (_, whose, maker) in list(codes.items()):
+        if user and whose == user:
+            codes[code] = 0, whose, maker
 
 
 def _is_a_guest(client: str) -> bool:

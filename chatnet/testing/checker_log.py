@@ -14,6 +14,7 @@ from chatnet.kinds import KINDS, Text
 from chatnet.names import fold_for
 from chatnet.reads import NEWEST
 from chatnet.testing.evidence import (
+    OF_OPERATORS,
     OF_THE_CLUSTER,
     Evidence,
     Reading,
@@ -222,7 +223,7 @@ def _of_nobody(evidence: Evidence) -> Violations:
                 yield f"the entry {entry} raises no level"
             level = int(entry.text)
             continue
-        if entry.user == "chatnet" and entry.kind in OF_THE_CLUSTER:
+        if entry.user == "chatnet" and entry.kind in OF_OPERATORS:
             continue  # an operator's: they record nothing
         if entry.user == "chatnet" and entry.kind == "redact":
             # What was on the list when a master died.
@@ -231,7 +232,8 @@ def _of_nobody(evidence: Evidence) -> Violations:
             continue
         if not evidence.alone and entry.user not in evidence.users:
             continue
-        if entry.kind == "session":
+        is_by_code = entry.kind == "secret" and entry.more is not None and entry.more.code
+        if entry.kind == "session" or is_by_code:
             continue  # a login's, which is recorded as such
         if entry.kind == "register":
             if entry.user in registered or entry.user not in evidence.users:

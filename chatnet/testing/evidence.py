@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from chatnet.entries import Entry
 from chatnet.errors import BadText, Refusal
@@ -36,6 +37,8 @@ _IN_PRIVATE = {"create", "invite"}
 _KEPT = {"purge", "remove", "role", "policy", "ban", "mute", "unban"}
 OF_THE_CLUSTER = {"role", "policy", "ban", "mute", "unban", "purge", "forget", "expire"}
 """The kinds that are about the whole cluster where no room is named."""
+OF_OPERATORS = OF_THE_CLUSTER | {"revoke", "code", "disable", "enable"}
+"""The kinds that an operator appends, in the cluster's own name."""
 ACTS = {
     "post",
     "join",
@@ -81,6 +84,15 @@ class Reading:
 
     def __str__(self) -> str:
         return f"reader {self.begun.reader} of {self.begun.client}"
+
+
+class Ending(NamedTuple):
+    """At ``seq`` sessions end: the one that began at ``session``, those on a ``device``, or all from before
+    it, if it says neither."""
+
+    seq: int
+    session: int = 0
+    device: str | None = None
 
 
 class Evidence:
@@ -197,7 +209,67 @@ class Evidence:
                 found.setdefault(entry.user, []).append((entry, draft.sent))
         return found
 
+    @cached_property
+    def latest(self) -> list[int]:
+        """For each event, how long the log was at most: what was sent later was not in it."""
+        found, most = [0] * len(self.events), len(self.log)
+        for at in range(len(self.events) - 1, -1, -1):
+            found[at] = most
+            event = self.events[at]
+            if isinstance(event, Sent):
+                most = min([most, *(entry.seq - 1 for entry in self.by_key.get((event.user, event.key), ()))])
+                found[at] = most
+        return found
+
     # ---- what follows from the log ----
+
+    @cached_property
+    def endings(self) -> dict[str, list[Ending]]:
+        """What ended sessions of each user, in order."""
+        found: dict[str, list[Ending]] = {}
+        forgotten = {entry.to for entry in self.log if entry.kind == "forget"}  # of them no device is kept
+        for entry in self.log:
+            match entry.kind:
+                case "secret":
+                    found.setdefault(entry.user, []).append(Ending(entry.seq))
+                case "session" if entry.user not in forgotten:
+                    device = "" if entry.more is None else entry.more.device
+                    found.setdefault(entry.user, []).append(Ending(entry.seq, device=device))
+                case "revoke":
+                    found.setdefault(entry.to, []).append(Ending(entry.seq, int(entry.text)))
+                case "forget":
+                    found.setdefault(entry.to, []).append(Ending(entry.seq))
+        return found
+
+    def end_of(self, user: str, session: int) -> int:
+        """Return where the session of ``user`` ended that began at the seq ``session``; FAR if it did not, or
+        if that is not known, as 0 says."""
+        begun = self.entry(session)
+        device = "" if begun is None or begun.more is None else begun.more.device
+        for ending in self.endings.get(user, ()) if session else ():
+            is_it = ending.session in (0, session) and ending.device in (None, device)
+            if is_it and ending.seq > session:
+                return ending.seq
+        return FAR
+
+    @cached_property
+    def shut_out(self) -> dict[str, list[range]]:
+        """Behind which seq each user might do nothing, and before which: while banned from the cluster, or
+        disabled."""
+        found: dict[str, list[range]] = {}
+        since: dict[tuple[str, str], int] = {}
+        lifted = {"enable": "disable", "unban": "ban"}
+        for entry in self.log:
+            if not entry.room and entry.kind in lifted.values():
+                since.setdefault((entry.to, entry.kind), entry.seq)
+            elif not entry.room and entry.kind in lifted:
+                begun = since.pop((entry.to, lifted[entry.kind]), FAR)
+                found.setdefault(entry.to, []).append(range(begun + 1, entry.seq))
+            elif entry.kind == "forget":
+                since = {at: seq for at, seq in since.items() if at[0] != entry.to}
+        for (user, _), seq in since.items():
+            found.setdefault(user, []).append(range(seq + 1, FAR))
+        return found
 
     @cached_property
     def posts(self) -> list[Entry]:

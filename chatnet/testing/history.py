@@ -37,12 +37,13 @@ class Stopped(Event):
 
 
 class LoggedIn(Event):
-    """The client is connected: for the first time in its user's life, by its ticket, or with a new login.
+    """The client is connected: for the first time in its user's life, by its ticket, or with a new login;
+    or by its ticket where it has ``moved``.
 
     ``session`` is the seq of the entry that began its session; 0: that is not known.
     """
 
-    how: Literal["first", "resumed", "again"]
+    how: Literal["first", "resumed", "moved", "again"]
     session: int = 0
 
 
@@ -51,7 +52,7 @@ class Lost(Event):
 
 
 class Moved(Event):
-    """The client was told to go to another worker; it counts as connected all the time."""
+    """The client was told to go to another worker; for its user it is connected all the time."""
 
 
 class Told(Event):

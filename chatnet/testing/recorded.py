@@ -19,6 +19,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.kinds import KindName
+from chatnet.net.link import Link
 from chatnet.testing import history
 from chatnet.wire.session import (
     Ban,
@@ -177,6 +178,12 @@ class RecordedIdentity(Identity):
         return how
 
 
+def session_of(identity: Identity) -> int:
+    """Return the seq of the session, as the ticket has it; 0: there is no ticket."""
+    ticket = identity.ticket
+    return 0 if ticket is None else msgspec.msgpack.decode(ticket[32:], type=tuple[str, str, int])[2]
+
+
 class ForgetfulIdentity(RecordedIdentity):
     """An identity that keeps no ticket: each login is by secret."""
 
@@ -232,12 +239,21 @@ class RecordedConnection(Connection):
         """Return how the client has logged in since the last call."""
         return cast(RecordedIdentity, self._identity).how()
 
+    async def set_password(self, old: bytes, password: bytes) -> None:
+        await super().set_password(old, password)
+        self.how()  # the ticket that came with it is of no login
+
     def session(self) -> int:
         """Return the seq of the session, as the ticket has it; 0: there is no ticket."""
-        ticket = cast(RecordedIdentity, self._identity).ticket
-        if ticket is None:
-            return 0
-        return msgspec.msgpack.decode(ticket[32:], type=tuple[str, str, int])[2]
+        return session_of(cast(RecordedIdentity, self._identity))
+
+    def _came_up(self, link: Link, name: str) -> None:
+        is_moved = self._seems_up
+        super()._came_up(link, name)
+        if is_moved:  # nobody else is told
+            how = self.how()
+            how = "moved" if how == "resumed" else how
+            self._record(history.LoggedIn, how=how, session=self.session())
 
     def _move(self) -> None:
         self._record(history.Moved)

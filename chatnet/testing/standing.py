@@ -70,6 +70,7 @@ class Standing:
         self._ranks: dict[tuple[str, str], int] = {}
         self._invited: set[tuple[str, str]] = set()
         self._banned: set[tuple[str, str]] = set()
+        self._disabled: set[str] = set()
         self._muted: set[tuple[str, str]] = set()
         self._policies: dict[tuple[str, str], str] = {}
         self._reported: set[int] = set()
@@ -123,6 +124,10 @@ class Standing:
             case "unban":
                 self._banned.discard((room, to))
                 self._muted.discard((room, to))
+            case "disable":
+                self._disabled.add(to)
+            case "enable":
+                self._disabled.discard(to)
             case "policy":
                 name, value = text.split(" ", 1)
                 self._policies[room, name] = value
@@ -165,6 +170,7 @@ class Standing:
         self._ranks = {at: rank for at, rank in self._ranks.items() if at[1] != user}
         for what in (self._invited, self._banned, self._muted, self._blocks, self._mentioned):
             what -= {both for both in what if user in both}
+        self._disabled.discard(user)
         self.forgotten.add(user)
 
     def _enters(self, user: str, room: str) -> None:
@@ -205,7 +211,7 @@ class Standing:
                 yield from (place for place in where if place not in unheard)
             case "create" | "block" | "unblock":
                 yield "!" + user
-            case "invite" | "remove" | "role" | "ban" | "mute" | "unban" | "purge":
+            case "invite" | "remove" | "role" | "ban" | "mute" | "unban" | "purge" | "disable" | "enable":
                 if (to, user) not in self._blocks:  # whom one blocks tells one nothing
                     yield "!" + to
                 if entry.kind in ("remove", "role"):
@@ -286,6 +292,10 @@ class Standing:
         room, user, to = doing.room, doing.user, doing.to
         if user in self.forgotten:
             return "FORGOTTEN"
+        if ("", user) in self._banned:
+            return "BARRED"
+        if user in self._disabled:
+            return "DISABLED"
         if doing.kind == "expire":
             return None if doing.fits else "NO_SUCH_POST"
         if doing.kind == "forget":

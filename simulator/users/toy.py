@@ -39,7 +39,7 @@ from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death,
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
-from chatnet.testing.recorded import RecordedFeed, RecordedIdentity, Recorder
+from chatnet.testing.recorded import RecordedFeed, RecordedIdentity, Recorder, session_of
 from chatnet.testing.toy_front import Toy, escaped, read_entry
 from chatnet.testing.user import Choice
 from chatnet.world import World
@@ -183,8 +183,9 @@ class ToyUser:
     def _came_up(self, line: Line, identity: RecordedIdentity) -> None:
         self._line, self._ended = line, ""
         line.pause(self._held is not None)
-        if not self._seems_up:
-            self._record(history.LoggedIn, how=identity.how())
+        how = identity.how()
+        how = "moved" if self._seems_up and how == "resumed" else how
+        self._record(history.LoggedIn, how=how, session=session_of(identity))
         self._seems_up = True
         if self._feed.cursor is not None:
             Deferred.fromCoroutine(self._go_on(line, self._feed.cursor)).addErrback(self._failed)
@@ -360,6 +361,7 @@ class ToyUser:
             self._password = secret.encode()
             if self._identity is not None:
                 keep_ticket(self._identity, bytes.fromhex(ticket[0]), forget_secret=True)
+                self._identity.how()  # that was no login
 
     async def _chat(self) -> None:
         beginning = self._feed.begin()

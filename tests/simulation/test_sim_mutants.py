@@ -25,6 +25,8 @@ SEEDS = 25
 SOON_CAUGHT: dict[Mutant, int] = {
     accounts.who_is_shut_out_posts_through_a_worker_that_is_behind: 10,
     accounts.a_code_is_used_twice: 0,
+    accounts.the_door_is_open_whatever_the_policy: 0,
+    accounts.who_is_disabled_goes_on_hearing: 8,
     aging.what_is_too_old_stays: 1,
     log.acknowledge_before_commit: 0,
     log.forget_the_key_check: 2,
