@@ -23,6 +23,8 @@ from chatnet.testing.standing import FAR
 AT_THE_DOOR = {error.sentence for error in (CodeNeeded, SignupClosed)}
 """A client with a new name, to whom nobody has given a code, may give up with these sentences."""
 CLOSED = ("signup code", "signup closed")
+UNDER_WAY_SECONDS = 2.0
+"""A login may be under way for so long: the log was asked before the session ended."""
 NOBODY_FOUND = "No cluster was found"
 """One that finds nobody when it starts may give up, with a sentence that begins like this."""
 ANOTHER_KEY = "The public key of "
@@ -103,21 +105,21 @@ def new_secrets_end_others(evidence: Evidence) -> Violations:
 def ended_sessions_do_nothing(evidence: Evidence) -> Violations:
     """What comes from a session that was ended is not in the log behind that, through whatever worker, and it
     is given nothing from behind that; nobody comes in by it once its end was acknowledged."""
-    known: set[int] = set()
+    known: dict[int, float] = {}
     ends: dict[str, int] = {}
     for event in evidence.events:
         end = ends.get(event.client, FAR)
         match event:
             case LoggedIn():
                 end = ends[event.client] = _end(event.client, event.user, event.session, evidence)
-                if end in known:
+                if event.time - known.get(end, event.time) >= UNDER_WAY_SECONDS:
                     yield f"{event.client} came in at {event.time:.3f} by a session that ended at {end}"
             case Moved():
                 ends.pop(event.client, None)
             case Acknowledged():
                 if end < event.seq:
                     yield f"{event.client} did what stands at {event.seq}, and its session ended at {end}"
-                known.add(event.seq)
+                known.setdefault(event.seq, event.time)
             case Took() | ChatBegun() | PageRead():
                 if last := max((seq for seq in _given(event) if seq > end), default=0):
                     yield f"{event.client} was given {last}, and its session ended at {end}"
