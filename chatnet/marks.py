@@ -33,6 +33,11 @@ class UserMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     room: Annotated[str, Meta(max_length=MAX_ROOM)]
     seq: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
+    @property
+    def is_of_room(self) -> bool:
+        """Whether other sessions of the user are told of it: not of one that is kept under :func:`used`."""
+        return self.room[0] != "!"
+
 
 def cut(marks: Iterable[UserMark], head: int) -> Sequence[UserMark]:
     """Return the greatest mark of each user and room, in their order, none of them above ``head``."""

@@ -146,7 +146,9 @@ class Cluster:
         self._look_whether_up()
 
     def tell_marks(self, worker: Registration[Link], marks: Sequence[UserMark]) -> None:
-        """Tell the other workers, but those whose links are full, of ``marks`` of the users of ``worker``."""
+        """Tell the other workers, but those whose links are full, of ``marks`` of the users of ``worker``: of
+        those that are of a room."""
+        marks = [mark for mark in marks if mark.is_of_room]
         if marks:
             for other in self._registry.workers():
                 if other is not worker and not other.link.full:

@@ -110,7 +110,6 @@ class UsersMarks:
         kept = await self._log.keep_marks([one.mark for one in batch])
         if self._stopped:
             return
-        kept = [mark for mark in kept if mark.room[0] != "!"]  # the others are of no room: see marks.used
         self._pass_on(kept)
         by = {(one.mark.user, one.mark.room): one.by for one in batch}
         for mark in kept:

@@ -21,6 +21,7 @@ from chatnet.worker.session_reads import SessionReads
 from chatnet.worker.session_secret import SessionSecret
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.subscription import Subscription
+from chatnet.worker.whose import hears
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,8 @@ class Session:
         self.drafts.goes_by(self.by)
 
     def marked(self, room: str, seq: int) -> None:
-        if not self._has_ended and not self.peer.full:  # it is a hint, and must not wait in our memory
+        # It is a hint, and must not wait in our memory.
+        if hears(self) and not self._has_ended and not self.peer.full:
             self.peer.marked(spelled_for(room, self.user), seq)
 
     def end(self, why: ChatnetError) -> None:

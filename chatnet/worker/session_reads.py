@@ -34,7 +34,7 @@ from chatnet.reads import (
 )
 from chatnet.worker.reads import ReadQueue
 from chatnet.worker.session_drafts import SessionDrafts
-from chatnet.worker.whose import Whose
+from chatnet.worker.whose import Whose, hears
 
 if TYPE_CHECKING:
     from chatnet.worker.sessions import Sessions
@@ -152,7 +152,7 @@ class SessionReads:
         """
         if self._queue is None:
             session, shared = self._session, self._shared
-            if session.device.scope == "post":
+            if not hears(session):
                 raise NotInScope.of()
             self._queue = ReadQueue(session.peer, shared.reads, session.user)
         return self._queue

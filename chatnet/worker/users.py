@@ -100,7 +100,9 @@ class Users:
             del self._sessions[user]
 
     def marked(self, mark: UserMark, by: object) -> None:
-        """Tell the user's sessions of ``mark``, but the one that has set it."""
+        """Tell the user's sessions of ``mark``, if it is of a room, but the one that has set it."""
+        if not mark.is_of_room:
+            return
         for session in self._sessions.get(mark.user, ()):
             if session is not by:
                 session.marked(mark.room, mark.seq)

@@ -40,6 +40,11 @@ class Whose(Protocol):
         """Tell the client that the session has ended."""
 
 
+def hears(session: Whose) -> bool:
+    """Return whether a session may be told anything of what its user can read."""
+    return session.device.scope != "post"
+
+
 def check_whole(session: Whose) -> None:
     """Check that a session may do everything: before anything is hashed for it, and for a mark, which never
     goes back.

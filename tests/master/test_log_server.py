@@ -16,7 +16,7 @@ from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom,
 from chatnet.kinds import CLUSTER
 from chatnet.limits import LIMITS, PAGE
 from chatnet.log import Refused
-from chatnet.marks import MOST_MARKS, UserMark
+from chatnet.marks import MOST_MARKS, UserMark, used
 from chatnet.master.log_server import MOST_READS
 from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Question, Rooms, SnapshotOf
 from chatnet.telemetry import FollowerBehind, FollowerLive
@@ -434,7 +434,8 @@ def test_a_read_that_our_code_fails_at_is_answered(master: Master, logged_failur
 
 
 def test_marks_are_kept_and_told_to_the_other_workers(master: Master) -> None:
-    """They get what is news, as it was kept; a worker whose link is full is not told."""
+    """They get what is news, as it was kept; a worker whose link is full is not told. When a device was used
+    is kept, and told to nobody, whoever keeps it."""
     fill(master, 3)
     one, other, full = (master.worker(name) for name in ("a", "b", "c"))
     full.server.full = True
@@ -444,6 +445,15 @@ def test_marks_are_kept_and_told_to_the_other_workers(master: Master) -> None:
     assert [one.hears.marks, other.hears.marks, full.hears.marks] == [[], kept, []]
     assert other.ask(KeepMarks, marks=kept)["kept"] == []
     assert one.hears.marks == []
+    device = UserMark("alice", used(1), 3)
+    assert other.ask(KeepMarks, marks=[device])["kept"] == [device]
+    server: Any = other.server.locator
+    server._registered.tell_marks([device])
+    master.settle()
+    assert one.hears.marks == []
+    server._registered.tell_marks([device, kept[0]])
+    master.settle()
+    assert one.hears.marks == kept[:1]
 
 
 def test_a_worker_that_brings_too_many_marks_is_refused(master: Master) -> None:

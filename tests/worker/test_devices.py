@@ -21,8 +21,11 @@ from chatnet.errors import (
     WrongSecret,
 )
 from chatnet.kinds import CLUSTER
+from chatnet.marks import UserMark
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
+from chatnet.wire.encode import PING
+from chatnet.worker.gathered_marks import GATHER_SECONDS
 from chatnet.worker.tries import MOST_NAMES, MOST_TRIES, Tries
 
 CODE = "7KQM-2XWD-9TRP"
@@ -289,6 +292,47 @@ def test_a_session_does_what_it_was_begun_for(worker: Any, scope: str, may: set[
                     attempt()
     with pytest.raises(BadRequest):
         login(worker.client(), b"x" * 16, scope="admin")
+
+
+EVERYTHING = {"Deliver", "Ping with a cursor", "Marked", "Rewound", "Moved", "Ended"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "hears"), [("all", EVERYTHING), ("read", EVERYTHING), ("post", {"Moved", "Ended"})]
+)
+def test_a_session_is_told_unasked_what_it_was_begun_for(worker: Any, scope: str, hears: set[str]) -> None:
+    """The names of places, where the log is, and what is said are for those that may ask: also when they come
+    again by a ticket, and whatever the client has tried."""
+    laptop, bob, first, again = (worker.client() for _ in range(4))
+    login(laptop, LAPTOP)
+    login(bob, b"b" * 16, name="bob")
+    again.resume(login(first, PHONE, scope=scope)["ticket"])
+    devices = (first, again)
+    for client in (laptop, *devices):
+        for asked in (wire.Chat, wire.Unchat, wire.Chat):
+            client.begin(asked)
+    seq = bob.post("psst", "@alice")
+    laptop.ask(wire.Mark, room="@bob", seq=seq)
+    worker.pass_time(GATHER_SECONDS + 1)
+    worker.sessions.marks.told([UserMark("alice", "&ops", 1)])
+    pinged = [client.server.locator.ping() for client in devices]
+    for session in list(worker.sessions.open):
+        session.peer.moved()
+        session.rewound(worker.at(1))
+    order(worker, "disable", "", to="alice")
+    worker.settle()
+    for client, ping in zip(devices, pinged, strict=True):
+        told = client.hears
+        found = {
+            "Deliver": told.posts,
+            "Ping with a cursor": ping != PING,
+            "Marked": told.marked,
+            "Rewound": told.rewound,
+            "Moved": told.moved,
+            "Ended": told.ended,
+        }
+        assert {what for what, came in found.items() if came} == hears
+        assert told.marked in ([], [("@bob", seq), ("&ops", 1)])
 
 
 def test_a_disabled_account_is_shut_out(worker: Any) -> None:

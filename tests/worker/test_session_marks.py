@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from chatnet.entries import Draft, More
 from chatnet.errors import BadRoom, NotJoined, TryLater
 from chatnet.kinds import CLUSTER
-from chatnet.marks import MOST_MARKS, UserMark
+from chatnet.marks import MOST_MARKS, UserMark, used
 from chatnet.wire import session as wire
 from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
 
@@ -39,12 +39,15 @@ def test_a_mark_is_kept_after_ten_seconds_and_told_to_the_other_sessions(worker:
 
 
 def test_the_end_of_a_session_hastens_its_marks(worker: Any) -> None:
-    """They are kept within a second: the client may be on its way to another worker."""
-    alice = worker.client("alice")
+    """They are kept within a second: the client may be on its way to another worker. That the device was used
+    is kept with them, and told to nobody."""
+    alice, laptop = worker.client("alice"), worker.client("alice")
     alice.ask(wire.Mark, room="alice", seq=1)
     alice.cut()
     worker.pass_time(1.2)
     assert kept(worker) == {("alice", "alice"): 1}
+    assert len(worker.log._marks) == 2
+    assert laptop.hears.marked == [("alice", 1)]
 
 
 def test_to_post_in_a_room_marks_it(worker: Any) -> None:
@@ -149,10 +152,12 @@ def test_who_marks_too_much_is_told_to_wait(worker: Any) -> None:
 
 
 def test_what_other_workers_say_is_told_to_sessions(worker: Any) -> None:
-    """Those that read; a client that does not is not told, as it would wait in our memory."""
+    """Those that read; a client that does not is not told, as it would wait in our memory. None is told when
+    another device was used."""
     alice, slow = worker.client("alice"), worker.client("alice")
     slow.server.full = True
     worker.sessions.marks.told([UserMark("alice", "alice", 1), UserMark("zoe", "zoe", 1)])
+    worker.sessions.marks.told([UserMark("alice", used(7), 1)])  # of a primary of before
     worker.settle()
     assert (alice.hears.marked, slow.hears.marked) == ([("alice", 1)], [])
 
