@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from store.conftest import AtOnce, HandReactor
 from twisted.internet.defer import CancelledError, Deferred
 
+from chatnet.errors import NoSuchRoom
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.telemetry import Event, StoreAway, StoreBack
@@ -19,6 +21,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.is_away = True
+        self.connections = 0
         self.reactor = HandReactor()
         self.told: list[Event] = []
         self.outage = Outage(self.told.append, self.reactor.seconds)
@@ -29,14 +32,17 @@ class Stage:
     def _connect(self) -> Database:
         if self.is_away:
             raise Unavailable("it is away")
+        self.connections += 1
         return cast(Any, self)
 
     def close(self) -> None:
         """Do nothing, as a connection."""
 
-    def ask(self) -> tuple[Deferred[int], list[Any]]:
+    def ask(
+        self, question: Callable[[Database], int] = lambda database: 7
+    ) -> tuple[Deferred[int], list[Any]]:
         """Ask a question; return its Deferred, and a list that gets the outcome."""
-        asking = Deferred.fromCoroutine(self.pool.ask(lambda database: 7))
+        asking = Deferred.fromCoroutine(self.pool.ask(question))
         found: list[Any] = []
         asking.addBoth(lambda result: found.append(getattr(result, "value", result)))
         return asking, found
@@ -87,3 +93,32 @@ def test_an_outage_lasts_while_somebody_asks() -> None:
     stage.reactor.pump([0.5] * 20)
     assert found == [7]
     assert stage.outage.sentence == ""
+
+
+def refused(database: Database) -> int:
+    """Answer that there is no such room."""
+    raise NoSuchRoom.of(room="&tea")
+
+
+def test_a_refusal_is_an_answer_and_costs_no_connection() -> None:
+    """A stranger to a room who asks for it again and again has nobody connect anew. It ends an outage, too."""
+    stage = Stage()
+    _, found = stage.ask(refused)
+    stage.is_away = False
+    stage.reactor.pump([0.5] * 20)
+    assert stage.outage.sentence == ""
+    for _ in range(3):
+        stage.ask(refused)
+    stage.ask()
+    assert isinstance(found[0], NoSuchRoom)
+    assert stage.connections == 1
+
+
+def test_a_failure_costs_the_connection() -> None:
+    """Nobody knows what it left behind."""
+    stage = Stage()
+    stage.is_away = False
+    _, found = stage.ask(lambda database: 1 // 0)
+    stage.ask()
+    assert isinstance(found[0], ZeroDivisionError)
+    assert stage.connections == 2

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-from chatnet.errors import TooSlow
+from chatnet.errors import Refusal, TooSlow
 from chatnet.limits import PATIENCE
 from chatnet.store.absence import Absence
 from chatnet.store.postgres.database import Database, GivenUp, Unavailable
@@ -123,6 +123,9 @@ class Pool:
                         raise TooSlow(TooSlow.sentence) from away
                 await self._pause(str(away), delay)
                 delay = min(2 * delay, _LAST_DELAY)
+            except Refusal:
+                self._trouble.back(self)
+                raise
             else:
                 self._trouble.back(self)
                 return answer
@@ -135,7 +138,11 @@ class Pool:
             may be broken in the same way.
         """
         database = self._idle.pop() if self._idle else await self._connected()
-        answer = await self._answer(database, question)
+        try:
+            answer = await self._answer(database, question)
+        except Refusal:
+            self._keep(database)
+            raise
         self._keep(database)
         return answer
 
@@ -156,6 +163,8 @@ class Pool:
         give_up: IDelayedCall = self._reactor.callLater(self._answer_seconds, database.close)
         try:
             return await self._in_thread(question, database)
+        except Refusal:
+            raise  # it is an answer like any other
         except BaseException as error:
             database.close()
             if isinstance(error, Unavailable):
