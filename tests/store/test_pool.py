@@ -101,7 +101,7 @@ def refused(database: Database) -> int:
 
 
 def test_a_refusal_is_an_answer_and_costs_no_connection() -> None:
-    """A stranger to a room who asks for it again and again has nobody connect anew. It ends an outage, too."""
+    """A stranger to a room who asks for it over and over has nobody connect anew. It ends an outage, too."""
     stage = Stage()
     _, found = stage.ask(refused)
     stage.is_away = False
