@@ -99,7 +99,8 @@ class RemoteLog:
             self._lost_at, self._goal = self._seconds(), LAST_SEQ
 
     def _is_stale(self) -> bool:
-        return self._lost_at is not None and self._seconds() - self._lost_at >= STALE_SECONDS
+        is_lost = self._lost_at is not None and self._seconds() - self._lost_at >= STALE_SECONDS
+        return is_lost or not self.is_ready
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that the primary pushes."""

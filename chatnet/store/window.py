@@ -179,7 +179,8 @@ class Window:
         return Cursor.at(self.log_id, self._entries[seq - self.start])
 
     async def fresh(self) -> None:
-        """Return at once, or when the log is followed again, if that was not possible for some seconds."""
+        """Return at once, or when the log is followed to its head: for the first time, or again, if that was
+        not possible for some seconds."""
         while self.is_stale():
             self._until_fresh.append(Deferred())
             await self._until_fresh[-1]

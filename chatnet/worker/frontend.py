@@ -90,7 +90,7 @@ class Frontend:
             cursor=self.store.log.window.head,
             poison=self._sessions.poison,
             moving=self._handoff.moving,
-            opening=self.store.is_away,
+            opening=not self.is_open,
             full=full,
         )
 

@@ -249,7 +249,8 @@ class Worker(MultiService):
         self._state = self._clients.frontend = self._serve(store)
         if self._attachment is not None:
             store.attached(self._attachment.link, self._attachment.log_id)
-            self.uplink.report()
+        await store.log.window.fresh()
+        self.uplink.report()  # at once: until now no client was sent here
 
     def _cannot_open(self, failure: Failure) -> None:
         if not self.running:

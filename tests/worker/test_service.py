@@ -31,8 +31,9 @@ from chatnet.start import TERMINAL
 from chatnet.telemetry import Event, LogRewound, unheard
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
-from chatnet.wire.cluster import OtherWorker
+from chatnet.wire.cluster import Load, OtherWorker, Report
 from chatnet.wire.encode import PING
+from chatnet.wire.log import Follow, Read
 from chatnet.wire.marks import TellMarks
 from chatnet.wire.session import Elsewhere
 from chatnet.worker.service import FLUSH_SECONDS, build
@@ -156,13 +157,25 @@ class Processes:
 
 
 class FarLink:
-    """A link to a primary that does not answer."""
+    """A link to a primary that answers when the test says so; ``loads`` are what was reported."""
 
     def __init__(self) -> None:
         self.aborted = False
+        self.asked: list[tuple[Any, Deferred[Any]]] = []
+        self.loads: list[Load] = []
 
     def callRemote(self, *command: Any, **arguments: Any) -> Any:
-        return Deferred()
+        if command == (Report,):
+            self.loads.append(arguments["load"])
+            return None
+        self.asked.append((command, Deferred()))
+        return self.asked[-1][1]
+
+    def answer(self, command: Any, **answer: Any) -> None:
+        """Answer the newest command, which is this one."""
+        asked, deferred = self.asked.pop()
+        assert asked == (command,)
+        deferred.callback(answer)
 
     def abort(self) -> None:
         self.aborted = True
@@ -432,11 +445,22 @@ def test_who_listens_in_the_worker_hears_of_its_store(monkeypatch: pytest.Monkey
 
 
 def test_it_says_while_it_cannot_take_clients() -> None:
-    """Until it knows which log to open, and while its store is away, a worker would turn clients away."""
-    one = Started().start()
+    """Until it has followed the log to its head, and while its store is away, a worker turns clients away.
+    Once it takes them, it says so at once: not a second later."""
+    one, link = Started().start(), FarLink()
+    one.worker.uplink._link = link
     assert one.worker.load().opening
+    one.worker.registered(link, "the log", "")
+    assert one.worker.load().opening
+    link.answer(Follow, cursor=0, check=Cursor.beginning("the log").check)
+    assert one.worker.load().opening
+    assert all(load.opening for load in link.loads)
+    link.answer(Read, answer=b"\0")
+    assert [load.opening for load in link.loads[-1:]] == [False]
+    one.client()
+    one.worker.detached()
     one.worker.registered(FarLink(), "the log", "")
-    assert not one.worker.load().opening
+    assert not one.worker.load().opening, "its clients, and others, go on during a takeover"
     one.worker._state.store.is_away = True
     assert one.worker.load().opening, "nobody could log in while the database is away"
 
@@ -457,10 +481,11 @@ def test_a_log_that_was_put_back_is_opened_afresh() -> None:
     wire.pump()
     assert wire.client_transport.lost
     one.reactor.advance(1.0)
-    assert not one.worker.load().opening
     assert one.worker._state is not before
     assert one.worker._state.store.log.log_id == "the log"
+    assert one.worker.load().opening
     one.worker._state.store.log.is_ready = True
+    assert not one.worker.load().opening
     assert factory.buildProtocol(None) is not None
     assert not [call for call in one.processes.calls if call.startswith("exit")]
 

@@ -144,7 +144,7 @@ class Follower:
                 return
 
     def _is_stale(self) -> bool:
-        return bool(self._reactor.seconds() - self._followed_at >= STALE_SECONDS)
+        return not self.is_ready or bool(self._reactor.seconds() - self._followed_at >= STALE_SECONDS)
 
     def _extend(self, entries: list[Entry]) -> None:
         self.window.extend(entries)
