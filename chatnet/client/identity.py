@@ -75,10 +75,12 @@ class Identity:
     def secret_for_code(self) -> bytes:
         """Return the secret to send with a code: a new one, if the cluster has accepted another before.
 
-        It is on disk before anybody hears of it.
+        It is on disk before anybody hears of it. Clients of this name that show codes at the same time send
+        the same one.
 
         :raises OSError: it could not be written.
         """
+        self.reread()
         known = self._credentials
         if known.fresh is None and known.secret is not None and not known.accepted:
             return known.secret
@@ -95,9 +97,13 @@ class Identity:
         self._keep(Credentials(known.fresh, ticket, known.addresses, accepted=True, device=self.device))
 
     def fresh_refused(self) -> None:
-        """The cluster did not take the secret that was sent with a code."""
-        with contextlib.suppress(OSError):
-            self._keep(replace(self._credentials, fresh=None))
+        """The cluster did not take the secret that was sent with a code. What another client of this name has
+        kept since stays."""
+        refused = self.fresh
+        self.reread()
+        if self.fresh == refused:
+            with contextlib.suppress(OSError):
+                self._keep(replace(self._credentials, fresh=None))
 
     @property
     def ticket(self) -> bytes | None:

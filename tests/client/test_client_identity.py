@@ -383,6 +383,28 @@ def test_a_new_password_outlasts_the_other_clients_of_its_user(tmp_path: Path) -
     assert late.ticket == b"of the password"
 
 
+def test_of_two_clients_that_show_one_code_the_refused_takes_nothing_away(tmp_path: Path) -> None:
+    """They send the same secret. If the code is used up, who is refused keeps what the other has got by it, and
+    forgets no secret but the refused one."""
+    first, second = (
+        Identity(RealFiles(), tmp_path, "log", "alice", lambda size, mine=mine: mine * size)
+        for mine in (b"1", b"2")
+    )
+    first.open(MASTER, make_secret=True)
+    first.keep_ticket(b"t", forget_secret=False)
+    second.open(MASTER, make_secret=False)
+    sent = first.secret_for_code()
+    assert second.secret_for_code() == sent == kept_at(first.path).fresh
+    first.took_fresh(b"new")
+    second.fresh_refused()
+    assert kept_at(first.path) == Credentials(sent, b"new", (str(MASTER),), accepted=True)
+    assert (second.secret, second.fresh) == (sent, None)
+    other = second.secret_for_code()
+    assert other != sent
+    second.fresh_refused()
+    assert kept_at(first.path) == Credentials(sent, b"new", (str(MASTER),), accepted=True)
+
+
 def test_the_secret_that_was_accepted_is_kept(tmp_path: Path) -> None:
     """Another client may have made a new one since, as the file was gone: that one has no name."""
     one, other = identity(tmp_path), identity(tmp_path)
