@@ -22,6 +22,7 @@ from chatnet.kinds import CLUSTER, own_level
 from chatnet.log import Refused
 from chatnet.reads import CursorAt, Feed, History, Last, Newest
 from chatnet.store.sqlite import erased as sqlite_erased
+from chatnet.store.sqlite import slack
 from chatnet.store.sqlite.disk import DiskFull, ListRefuses
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
@@ -72,8 +73,10 @@ class Place:
         return Draft(kind, user, room, "", key(self._keys), 0, More(to=to, ref=its))
 
     def backup(self) -> Path:
+        """Make one in the worst way: pages may keep what is no longer in them, also later."""
         made = self.data.parent / f"backup-{self._keys}-{self.log.window.head}"
         with closing(apsw.Connection(str(self.disk.path))) as connection:
+            connection.execute("PRAGMA secure_delete=OFF")
             connection.execute("VACUUM INTO ?", (str(made),))
         return made
 
@@ -152,6 +155,70 @@ def test_what_was_taken_back_after_a_backup_is_gone_when_it_is_put_back(place: P
     place.open()
     assert place.log.window.head == head - 1
     assert len(place.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "when"),
+    [
+        ("into", "before"),
+        ("into", "after"),
+        ("of an earlier release", "before"),
+        ("of an earlier release", "after"),
+        ("in place", "after"),
+    ],
+)
+def test_a_file_that_vacuum_made_has_nothing_of_what_is_taken_back(place: Place, how: str, when: str) -> None:
+    """Neither of what was taken back before it was put back, nor of what is later: VACUUM leaves rows in the
+    free space of pages that it splits, where nothing overwrites them, and they are not in any table."""
+    place.append(*BEGINNING)
+    many = [Draft("post", "alice", "alice", f"{NEEDLE} {at}", POST % at) for at in range(300)]
+    seqs = place.append(*many)
+    backup = place.backup()
+    if how == "of an earlier release":
+        with closing(apsw.Connection(str(backup))) as connection:
+            connection.execute("PRAGMA user_version=0")
+    if when == "before":
+        place.redact(*seqs)
+    if how == "in place":
+        place.disk.close()
+        with closing(apsw.Connection(str(place.disk.path))) as connection:
+            connection.execute("PRAGMA secure_delete=OFF")
+            connection.execute("VACUUM")
+        place.open()
+    else:
+        place.put_back(backup)
+    if when == "after":
+        place.redact(*seqs)
+        place.disk.reactor.advance(LOOK_SECONDS)
+    assert (NEEDLE in place.given(), place.holding()) == (False, [])
+
+
+def test_a_master_that_is_killed_while_it_writes_a_file_anew_is_followed_by_one_that_does(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once that is done, it is not done again."""
+    place.append(*BEGINNING)
+    many = [Draft("post", "alice", "alice", f"{NEEDLE} {at}", POST % at) for at in range(300)]
+    seqs = place.append(*many)
+    backup = place.backup()
+    place.redact(*seqs)
+    begun: list[apsw.Connection] = []
+
+    def dies(connection: apsw.Connection) -> None:
+        begun.append(connection)
+        raise apsw.FullError("it dies")
+
+    with monkeypatch.context() as mortal:
+        mortal.setattr(slack, "write_anew", dies)
+        for _ in range(2):
+            with pytest.raises(DiskFull):
+                place.put_back(backup) if not begun else place.open()
+    assert len(begun) == 2
+    place.open()
+    assert place.holding() == []
+    place.disk.close()
+    monkeypatch.setattr(slack, "write_anew", dies)
+    place.open()
 
 
 def test_who_was_forgotten_or_purged_after_a_backup_is_so_when_it_is_put_back(place: Place, now: Now) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,34 @@ def test_what_cannot_be_read_is_said(disk: Any, now: Callable[[Any], Any], said:
     assert len([line for line in said if "cannot be kept now" in line]) == 1
     disk.path.with_name(MARKS).rmdir()
     assert now(log.keep_marks([UserMark("alice", "alice", 3)])) == [UserMark("alice", "alice", 3)]
+
+
+@pytest.mark.parametrize("how", ["opened again", "put back"])
+def test_no_file_has_how_far_a_forgotten_user_had_read(tmp_path: Path, how: str) -> None:
+    """Neither the file nor its WAL, at once; also if the file is one that VACUUM made."""
+    path = tmp_path / "data" / MARKS
+    path.parent.mkdir()
+
+    def opened() -> SqliteMarks:
+        return SqliteMarks(path, RealFiles(), "log", 9_999, pytest.fail)
+
+    kept = opened()
+    for user in ("alice", "erna", "zoe"):
+        kept.keep([UserMark(user, f"&{user}-room-{at}", 4_711) for at in range(90)], 9_999)
+    kept.close()
+    if how == "put back":
+        copy = tmp_path / "copy"
+        with closing(apsw.Connection(str(path))) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        copy.rename(path)
+    kept = opened()
+    kept.keep([UserMark("erna", "&erna-room-1", 4_712)], 9_999)
+    kept.forget("erna")
+    assert [each.name for each in path.parent.iterdir() if b"&erna-room" in each.read_bytes()] == []
+    kept.keep([UserMark("zoe", "&zoe-room-1", 4_713)], 9_999)
+    assert kept.of("zoe", ["&zoe-room-1"]) == {"&zoe-room-1": 4_713}
+    kept.close()
+    assert [each.name for each in path.parent.iterdir() if b"&erna-room" in each.read_bytes()] == []
 
 
 def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ reads       its reads · readers  the reading threads, and what happens when a r
 blanking    overwrites what is taken back together
 erased      the list of what was taken back beside it, and how a store that was put back follows it
 schema      its tables
+slack       what removed rows leave in free space of a file, and how it is written anew
 opening     checks that it is the right log, and whole
 file        its files, watched while it is open
 moved       the mark of a data directory whose log was moved into a database

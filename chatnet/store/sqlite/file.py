@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from chatnet.entries import Draft
 from chatnet.store.blanking import Freed
+from chatnet.store.sqlite import slack
 from chatnet.store.sqlite.blanking import Covered
 from chatnet.store.sqlite.disk import DiskReadOnly
 from chatnet.store.sqlite.schema import BUSY_MS
@@ -196,6 +197,22 @@ class StoreFile:
     def _grown(self, connection: apsw.Connection, name: str, pages: int) -> int:
         self._pages = pages
         return 0
+
+    def clean(self) -> None:
+        """Write the main file anew if another program made it, as a backup is made: see :mod:`.slack`.
+
+        Nobody may be served yet: it takes a while for a large log, and as much room again twice.
+        """
+        if slack.is_clean(self._connection):
+            return
+        self._logger.warn(
+            "{path} was made by VACUUM, as a backup is: it is written anew, so that nothing of what is taken "
+            "back is left in it; a master commands when that is done",
+            path=self._path,
+        )
+        slack.write_anew(self._connection)
+        self.has_to_erase = True
+        self.checkpoint()
 
     # ---- watching ----
 

@@ -17,6 +17,7 @@ import apsw
 from chatnet.errors import Unreadable
 from chatnet.marks import UserMark, cut
 from chatnet.store.marks import oldest
+from chatnet.store.sqlite import slack
 from chatnet.world import Files
 
 TABLE = """
@@ -111,6 +112,8 @@ def every_mark(path: Path, log_id: str, head: int) -> list[tuple[str, str, int]]
 
 def _forget(connection: apsw.Connection, user: str) -> None:
     connection.execute("DELETE FROM mark WHERE user = ?", (user,))
+    # The WAL has old versions of pages, until it is cut to nothing.
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 class Remade(Exception):
@@ -150,9 +153,9 @@ class SqliteMarks:
             raise Unreadable(Unreadable.sentence) from error
 
     def forget(self, user: str) -> None:
-        """Remove the marks of a user.
+        """Remove the marks of a user, so that the files have nothing of them.
 
-        :raises apsw.Error: that is not possible now.
+        :raises apsw.Error: that is not possible now; the same call may succeed later.
         """
         self._do(lambda connection: _forget(connection, user))
 
@@ -196,13 +199,15 @@ class SqliteMarks:
 
     def _set_up(self, connection: apsw.Connection) -> None:
         connection.set_busy_timeout(_BUSY_MS)
-        with connection:
+        slack.set_up(connection)
+        with slack.changed_tables(connection):
             connection.execute(TABLE)
             connection.execute(_ABOUT)
-        connection.execute("PRAGMA journal_mode=WAL")
         # Synced when the WAL is written back, and not by each commit: a loss of power costs the newest marks,
         # and never the file.
         connection.execute("PRAGMA synchronous=NORMAL")
+        if not slack.is_clean(connection):
+            slack.write_anew(connection)
         with connection:
             about = connection.execute("SELECT log, head FROM about").fetchone()
             if about is None:

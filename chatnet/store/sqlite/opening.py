@@ -114,6 +114,7 @@ def open_store(
             raise apsw.CorruptError(str(damaged)) from damaged
         except OSError as error:
             raise refusal_of(error) from error
+        file.clean()
         if store.head > before:
             newest = _newest(connection, path, limits.prefill)
         base = sqlite_reads.answer(connection, CursorAt(store.head - len(newest)))

@@ -6,6 +6,7 @@ import apsw
 
 from chatnet.errors import CannotStart, Outgrown
 from chatnet.kinds import FIRST_LEVEL
+from chatnet.store.sqlite import slack
 
 STEPS = (
     """
@@ -260,10 +261,8 @@ BUSY_MS = 5_000
 def set_up_writer(connection: apsw.Connection) -> None:
     """Set up WAL mode, with each commit on disk before it returns. Only this connection commits."""
     connection.set_busy_timeout(BUSY_MS)
-    connection.execute("PRAGMA journal_mode=WAL")
+    slack.set_up(connection)
     connection.execute("PRAGMA synchronous=FULL")
-    # What is taken back is overwritten; with FAST, pages of long texts would stay as they are.
-    connection.execute("PRAGMA secure_delete=ON")
     connection.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
     connection.wal_autocheckpoint(CHECKPOINT_PAGES)
 
@@ -280,7 +279,7 @@ def migrate(connection: apsw.Connection, fresh_id: str) -> None:
 
     :raises CannotStart: a newer chatnet made them, and this one does not know enough of them.
     """
-    with connection:
+    with slack.changed_tables(connection):
         connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         version = connection.execute("SELECT version FROM schema_version").get or 0
         if not isinstance(version, int):
