@@ -31,6 +31,7 @@ def print_list(target: str | None, data: Path, url: str, world: World) -> None:
     """
     source = open_source(target, data, url, world)
     with read(source):
+        _refuse_other_tables(source)
         log_id = _log_of(source)
         with source.moment():
             known = set(erasures_in(source.ask))
@@ -133,16 +134,17 @@ def _some_again(
     return append(todo.drafts) if todo.drafts else []
 
 
-def _log_of(source: Source) -> str:
-    """Return the log's id.
-
-    :raises CannotStart: the tables are those of another release.
-    """
+def _refuse_other_tables(source: Source) -> None:
+    """:raises CannotStart: the tables are those of another release."""
     versions = [version for (version,) in source.ask("SELECT version FROM schema_version")]
     if versions != [source.steps]:
         raise CannotStart(
             f"{source.name} has the tables of another release: start a master of this one on it first."
         )
+
+
+def _log_of(source: Source) -> str:
+    """Return the log's id, which stands in the same place in the tables of all releases."""
     [(log_id,)] = source.ask("SELECT id FROM log")
     return str(log_id)
 

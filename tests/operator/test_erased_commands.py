@@ -26,6 +26,7 @@ from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase
 from chatnet.store.sqlite.erased import listed
 from chatnet.store.sqlite.opening import open_store
+from chatnet.store.sqlite.schema import STEPS
 from chatnet.world.real import real_world
 from rigs.postgres import Server
 
@@ -115,6 +116,31 @@ def test_a_list_is_obeyed_in_a_log_that_was_put_back(
     assert {(line.log, erasure) for line in found for erasure in line.erasures} == {
         ("the-log", each) for each in (REDACTED, FORGOTTEN, AWAITED)
     }
+
+
+def test_a_list_is_put_beside_a_store_of_an_earlier_release(
+    small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A master that would first have to start on it, to bring its tables to this release, would serve what
+    the list takes back. To print what such a store took back, its tables are needed."""
+    path, file = small / "log.sqlite", tmp_path / "list"
+    opened(small)
+    with closing(apsw.Connection(str(path))) as store:
+        for column in ("erased", "erased_tail"):
+            store.execute(f"ALTER TABLE log DROP COLUMN {column}")
+        for table in ("erased", "gone"):
+            store.execute(f"DROP TABLE {table}")
+        store.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 2,))
+    before = path.read_bytes()
+    with pytest.raises(SystemExit):
+        main(["erased", "--data", str(small)])
+    assert "has the tables of another release" in capfd.readouterr().err
+    file.write_bytes(list_of(REDACTED))
+    assert said(capfd, "restore", "--erased", str(file), "--data", str(small)).startswith("1 that were not")
+    assert path.read_bytes() == before
+    opened(small)
+    with closing(apsw.Connection(str(path))) as store:
+        assert store.execute("SELECT text FROM entry WHERE seq = 9").get == ""
 
 
 def test_what_comes_again_in_a_database_has_no_text(small: Path, server: Server, tmp_path: Path) -> None:
