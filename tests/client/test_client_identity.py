@@ -386,10 +386,7 @@ def test_a_new_password_outlasts_the_other_clients_of_its_user(tmp_path: Path) -
 def test_of_two_clients_that_show_one_code_the_refused_takes_nothing_away(tmp_path: Path) -> None:
     """They send the same secret. If the code is used up, who is refused keeps what the other has got by it,
     and forgets no secret but the refused one."""
-    first, second = (
-        Identity(RealFiles(), tmp_path, "log", "alice", lambda size, mine=mine: mine * size)
-        for mine in (b"1", b"2")
-    )
+    first, second = (Identity(RealFiles(), tmp_path, "log", "alice", mine.__mul__) for mine in (b"1", b"2"))
     first.open(MASTER, make_secret=True)
     first.keep_ticket(b"t", forget_secret=False)
     second.open(MASTER, make_secret=False)
