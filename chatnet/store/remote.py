@@ -63,7 +63,8 @@ class RemoteLog:
     ) -> None:
         self._tell = tell
         self._seconds = seconds
-        self._lost_at: float | None = None
+        self._heard_at = 0.0
+        self._is_cut_off = False
         self._goal = 0
         self._on_replaced = on_replaced
         self._on_outgrown = on_outgrown
@@ -95,12 +96,28 @@ class RemoteLog:
     def detached(self) -> None:
         """The link is lost."""
         self._attached = self._link = None
-        if self._lost_at is None:
-            self._lost_at, self._goal = self._seconds(), LAST_SEQ
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        if not self._is_cut_off:
+            self._is_cut_off, self._goal = True, LAST_SEQ
 
     def _is_stale(self) -> bool:
-        is_lost = self._lost_at is not None and self._seconds() - self._lost_at >= STALE_SECONDS
-        return is_lost or not self.is_ready
+        """What counts is the last word of the primary, not when its link was found to be lost: that is up to
+        three seconds later, and later still in a process that was stopped."""
+        return not self.is_ready or self._seconds() - self._heard_at >= STALE_SECONDS
+
+    def heard(self) -> None:
+        """The primary has sent a sign of life, as each second, behind what it had to push by then."""
+        link = self._link
+        if link is None or self._is_cut_off or not self.is_ready:
+            return
+        if self._is_stale():
+            # This process was stopped, or busy for long: this word may be as old as what it holds.
+            self._cut_off()
+            Deferred.fromCoroutine(self._catch_up(link)).addErrback(self._cannot_follow, link)
+        else:
+            self._heard_at = self._seconds()
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Take entries that the primary pushes."""
@@ -129,11 +146,14 @@ class RemoteLog:
         if self._link is link:
             early, self._early = self._early or [], None
             self._extend(link, early)
-        if self._link is link and self._lost_at is not None:
-            goal = await _head_at(link)
-            if self._link is link:
-                self._goal = goal
-                self._extend(link, [])
+        if self._link is link and self._is_cut_off:
+            await self._catch_up(link)
+
+    async def _catch_up(self, link: Peer) -> None:
+        goal = await _head_at(link)
+        if self._link is link:
+            self._goal = goal
+            self._extend(link, [])
 
     def _extend(self, link: Peer, entries: Sequence[Entry]) -> None:
         try:
@@ -150,7 +170,8 @@ class RemoteLog:
 
     def _caught_up(self) -> None:
         """The window has what the primary had when this was attached to it."""
-        self.is_ready, self._goal, self._lost_at = True, LAST_SEQ, None
+        self.is_ready, self._goal = True, LAST_SEQ
+        self._is_cut_off, self._heard_at = False, self._seconds()
         self.window.freshened()
 
     def _cannot_follow(self, failure: Failure, link: Peer) -> None:

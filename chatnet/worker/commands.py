@@ -24,6 +24,7 @@ from chatnet.wire.cluster import (
     SpawnWorkers,
     WorkerIdentity,
 )
+from chatnet.wire.common import Ping
 from chatnet.wire.log import Committed
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.table import Speaker
@@ -43,6 +44,9 @@ class Linked(Protocol):
 
     def detached(self) -> None:
         """The link to the primary is lost."""
+
+    def heard(self) -> None:
+        """The primary has sent a sign of life."""
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """The primary has pushed entries."""
@@ -87,6 +91,11 @@ class FromPrimary(Commanded):
     def __init__(self, worker: Linked, epoch: int) -> None:
         super().__init__(epoch)
         self._worker = worker
+
+    @Ping.responder
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
+        self._worker.heard()
+        return {}
 
     @Committed.responder
     def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:

@@ -176,6 +176,10 @@ class Worker(MultiService):
             self._state.store.detached()
             self._state.shed(0, soon=False)
 
+    def heard(self) -> None:
+        if isinstance(self._state, Frontend):
+            self._state.store.heard()
+
     def committed(self, entries: Sequence[Entry]) -> None:
         if isinstance(self._state, Frontend):
             self._state.store.committed(entries)

@@ -43,6 +43,9 @@ class Store(Protocol):
     def detached(self) -> None:
         """The link to the primary is lost."""
 
+    def heard(self) -> None:
+        """The primary has sent a sign of life."""
+
     def committed(self, entries: Sequence[Entry]) -> None:
         """The primary has pushed ``entries``."""
 
@@ -87,6 +90,9 @@ class PrimarysStore:
     def detached(self) -> None:
         self.log.detached()
 
+    def heard(self) -> None:
+        self.log.heard()
+
     def committed(self, entries: Sequence[Entry]) -> None:
         self.log.committed(entries)
 
@@ -125,6 +131,9 @@ class DatabaseStore:
     def detached(self) -> None:
         """The primary is not needed for the log."""
         self._link = None
+
+    def heard(self) -> None:
+        """Nothing to do: what counts is what the database says."""
 
     def pass_on(self, marks: Sequence[UserMark]) -> None:
         if marks and self._link is not None and not self._link.full:

@@ -189,6 +189,55 @@ def test_who_could_not_follow_for_three_seconds_is_stale_until_it_has_caught_up(
     assert (fresh, log.window.is_stale()) == ([None], False)
 
 
+def test_the_last_word_counts_and_not_when_the_link_was_found_to_be_lost() -> None:
+    """That is three seconds later if the primary hangs."""
+    time = [100.0]
+    log, primary = RemoteLog(lambda: None, pytest.fail, seconds=lambda: time[0]), Primary()
+    log.attached(primary, "log")
+    primary.take(Follow)[1].callback(at(4))
+    primary.take(Read)[1].callback(answered(4))
+    for _ in range(5):
+        time[0] += 1
+        log.heard()
+        assert not log.window.is_stale()
+    time[0] += STALE_SECONDS - 0.1
+    assert not log.window.is_stale()
+    log.detached()
+    time[0] += 0.1
+    assert log.window.is_stale()
+    log.heard()  # from the buffers of a link that is lost
+    assert log.window.is_stale()
+
+
+def test_who_was_stopped_is_stale_until_it_has_asked_how_far_the_log_is() -> None:
+    """The first words that it finds may be as old as what it holds, and the link may be lost since."""
+    time = [100.0]
+    log, primary = RemoteLog(lambda: None, pytest.fail, seconds=lambda: time[0]), Primary()
+    log.attached(primary, "log")
+    primary.take(Follow)[1].callback(at(4))
+    primary.take(Read)[1].callback(answered(4))
+    time[0] += STALE_SECONDS
+    fresh = results(log.window.fresh())
+    log.heard()
+    log.heard()
+    log.committed(entries(5, 5))
+    assert (fresh, log.window.is_stale()) == ([], True)
+    primary.take(Read)[1].callback(answered(6))
+    assert (fresh, primary.asked) == ([], [])
+    log.committed(entries(6, 6))
+    assert (fresh, log.window.is_stale()) == ([None], False)
+    time[0] += STALE_SECONDS
+    log.heard()
+    primary.lose()
+    log.detached()
+    assert log.window.is_stale()
+    again = Primary()
+    log.attached(again, "log")
+    again.take(Follow)[1].callback(at(6))
+    again.take(Read)[1].callback(answered(6))
+    assert not log.window.is_stale()
+
+
 def test_what_is_asked_without_a_primary_waits() -> None:
     """Reads and appends made while there is no link are sent on the next one."""
     worker = Worker()

@@ -146,6 +146,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.log = RemoteLog(lambda: None, pytest.fail)
+        self.heard_count = 0
         self.stopped: list[str] = []
         self.shed_counts: list[int] = []
         self.kept: list[int] = []
@@ -166,6 +167,9 @@ class Worker:
 
     def detached(self) -> None:
         self.log.detached()
+
+    def heard(self) -> None:
+        self.heard_count += 1
 
     def committed(self, entries: Sequence[Entry]) -> None:
         self.log.committed(entries)
@@ -251,6 +255,15 @@ def test_it_registers_follows_and_reports() -> None:
     up.reactor.pass_time(2)
     assert primary.loads[0] == Load(sessions=7)
     assert 2 <= len(primary.loads) <= 3
+
+
+def test_a_sign_of_life_of_the_primary_is_heard() -> None:
+    """It says until when the log was followed."""
+    up = Up()
+    server = up.reactor.accept(Primary())
+    server.ping()
+    up.reactor.settle()
+    assert up.worker.heard_count == 1
 
 
 def test_what_is_committed_goes_to_the_log() -> None:
