@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from chatnet.entries import KEY_BYTES
-from chatnet.names import is_name, is_room
+from chatnet.names import is_name, is_private, is_room, is_topic
 
 MOST_IN_LINE = 100
 """How many erasures stand in a line of a list that is made anew."""
@@ -89,7 +89,8 @@ def _erasure(word: str) -> Erasure:
 
 
 def _is_place(room: str, time: str) -> bool:
-    return (not room or is_room(room)) and _TIME.fullmatch(time) is not None
+    is_place = not room or (is_room(room) and (is_topic(room) or is_private(room)))
+    return is_place and _TIME.fullmatch(time) is not None
 
 
 def _check(rest: bytes) -> bytes:

@@ -208,10 +208,10 @@ def _come_back(source: Source, files: Files) -> Iterator[str]:
     path = source.path.with_name(NAME)
     size, tail = next(source.ask("SELECT erased, erased_tail FROM log"), (None, None))
     if not isinstance(size, int) or not is_list_of(path, files, Listed(size, tail)):
-        return  # the next master makes it anew
+        size = 0  # the next master obeys all of it
     try:
-        for erasures, end in read_list(path, files, _log_id_of(source)):
-            for erasure in erasures if end <= size else ():
+        for read in read_list(path, files, _log_id_of(source)):
+            for erasure in read.erasures if read.listed.size <= size else ():
                 for (seq,) in source.ask(_HAS_TEXT, erasure.user, erasure.key):
                     yield f"seq {seq:,} has a text, and {path.name} says that it was taken back"
     except CannotStart as damaged:

@@ -7,16 +7,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from chatnet.entries import Draft
 from chatnet.erased import Erasure, lines_of
-from chatnet.errors import CannotStart, NoSuchPost
-from chatnet.log import Outcome, Refused
+from chatnet.errors import CannotStart
+from chatnet.log import Outcome
 from chatnet.operator.source import Source, open_database, open_source, read
 from chatnet.store.blanking import Ask
-from chatnet.store.erased import again, erasures_in
+from chatnet.store.erased import again, erasures_in, untaken
 from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import reason
 from chatnet.store.postgres.database import Unavailable
-from chatnet.store.sqlite.erased import NAME, read_list
+from chatnet.store.sqlite.erased import NAME, end_line, read_list
 from chatnet.world import World
 
 _AT_A_TIME = 500
@@ -36,7 +37,8 @@ def print_list(target: str | None, data: Path, url: str, world: World) -> None:
         with source.moment():
             known = set(erasures_in(source.ask))
         if source.path is not None:
-            known |= set(_listed(source.path.with_name(NAME), world, log_id))
+            # A line that is not whole may be one that a master writes right now.
+            known |= set(_listed(source.path.with_name(NAME), world, log_id, lambda: None))
     for line in lines_of(log_id, sorted(known)):
         world.stdio.say(line.decode().rstrip("\n"))
 
@@ -49,10 +51,12 @@ def take_back_again(file: Path, data: Path, url: str, world: World) -> str:
     """
     if world.files.status(file) is None:
         raise CannotStart(f"There is no list at {file}.")
-    return _in_database(file, url, world) if url else _in_directory(file, data, world)
+    torn: list[Path] = []
+    done = _in_database(file, url, world, torn) if url else _in_directory(file, data, world, torn)
+    return " ".join([done, *(f"The last line of {path} is not whole, and was left out." for path in torn)])
 
 
-def _in_directory(file: Path, data: Path, world: World) -> str:
+def _in_directory(file: Path, data: Path, world: World, torn: list[Path]) -> str:
     lease = FlockLease(world.files, data)
     try:
         taken = lease.take()
@@ -65,10 +69,11 @@ def _in_directory(file: Path, data: Path, world: World) -> str:
         with read(source):
             log_id = _log_of(source)
         path, size, known = data / NAME, 0, set[Erasure]()
-        for erasures, end in read_list(path, world.files, log_id):
-            size = end
-            known.update(erasures)
-        new = sorted(set(_wanted(file, world, log_id)) - known)
+        for each in read_list(path, world.files, log_id, torn=lambda: torn.append(path)):
+            end_line(path, world.files, each)
+            size = each.listed.size
+            known.update(each.erasures)
+        new = sorted(set(_wanted(file, world, log_id, torn)) - known)
         if new:
             world.files.extend(path, size, b"".join(lines_of(log_id, new)))
     except OSError as error:
@@ -78,12 +83,12 @@ def _in_directory(file: Path, data: Path, world: World) -> str:
     return f"{len(new):,} that were not in {path} are there now: the next master takes them back again."
 
 
-def _in_database(file: Path, url: str, world: World) -> str:
+def _in_database(file: Path, url: str, world: World, torn: list[Path]) -> str:
     try:
         database = world.databases.connect(url)
         try:
             log_id = database.open(world.entropy(16).hex()).log_id
-            wanted = list(dict.fromkeys(_wanted(file, world, log_id)))
+            wanted = list(dict.fromkeys(_wanted(file, world, log_id, torn)))
             return _again(log_id, wanted, url, lambda drafts: database.append(drafts, now(world))[0])
         finally:
             database.close()
@@ -104,34 +109,34 @@ def _again(log_id: str, wanted: list[Erasure], url: str, append: Callable[[Any],
     def ask(sql: str, *values: Any) -> Iterator[Any]:
         return iter(connection.execute(sql, values).fetchall())
 
-    outcomes: list[Outcome] = []
+    drafts, outcomes = list[Draft](), list[Outcome]()
     try:
         for at in range(0, len(wanted), _AT_A_TIME):
-            outcomes += _some_again(log_id, wanted[at : at + _AT_A_TIME], ask, connection, append)
+            some = _some_again(log_id, wanted[at : at + _AT_A_TIME], ask, connection)
+            drafts += some
+            outcomes += append(some) if some else []
     except psycopg.Error as error:
         raise CannotStart(f"That was broken off ({reason(error)}): run this again.") from error
     finally:
         connection.close()
-    # A post may be among those that are taken back together, and not overwritten yet.
-    refused = [each for each in outcomes if isinstance(each, Refused) and each.code != NoSuchPost.code]
-    if refused:
-        raise CannotStart(f"{len(refused):,} could not be taken back again: {refused[0].sentence}")
+    if refused := untaken(drafts, outcomes):
+        raise CannotStart(f"{len(refused):,} could not be taken back again: {refused[0][1].sentence}")
+    done = sum(isinstance(each, int) for each in outcomes)
     return (
-        f"{len(wanted):,} are in the list. What this log had of it is taken back again, by {len(outcomes):,} "
+        f"{len(wanted):,} are in the list. What this log had of it is taken back again, by {done:,} "
         "entries; a post that it does not have has no text if it comes again."
     )
 
 
-def _some_again(
-    log_id: str, wanted: list[Erasure], ask: Ask, connection: Any, append: Callable[[Any], list[Outcome]]
-) -> list[Outcome]:
+def _some_again(log_id: str, wanted: list[Erasure], ask: Ask, connection: Any) -> list[Draft]:
+    """Have the database wait for what is not in its log yet; return what takes back the rest."""
     todo = again(log_id, wanted, ask)
     with connection.transaction(), connection.cursor() as cursor:
         await_one = 'INSERT INTO erased ("user", key) VALUES (%s, %s) ON CONFLICT DO NOTHING'
         cursor.executemany(await_one, todo.awaited)
         keep = 'INSERT INTO forgotten ("user", seq) VALUES (%s, 0) ON CONFLICT DO NOTHING'
         cursor.executemany(keep, [(name,) for name in todo.names])
-    return append(todo.drafts) if todo.drafts else []
+    return todo.drafts
 
 
 def _refuse_other_tables(source: Source) -> None:
@@ -149,16 +154,16 @@ def _log_of(source: Source) -> str:
     return str(log_id)
 
 
-def _listed(path: Path, world: World, log_id: str) -> Iterator[Erasure]:
-    return chain.from_iterable(line.erasures for line in read_list(path, world.files, log_id))
+def _listed(path: Path, world: World, log_id: str, torn: Callable[[], object]) -> Iterator[Erasure]:
+    return chain.from_iterable(line.erasures for line in read_list(path, world.files, log_id, torn=torn))
 
 
-def _wanted(file: Path, world: World, log_id: str) -> list[Erasure]:
+def _wanted(file: Path, world: World, log_id: str, torn: list[Path]) -> list[Erasure]:
     """Return what a list says of this log.
 
     :raises CannotStart: nothing.
     """
-    found = list(_listed(file, world, log_id))
+    found = list(_listed(file, world, log_id, lambda: torn.append(file)))
     if not found:
         raise CannotStart(_ANOTHER.format(path=file))
     return found

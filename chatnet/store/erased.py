@@ -8,17 +8,29 @@ An erasure whose post is not in the log yet waits, in the table ``erased``, for 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref, of_row
 from chatnet.erased import Erasure
+from chatnet.errors import NoSuchPost, NoSuchUser, NotThere
 from chatnet.kinds import CLUSTER, SAID
+from chatnet.log import Outcome, Refused
+from chatnet.names import is_private
 from chatnet.store.blanking import Ask, last_before
+from chatnet.store.pages import OPEN
 
 REDACTS = frozenset({"redact", "forget", "purge", "expire"})
 """The kinds of entries that take something back."""
+
+_NOTHING_THERE = {
+    "redact": (NoSuchPost.code,),
+    "forget": (NoSuchUser.code,),
+    "purge": (NoSuchUser.code, NotThere.code),
+}
+"""Refusals of what takes back again, by its kind, which say that this log has nothing of it: it never had, or
+another of the same batch takes it back already."""
 
 _COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
 _AT = f"SELECT {_COLUMNS} FROM entry WHERE seq = %s"
@@ -29,6 +41,8 @@ _FORGOTTEN = 'SELECT "user" FROM forgotten ORDER BY seq, "user"'
 _TOGETHER = 'SELECT "user", room, upto, seq FROM blanking WHERE whole = 0 ORDER BY seq'
 _IS_FORGOTTEN = 'SELECT 1 FROM forgotten WHERE "user" = %s'
 _IS_THERE = 'SELECT 1 FROM account WHERE "user" = %s'
+_EVER_THERE = f"""SELECT 1 FROM standing WHERE "user" = %s AND room = %s
+    UNION ALL SELECT 1 FROM membership WHERE "user" = %s AND "left" = {OPEN} AND room = %s"""
 _PURGED = """SELECT e.time FROM blanking AS b JOIN entry AS e ON e.seq = b.seq
     WHERE b."user" = %s AND b.room = %s"""
 _EXPIRED = """SELECT upto FROM blanking WHERE "user" = '' AND room = %s"""
@@ -92,6 +106,15 @@ def again(log_id: str, erasures: Iterable[Erasure], ask: Ask) -> Again:
     return found
 
 
+def untaken(drafts: Sequence[Draft], outcomes: Sequence[Outcome]) -> list[tuple[Draft, Refused]]:
+    """Return what of :attr:`Again.drafts` was refused, although the log may have what it takes back."""
+    return [
+        (draft, outcome)
+        for draft, outcome in zip(drafts, outcomes, strict=True)
+        if isinstance(outcome, Refused) and outcome.code not in _NOTHING_THERE.get(draft.kind, ())
+    ]
+
+
 def _redact(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
     row = next(ask(_BY_KEY, erasure.user, erasure.key), None)
     if row is None:
@@ -100,22 +123,25 @@ def _redact(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
     target = of_row(row)
     if target.kind in SAID and target.text:
         ref = Ref(target.seq, Cursor.at(log_id, target).check)
-        found.drafts.append(_draft(log_id, erasure, CLUSTER, More(ref=ref)))
+        found.drafts.append(_draft(log_id, erasure, CLUSTER, More(ref=ref), ask))
 
 
 def _forget(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
     if _is(ask, _IS_FORGOTTEN, erasure.user):
         return
     if _is(ask, _IS_THERE, erasure.user):
-        found.drafts.append(_draft(log_id, erasure, "", More(to=erasure.user)))
+        found.drafts.append(_draft(log_id, erasure, "", More(to=erasure.user), ask))
     else:
         found.names.append(erasure.user)
 
 
 def _purge(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
     (done,) = next(ask(_PURGED, erasure.user, erasure.room), (-1,))
-    if done < erasure.time and _is(ask, _IS_THERE, erasure.user):
-        found.drafts.append(_draft(log_id, erasure, erasure.room, More(to=erasure.user)))
+    if done >= erasure.time or not _is(ask, _IS_THERE, erasure.user):
+        return
+    # Of who had not come to a private room yet there is nothing in it; as a refusal that would be kept.
+    if not is_private(erasure.room) or _is(ask, _EVER_THERE, *(erasure.user, erasure.room) * 2):
+        found.drafts.append(_draft(log_id, erasure, erasure.room, More(to=erasure.user), ask))
 
 
 def _expire(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
@@ -123,13 +149,15 @@ def _expire(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
     last = _at(ask, last_before(ask, erasure.time + 1))
     if last is not None and last.seq > done:
         ref = Ref(last.seq, Cursor.at(log_id, last).check)
-        found.drafts.append(_draft(log_id, erasure, erasure.room, More(ref=ref)))
+        found.drafts.append(_draft(log_id, erasure, erasure.room, More(ref=ref), ask))
 
 
-def _draft(log_id: str, erasure: Erasure, room: str, more: More) -> Draft:
-    """Return a draft whose key follows from what it does: done twice, it is one entry."""
+def _draft(log_id: str, erasure: Erasure, room: str, more: More, ask: Ask) -> Draft:
+    """Return a draft whose key follows from what it does: done twice, it is one entry. It follows from the
+    log's level, too: a refusal of what is above that would be kept."""
     seq = "" if more.ref is None else str(more.ref.seq)
-    key = hashlib.sha256(f"{log_id} {erasure} {seq}".encode()).digest()[:16]
+    (level,) = next(ask("SELECT level FROM log"))
+    key = hashlib.sha256(f"{log_id} {level} {erasure} {seq}".encode()).digest()[:16]
     return Draft(erasure.kind, CLUSTER, room, "", key, 0, more)
 
 
@@ -138,5 +166,5 @@ def _at(ask: Ask, seq: int) -> Entry | None:
     return None if row is None else of_row(row)
 
 
-def _is(ask: Ask, sql: str, user: str) -> bool:
-    return next(ask(sql, user), None) is not None
+def _is(ask: Ask, sql: str, *values: str) -> bool:
+    return next(ask(sql, *values), None) is not None

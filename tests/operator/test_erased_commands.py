@@ -143,6 +143,50 @@ def test_a_list_is_put_beside_a_store_of_an_earlier_release(
         assert store.execute("SELECT text FROM entry WHERE seq = 9").get == ""
 
 
+def test_what_a_log_has_nothing_of_is_no_reason_to_fail(
+    put_back: tuple[list[str], Rows, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Bob was purged in a room that he had not come to yet, and in all of them before he was forgotten."""
+    where, rows, file = put_back
+    later = 1 << 60
+    purged = [Erasure("purge", "bob", room, time=later) for room in ("", "#tea", "&later")]
+    gone = Erasure("purge", "nemo", "&later", time=later)
+    file.write_bytes(list_of(gone, FORGOTTEN, *purged, Erasure("purge", "alice", "&later", time=later)))
+    for _ in range(2):
+        said(capfd, "restore", "--erased", str(file), *where)
+        assert rows("SELECT kind, room FROM entry WHERE seq > 20") == [("forget", "")]
+    assert rows("SELECT count(*) FROM refusal WHERE code = 'NOT_THERE'") == [(0,)]
+
+
+def test_a_last_line_without_its_end_is_obeyed_if_it_is_whole(
+    put_back: tuple[list[str], Rows, Path], small: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And what goes behind it begins a line."""
+    where, rows, file = put_back
+    (small / "erased").write_bytes(list_of(AWAITED)[:-1])
+    file.write_bytes((list_of(FORGOTTEN) + list_of(REDACTED))[:-1])
+    assert "is not whole" not in said(capfd, "restore", "--erased", str(file), *where)
+    assert rows("SELECT text FROM entry WHERE seq = 9") == [("",)]
+    assert rows('SELECT "user" FROM forgotten') == [("bob",)]
+    if "--store" not in where:
+        assert rows("SELECT user FROM erased") == [("alice",)]
+
+
+def test_a_last_line_that_is_not_whole_is_said(
+    put_back: tuple[list[str], Rows, Path], small: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In the list that is given, and in the one that stands there."""
+    where, rows, file = put_back
+    (small / "erased").write_bytes(list_of(AWAITED)[:-2])
+    file.write_bytes((list_of(FORGOTTEN) + list_of(REDACTED))[:-2])
+    told = said(capfd, "restore", "--erased", str(file), *where)
+    assert f"The last line of {file} is not whole, and was left out." in told
+    its_own = f"The last line of {small / 'erased'} is not whole, and was left out."
+    assert (its_own in told) is ("--store" not in where)
+    assert rows('SELECT "user" FROM forgotten') == [("bob",)]
+    assert rows("SELECT text FROM entry WHERE seq = 9") == [(NEEDLE,)]
+
+
 def test_what_comes_again_in_a_database_has_no_text(small: Path, server: Server, tmp_path: Path) -> None:
     """And an older draft of who is forgotten is refused."""
     url, file = server.fresh(), tmp_path / "list"
@@ -175,8 +219,9 @@ def test_a_migration_takes_back_what_its_source_was_put_back_from(small: Path, s
         (b"", " is the list of another log, or of none: there is nothing in it about this one."),
         (line_of("another", [REDACTED]), " is the list of another log, or of none"),
         (b"x\ny\n", "The list of what was taken back, .* is damaged behind its byte 0: put a copy"),
+        (b"x" + list_of(REDACTED), "The list of what was taken back, .* is damaged behind its byte 0"),
     ],
-    ids=["none", "empty", "another's", "damaged"],
+    ids=["none", "empty", "another's", "damaged", "damaged at its end"],
 )
 def test_what_is_no_list_is_refused_in_a_sentence(
     put_back: tuple[list[str], Rows, Path],

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import shutil
 import signal
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from zope.interface import implementer
 
 from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.erased import Erasure, Line, line_in, line_of
-from chatnet.errors import CannotStart, NoSuchRoom
-from chatnet.kinds import CLUSTER, own_level
+from chatnet.errors import (
+    CannotStart,
+    KeyReused,
+    NoSuchPost,
+    NoSuchRoom,
+    NoSuchUser,
+    NotThere,
+    NotYet,
+    Poison,
+)
+from chatnet.kinds import CLUSTER, KINDS, own_level
 from chatnet.log import Refused
 from chatnet.reads import CursorAt, Feed, History, Last, Newest
+from chatnet.store.erased import REDACTS, untaken
 from chatnet.store.sqlite import erased as sqlite_erased
 from chatnet.store.sqlite import slack
 from chatnet.store.sqlite.disk import DiskFull, ListRefuses
@@ -88,6 +101,11 @@ class Place:
         shutil.copy(backup, self.disk.path)
         self.open()
 
+    def put_back_for(self, backup: Path, sentence: str) -> None:
+        """Put it back, for a master that ends in this sentence."""
+        with pytest.raises(CannotStart, match=sentence):
+            self.put_back(backup)
+
     def open(self) -> None:
         self.log = self.disk.open()
         self.disk.reactor.advance(LOOK_SECONDS)
@@ -120,6 +138,29 @@ class Place:
 
     def lines(self) -> list[Line | None]:
         return list(map(line_in, (self.data / "erased").read_bytes().splitlines()))
+
+    def followed(self) -> tuple[Listed, Listed]:
+        """Return how far the store says that the list is followed, and what the whole list is."""
+        with closing(apsw.Connection(str(self.disk.path))) as connection:
+            says = Listed(*next(connection.execute("SELECT erased, erased_tail FROM log")))
+        path = self.data / "erased"
+        return says, sqlite_erased.listed(path, self.disk.files, path.stat().st_size)
+
+
+@implementer(ILogObserver)
+class Said(list[str]):
+    """What is logged, as it is read."""
+
+    def __call__(self, event: LogEvent) -> None:
+        self.append(formatEvent(event))
+
+
+@contextmanager
+def listening() -> Iterator[Said]:
+    said = Said()
+    globalLogPublisher.addObserver(said)
+    yield said
+    globalLogPublisher.removeObserver(said)
 
 
 @pytest.fixture
@@ -243,6 +284,70 @@ def test_who_was_forgotten_or_purged_after_a_backup_is_so_when_it_is_put_back(pl
     assert no.code == b"FORGOTTEN"
     (purged,) = [entry for entry in place.entries() if entry.kind == "purge"]
     assert (purged.user, purged.to, purged.room) == (CLUSTER, "bob", "#tea")
+
+
+def test_what_a_backup_has_nothing_of_is_taken_back_all_the_same(place: Place) -> None:
+    """Bob came to the room after the backup, and was purged there; Carol was purged and then forgotten. The
+    list is followed then, and nothing of it is asked again; who came later may be purged as always."""
+    place.append(*BEGINNING, Draft("post", "carol", "carol", NEEDLE, key(9)))
+    backup = place.backup()
+    invited = Draft("invite", "alice", "&ops", "", key(10), 0, More(to="bob"))
+    in_ops = (invited, Draft("join", "bob", "&ops", "", key(11)), Draft("post", "bob", "&ops", "x", key(12)))
+    place.append(*in_ops)
+    place.append(
+        Draft("purge", CLUSTER, "&ops", "", key(20), 0, More(to="bob")),
+        Draft("purge", CLUSTER, "", "", key(21), 0, More(to="carol")),
+        Draft("forget", CLUSTER, "", "", key(22), 0, More(to="carol")),
+    )
+    [line] = place.lines()
+    (place.data / "erased").write_bytes(line_of(place.log.log_id, sorted(line.erasures if line else ())))
+    place.put_back(backup)
+    assert (NEEDLE in place.given(), len(set(place.followed()))) == (False, 1)
+    with closing(apsw.Connection(str(place.disk.path))) as store:
+        assert store.execute("SELECT user FROM refusal WHERE code = 'NOT_THERE'").get is None
+    head = place.log.window.head
+    place.disk.close()
+    place.open()
+    assert place.log.window.head == head
+    place.append(*in_ops, Draft("purge", "alice", "&ops", "", key(23), 0, More(to="bob")))
+
+
+def test_a_list_that_cannot_be_followed_ends_the_master_until_it_can(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a log below the level of what is to be taken back: nothing says then that the list is followed."""
+    place.append(*BEGINNING, Draft("join", "bob", "#tea", "", key(9)))
+    place.append(Draft("post", "bob", "#tea", NEEDLE, key(10)))
+    backup = place.backup()
+    place.append(Draft("purge", CLUSTER, "#tea", "", key(20), 0, More(to="bob")))
+    with monkeypatch.context() as newer:
+        newer.setitem(KINDS, "purge", dataclasses.replace(KINDS["purge"], level=own_level() + 1))
+        place.put_back_for(backup, r"1 of what .*erased says was taken back cannot be .*“chatnet level up”\.")
+        place.disk.close()
+        says, whole = place.followed()
+        assert says != whole
+        with closing(apsw.Connection(str(place.disk.path))) as store:
+            store.execute("UPDATE log SET level = ?", (own_level(),))
+        place.open()
+    assert NEEDLE not in place.given()
+    assert len(set(place.followed())) == 1
+
+
+def test_a_refusal_is_success_only_if_there_is_nothing_to_take_back() -> None:
+    drafts = [Draft(kind, CLUSTER, "", "", key(at), 0) for at, kind in enumerate(sorted(REDACTS))]
+    found = {
+        (draft.kind, error)
+        for error in (NoSuchPost, NoSuchUser, NotThere, NotYet, KeyReused, Poison)
+        for draft in drafts
+        if not untaken([draft], [Refused.of(error.of(name="bob", room="&ops", to="bob"))])
+    }
+    assert found == {
+        ("redact", NoSuchPost),
+        ("forget", NoSuchUser),
+        ("purge", NoSuchUser),
+        ("purge", NotThere),
+    }
+    assert untaken(drafts, [1] * len(drafts)) == []
 
 
 def test_what_expired_after_a_backup_has_expired_when_it_is_put_back(place: Place) -> None:
@@ -429,15 +534,18 @@ def test_a_master_that_is_killed_right_behind_the_line_has_taken_nothing_back(pl
     assert (no.code, len(place.lines())) == (b"NO_SUCH_POST", 1)
 
 
-@pytest.mark.parametrize("torn", [b"0123", b"\0" * 700, b"\0\0 redact:alice:00\n", b"deadbeef x forget:bob"])
+@pytest.mark.parametrize("torn", [b"0123", b"\0" * 700, b"\0\0 redact:alice:00", b"deadbeef x forget:bob"])
 def test_a_line_that_was_not_written_whole_is_passed_over_and_overwritten(place: Place, torn: bytes) -> None:
+    """The operator is told."""
     place.append(*BEGINNING)
     first, second, *_ = place.append(*SAID)
     place.redact(first)
     place.disk.close()
     with (place.data / "erased").open("ab") as file:
         file.write(torn)
-    place.open()
+    with listening() as said:
+        place.open()
+    assert [line for line in said if "is not whole, and is dropped" in line]
     assert len(place.entries()) == len(BEGINNING) + len(SAID) + 1
     place.redact(second)
     assert [line and [it.key for it in line.erasures] for line in place.lines()] == [
@@ -446,20 +554,41 @@ def test_a_line_that_was_not_written_whole_is_passed_over_and_overwritten(place:
     ]
 
 
-def test_a_damaged_list_is_said_in_one_sentence(place: Place) -> None:
-    """Only where it is needed: behind what the store has followed."""
+def test_a_last_line_that_is_whole_but_for_its_end_is_obeyed(place: Place) -> None:
+    """As a shell leaves it that copies the list. The next line goes behind it."""
+    place.append(*BEGINNING)
+    first, second, third, _ = place.append(*SAID)
+    backup = place.backup()
+    place.redact(first, second)
+    path = place.data / "erased"
+    path.write_bytes(path.read_bytes()[:-1])
+    with listening() as said:
+        place.put_back(backup)
+    assert not [line for line in said if "is not whole" in line]
+    assert [place.log.window.after(seq - 1)[0].text for seq in (first, second)] == ["", ""]
+    place.redact(third)
+    assert [line and len(line.erasures) for line in place.lines()] == [2, 1]
+    assert len(set(place.followed())) == 1
+
+
+@pytest.mark.parametrize("at", [20, 150, -2])
+def test_a_damaged_list_is_said_in_one_sentence(place: Place, at: int) -> None:
+    """In a line with its end, wherever that is, the last one too."""
     place.append(*BEGINNING)
     seqs = place.append(*SAID)
     backup = place.backup()
     for seq in seqs:
         place.redact(seq)
     content = bytearray((place.data / "erased").read_bytes())
-    content[150] ^= 1
+    content[at] ^= 1
     (place.data / "erased").write_bytes(content)
+    sentence = (
+        r"The list of what was taken back, .*erased, is damaged behind its byte (0|\d\d\d?): put a copy"
+    )
     place.disk.close()
-    place.open()
-    with pytest.raises(CannotStart, match=r"The list of what was taken back, .*erased, is damaged behind"):
-        place.put_back(backup)
+    with pytest.raises(CannotStart, match=sentence):
+        place.open()
+    place.put_back_for(backup, sentence)
 
 
 @pytest.mark.parametrize("wrong", ["gone", "cut", "another"])
@@ -524,6 +653,31 @@ def test_a_list_that_was_exchanged_for_another_is_obeyed_from_its_beginning(plac
     (place.data / "erased").write_bytes(b"".join(reversed(lines)))
     place.put_back(backup)
     assert place.log.window.after(second - 1)[0].text == ""
+
+
+@pytest.mark.parametrize("known", [None, "0123456789abcdef"])
+def test_a_list_that_is_as_long_and_ends_alike_is_another(place: Place, known: str | None) -> None:
+    """As of a log that was put back, and in which other posts were taken back, and then the same one. One of
+    which the log does not know what it was is not taken for granted either."""
+    place.append(*BEGINNING)
+    first, second, third, _ = place.append(*SAID)
+    place.redact(first)
+    place.redact(third)
+    assert len(set(place.followed())) == 1
+    place.disk.close()
+    path = place.data / "erased"
+    own, last = path.read_bytes().splitlines(keepends=True)
+    other = line_of(place.log.log_id, [Erasure("redact", "alice", key=SAID[1].key)])
+    assert len(other) == len(own)
+    path.write_bytes(other + last)
+    if known is not None:
+        with closing(apsw.Connection(str(place.disk.path))) as store:
+            store.execute("UPDATE log SET erased_tail = ?", (known,))
+    place.open()
+    assert place.log.window.after(second - 1)[0].text == ""
+    keys = [it.key for line in place.lines() for it in (line or Line("", ())).erasures]
+    assert keys == [SAID[1].key, SAID[2].key, SAID[0].key]
+    assert len(set(place.followed())) == 1
 
 
 def test_an_old_directory_gets_its_list(place: Place) -> None:
@@ -651,6 +805,9 @@ def test_a_line_says_what_was_written() -> None:
         Erasure("purge", "bob", "", time=18),
         Erasure("expire", room="&ops", time=1_800_000_000_000),
     )
+    for place in ("bob", "alice=bob", "!mods", "@bob"):  # nothing is purged or expires there
+        for wrong in (Erasure("purge", "bob", place, time=17), Erasure("expire", room=place, time=17)):
+            assert line_in(line_of("the-log", [wrong])[:-1]) is None
     content = line_of("the-log", erasures)
     assert line_in(content[:-1]) == Line("the-log", erasures)
     for at in range(len(content) - 1):

@@ -1,9 +1,9 @@
 """The list of what was taken back beside the embedded store: see :mod:`chatnet.erased`.
 
 A line is on the disk before its batch is committed, and the store says, from that commit on, how long the
-list is. So a store that finds a longer list was put back to an earlier state, or its master was killed
-between the two: what the rest of the list says is taken back again before anybody is served. A store that
-finds a shorter list, or another one, makes it anew from what it has itself.
+list is, with a check of all its lines. So a store that finds a longer list was put back to an earlier state,
+or its master was killed between the two: what the rest of the list says is taken back again before anybody is
+served. A store that finds a shorter list, or another one, obeys all of it, and adds what it has itself.
 
 Everything here runs in the writer's thread.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +23,9 @@ from twisted.logger import Logger
 
 from chatnet.entries import Draft, Entry
 from chatnet.erased import Erasure, line_in, line_of, lines_of
-from chatnet.errors import CannotStart, NoSuchPost
-from chatnet.log import Refused
+from chatnet.errors import CannotStart
 from chatnet.store.blanking import Ask
-from chatnet.store.erased import again, erasure_of, erasures_in
+from chatnet.store.erased import again, erasure_of, erasures_in, untaken
 from chatnet.store.sqlite.blanking import asking
 from chatnet.store.sqlite.writer import Batch, Listed, Writer
 from chatnet.world import Files
@@ -33,13 +33,21 @@ from chatnet.world import Files
 NAME = "erased"
 """The list's name, in the directory of the store."""
 _MOST_READ = 1 << 20
-_TAIL = 64
-"""So many bytes of a list tell it from others: the key of a post is among them, or the check of a line."""
+NOTHING = Listed(0, "")
+"""A list without a line."""
 _AT_A_TIME = 500
 """How many erasures, at least, are looked up and taken back again in one batch."""
 _DAMAGED = (
     "The list of what was taken back, {path}, is damaged behind its byte {at:,}: put a copy of it in place; "
     "or remove it, and it is made anew from the log, which has nothing of what was taken back after a backup."
+)
+_TORN = (
+    "The last line of {path} is not whole, and is dropped: its batch was never committed, or this is a copy "
+    "that was cut off"
+)
+_NOT_TAKEN = (
+    "{count:,} of what {path} says was taken back cannot be taken back again: {why} Mend that; or move the "
+    "list away, and have it obeyed later, by “chatnet restore”: until then what was taken back is there."
 )
 
 Commit = Callable[[list[Draft]], Batch]
@@ -49,29 +57,32 @@ _logger = Logger()
 
 
 class Read(NamedTuple):
-    """A line that was read: what it says of this log, and where it ends, in bytes."""
+    """A line that was read: what it says of this log, and what the list is up to its end, the line feed
+    included; ``is_ended``: that is there."""
 
     erasures: tuple[Erasure, ...]
-    end: int
+    listed: Listed
+    is_ended: bool
 
 
-def read_list(path: Path, files: Files, log_id: str, at: int = 0) -> Iterator[Read]:
-    """Yield the lines behind the byte ``at``. A last one that is not whole is passed over: its batch was
-    never committed.
+def read_list(
+    path: Path, files: Files, log_id: str, known: Listed = NOTHING, torn: Callable[[], object] = lambda: None
+) -> Iterator[Read]:
+    """Yield the lines behind what is ``known``. A last one that was not written whole, and has no end, is
+    passed over, since its batch was never committed, and ``torn`` is called.
 
     :raises CannotStart: the list cannot be read, or another line is not as it was written.
     """
-    is_torn = False
     try:
-        for content, is_ended in _lines(path, files, at):
-            if is_torn:
-                raise CannotStart(_DAMAGED.format(path=path, at=at))
-            line = line_in(content) if is_ended else None
+        for content, is_ended in _lines(path, files, known.size):
+            line = line_in(content)
+            if line is None and is_ended:
+                raise CannotStart(_DAMAGED.format(path=path, at=known.size))
             if line is None:
-                is_torn = True
-                continue
-            at += len(content) + 1
-            yield Read(line.erasures if line.log == log_id else (), at)
+                torn()
+                return
+            known = with_line(known, content)
+            yield Read(line.erasures if line.log == log_id else (), known, is_ended)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -92,13 +103,33 @@ def _lines(path: Path, files: Files, at: int) -> Iterator[tuple[bytes, bool]]:
         yield rest, False
 
 
+def with_line(before: Listed, content: bytes) -> Listed:
+    """Return what a list is with one more line, given without its end."""
+    check = hashlib.sha256(f"{before.tail} ".encode() + content).hexdigest()[:32]
+    return Listed(before.size + len(content) + 1, check)
+
+
 def listed(path: Path, files: Files, size: int) -> Listed:
-    """Return what the list at ``path`` is, up to ``size`` bytes.
+    """Return what the list at ``path`` is, up to the last line that ends within ``size`` bytes.
 
     :raises OSError: it cannot be read.
     """
-    tail = files.read_on(path, max(0, size - _TAIL), min(size, _TAIL)) if size else b""
-    return Listed(size, hashlib.sha256(tail).hexdigest()[:16])
+    found = NOTHING
+    for content, is_ended in _lines(path, files, 0):
+        longer = with_line(found, content)
+        if longer.size > size or not is_ended:
+            break
+        found = longer
+    return found
+
+
+def end_line(path: Path, files: Files, read: Read) -> None:
+    """Give the last line of the list its end, durably, if it has none: others go behind it.
+
+    :raises OSError: that cannot be written now.
+    """
+    if not read.is_ended:
+        files.extend(path, read.listed.size - 1, b"\n")
 
 
 def is_list_of(path: Path, files: Files, known: Listed) -> bool:
@@ -124,16 +155,16 @@ class ErasedList:
 
         :raises OSError: that cannot be written now.
         """
-        (size,) = next(self._ask("SELECT erased FROM log"))
+        known = Listed(*next(self._ask("SELECT erased, erased_tail FROM log")))
         found = self._files.status(self._path)
-        if size > (0 if found is None else found.size):
+        if known.size > (0 if found is None else found.size):
             _logger.warn("{path} was removed, or cut off; it is made anew from the log", path=self._path)
             content = _content(self._log_id, _all_in(self._ask))
             self._files.write(self._path, content)
-            return listed(self._path, self._files, len(content))
+            return _with_lines(NOTHING, content)
         line = line_of(self._log_id, [it for entry in entries if (it := erasure_of(entry, self._ask))])
-        self._files.extend(self._path, size, line)  # what is behind it was never committed
-        return listed(self._path, self._files, size + len(line))
+        self._files.extend(self._path, known.size, line)  # what is behind it was never committed
+        return _with_lines(known, line)
 
 
 def catch_up(
@@ -144,7 +175,7 @@ def catch_up(
 
     ``commit`` appends drafts to it. If the process dies meanwhile, the next to open the store goes on.
 
-    :raises CannotStart: the list cannot be read. :raises DiskRefuses: as a commit does.
+    :raises CannotStart: the list cannot be read, or followed. :raises DiskRefuses: as a commit does.
     """
     path = path.with_name(NAME)
     ask = asking(connection)
@@ -152,23 +183,29 @@ def catch_up(
         known = Listed(*next(ask("SELECT erased, erased_tail FROM log")))
         is_known = is_list_of(path, files, known)
     own = set() if is_known else _all_in(ask)
-    size, done, gathered = known.size if is_known else 0, 0, list[Erasure]()
-    for erasures, end in read_list(path, files, log_id, size):
-        size = end
-        gathered += erasures
-        own.difference_update(erasures)
+    now = known if is_known and known.size else NOTHING
+    done, gathered = 0, list[Erasure]()
+
+    def take_back() -> int:
+        return _take_back_again(path, gathered, ask, store, log_id, commit)
+
+    for read in read_list(path, files, log_id, now, lambda: _logger.warn(_TORN, path=path)):
+        end_line(path, files, read)
+        now = read.listed
+        gathered += read.erasures
+        own.difference_update(read.erasures)
         if len(gathered) >= _AT_A_TIME:
-            done += _take_back_again(gathered, ask, store, log_id, commit)
-            gathered = []
+            done += take_back()
+            gathered.clear()
             if is_known:
-                store.list_is(listed(path, files, size))
-    done += _take_back_again(gathered, ask, store, log_id, commit)
+                store.list_is(now)
+    done += take_back()
     if own:
         content = _content(log_id, own)
-        files.extend(path, size, content)
-        size += len(content)
-    if size != known.size or not is_known:
-        store.list_is(listed(path, files, size))
+        files.extend(path, now.size, content)
+        now = _with_lines(now, content)
+    if now != known:
+        store.list_is(now)
     store.keep_list(ErasedList(path, files, connection, log_id).write)
     if done:
         _logger.warn(
@@ -182,6 +219,10 @@ def catch_up(
 def _all_in(ask: Ask) -> set[Erasure]:
     with _as_written():
         return set(erasures_in(ask))
+
+
+def _with_lines(before: Listed, content: bytes) -> Listed:
+    return reduce(with_line, content.split(b"\n")[:-1], before)
 
 
 def _content(log_id: str, erasures: Iterable[Erasure]) -> bytes:
@@ -206,9 +247,12 @@ def _as_written() -> Iterator[None]:
 
 
 def _take_back_again(
-    erasures: Sequence[Erasure], ask: Ask, store: Writer, log_id: str, commit: Commit
+    path: Path, erasures: Sequence[Erasure], ask: Ask, store: Writer, log_id: str, commit: Commit
 ) -> int:
-    """Take back again what the log does not say is taken back; return with how many entries."""
+    """Take back again what the log does not say is taken back; return with how many entries.
+
+    :raises CannotStart: some of it is not taken back.
+    """
     with _as_written():
         todo = again(log_id, erasures, ask)
     store.await_again(todo.awaited, todo.names)
@@ -217,9 +261,6 @@ def _take_back_again(
         drafts = todo.drafts[at : at + _AT_A_TIME]
         batch = commit(drafts)
         done += len(batch.entries)
-        for draft, outcome in zip(drafts, batch.outcomes, strict=True):
-            # A post may be among those that are taken back together, and not overwritten yet.
-            if isinstance(outcome, Refused) and outcome.code != NoSuchPost.code:
-                what = draft.described()
-                _logger.critical("A {what}, is not taken again: {why}", what=what, why=outcome.sentence)
+        if refused := untaken(drafts, batch.outcomes):
+            raise CannotStart(_NOT_TAKEN.format(count=len(refused), path=path, why=refused[0][1].sentence))
     return done

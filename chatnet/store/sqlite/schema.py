@@ -220,7 +220,7 @@ STEPS = (
     """,
     """
     -- How long the list of what was taken back is, in bytes, as far as the log has followed it, and a check
-    -- of its end there; -1: nobody knows. See store.sqlite.erased.
+    -- of all its lines; -1: nobody knows. See store.sqlite.erased.
     ALTER TABLE log ADD COLUMN erased INTEGER NOT NULL DEFAULT -1;
     ALTER TABLE log ADD COLUMN erased_tail TEXT NOT NULL DEFAULT '';
     -- Posts that were taken back, and are not in the log, which was put back to before them: a draft that

@@ -54,7 +54,8 @@ class Batch:
 
 
 class Listed(NamedTuple):
-    """How far the list of what was taken back is followed: ``size`` in bytes, and a check of its end."""
+    """How far the list of what was taken back is followed: ``size`` in bytes; ``tail``: a check of all its
+    lines."""
 
     size: int
     tail: str
