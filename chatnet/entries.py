@@ -225,6 +225,7 @@ _PLACES: dict[Heard, Callable[[Entry], str]] = {
     Heard.AUTHOR: lambda entry: "!" + entry.user,
     Heard.MODERATORS: lambda entry: moderators_of(entry.room),
     Heard.ALL: lambda entry: entry.room or ALL,
+    Heard.EVERYBODY: lambda entry: ALL,
 }
 """Where an entry is heard, by the way in which it is; the store sets the places of the other way."""
 

@@ -56,6 +56,7 @@ class Heard(Enum):
     AUTHOR = "by its author, on all devices"
     MODERATORS = "by the moderators of its room"
     ALL = "in its room; of the cluster, by everybody"
+    EVERYBODY = "by everybody, wherever it is"
     MODERATORS_OF_TARGET = (
         "by the moderators of where the entry is heard that it refers to, and the cluster's"
     )
@@ -105,13 +106,19 @@ _KEPT = _in(Where.TOPIC, Where.PRIVATE)
 _ORDERED = _in(Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
 
 
-def _order(name: KindName, rooms: frozenset[Where] = _ORDERED, holds_until: bool = False) -> Kind:
-    """Return the row of an order about what a user may do in a room, or in the cluster."""
+def _order(
+    name: KindName,
+    rooms: frozenset[Where] = _ORDERED,
+    holds_until: bool = False,
+    heard: tuple[Heard, ...] = (),
+) -> Kind:
+    """Return the row of an order about a user in a room, or in the cluster; ``heard``: by whom beside that
+    user and moderators."""
     return Kind(
         name,
         Text.WORDS,
         rooms=rooms,
-        heard=(Heard.TO, Heard.MODERATORS),
+        heard=(*heard, Heard.TO, Heard.MODERATORS),
         has_to=True,
         keeps_refusals=True,
         may_be_the_clusters=True,
@@ -193,16 +200,17 @@ _ROWS = (
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
-    # What takes texts back together: see chatnet.blanking.
+    # What takes texts back together: see chatnet.blanking. Whoever may have the texts on a screen is told.
     Kind(
         "forget",
         Text.NOTHING,
         rooms=_in(Where.OWN, Where.CLUSTER),
+        heard=(Heard.EVERYBODY,),
         has_to=True,
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
-    _order("purge"),
+    _order("purge", heard=(Heard.ALL,)),
     Kind("expire", Text.NOTHING, rooms=_ORDERED, has_ref=True, is_the_clusters=True),
     Kind(
         "report",

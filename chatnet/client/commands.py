@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
+from chatnet.blanking import blanking_of
 from chatnet.client import manual
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
@@ -394,7 +395,11 @@ class Interpreter:
     def _happened(self, event: Entry) -> None:
         teller = Teller(self._name, self._calendar.stamp, self._connection.author_of)
         sentence = teller.sentence(event)
-        if event.kind == "redact" and event.ref is not None:
+        taken = blanking_of(event)
+        if taken is not None:
+            is_known = event.kind != "forget" or self._connection.has_seen(event.to)
+            self._terminal.all_taken_back(taken, sentence if is_known else "")
+        elif event.kind == "redact" and event.ref is not None:
             self._terminal.taken_back(event.ref.seq, sentence)
         elif sentence:
             self._terminal.show(sentence)

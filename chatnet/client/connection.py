@@ -175,6 +175,10 @@ class Connection:
         """Return who said a post that was seen here; empty if it was not, or long ago."""
         return self._feed.remembered.author_of(seq)
 
+    def has_seen(self, user: str) -> bool:
+        """Return whether a post of ``user`` was seen here, and not too long ago."""
+        return self._feed.remembered.knows(user)
+
     def room_of(self, seq: int) -> str:
         """Return where a post was said that was seen here, as the user spells it; empty if it was not, or
         long ago."""

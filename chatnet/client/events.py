@@ -98,12 +98,16 @@ def _unban(tell: Teller, event: Entry) -> str:
     return f"{lifted}{_because(event)}"
 
 
+def _account(tell: Teller, event: Entry) -> str:
+    return "your account" if event.to == tell.reader else f"the account of {event.to}"
+
+
 def _disable(tell: Teller, event: Entry) -> str:
-    return f"{tell.who(event)} disabled the account of {tell.whom(event)}{_because(event)}"
+    return f"{tell.who(event)} disabled {_account(tell, event)}{_because(event)}"
 
 
 def _enable(tell: Teller, event: Entry) -> str:
-    return f"{tell.who(event)} enabled the account of {tell.whom(event)}{_because(event)}"
+    return f"{tell.who(event)} enabled {_account(tell, event)}{_because(event)}"
 
 
 def _policy(tell: Teller, event: Entry) -> str:
@@ -124,6 +128,12 @@ def _redact(tell: Teller, event: Entry) -> str:
     others = " of yours" if author == tell.reader else f" of {author}'s"
     whose = "" if author in ("", event.user) else others
     return f"{tell.who(event)} took a post{whose} back{_because(event)}"
+
+
+def _forget(tell: Teller, event: Entry) -> str:
+    if event.user == event.to:
+        return f"{tell.who(event)} left for good, and took back all that {event.to} ever said."
+    return f"{tell.who(event)} took back all that {tell.whom(event)} ever said, and ended that account."
 
 
 def _purge(tell: Teller, event: Entry) -> str:
@@ -151,6 +161,7 @@ _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "block": _block,
     "unblock": _unblock,
     "redact": _redact,
+    "forget": _forget,
     "purge": _purge,
     "report": _report,
 }

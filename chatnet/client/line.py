@@ -15,6 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatnet.blanking import Blanking
 from chatnet.client.calendar import Calendar
 from chatnet.client.entered import Entered
 from chatnet.client.said import Said
@@ -133,6 +134,10 @@ class LineTerminal(Protocol):
     def taken_back(self, seq: int, sentence: str) -> None:
         """Show the sentence: what was shown is out of reach."""
         self.show(sentence)
+
+    def all_taken_back(self, taken: Blanking, sentence: str) -> None:
+        if sentence:
+            self.show(sentence)
 
     def offer(self, commands: Sequence[str]) -> None:
         """Do nothing: no line is completed."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from chatnet.blanking import Blanking
 from chatnet.client.connection import Connection
 from chatnet.client.events import EVERYWHERE, ROLES
 from chatnet.client.refused import Misused, split
@@ -213,8 +214,11 @@ class Orders:
         self._terminal.taken_back(seq, f"Took post {seq} back.")
 
     async def _purge(self, rest: str) -> None:
-        to, where = await self._order(Purge, rest, _PURGE, _room)
-        self._terminal.show(f"Took back all that {to} said in {where}.")
+        word, to, reason = split(rest, 2, _PURGE, more=True)
+        room, to = _room(word), _name(to)
+        answer = await self._connection.draft(Purge, room=room, to=to, reason=_reason(reason))
+        taken = Blanking(to, room or "", answer["seq"], answer["seq"])
+        self._terminal.all_taken_back(taken, f"Took back all that {to} said in {_shown(room)}.")
 
     async def _order(
         self, order: type[Command], rest: str, usage: str, a_room: Callable[[str], str | None]

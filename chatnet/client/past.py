@@ -44,7 +44,7 @@ class Past:
                 yield Line(day_line(self._day))
             self._day = day
             said, hour = Said.by(post, self._reader), self._calendar.hour(post.time)
-            yield Line(f"{hour} {said.line}", None, post.seq, f"{hour} {said.taken_back().line}")
+            yield Line(f"{hour} {said.line}", None, post.seq, f"{hour} {said.taken_back().line}", said)
 
 
 def day_line(day: str) -> str:

@@ -39,6 +39,10 @@ class Remembered:
         post = self._posts.get(seq)
         return "" if post is None else post.user
 
+    def knows(self, user: str) -> bool:
+        """Return whether a post of ``user`` is among them."""
+        return any(post.user == user for post in self._posts.values())
+
     def room_of(self, seq: int) -> str:
         """Return where the post ``seq`` was said; empty if that is not known."""
         post = self._posts.get(seq)

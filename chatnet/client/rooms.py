@@ -91,6 +91,12 @@ class Rooms:
         if room != self.here:
             self._forget(room)
 
+    def forgotten(self, user: str) -> None:
+        """There is no such user any more: nothing is said in their room, or with them."""
+        for room in (user, "@" + user):
+            self._joined.discard(room)
+            self._forget(room)
+
     def heard(self, said: Said, is_new: bool) -> None:
         """A post was heard; ``is_new``: since the chat has begun. What is said in a user's own room is said
         in the topics that it names, too."""

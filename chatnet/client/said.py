@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from chatnet.blanking import Blanking
 from chatnet.entries import Entry
-from chatnet.names import spelled_for
+from chatnet.names import named, spelled_for
 
 TAKEN_BACK = "(taken back)"
 """What is shown of a post whose text is gone."""
@@ -48,6 +49,15 @@ class Said(NamedTuple):
         who = f"{self.user} (to {self.answers})" if self.answers else self.user
         said = f"* {who} {self.text}" if is_action else f"{who}: {self.text or TAKEN_BACK}"
         return said if self.room == self.user else f"[{self.room}] {said}"
+
+    def is_in(self, taken: Blanking) -> bool:
+        """Return whether its text is among those ``taken`` back together: see :meth:`.Blanking.covers`."""
+        also = named(self.text) if self.room == self.user else ()
+        return (
+            0 < self.seq <= taken.upto
+            and taken.user in ("", self.user)
+            and taken.room in ("", self.room, *also)
+        )
 
     def taken_back(self) -> Said:
         """Return it without its text."""

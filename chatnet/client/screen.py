@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from urwid.display.common import InputClosedError
 
+from chatnet.blanking import Blanking
 from chatnet.client.back import Back
 from chatnet.client.calendar import Calendar
 from chatnet.client.commands import NOWHERE
@@ -212,12 +213,20 @@ class ScreenTerminal:
         day, hour = self._calendar.day(said.time), self._calendar.hour(said.time)
         text = f"{said.seq} {day} {hour} {{}}"
         without = text.format(said.taken_back().line)
-        self._scroll.add(text.format(said.line), None, said.seq, without=without).is_quote = True
+        self._scroll.add(text.format(said.line), None, said.seq, without=without, said=said).is_quote = True
         self._changed()
 
     def taken_back(self, seq: int, sentence: str) -> None:
-        if not self._scroll.take_back(seq):
-            self._scroll.add(sentence)
+        self._scroll.take_back(seq)
+        self.show(sentence)
+
+    def all_taken_back(self, taken: Blanking, sentence: str) -> None:
+        self._scroll.take_back_all(taken)
+        if taken.whole:
+            self._rooms.forgotten(taken.user)
+            self._seen.forgotten(taken.user)
+        if sentence:
+            self.show(sentence)
         self._changed()
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
@@ -233,7 +242,7 @@ class ScreenTerminal:
             self._scroll.add(day_line(day), "typed", is_news=False)
         hour = self._calendar.hour(said.time)
         without = f"{hour} {said.taken_back().line}"
-        shown = self._scroll.add(f"{hour} {said.line}", look, said.seq, without=without)
+        shown = self._scroll.add(f"{hour} {said.line}", look, said.seq, without=without, said=said)
         self._changed()
         return shown
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, dropwhile, islice
 from typing import NamedTuple
 
+from chatnet.blanking import Blanking
 from chatnet.client.cells import Row, rows
+from chatnet.client.said import Said
 
 MAX_LINES = 5_000
 """How many lines of the feed are kept, and as many of what was read back."""
@@ -15,13 +17,20 @@ MAX_LINES = 5_000
 
 class Line:
     """One text. It is laid out when it is seen, once for each width. ``seq``: of the post that it shows, or
-    0; ``without``: what it shows once the text of that was taken back. ``is_quote``: it was asked for, and is
-    not in its place among the others."""
+    0; ``without``: what it shows once the text of that was taken back; ``said``: that post. ``is_quote``: it
+    was asked for, and is not in its place among the others."""
 
-    __slots__ = ("_laid_out", "_look", "_text", "_without", "is_quote", "seq")
+    __slots__ = ("_laid_out", "_look", "_said", "_text", "_without", "is_quote", "seq")
 
-    def __init__(self, text: str, look: str | None = None, seq: int = 0, without: str = "") -> None:
-        self._text, self._look, self.seq, self._without = text, look, seq, without
+    def __init__(
+        self,
+        text: str,
+        look: str | None = None,
+        seq: int = 0,
+        without: str = "",
+        said: Said | None = None,
+    ) -> None:
+        self._text, self._look, self.seq, self._without, self._said = text, look, seq, without, said
         self.is_quote = False
         self._laid_out: tuple[int, list[Row]] | None = None
 
@@ -32,6 +41,10 @@ class Line:
     def take_back(self) -> None:
         """Show the post without its text."""
         self._text, self._laid_out = self._without, None
+
+    def is_in(self, taken: Blanking) -> bool:
+        """Return whether it shows a post whose text is among those ``taken`` back together."""
+        return self._said is not None and self._said._replace(seq=self.seq).is_in(taken)
 
     def rows(self, width: int) -> list[Row]:
         """Return its rows; at least one."""
@@ -94,11 +107,17 @@ class Scroll:
         return next((line.seq for line in self._feed if line.seq and not line.is_quote), None)
 
     def add(
-        self, text: str, look: str | None = None, seq: int = 0, is_news: bool = True, without: str = ""
+        self,
+        text: str,
+        look: str | None = None,
+        seq: int = 0,
+        is_news: bool = True,
+        without: str = "",
+        said: Said | None = None,
     ) -> Line:
         """Add a line at the end of the feed; ``is_news``: it counts as unseen if it is not seen. See
         :class:`Line`."""
-        line = Line(text, look, seq, without)
+        line = Line(text, look, seq, without, said)
         self._feed.append(line)
         if len(self._feed) > MAX_LINES:
             self._leave_out(self._feed.popleft(), self._feed[0])
@@ -106,12 +125,17 @@ class Scroll:
             self.unseen += is_news
         return line
 
-    def take_back(self, seq: int) -> bool:
-        """Show the post ``seq`` without its text, wherever it is; return whether it is anywhere."""
-        found = [line for line in chain(self._feed, self._past) if seq and line.seq == seq]
-        for line in found:
-            line.take_back()
-        return bool(found)
+    def take_back(self, seq: int) -> None:
+        """Show the post ``seq`` without its text, wherever it is."""
+        for line in chain(self._feed, self._past):
+            if seq and line.seq == seq:
+                line.take_back()
+
+    def take_back_all(self, taken: Blanking) -> None:
+        """Show all posts without their texts that are ``taken`` back together."""
+        for line in chain(self._feed, self._past):
+            if line.is_in(taken):
+                line.take_back()
 
     def put_above(self, lines: Sequence[Line], where: str) -> None:
         """Put the lines, which were read back in ``where``, above all; the visible part stays in place."""

@@ -60,6 +60,11 @@ class Seen:
         elif is_room(room) and not is_talk(room):
             _put(self._rooms, room)
 
+    def forgotten(self, user: str) -> None:
+        """There is no such user any more."""
+        self._names.pop(user, None)
+        self._rooms.pop(user, None)
+
     def _see_user(self, name: str) -> None:
         if is_name(name):
             _put(self._names, name)

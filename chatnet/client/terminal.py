@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from chatnet.blanking import Blanking
 from chatnet.client.said import Said
 from chatnet.client.typed import Typed
 
@@ -38,7 +39,11 @@ class Terminal(Protocol):
         """Show a post of history with its number."""
 
     def taken_back(self, seq: int, sentence: str) -> None:
-        """The text of the post ``seq`` is gone: take it out of what is shown, or show the ``sentence``."""
+        """The text of the post ``seq`` is gone: take it out of what is shown, and show the ``sentence``."""
+
+    def all_taken_back(self, taken: Blanking, sentence: str) -> None:
+        """All texts that are ``taken`` back together are gone: take them out of what is shown, and show the
+        ``sentence``, if there is one. Who is forgotten is nobody any more."""
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""

@@ -218,12 +218,16 @@ class Standing:
                     yield room or "!mods"
                 else:
                     yield "!mods" + room
+                if entry.kind == "purge":
+                    yield room or "!all"
                 if entry.kind == "invite":
                     yield "!" + user
             case "describe":
                 yield room
             case "policy":
                 yield room or "!all"
+            case "forget":
+                yield "!all"
             case "redact":
                 target = 0 if entry.ref is None else entry.ref.seq
                 yield from self.places.get(target, ())

@@ -141,6 +141,7 @@ class Router:
             elif kind == "forget":
                 self._fan_out(where, run)
                 run = []
+                self._hand_over(heard_at(entry), [entry])
                 self._end_stays(entry)
             elif kind in EVENTS or kind in CHANGES:
                 moves = changes(entry)

@@ -336,3 +336,73 @@ def test_what_is_taken_back_is_told_if_it_is_nowhere(cluster: FakeCluster, seate
     cluster.take_back("bob", 1)
     seated.network.settle()
     assert "bob took a post back." in seated.sees()
+
+
+def test_what_is_purged_disappears_from_the_screen(cluster: FakeCluster, seated: Seated) -> None:
+    """What its author said there before, also in their own room if it named that; and nothing else."""
+    seated.size = (80, 100)
+    cluster.joined["#tea"] = None
+    for number, (user, room, text) in enumerate(
+        [
+            ("carol", "#tea", "spam 1"),
+            ("carol", "carol", "spam 2 #tea"),
+            ("carol", "carol", "kept 3"),
+            ("bob", "#tea", "kept 4"),
+            ("carol", "#chai", "kept 5"),
+        ]
+    ):
+        cluster.append("post", user, room, text, b"%016d" % number)
+    seated.type("CHAT", "/history #tea")
+    cluster.order("purge", "bob", "#tea", "spam", "carol")
+    cluster.append("post", "carol", "#tea", "kept 6", b"k" * 16)
+    seated.network.settle()
+    seen = "\n".join(seated.sees())
+    assert "spam" not in seen.replace("#tea: spam.", "")
+    assert all(f"kept {number}" in seen for number in (3, 4, 5, 6))
+    assert "bob took back all that carol said in #tea: spam." in seated.sees()
+
+
+def test_what_one_purges_disappears_from_one_s_own_screen(cluster: FakeCluster, seated: Seated) -> None:
+    """Nobody else tells one of one's own order."""
+    cluster.joined["#tea"] = None
+    cluster.append("post", "carol", "#tea", "words", b"w" * 16)
+    seated.type("CHAT", "/purge #tea carol")
+    assert not [row for row in seated.sees() if row.endswith("words")]
+    assert "Took back all that carol said in #tea." in seated.sees()
+
+
+def test_who_is_forgotten_disappears_from_the_screen(cluster: FakeCluster, seated: Seated) -> None:
+    """With all that they said, in conversations, too; and from the column, and from what is completed."""
+    seated.size = (100, 100)
+    seated.type("chat")
+    for room in ("carol", "#tea", "alice=carol"):
+        cluster.append("post", "carol", room, "words", room.ljust(16).encode())
+    seated.keys("ctrl u")
+    assert [room.split()[0] for room in seated.rooms()] == ["alice", "#tea", "@carol", "carol"]
+    cluster.order("forget", "chatnet", "", "", "carol")
+    seated.keys("ctrl u")
+    seen = seated.sees()
+    assert not [row for row in seen if row.endswith("words")]
+    assert [row for row in seen if "The operator took back all that carol ever said" in row]
+    assert not [room for room in seated.rooms() if "carol" in room]
+    seated.keys(*"/whois ca", "tab")
+    assert seated.prompt.endswith("/whois ca")
+
+
+def test_nobody_is_told_of_a_stranger_who_is_forgotten(cluster: FakeCluster, seated: Seated) -> None:
+    """Everybody hears of it; whoever has seen nothing of them need not read it."""
+    seated.type("CHAT")
+    cluster.order("forget", "carol", "carol", "", "carol")
+    seated.network.settle()
+    assert not [row for row in seated.sees() if "carol" in row]
+
+
+def test_a_post_that_is_taken_back_is_told_beside(cluster: FakeCluster, seated: Seated) -> None:
+    """With the reason; it may be out of view."""
+    cluster.append("post", "bob", "#tea", "oops", b"o" * 16)
+    seated.type("CHAT", "/history #tea", "/redact 1")
+    assert "Took post 1 back." in seated.sees()
+    cluster.append("post", "bob", "#tea", "again", b"a" * 16)
+    cluster.take_back("carol", 3, "rude")
+    seated.network.settle()
+    assert "carol took a post of bob's back: rude." in seated.sees()

@@ -386,6 +386,8 @@ def test_an_interrupt_counts_an_order_once(cluster: FakeCluster, alice: Person, 
         ("policy", "chatnet", "", "direct staff", "", 0,
          "The operator decided for this server: direct is staff."),
         ("purge", "bob", "#tea", "spam", "alice", 0, "bob took back all that you said in #tea: spam."),
+        ("disable", "chatnet", "", "", "alice", 0, "The operator disabled your account."),
+        ("enable", "bob", "", "back", "carol", 0, "bob enabled the account of carol: back."),
         ("block", "alice", "alice", "", "bob", 0, "You blocked bob."),
         ("unblock", "alice", "alice", "", "bob", 0, "You unblocked bob."),
     ],
@@ -456,6 +458,20 @@ def test_what_is_taken_back_is_told(cluster: FakeCluster, alice: Person) -> None
         "carol took a post of yours back: not here.",
         "bob took a post back: oops.",
         "carol took a post back.",
+    ]
+
+
+def test_who_is_forgotten_is_told_to_who_has_seen_them(cluster: FakeCluster, alice: Person) -> None:
+    """One sentence; nothing of strangers."""
+    cluster.say("bob", "hi")
+    alice.type("CHAT")
+    alice.seen()
+    for user, by in (("carol", "carol"), ("bob", "bob"), ("bob", "chatnet")):
+        cluster.order("forget", by, "" if by == "chatnet" else by, "", user)
+    alice.network.settle()
+    assert alice.seen() == [
+        "bob left for good, and took back all that bob ever said.",
+        "The operator took back all that bob ever said, and ended that account.",
     ]
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.protocols import amp
 
-from chatnet.entries import Entry, visible
-from chatnet.kinds import KindName
+from chatnet.entries import Entry, More, visible
+from chatnet.kinds import CLUSTER, KindName
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.reads import Snapshot
 from chatnet.stays import Interval, Memberships
@@ -136,6 +136,20 @@ def test_joins_and_leaves_take_effect_at_their_seq() -> None:
         post(5, "alice"),
     )
     assert bob.seqs() == [3]
+
+
+def test_who_may_have_a_text_on_a_screen_is_told_that_it_is_gone() -> None:
+    """Of who is forgotten, everybody; of who is purged in a room, its members, and of the cluster, all."""
+    crowd = Crowd()
+    alice, bob, carol = map(crowd.live, USERS)
+    of_carol = More(to="carol")
+    crowd.apply(
+        entry(1, "join", "bob", "#tea"),
+        Entry(2, 2, "purge", "mod", "#tea", "", b"k" * 16, of_carol),
+        Entry(3, 3, "purge", CLUSTER, "", "", b"k" * 16, of_carol),
+        Entry(4, 4, "forget", "carol", "carol", "", b"k" * 16, of_carol),
+    )
+    assert (alice.seqs(), bob.seqs(), carol.seqs()) == ([3, 4], [2, 3, 4], [2, 3, 4])
 
 
 def test_posts_in_a_row_travel_as_one_write() -> None:
