@@ -82,7 +82,7 @@ class Interpreter:
         orders = Orders(connection, terminal, self._tell_how, calendar.now).commands
         devices = Devices(connection, terminal, calendar, self._secret, settings.chat_command)
         self._drafted = {*DRAFTED, *orders, *devices.drafted}
-        lookups = Lookups(connection, terminal, self._tell_how, list_pages, calendar.stamp)
+        lookups = Lookups(connection, terminal, self._tell_how, list_pages, calendar.stamp, self._has_shown)
         self._greet = lookups.greet
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "JOIN": self._join,
@@ -185,6 +185,9 @@ class Interpreter:
         answer = await self._connection.draft(Leave, room=room)
         self._terminal.learn([answer["room"]], is_member=False)
         self._terminal.show(f"Left {answer['room']}.")
+        if self._chatting and self._room == answer["room"]:
+            self._room = None
+            self._expect_lines()
 
     async def _unread(self, _: str) -> None:
         self._marks.flush()  # what is on the screen is read
@@ -202,6 +205,7 @@ class Interpreter:
             else:
                 await self._connection.chat()
                 self._chatting = True
+                self._marks.flush()  # before the screen asks what is unread
         finally:
             self._expect_lines()
 
@@ -378,6 +382,7 @@ class Interpreter:
         for post in posts:
             if post.kind in SAID:
                 self._terminal.heard(self._said(post), is_new=False)
+                self._marks.shown(post, self._name)
 
     def heard(self, post: Entry) -> None:
         if post.kind in SAID:
@@ -385,6 +390,9 @@ class Interpreter:
             self._marks.shown(post, self._name)
         else:
             self._happened(post)
+
+    def _has_shown(self, post: Entry) -> None:
+        self._marks.shown(post, self._name)
 
     def _said(self, post: Entry) -> Said:
         return Said.by(post, self._name, self._connection.author_of)

@@ -391,6 +391,9 @@ class Connection:
             return await self._go_in(
                 found.worker, found.key, found.encrypted, work, DIAL_SECONDS, LOGIN_SECONDS
             )
+        except Forgotten:
+            identity.forgotten()
+            raise
         except (CodeNeeded, WrongSecret) as refused:
             if self._code or self._password is not None or self._came_up_before:
                 raise
@@ -458,6 +461,8 @@ class Connection:
         if code in ENDS:
             if code.encode() == Forgotten.code:
                 self._pending.done(Forget)
+                if self._identity is not None:
+                    self._identity.forgotten()
             self._end(sentence)
         self._ended_why = sentence
         self._others.forget()

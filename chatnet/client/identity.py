@@ -181,6 +181,12 @@ class Identity:
             with contextlib.suppress(OSError):
                 self._files.remove(self.path)
 
+    def forgotten(self) -> None:
+        """The cluster has forgotten the user: nobody can be them again, and nothing of them is kept here."""
+        self._credentials = Credentials()
+        with contextlib.suppress(OSError):
+            self._files.remove(self.path)
+
     def _keep(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._files.make_directory(self.path.parent)

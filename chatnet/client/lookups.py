@@ -11,6 +11,7 @@ from chatnet.client.feed import Unbelievable, is_shown
 from chatnet.client.refused import Misused, split
 from chatnet.client.said import Said
 from chatnet.client.terminal import Terminal
+from chatnet.entries import Entry
 from chatnet.names import fold_for, fold_name, fold_prefix, spelled_for
 from chatnet.reads import NEWEST, Talk
 from chatnet.rules import MOST_ROOMS
@@ -31,7 +32,8 @@ _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
 class Lookups:
     """Runs these commands on one terminal; each asks for ``most_pages`` at most. ``tell_how`` shows a
-    sentence that names commands; ``moment`` returns a time in milliseconds as people read it."""
+    sentence that names commands; ``moment`` returns a time in milliseconds as people read it; ``has_shown``
+    hears of each post of history that is shown."""
 
     def __init__(
         self,
@@ -40,9 +42,10 @@ class Lookups:
         tell_how: Callable[[str], None],
         most_pages: int,
         moment: Callable[[int], str],
+        has_shown: Callable[[Entry], None],
     ) -> None:
         self._connection, self._terminal, self._most_pages = connection, terminal, most_pages
-        self._tell_how, self._moment = tell_how, moment
+        self._tell_how, self._moment, self._has_shown = tell_how, moment, has_shown
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "HISTORY": self._history,
             "MEMBERS": self._members,
@@ -86,6 +89,7 @@ class Lookups:
         posts = [post for post in page if is_shown(post)][-NEWEST:]
         for post in posts:
             self._terminal.numbered(Said.by(post, self._connection.name, self._connection.author_of))
+            self._has_shown(post)
         if not posts:
             self._terminal.show(f"Nothing was said there{' before' if number else ''}.")
 

@@ -1,6 +1,7 @@
 """What a typed line is: a command, a post, a password or an answer. Pure.
 
-In a chat a command has a slash before it, and a post that is to begin with a slash begins with two. What
+In a chat a command has a slash before it, and a post that is to begin with a slash begins with two. Before a
+chat a command may have a slash. What
 looks like a slash counts as one, and what cannot be seen before it does not count.
 
 Lines are often typed before earlier ones are done. What such a line is depends on those, and never changes
@@ -28,9 +29,9 @@ class Typed(NamedTuple):
 
 def command_in(line: str, expected: str) -> str | None:
     """Return the command in ``line``, without its slash, as it was typed; None if it is none."""
-    if expected == "command":
-        return line.strip()
     slashes = _slashes(line)
+    if expected == "command":
+        return line[slashes.end() if len(slashes[2]) == 1 else 0 :].strip()
     if expected == "post" and len(slashes[2]) == 1:
         rest = line[slashes.end() :].rstrip()
         return "" if rest[:1].isspace() else rest

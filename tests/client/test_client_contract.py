@@ -757,3 +757,12 @@ def test_a_byte_order_mark_is_no_part_of_the_input(cluster: FakeCluster, alice: 
     """It is ignored only at the beginning."""
     alice.type(b"\xef\xbb\xbfCHAT", b"\xef\xbb\xbfx")
     assert [entry.text for entry in cluster.entries] == ["\ufeffx"]
+
+
+def test_a_command_before_the_chat_may_have_a_slash(cluster: FakeCluster, alice: Person) -> None:
+    """It is plain what is meant; also what follows from it."""
+    cluster.secrets["bob"] = b""
+    alice.type("/join bob", "/chat", "hello", "/quit", "/quit")
+    assert alice.seen() == ["Joined bob."]
+    assert [asked["text"] for _, asked in cluster.asked("Post")] == ["hello"]
+    assert alice.has_left()

@@ -82,16 +82,18 @@ def test_what_cannot_be_said_now_is_said_later() -> None:
 
 
 def test_a_chat_marks_what_it_shows(alice: Person, cluster: FakeCluster, network: Network) -> None:
-    """Without a word, also where that is refused; nothing is marked before anything is shown."""
+    """What it shows first at once, and the rest without a word, also where that is refused; nothing is marked
+    before anything is shown."""
     cluster.secrets["bob"] = b""
     alice.type("JOIN bob")
     cluster.say("bob", "one")
     network.pass_time(MARK_SECONDS + 0.1)
     assert cluster.marked == []
     alice.type("CHAT")
+    assert cluster.marked == [("bob", 2)]
     cluster.say("bob", "two", "three #tea")
     network.pass_time(MARK_SECONDS + 0.1)
-    assert cluster.marked == [("bob", 4)]
+    assert cluster.marked == [("bob", 2), ("bob", 4)]
     assert alice.seen() == ["Joined bob.", "bob: one", "bob: two", "bob: three #tea"]
 
 
@@ -146,3 +148,12 @@ def test_unread_in_a_chat_counts_what_was_shown(alice: Person, cluster: FakeClus
     alice.type("/unread")
     assert cluster.marked == [("bob", 2)]
     assert alice.seen()[-1] == "You have read all."
+
+
+def test_history_that_is_shown_is_marked(alice: Person, cluster: FakeCluster, network: Network) -> None:
+    """As what a chat shows."""
+    cluster.secrets["bob"] = b""
+    cluster.say("bob", "one", "two")
+    alice.type("JOIN bob", "HISTORY bob")
+    network.pass_time(MARK_SECONDS + 0.1)
+    assert cluster.marked == [("bob", 2)]

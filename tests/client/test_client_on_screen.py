@@ -406,3 +406,14 @@ def test_a_post_that_is_taken_back_is_told_beside(cluster: FakeCluster, seated: 
     cluster.take_back("carol", 3, "rude")
     seated.network.settle()
     assert "carol took a post of bob's back: rude." in seated.sees()
+
+
+def test_who_leaves_the_room_that_posts_go_to_posts_nowhere(cluster: FakeCluster, seated: Seated) -> None:
+    """The prompt says so; leaving another room moves nothing."""
+    cluster.joined["#tea"] = None
+    seated.type("CHAT #tea", "/leave bob")
+    assert seated.prompt == "in #tea:"
+    seated.type("/leave #tea")
+    assert seated.prompt == "in nowhere:"
+    seated.type("hello")
+    assert not cluster.asked("Post")

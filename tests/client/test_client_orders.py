@@ -655,6 +655,7 @@ def test_who_answers_twice_is_forgotten(cluster: FakeCluster, attended: Person) 
     attended.network.pass_time(3)
     assert attended.stdio.said == [str(Forgotten.of(name="alice"))]
     assert not cluster.asked("Resume")
+    assert not [*(attended.directory / "chatnet" / "identities").glob("*/*")]  # nor is the secret kept
 
 
 @pytest.mark.parametrize("answers", [("no",), ("bob",), ("alice", "yes"), ("alice", "")])
