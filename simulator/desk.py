@@ -6,6 +6,9 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
+import apsw
+
+from chatnet.entries import Entry
 from simulator.process import SimProcess, Status
 
 if TYPE_CHECKING:
@@ -78,10 +81,17 @@ class Desk:
             return False
         _, action, name = words
         is_known = is_forgotten = False
-        for entry in self._cluster.log():
+        for entry in self._entries():
             is_known |= (entry.kind, entry.user) == ("register", name)
             is_forgotten |= (entry.kind, entry.to) == ("forget", name)
         return is_forgotten or is_known is (action == "add")
+
+    def _entries(self) -> list[Entry]:
+        """Return the log; nothing, if the store is damaged."""
+        try:
+            return list(self._cluster.log())
+        except apsw.Error:
+            return []
 
 
 def _code_in(lines: list[str]) -> str:

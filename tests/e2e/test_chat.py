@@ -56,7 +56,7 @@ def test_people_talk_alone(cluster: Cluster) -> None:
     bob.expect("alice invites you to &ops: /join &ops.", "[@alice] alice: psst")
     carol.type("/join &ops", "/history &ops", "/members &ops", "/redact 1")
     carol.expect(*["No such room: &ops."] * 3)
-    carol.expect("No post 1 was seen here: HISTORY ROOM shows posts with their numbers.")
+    carol.expect("No post 1 was seen here: /history ROOM shows posts with their numbers.")
     bob.type("/join &OPS", "/say &ops hunter2", "/rooms", "/members &ops", "/history &ops")
     bob.expect("Joined &ops.", "Rooms you have joined:", "\t&ops", "\talice", talks, "\t@alice")
     bob.expect("Members of &ops (what breaks):", "\talice (owner)", "\tbob")

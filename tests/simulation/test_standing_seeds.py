@@ -66,7 +66,7 @@ def test_a_store_that_does_not_sync_is_caught(
     """
     monkeypatch.setattr(SimFile, "xSync", lambda *_: None)
     assert (
-        main(["--seeds", "1", "--first", "6", "--jobs", "1", "--kinds", "lose_power", "--faults", "1,2"]) == 1
+        main(["--seeds", "1", "--first", "1", "--jobs", "1", "--kinds", "lose_power", "--faults", "1,2"]) == 1
     )
     said = capsys.readouterr().out
     assert "whole: not after" in said

@@ -769,13 +769,17 @@ def test_a_line_whose_batch_is_not_committed_is_written_over(place: Place) -> No
 
 def test_a_long_list_is_taken_back_bit_by_bit(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A master that dies in the middle is followed by one that goes on."""
-    monkeypatch.setattr(sqlite_erased, "_AT_A_TIME", 2)
     place.append(*BEGINNING)
-    posts = [Draft("post", "alice", "alice", f"{NEEDLE} {at}", POST % at) for at in range(9)]
+    posts = [
+        Draft("post", user, user, f"{NEEDLE} {at}", POST % at)
+        for user in ("alice", "bob")
+        for at in range(550)
+    ]
     seqs = place.append(*posts)
     backup = place.backup()
-    for seq in seqs:
-        place.redact(seq)
+    for start in range(0, len(posts), 100):
+        said = zip(posts[start : start + 100], seqs[start : start + 100], strict=True)
+        place.append(*(place.order("redact", post.user, post.user, seq) for post, seq in said))
     lines: list[Listed] = []
     list_is = place.log._store.list_is.__func__  # type: ignore[attr-defined]
 
@@ -789,10 +793,12 @@ def test_a_long_list_is_taken_back_bit_by_bit(place: Place, monkeypatch: pytest.
         mortal.setattr(type(place.log._store), "list_is", dies)
         with pytest.raises(ListRefuses):
             place.put_back(backup)
+    count = "SELECT count(*) FROM entry WHERE kind = 'redact'"
     with closing(apsw.Connection(str(place.disk.path))) as connection:
-        assert connection.execute("SELECT count(*) FROM entry WHERE kind = 'redact'").get == 4
+        assert connection.execute(count).get == 1_000
     place.open()
-    assert len([entry for entry in place.entries() if entry.kind == "redact"]) == len(seqs)
+    with closing(apsw.Connection(str(place.disk.path))) as connection:
+        assert connection.execute(count).get == len(seqs)
     assert NEEDLE not in place.given()
 
 

@@ -77,6 +77,8 @@ def crowds(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, answers in tables:
         monkeypatch.setattr(module, "ANSWERS", {**module.ANSWERS, Crowd: answers})
     monkeypatch.setattr(wire.Read, "arguments", [(b"question", wire.packed_question(questions))])
+    monkeypatch.setattr(wire.Read, "_asked", ())
+    wire.Read.__init_subclass__()
 
 
 @pytest.mark.parametrize("make", LOGS)

@@ -23,9 +23,10 @@ _UNCLEAN = -1
 def set_up(connection: apsw.Connection) -> None:
     """Set up WAL mode, and that what is removed is overwritten: with FAST, pages of long texts would stay."""
     at, noted = _versions(connection)
-    if at and not noted and connection.execute("PRAGMA journal_mode").get != "wal":
-        _note(connection, _UNCLEAN)
-    connection.execute("PRAGMA journal_mode=WAL")
+    if connection.execute("PRAGMA journal_mode").get != "wal":
+        # A write, too: when SQLite finds no room to change the mode, it says nothing, and keeps the old one.
+        _note(connection, _UNCLEAN if at and not noted else noted)
+        connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA secure_delete=ON")
 
 

@@ -14,7 +14,7 @@ from chatnet.errors import BadTicket
 from chatnet.reads import Device, Snapshot, SnapshotOf
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite import writer
-from chatnet.store.sqlite.writer import Writer
+from chatnet.store.sqlite.facts import SqliteFacts
 from chatnet.worker import entrance
 from chatnet.worker.users import Users
 
@@ -66,26 +66,26 @@ def who_is_disabled_comes_in(put: Put) -> None:
     """Nobody looks whether an account is disabled, nor whether its user is banned, when a client comes in, or
     does something."""
     put(entrance, "_orders", lambda *of: (0, False))
-    put(Writer, "is_disabled", lambda *of: False)
-    put(Writer, "is_barred", lambda *of: False)
+    put(SqliteFacts, "is_disabled", lambda *of: False)
+    put(SqliteFacts, "is_barred", lambda *of: False)
 
 
 def the_door_is_open_whatever_the_policy(put: Put) -> None:
     """Names are registered as if nobody had decided that they need a code, or that there are no new ones."""
 
-    def holds(self: Writer, fact: str, *asked: Any) -> bool:
+    def holds(self: SqliteFacts, fact: str, *asked: Any) -> bool:
         return fact not in ("signup_by_code", "signup_closed") and real(self, fact, *asked)
 
-    real: Callable[..., bool] = put(Writer, "holds", holds)
+    real: Callable[..., bool] = put(SqliteFacts, "holds", holds)
 
 
 def an_invitation_lets_in_where_nobody_is(put: Put) -> None:
     """Where there are no new names, whoever has a code of any kind registers one."""
 
-    def holds(self: Writer, fact: str, *asked: Any) -> bool:
+    def holds(self: SqliteFacts, fact: str, *asked: Any) -> bool:
         return real(self, "code_good" if fact == "code_for_name" else fact, *asked)
 
-    real: Callable[..., bool] = put(Writer, "holds", holds)
+    real: Callable[..., bool] = put(SqliteFacts, "holds", holds)
 
 
 def an_invitation_is_good_for_ever(put: Put) -> None:

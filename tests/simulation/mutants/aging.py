@@ -25,7 +25,7 @@ def posts_go_before_their_time(put: Put) -> None:
     def last_before(ask: blanking.Ask, moment: int) -> int:
         return real(ask, moment + 1_000)
 
-    real: Callable[..., int] = put(blanking, "_last_before", last_before)
+    real: Callable[..., int] = put(blanking, "last_before", last_before)
 
 
 def a_policy_that_was_lifted_is_followed(put: Put) -> None:
