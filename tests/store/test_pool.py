@@ -122,21 +122,3 @@ def test_a_failure_costs_the_connection() -> None:
     stage.ask()
     assert isinstance(found[0], ZeroDivisionError)
     assert stage.connections == 2
-
-
-def test_an_idle_connection_that_broke_is_no_outage() -> None:
-    """The server was started anew, and is there: nobody is told that it is away, and the answer comes at
-    once."""
-    stage = Stage()
-    stage.is_away = False
-    stage.ask()
-    asked: list[int] = []
-
-    def broken_once(database: Database) -> int:
-        asked.append(stage.connections)
-        if len(asked) == 1:
-            raise Unavailable("the server closed the connection")
-        return 7
-
-    _, found = stage.ask(broken_once)
-    assert (found, asked, stage.told) == ([7], [1, 2], [])

@@ -137,16 +137,7 @@ class Pool:
         :raises Unavailable: there was no answer; the connection is given up, and the idle ones too, which
             may be broken in the same way.
         """
-        if self._idle:
-            try:
-                return await self._asked_on(self._idle.pop(), question)
-            except GivenUp:
-                raise
-            except Unavailable:
-                pass  # it may have broken long ago: only a new one tells whether the database is away
-        return await self._asked_on(await self._connected(), question)
-
-    async def _asked_on(self, database: Database, question: Query[T]) -> T:
+        database = self._idle.pop() if self._idle else await self._connected()
         try:
             answer = await self._answer(database, question)
         except Refusal:
