@@ -121,7 +121,8 @@ def drain(hosts: Hosts, name: str) -> list[Event]:
     assert name not in {one["host"] for one in [*status["masters"], *status["workers"]]}
     events = [event for event in hosts.conversation.history() if event.time >= began]
     of_talkers = [event for event in events if event.client.startswith("user")]
-    assert not any(isinstance(event, Lost | LoggedIn) for event in of_talkers)
+    assert not any(isinstance(event, Lost) for event in of_talkers)
+    assert {event.how for event in of_talkers if isinstance(event, LoggedIn)} <= {"moved"}
     return of_talkers
 
 
