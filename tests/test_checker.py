@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import pytest
 import toy_kind
 
-from chatnet.entries import Entry
+from chatnet.entries import Entry, More
 from chatnet.errors import CursorAhead
 from chatnet.kinds import SAID, KindName
 from chatnet.testing import checker_accounts
@@ -359,16 +360,24 @@ def test_the_drafts_of_a_client_in_another_order(good: Story) -> None:
 
 
 @pytest.mark.parametrize("kind", ["forget", "secret"])
-def test_what_a_client_asks_for_with_its_secret_waits_for_no_draft(good: Story, kind: KindName) -> None:
-    """It is proven first: what is said meanwhile may be in the log before it, or be refused by then."""
+def test_a_post_that_overtakes_what_its_client_asked_for_before(good: Story, kind: KindName) -> None:
+    """A draft that is made once the secret was proven has its place in the row, too."""
     good.add(Sent, "alice/1", key=key(30), kind=kind, room="", text="")
-    entry = good.draft("alice/1", "post", "meanwhile", 31)
-    good.add(Took, reader=1, entry=entry)
-    good.send("alice/1", "join", "alice", 32)
-    good.add(Refused, "alice/1", key=key(32), code="OWN_ROOM")
+    good.add(Took, reader=1, entry=good.draft("alice/1", "post", "meanwhile", 31))
     asked = good.append(kind, "alice", "alice", "", 30)
     good.add(Acknowledged, "alice/1", key=key(30), seq=asked.seq)
-    assert not any("one_order" in broken or "for no reason" in broken for broken in good.broken())
+    assert any("one_order" in broken and "what alice/1 sent after it" in broken for broken in good.broken())
+
+
+def test_what_can_be_in_no_log_is_refused_whatever_the_log_has(good: Story) -> None:
+    """It does not wait for what was sent before it: here alice is forgotten only after that."""
+    good.add(Sent, "alice/1", key=key(30), kind="forget", room="", text="")
+    good.add(Sent, "alice/1", key=key(31), kind="post", room="bob", text="hi")
+    good.add(Refused, "alice/1", key=key(31), code="NOT_YOURS")
+    asked = msgspec.structs.replace(good.append("forget", "alice", "alice", "", 30), more=More(to="alice"))
+    good.log[-1] = asked
+    good.add(Acknowledged, "alice/1", key=key(30), seq=asked.seq)
+    assert not any("for no reason" in broken for broken in good.broken())
 
 
 def test_a_refusal_that_was_taken_back(good: Story) -> None:

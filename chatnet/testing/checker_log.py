@@ -20,7 +20,6 @@ from chatnet.testing.evidence import (
     Reading,
     SentDraft,
     Violations,
-    in_a_row,
     readable_at,
     seqs_of,
     shown,
@@ -289,13 +288,11 @@ def _wrongly_refused(evidence: Evidence) -> Violations:
 
 
 def _out_of_order(client: str, drafts: Sequence[SentDraft], evidence: Evidence) -> Violations:
-    for draft in drafts:
-        for seq in evidence.seqs([draft])[:1]:
-            if seq <= draft.known:
-                yield f"{draft} is in the log at {seq}, though {draft.known} was known when it was sent"
-    row = [(draft, seq) for draft in in_a_row(drafts) for seq in evidence.seqs([draft])[:1]]
-    for at, (draft, seq) in enumerate(row):
-        overtaking = min((later for _, later in row[at + 1 :] if later < seq), default=0)
+    seqs = [next(iter(evidence.seqs([draft])), 0) for draft in drafts]
+    for at, (draft, seq) in enumerate(zip(drafts, seqs, strict=True)):
+        if 0 < seq <= draft.known:
+            yield f"{draft} is in the log at {seq}, though {draft.known} was known when it was sent"
+        overtaking = min((later for later in seqs[at + 1 :] if 0 < later < seq), default=0)
         if overtaking:
             yield f"{draft} is in the log at {seq}, and what {client} sent after it at {overtaking}"
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chatnet.entries import Entry
 from chatnet.errors import BadText, Refusal
-from chatnet.form import check_text
+from chatnet.form import check_said_in, check_text
 from chatnet.kinds import CLUSTER, KINDS, SAID, Text
 from chatnet.limits import AGING, Aging
 from chatnet.names import fold_for
@@ -54,9 +54,6 @@ ACTS = {
     "forget",
 }
 """The kinds for which :class:`~chatnet.testing.standing.Standing` says who may append them."""
-_BESIDE = {"secret", "forget", "code", "revoke"}
-"""What is asked for beside the row of a client's drafts: a secret is proven first, and neither waits for the
-other."""
 
 
 @dataclass
@@ -342,8 +339,8 @@ class Evidence:
             for at, draft in enumerate(drafts):
                 if draft.codes:
                     end = len(self.log)
-                    first = min(end, max([draft.known, *self.seqs(in_a_row(drafts[:at]))]))
-                    last = min([end, *(seq - 1 for seq in self.seqs(in_a_row(drafts[at + 1 :])))])
+                    first = min(end, max([draft.known, *self.seqs(drafts[:at])]))
+                    last = min([end, *(seq - 1 for seq in self.seqs(drafts[at + 1 :]))])
                     yield _Refused(draft, first, max(first, last))
 
 
@@ -373,11 +370,6 @@ class _Refused:
         return self._told in reasons
 
 
-def in_a_row(drafts: Iterable[SentDraft]) -> list[SentDraft]:
-    """Return those of a client's drafts of which each waits for the one before it."""
-    return [draft for draft in drafts if draft.sent.kind not in _BESIDE]
-
-
 def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     """Return what a draft means, if anything, and the codes of what is wrong with it whatever the log has."""
     if sent.kind in ("secret", "forget"):  # another secret of the user's may have been faster
@@ -396,6 +388,8 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     room = sent.user if sent.kind in _OF_ONESELF or (kind.is_said and not sent.room) else sent.room
     try:
         room = room and fold_for(room, sent.user)
+        if kind.is_said:
+            check_said_in(room, sent.user)
     except Refusal as error:
         return None, {*wrong, error.code.decode()}
     can_be = (
