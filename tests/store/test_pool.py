@@ -25,9 +25,9 @@ class Stage:
         self.reactor = HandReactor()
         self.told: list[Event] = []
         self.outage = Outage(self.told.append, self.reactor.seconds)
-        threads = AtOnce(2, "pool")
-        threads.start()
-        self.pool = Pool(self.reactor, threads, self._connect, random.Random(1), self.outage, 2)
+        self.threads = AtOnce(2, "pool")
+        self.threads.start()
+        self.pool = Pool(self.reactor, self.threads, self._connect, random.Random(1), self.outage, 2)
 
     def _connect(self) -> Database:
         if self.is_away:
@@ -122,3 +122,19 @@ def test_a_failure_costs_the_connection() -> None:
     stage.ask()
     assert isinstance(found[0], ZeroDivisionError)
     assert stage.connections == 2
+
+
+def test_what_one_pool_finds_gone_no_other_pool_finds_gone_later() -> None:
+    """All drop their idle connections: the server was started anew, and another outage is told by nobody."""
+    one, other = Stage(), Stage()
+    other.outage = one.outage
+    other.pool = Pool(other.reactor, other.threads, other._connect, random.Random(1), one.outage, 2)
+    one.is_away = other.is_away = False
+    other.ask()
+    one.is_away = True
+    one.ask()
+    one.is_away = False
+    one.reactor.pump([0.5] * 20)
+    assert [type(event) for event in one.told] == [StoreAway, StoreBack]
+    _, found = other.ask()
+    assert (found, other.connections, len(one.told)) == ([7], 2, 2)

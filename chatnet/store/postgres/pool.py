@@ -39,6 +39,11 @@ class Outage:
     def __init__(self, tell: Tell = unheard, seconds: Callable[[], float] = float) -> None:
         self._sentences: dict[object, str] = {}
         self._absence = Absence(tell, seconds)
+        self._when_away: list[Callable[[], None]] = []
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Have ``gone`` called each time when it goes away: what was connected may be broken."""
+        self._when_away.append(gone)
 
     @property
     def sentence(self) -> str:
@@ -49,6 +54,8 @@ class Outage:
         if not self._sentences:
             self._logger.critical("{sentence}", sentence=sentence)
             self._absence.begin(sentence)
+            for gone in self._when_away:
+                gone()
         self._sentences[asker] = sentence
 
     def left(self, asker: object) -> None:
@@ -88,6 +95,7 @@ class Pool:
         self._in_threads = self._asked = 0
         self._all_back: Deferred[None] | None = None
         self._closed = False
+        trouble.watch(self._drop_idle)
 
     async def ask(self, question: Query[T], attempts: int | None = None) -> T:
         """Return the answer, however long the database is away; never, once closed. Other errors are raised.
@@ -138,11 +146,7 @@ class Pool:
             may be broken in the same way.
         """
         database = self._idle.pop() if self._idle else await self._connected()
-        try:
-            answer = await self._answer(database, question)
-        except Refusal:
-            self._keep(database)
-            raise
+        answer = await self._answer(database, question)
         self._keep(database)
         return answer
 
@@ -164,7 +168,8 @@ class Pool:
         try:
             return await self._in_thread(question, database)
         except Refusal:
-            raise  # it is an answer like any other
+            self._keep(database)  # it is an answer like any other
+            raise
         except BaseException as error:
             database.close()
             if isinstance(error, Unavailable):
