@@ -124,7 +124,7 @@ class Blankings:
 
 def has_words(entry: Entry) -> bool:
     """Return whether an entry has anything left that can be taken back."""
-    return bool(entry.text) or (entry.more is not None and bool(entry.more.label or entry.more.device))
+    return bool(entry.text) or _names_device(entry)
 
 
 def emptied(entry: Entry) -> Entry:
@@ -135,10 +135,14 @@ def emptied(entry: Entry) -> Entry:
     if entry.kind in SAID:
         return blanked(entry)
     more = entry.more
-    if more is not None and (more.label or more.device):
+    if more is not None and _names_device(entry):
         more = msgspec.structs.replace(more, label="", device="")
-        return msgspec.structs.replace(entry, text="", more=None if more == _NOTHING else more)
-    return msgspec.structs.replace(entry, text="")
+        more = None if more == _NOTHING else more
+    return msgspec.structs.replace(entry, text="", more=more)
+
+
+def _names_device(entry: Entry) -> bool:
+    return entry.more is not None and bool(entry.more.label or entry.more.device)
 
 
 _NOTHING = More()

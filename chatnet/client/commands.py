@@ -382,12 +382,12 @@ class Interpreter:
         for post in posts:
             if post.kind in SAID:
                 self._terminal.heard(self._said(post), is_new=False)
-                self._marks.shown(post, self._name)
+                self._has_shown(post)
 
     def heard(self, post: Entry) -> None:
         if post.kind in SAID:
             self._terminal.heard(self._said(post))
-            self._marks.shown(post, self._name)
+            self._has_shown(post)
         else:
             self._happened(post)
 

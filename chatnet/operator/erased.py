@@ -12,8 +12,8 @@ from chatnet.erased import Erasure, lines_of
 from chatnet.errors import CannotStart
 from chatnet.log import Outcome
 from chatnet.operator.source import Source, open_database, open_source, read
-from chatnet.store.blanking import Ask
-from chatnet.store.erased import again, erasures_in, untaken
+from chatnet.store.blanking import Ask, asking
+from chatnet.store.erased import AWAIT, KEEP_NAME, again, erasures_in, untaken
 from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import reason
 from chatnet.store.postgres.database import Unavailable
@@ -105,10 +105,7 @@ def _again(log_id: str, wanted: list[Erasure], url: str, append: Callable[[Any],
     import psycopg
 
     connection = open_database(url)
-
-    def ask(sql: str, *values: Any) -> Iterator[Any]:
-        return iter(connection.execute(sql, values).fetchall())
-
+    ask = asking(connection.execute)
     drafts, outcomes = list[Draft](), list[Outcome]()
     try:
         for at in range(0, len(wanted), _AT_A_TIME):
@@ -132,10 +129,8 @@ def _some_again(log_id: str, wanted: list[Erasure], ask: Ask, connection: Any) -
     """Have the database wait for what is not in its log yet; return what takes back the rest."""
     todo = again(log_id, wanted, ask)
     with connection.transaction(), connection.cursor() as cursor:
-        await_one = 'INSERT INTO erased ("user", key) VALUES (%s, %s) ON CONFLICT DO NOTHING'
-        cursor.executemany(await_one, todo.awaited)
-        keep = 'INSERT INTO forgotten ("user", seq) VALUES (%s, 0) ON CONFLICT DO NOTHING'
-        cursor.executemany(keep, [(name,) for name in todo.names])
+        cursor.executemany(AWAIT, todo.awaited)
+        cursor.executemany(KEEP_NAME, [(name,) for name in todo.names])
     return todo.drafts
 
 

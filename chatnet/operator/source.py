@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import apsw
 
-from chatnet.blanking import Blanking, Blankings
+from chatnet.blanking import Blankings
 from chatnet.errors import CannotStart
+from chatnet.store.blanking import asking, blanking_in
 from chatnet.store.postgres import schema as postgres_schema
 from chatnet.store.postgres.connection import connect, reason
 from chatnet.store.postgres.database import Unavailable
@@ -86,7 +87,7 @@ def blankings_of(source: Source) -> Blankings:
     if versions != [(source.steps,)]:  # then chatnet check says so
         return Blankings()
     rows = source.ask('SELECT "user", room, upto, seq, whole FROM blanking')
-    return Blankings(Blanking(user, room, upto, seq, bool(whole)) for user, room, upto, seq, whole in rows)
+    return Blankings(map(blanking_in, rows))
 
 
 def _file(path: Path, hint: str, world: World) -> Source:
@@ -104,9 +105,6 @@ def _file(path: Path, hint: str, world: World) -> Source:
     except apsw.Error as error:
         raise CannotStart(f"{path} is no store that can be read: {error}.") from error
 
-    def ask(query: str, *values: Any) -> Iterator[Row]:
-        return iter(connection.execute(query.replace("%s", "?"), values))
-
     def refuse_written() -> None:
         if not found.has_wal and Found.at(path, world.files) != found:
             raise CannotStart(f"{path} was written meanwhile, as by a master that starts: check it again.")
@@ -122,6 +120,7 @@ def _file(path: Path, hint: str, world: World) -> Source:
             yield str(nonsense)
 
     steps = len(sqlite_schema.STEPS)
+    ask = asking(connection.execute, "?")
     return Source(str(path), path, steps, ask, lambda: connection, flaws, refuse_written, connection.close)
 
 
@@ -158,9 +157,6 @@ def open_database(url: str) -> Any:
 def _database(url: str) -> Source:
     connection = open_database(url)
 
-    def ask(query: str, *values: Any) -> Iterator[Row]:
-        return iter(connection.execute(query, values))
-
     @contextmanager
     def moment() -> Iterator[None]:
         with connection.transaction():
@@ -168,4 +164,5 @@ def _database(url: str) -> Source:
             yield
 
     name, steps = "The log in the database", len(postgres_schema.STEPS)
+    ask = asking(connection.execute)
     return Source(name, None, steps, ask, moment, lambda: iter(()), lambda: None, connection.close)

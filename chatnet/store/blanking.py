@@ -66,6 +66,17 @@ def more_left(entry: Entry) -> bytes | None:
 
 Ask = Callable[..., Iterator[Any]]
 """Answers a query, in which %s stands for each of the values that follow it."""
+
+
+def asking(execute: Execute, mark: str = "%s") -> Ask:
+    """Return what asks a store by ``execute``, in whose statements ``mark`` stands for each value."""
+
+    def ask(sql: str, *values: Any) -> Iterator[Any]:
+        return iter(execute(sql.replace("%s", mark), values))
+
+    return ask
+
+
 _KEPT = "SELECT room, value FROM policy WHERE name = 'keep' ORDER BY room"
 _DONE = """SELECT b.upto, entry.time FROM blanking AS b JOIN entry ON entry.seq = b.seq
     WHERE b."user" = '' AND b.room = %s"""

@@ -32,6 +32,10 @@ _NOTHING_THERE = {
 """Refusals of what takes back again, by its kind, which say that this log has nothing of it: it never had, or
 another of the same batch takes it back already."""
 
+AWAIT = 'INSERT INTO erased ("user", key) VALUES (%s, %s) ON CONFLICT DO NOTHING'
+"""Has a post wait for its draft: its user and key."""
+KEEP_NAME = 'INSERT INTO forgotten ("user", seq) VALUES (%s, 0) ON CONFLICT DO NOTHING'
+"""Lets nobody have a name."""
 _COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
 _AT = f"SELECT {_COLUMNS} FROM entry WHERE seq = %s"
 _BY_KEY = f'SELECT {_COLUMNS} FROM entry WHERE "user" = %s AND key = %s'

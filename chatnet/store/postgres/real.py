@@ -22,7 +22,7 @@ from chatnet.marks import UserMark, cut
 from chatnet.names import is_private, is_topic, mentioned
 from chatnet.reads import LAST_SEQ, Question
 from chatnet.rules import MAKERS
-from chatnet.store.blanking import HEIRS, Freed, Overdue, overdue, undone
+from chatnet.store.blanking import HEIRS, Freed, Overdue, asking, overdue, undone
 from chatnet.store.marks import crowded, oldest
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import OLD, OUTGROWN, functions
@@ -181,11 +181,8 @@ class PostgresDatabase:
             return free(self._cursor.execute)
 
     def overdue(self, now: int, day: int) -> list[Overdue]:
-        def ask(sql: str, *values: Any) -> Iterator[Any]:
-            return iter(self._cursor.execute(sql, values).fetchall())
-
         with self._asking():
-            return overdue(ask, now, day)
+            return overdue(asking(self._cursor.execute), now, day)
 
     def heirs(self) -> list[tuple[str, str]]:
         with self._asking():

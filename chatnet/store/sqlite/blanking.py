@@ -6,8 +6,8 @@ whoever posts waits meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import apsw
 
@@ -20,9 +20,9 @@ from chatnet.store.blanking import (
     MOST_FOUND,
     SPAN,
     UNDONE,
-    Ask,
     Execute,
     Overdue,
+    asking,
     blanking_in,
     more_left,
     overdue,
@@ -118,16 +118,7 @@ def add_gone(execute: Execute, post: Entry) -> None:
 
 def too_old(connection: apsw.Connection, now: int, day: int) -> list[Overdue]:
     """Return what is too old: see :func:`chatnet.store.blanking.overdue`."""
-    return overdue(asking(connection), now, day)
-
-
-def asking(connection: apsw.Connection) -> Ask:
-    """Return what answers in this store the questions of both kinds of stores."""
-
-    def ask(sql: str, *values: Any) -> Iterator[Any]:
-        return iter(connection.execute(sql.replace("%s", "?"), values))
-
-    return ask
+    return overdue(asking(connection.execute, "?"), now, day)
 
 
 def heirs(connection: apsw.Connection) -> list[tuple[str, str]]:

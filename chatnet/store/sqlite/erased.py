@@ -24,9 +24,8 @@ from twisted.logger import Logger
 from chatnet.entries import Draft, Entry
 from chatnet.erased import Erasure, line_in, line_of, lines_of
 from chatnet.errors import CannotStart
-from chatnet.store.blanking import Ask
+from chatnet.store.blanking import Ask, asking
 from chatnet.store.erased import again, erasure_of, erasures_in, untaken
-from chatnet.store.sqlite.blanking import asking
 from chatnet.store.sqlite.writer import Batch, Listed, Writer
 from chatnet.world import Files
 
@@ -146,7 +145,7 @@ class ErasedList:
 
     def __init__(self, path: Path, files: Files, connection: apsw.Connection, log_id: str) -> None:
         self._path, self._files = path, files
-        self._ask, self._log_id = asking(connection), log_id
+        self._ask, self._log_id = asking(connection.execute, "?"), log_id
 
     def write(self, entries: Iterable[Entry]) -> Listed:
         """Write down what these take back, durably; return what the list is then.
@@ -178,7 +177,7 @@ def catch_up(
     :raises CannotStart: the list cannot be read, or followed. :raises DiskRefuses: as a commit does.
     """
     path = path.with_name(NAME)
-    ask = asking(connection)
+    ask = asking(connection.execute, "?")
     with _as_written():
         known = Listed(*next(ask("SELECT erased, erased_tail FROM log")))
         is_known = is_list_of(path, files, known)

@@ -30,7 +30,8 @@ from chatnet.kinds import SAID, own_level
 from chatnet.log import Outcome, Refused
 from chatnet.rules import DAY_MS, judge
 from chatnet.store import follows
-from chatnet.store.erased import REDACTS
+from chatnet.store.blanking import asking
+from chatnet.store.erased import AWAIT, KEEP_NAME, REDACTS
 from chatnet.store.refusals import content, is_kept, lasts, refused
 from chatnet.store.sqlite.binding import bound, values
 from chatnet.store.sqlite.blanking import Covered, add_gone, overwrite
@@ -150,14 +151,11 @@ class Writer:
 
         def run() -> None:
             self._begin()
-            for user, key in posts:
-                self._execute(
-                    "INSERT INTO erased (user, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (user, key)
-                )
+            ask = asking(self._execute, "?")
+            for post in posts:
+                ask(AWAIT, *post)
             for name in names:
-                self._execute(
-                    "INSERT INTO forgotten (user, seq) VALUES (?, 0) ON CONFLICT DO NOTHING", (name,)
-                )
+                ask(KEEP_NAME, name)
             self._execute("COMMIT")
 
         if posts or names:
