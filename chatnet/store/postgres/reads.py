@@ -119,6 +119,24 @@ MARKS = f"""
     JOIN mark ON mark."user" = %(user)s AND mark.room = stay.room AND mark.seq >= stay.joined
     ORDER BY mark.room LIMIT {PAGE_ROOMS + 1}
 """
+
+
+def _unread(room: str, source: str) -> str:
+    """Return an expression for how many rows of ``source``, which names its room in the column ``room``, are
+    unread. Few rooms have posts that were taken back, and were not read before: there each is looked at."""
+    behind = f"{source} AND seq > read.seq AND seq <= %(upto)s"
+    return f"""CASE WHEN taken_back.are_there THEN
+        (SELECT count(*) FROM (
+            SELECT FROM (
+                SELECT {room}, seq FROM {behind} ORDER BY seq DESC LIMIT {MOST_LOOKED_AT}
+            ) AS newest
+            WHERE NOT EXISTS (
+                SELECT FROM gone WHERE gone.name = newest.{room} AND gone.seq = newest.seq OFFSET 0)
+            LIMIT {MOST_UNREAD}
+        ) AS unread)
+        ELSE (SELECT count(*) FROM (SELECT FROM {behind} LIMIT {MOST_UNREAD}) AS unread) END"""
+
+
 UNREAD = f"""
     SELECT stay.room, posts.count,
         CASE WHEN strpos(stay.room, '=') > 0 THEN posts.count ELSE mentions.count END
@@ -128,42 +146,14 @@ UNREAD = f"""
     LEFT JOIN mark ON mark."user" = %(user)s AND mark.room = stay.room
     CROSS JOIN LATERAL (SELECT greatest(stay.joined, mark.seq,
         (SELECT max(upto) FROM blanking WHERE "user" = '' AND room IN ('', stay.room))) AS seq) AS read
-    -- Few rooms have posts that were taken back, and were not read before: of these each is looked at.
     CROSS JOIN LATERAL (SELECT EXISTS (
         SELECT FROM gone WHERE gone.name = stay.room AND gone.seq > read.seq AND gone.seq <= %(upto)s
     ) AS are_there) AS taken_back
-    CROSS JOIN LATERAL (SELECT CASE WHEN stay.room = %(user)s THEN 0 WHEN taken_back.are_there THEN
-        (SELECT count(*) FROM (
-            SELECT FROM (
-                SELECT name, seq FROM place
-                WHERE place.name = stay.room AND place.seq > read.seq AND place.seq <= %(upto)s
-                ORDER BY seq DESC LIMIT {MOST_LOOKED_AT}
-            ) AS newest
-            WHERE NOT EXISTS (
-                SELECT FROM gone WHERE gone.name = newest.name AND gone.seq = newest.seq OFFSET 0)
-            LIMIT {MOST_UNREAD}
-        ) AS unread)
-        ELSE (SELECT count(*) FROM (
-            SELECT FROM place WHERE place.name = stay.room AND place.seq > read.seq AND place.seq <= %(upto)s
-            LIMIT {MOST_UNREAD}
-        ) AS unread) END AS count) AS posts
-    CROSS JOIN LATERAL (SELECT CASE WHEN posts.count = 0 THEN 0 WHEN taken_back.are_there THEN
-        (SELECT count(*) FROM (
-            SELECT FROM (
-                SELECT room, seq FROM mention
-                WHERE mention."user" = %(user)s AND mention.room = stay.room
-                    AND mention.seq > read.seq AND mention.seq <= %(upto)s
-                ORDER BY seq DESC LIMIT {MOST_LOOKED_AT}
-            ) AS newest
-            WHERE NOT EXISTS (
-                SELECT FROM gone WHERE gone.name = newest.room AND gone.seq = newest.seq OFFSET 0)
-            LIMIT {MOST_UNREAD}
-        ) AS unread)
-        ELSE (SELECT count(*) FROM (
-            SELECT FROM mention WHERE mention."user" = %(user)s AND mention.room = stay.room
-                AND mention.seq > read.seq AND mention.seq <= %(upto)s
-            LIMIT {MOST_UNREAD}
-        ) AS unread) END AS count) AS mentions
+    CROSS JOIN LATERAL (SELECT CASE WHEN stay.room = %(user)s THEN 0 ELSE
+        {_unread("name", "place WHERE place.name = stay.room")} END AS count) AS posts
+    CROSS JOIN LATERAL (SELECT CASE WHEN posts.count = 0 THEN 0 ELSE
+        {_unread("room", '''mention WHERE mention."user" = %(user)s AND mention.room = stay.room''')}
+        END AS count) AS mentions
     ORDER BY stay.room
 """
 # After which seq a member may read their room: a private one from where its history begins for them.
