@@ -43,8 +43,7 @@ class Past:
             if self._day and day != self._day:
                 yield Line(day_line(self._day))
             self._day = day
-            said, hour = Said.by(post, self._reader), self._calendar.hour(post.time)
-            yield Line(f"{hour} {said.line}", None, post.seq, f"{hour} {said.taken_back().line}", said)
+            yield Line(self._calendar.hour(post.time), None, Said.by(post, self._reader))
 
 
 def day_line(day: str) -> str:

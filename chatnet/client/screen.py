@@ -211,9 +211,7 @@ class ScreenTerminal:
 
     def numbered(self, said: Said) -> None:
         day, hour = self._calendar.day(said.time), self._calendar.hour(said.time)
-        text = f"{said.seq} {day} {hour} {{}}"
-        without = text.format(said.taken_back().line)
-        self._scroll.add(text.format(said.line), None, said.seq, without=without, said=said).is_quote = True
+        self._scroll.add(f"{said.seq} {day} {hour}", None, said).is_quote = True
         self._changed()
 
     def taken_back(self, seq: int, sentence: str) -> None:
@@ -240,9 +238,7 @@ class ScreenTerminal:
         self._seen.said(said)
         if day := self._calendar.new_day(said.time):
             self._scroll.add(day_line(day), "typed", is_news=False)
-        hour = self._calendar.hour(said.time)
-        without = f"{hour} {said.taken_back().line}"
-        shown = self._scroll.add(f"{hour} {said.line}", look, said.seq, without=without, said=said)
+        shown = self._scroll.add(self._calendar.hour(said.time), look, said)
         self._changed()
         return shown
 

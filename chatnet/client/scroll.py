@@ -16,21 +16,16 @@ MAX_LINES = 5_000
 
 
 class Line:
-    """One text. It is laid out when it is seen, once for each width. ``seq``: of the post that it shows, or
-    0; ``without``: what it shows once the text of that was taken back; ``said``: that post. ``is_quote``: it
-    was asked for, and is not in its place among the others."""
+    """One text; with a post, ``said``, the text stands before that. It is laid out when it is seen, once for
+    each width. ``seq``: of the post, or 0. ``is_quote``: it was asked for, and is not in its place among the
+    others."""
 
-    __slots__ = ("_laid_out", "_look", "_said", "_text", "_without", "is_quote", "seq")
+    __slots__ = ("_before", "_laid_out", "_look", "_said", "_text", "is_quote", "seq")
 
-    def __init__(
-        self,
-        text: str,
-        look: str | None = None,
-        seq: int = 0,
-        without: str = "",
-        said: Said | None = None,
-    ) -> None:
-        self._text, self._look, self.seq, self._without, self._said = text, look, seq, without, said
+    def __init__(self, text: str, look: str | None = None, said: Said | None = None) -> None:
+        self._before, self._look, self._said = text, look, said
+        self._text = text if said is None else f"{text} {said.line}"
+        self.seq = 0 if said is None else said.seq
         self.is_quote = False
         self._laid_out: tuple[int, list[Row]] | None = None
 
@@ -40,7 +35,8 @@ class Line:
 
     def take_back(self) -> None:
         """Show the post without its text."""
-        self._text, self._laid_out = self._without, None
+        if self._said is not None:
+            self._text, self._laid_out = f"{self._before} {self._said.taken_back().line}", None
 
     def is_in(self, taken: Blanking) -> bool:
         """Return whether it shows a post whose text is among those ``taken`` back together."""
@@ -106,18 +102,10 @@ class Scroll:
         """The seq of the oldest post of the feed; None if there is none."""
         return next((line.seq for line in self._feed if line.seq and not line.is_quote), None)
 
-    def add(
-        self,
-        text: str,
-        look: str | None = None,
-        seq: int = 0,
-        is_news: bool = True,
-        without: str = "",
-        said: Said | None = None,
-    ) -> Line:
+    def add(self, text: str, look: str | None = None, said: Said | None = None, is_news: bool = True) -> Line:
         """Add a line at the end of the feed; ``is_news``: it counts as unseen if it is not seen. See
         :class:`Line`."""
-        line = Line(text, look, seq, without, said)
+        line = Line(text, look, said)
         self._feed.append(line)
         if len(self._feed) > MAX_LINES:
             self._leave_out(self._feed.popleft(), self._feed[0])
