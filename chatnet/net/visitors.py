@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.addresses import network
 from chatnet.net.line_limit import LineLimit
-
-if TYPE_CHECKING:
-    from chatnet.net.link import Link
 
 A_TURN = 256
 """How many boxes are handled in one turn of the reactor, for all visitors of a port together.
@@ -91,6 +88,13 @@ class Stranger(Protocol):
         """Close the connection now."""
 
 
+class Waiting(Protocol):
+    """A connection that has more to do than one turn of the reactor has room for."""
+
+    def go_on(self, share: int) -> None:
+        """Handle what waits, at most ``share`` boxes."""
+
+
 class Visitors:
     """The visitors of one port. Each link reports when it is made, known and lost.
 
@@ -106,8 +110,8 @@ class Visitors:
         self._lines = LineLimit(clock, LINES)
         self._scheduled = False
         self._is_serving = False
-        self._fresh: deque[Link] = deque()
-        self._going_on: deque[Link] = deque()
+        self._fresh: deque[Waiting] = deque()
+        self._going_on: deque[Waiting] = deque()
         self._strangers: dict[Stranger, _Seen] = {}
         self._addresses: dict[str, dict[Stranger, None]] = {}
 
@@ -181,7 +185,7 @@ class Visitors:
             self.left -= boxes
             self._schedule()
 
-    def wait(self, link: Link) -> None:
+    def wait(self, link: Waiting) -> None:
         """Let ``link`` go on in the next turn of the reactor, or as soon as others have had their turn.
 
         A link with little to do does not wait for links that always have more: those go on after it.
@@ -208,7 +212,7 @@ class Visitors:
         if self._fresh or self._going_on:
             self._schedule()
 
-    def _serve(self, waiting: deque[Link], count: int, share: int, spare: int) -> None:
+    def _serve(self, waiting: deque[Waiting], count: int, share: int, spare: int) -> None:
         for _ in range(count):
             if self.left <= spare:
                 break

@@ -1,6 +1,7 @@
 """The protocols that clients speak: each a :class:`~chatnet.worker.peer.Peer` in front of a session.
 
 amp         AMP: a connection before and after it has logged in
+commands    what a logged-in user may say, in any of them
 """
 
 from chatnet.worker.front import Offer
