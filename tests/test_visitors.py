@@ -37,7 +37,7 @@ class Someone:
         self.done += done
         self.visitors.spend(done)
         if self.done < self.wants:
-            self.visitors.wait(self)  # type: ignore[arg-type]
+            self.visitors.wait(self)
 
 
 class Turns(Clock):
@@ -147,7 +147,7 @@ def test_who_always_has_more_is_not_starved_by_newcomers() -> None:
     done = poster.done
     for _ in range(10):
         for _ in range(A_TURN):
-            visitors.wait(Someone(visitors, 2))  # type: ignore[arg-type]
+            visitors.wait(Someone(visitors, 2))
         clock.turn()
     assert poster.done >= done + 10 * A_VISIT
 
