@@ -18,6 +18,7 @@ text        the words of others, made legible for logs, sentences and tables    
 errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
 options     the options that programs and commands share
+web_options  where the page is, and whose proxies are trusted
 command_lines  commands as they are printed for somebody to run
 auth        the cluster's token, and tickets
 credentials  users' secrets, and what is stored of them

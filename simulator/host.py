@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from chatnet.kinds import own_level
 from simulator.clocks import Clock
 from simulator.disk import Disk
-from simulator.network import LOOPBACK, Network
+from simulator.network import Network
 from simulator.process import SimProcess
 from simulator.sockets import SimSocket
 from simulator.terminal import Terminal
@@ -47,7 +47,7 @@ class Host:
         self.is_up = True
         self.is_asleep = False
         self._pids = 1000 * number
-        self._ports: dict[int, SimSocket] = {}
+        self._ports: dict[int, list[SimSocket]] = {}
         self.disk.make_directory(HOME)
 
     @property
@@ -145,27 +145,30 @@ class Host:
     def take_port(self, socket: SimSocket, port: int) -> int:
         """Give a port to ``socket``: ``port``, or a free one for 0.
 
-        :raises OSError: it is taken.
+        :raises OSError: it is taken, and not all who want it share it.
         """
         while not port:
             drawn = self.chance.choice(EPHEMERAL)
             port = 0 if drawn in self._ports else drawn
-        if port in self._ports:
+        group = self._ports.get(port, [])
+        if group and not all(one.shares for one in (socket, *group)):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        self._ports[port] = socket
+        self._ports[port] = [*group, socket]
         return port
 
     def free_port(self, socket: SimSocket) -> None:
-        """Free the port of ``socket``."""
-        if self._ports.get(socket.local[1]) is socket:
-            del self._ports[socket.local[1]]
+        """Free the port of ``socket``, which others may share."""
+        port = socket.local[1]
+        group = self._ports.get(port, [])
+        if socket in group:
+            group.remove(socket)
+            if not group:
+                del self._ports[port]
 
-    def listener(self, port: int, address: str) -> SimSocket | None:
-        """Return the socket that listens at ``port`` for connections to ``address``, one of this host's."""
-        listener = self._ports.get(port)
-        if listener is None or not listener.is_listening:
-            return None
-        interface = listener.local[0]
-        if interface == "localhost":
-            interface = LOOPBACK
-        return listener if interface in ("0.0.0.0", address) else None
+    def listener(self, port: int, client: SimSocket) -> SimSocket | None:
+        """Return the socket that listens at ``port`` for ``client``, which dialled one of this host's
+        addresses. Of those that share a port, each gets its part of the clients, even while it is stopped."""
+        group = [one for one in self._ports.get(port, ()) if one.is_reached_at(client.peer[0])]
+        if len(group) < 2:
+            return group[0] if group else None
+        return group[int(client.lot() * len(group))]

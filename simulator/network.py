@@ -156,13 +156,16 @@ class Network:
     """All links and connections of a simulation.
 
     ``buffer`` is how many bytes kernels keep for a socket in each direction, unless an option says less;
-    ``transport`` is how many unsent bytes make a transport of Twisted's full.
+    ``transport`` is how many unsent bytes make a transport of Twisted's full. ``migrates``: who waits to be
+    accepted by a socket that is closed is given to another that shares its port, as with Linux's
+    ``net.ipv4.tcp_migrate_req``; without it they are reset.
     """
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.buffer = BUFFER
         self.transport = FileDescriptor.bufferSize
+        self.migrates = False
         self.stalled: dict[Stream, None] = {}
         self._links: dict[tuple[Host, Host], Link] = {}
         self._connections: dict[Connection, None] = {}
@@ -274,7 +277,7 @@ class Network:
     def _knocked(self, client: SimSocket, link: Link, port: int, target: Host) -> None:
         if client.is_closed:
             return
-        listener = link.target.listener(port, client.peer[0]) if link.is_open else None
+        listener = link.target.listener(port, client) if link.is_open else None
         if not link.is_open or (listener is not None and listener.is_crowded):
             self.simulation.later(SYN_SECONDS, self.knock, client, target, client.peer[1])
         elif listener is None:

@@ -115,6 +115,7 @@ class SimProcess:
             files=self.files,
             processes=SimProcesses(self),
             threads=lambda size, name: cast(ThreadPool, self.new_pool(size, name)),
+            listen_shared=self.reactor.listen_shared,
             stdio=SimStdio(self.terminal, self),
             databases=SimDatabases(self),
             tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes, self.spend),

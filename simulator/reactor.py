@@ -6,16 +6,24 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from socket import SO_REUSEPORT, SOL_SOCKET
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.abstract import isIPAddress
 from twisted.internet.address import IPv4Address
 from twisted.internet.base import DelayedCall, _ThreePhaseEvent
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ConnectionDone, ConnectionLost, DNSLookupError, ReactorNotRunning
+from twisted.internet.error import (
+    CannotListenError,
+    ConnectionDone,
+    ConnectionLost,
+    DNSLookupError,
+    ReactorNotRunning,
+)
 from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
+    IListeningPort,
     IReactorCore,
     IReactorFDSet,
     IReactorPluggableNameResolver,
@@ -25,10 +33,13 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.posixbase import _DisconnectSelectableMixin
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatnet.addresses import Address
+from chatnet.net.listen import BACKLOG, accept_in_turns
 from simulator.sockets import SimSocket
 from simulator.spawned import Spawned
 from simulator.threads import SimThreadPool
@@ -216,6 +227,17 @@ class SimReactor(_DisconnectSelectableMixin):
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> SimPort:
         listening = SimPort(port, factory, backlog, interface, self)
         listening.startListening()
+        return listening
+
+    def listen_shared(self, address: Address, factory: Factory, alone: bool) -> IListeningPort:
+        """Do what :func:`chatnet.net.listen.listen_shared` does. No host here has IPv6."""
+        if ":" in address.host:
+            raise CannotListenError(*address, OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)))
+        port: Any = SimPort(address.port, factory, BACKLOG, address.host, self, shares=not alone)
+        port.startListening()
+        port.socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1)
+        accept_in_turns(port)
+        listening: IListeningPort = port
         return listening
 
     def connectTCP(

@@ -13,6 +13,8 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from simulator.network import LOOPBACK
+
 if TYPE_CHECKING:
     from simulator.host import Host
     from simulator.network import Connection, Stream
@@ -56,6 +58,7 @@ class SimSocket:
         self._options: dict[tuple[int, int], int] = {}
         self._backlog = 0
         self._offered: deque[SimSocket] = deque()
+        self._lot: float | None = None
 
     # ---- what the kernel knows ----
 
@@ -75,6 +78,23 @@ class SimSocket:
     def is_listening(self) -> bool:
         """Whether it accepts connections."""
         return self._state == "listening"
+
+    @property
+    def shares(self) -> bool:
+        """Whether it lets other sockets of its host have the same port."""
+        return bool(self._options.get((socket.SOL_SOCKET, socket.SO_REUSEPORT)))
+
+    def is_reached_at(self, address: str) -> bool:
+        """Return whether it accepts connections to this address of its host."""
+        interface = LOOPBACK if self.local[0] == "localhost" else self.local[0]
+        return self.is_listening and interface in ("0.0.0.0", address)
+
+    def lot(self) -> float:
+        """Return the number, between 0 and 1, that decides which of a port's sharers accepts this client: the
+        same each time that it asks, as with Linux, which hashes both ends' addresses and ports."""
+        if self._lot is None:
+            self._lot = self.host.chance.random()
+        return self._lot
 
     @property
     def is_crowded(self) -> bool:
@@ -263,8 +283,7 @@ class SimSocket:
         self.process.closed(self.descriptor)
         self.host.free_port(self)
         for waiting in self._offered:
-            waiting._lingers = False
-            waiting.close()
+            self._leave(waiting)
         if self.out is None or self._broken:
             return
         if self._lingers and not self._size:
@@ -274,6 +293,19 @@ class SimSocket:
         else:
             self.host.network.closed(self, "reset it")
             self.out.send_last(SimSocket.reset_by_peer)
+
+    def _leave(self, waiting: SimSocket) -> None:
+        """Reset a client that waits to be accepted here; or give it to another that shares the port."""
+        client = None if waiting.connection is None else waiting.connection.client
+        network = self.host.network
+        heir = self.host.listener(self.local[1], client) if network.migrates and client is not None else None
+        if heir is None:
+            waiting._lingers = False
+            waiting.close()
+        else:
+            waiting.process, waiting.owner = heir.process, heir.owner
+            heir._offered.append(waiting)
+            heir.wake()
 
     def vanish(self) -> None:
         """Vanish with the host: nobody hears of it."""

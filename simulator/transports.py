@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,16 +22,28 @@ def _full_at(kind: type[T], size: int) -> type[T]:
 
 
 class SimPort(tcp.Port):
-    """A listening port."""
+    """A listening port; ``shares``: beside others that share it."""
 
     reactor: Any
 
-    def __init__(self, port: int, factory: Any, backlog: int, interface: str, reactor: SimReactor) -> None:
+    def __init__(
+        self,
+        port: int,
+        factory: Any,
+        backlog: int,
+        interface: str,
+        reactor: SimReactor,
+        shares: bool = False,
+    ) -> None:
         super().__init__(port, factory, backlog, interface, reactor)
         self.transport = _full_at(tcp.Server, reactor.full_at)
+        self._shares = shares
 
     def createInternetSocket(self) -> Any:
-        return self.reactor.new_socket()
+        made = self.reactor.new_socket()
+        if self._shares:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return made
 
 
 class SimClient(tcp.Client):

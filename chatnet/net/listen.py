@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import closing
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -41,6 +42,36 @@ def listen(
     return listening
 
 
+def listen_shared(reactor: Any, address: Address, factory: Factory, alone: bool) -> IListeningPort:
+    """Open a port that other processes of this user may share; the kernel gives each connection to one of
+    them, at random.
+
+    ``address`` has an IP address. ``alone``: nobody may have it now. That holds for two who ask at once, too:
+    other processes are allowed to share it only when this one listens. See :mod:`~chatnet.net.shared_port`.
+
+    :raises CannotListenError: as :func:`listen`.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        with closing(socket.socket(family, socket.SOCK_STREAM)) as made:
+            made.setblocking(False)
+            # Connections of processes that are gone keep nobody from it.
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address.host != "::")
+            if not alone:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            made.bind(address)
+            made.listen(BACKLOG)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            port = reactor.adoptStreamPort(made.fileno(), family, factory)
+    except OSError as error:
+        raise CannotListenError(*address, error) from error
+    accept_in_turns(port)
+    listening: IListeningPort = port
+    return listening
+
+
 def address_of(listening: IListeningPort) -> Address:
     """Return where a port that is open listens; a closed one does not know it."""
     address: Any = listening.getHost()
@@ -55,6 +86,11 @@ def why_not_had(error: CannotListenError) -> str:
 def is_taken(error: CannotListenError) -> bool:
     """Return whether another process has the port. Else the address is not this machine's, or not allowed."""
     return getattr(error.socketError, "errno", None) == errno.EADDRINUSE
+
+
+def is_elsewhere(error: CannotListenError) -> bool:
+    """Return whether this machine has no such address, or no such kind of address."""
+    return getattr(error.socketError, "errno", None) in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def limit_send_buffer(port: Any, size: int) -> None:

@@ -70,15 +70,17 @@ class Security:
         takes: Callable[[], bool],
         pulse: Pulse | None = None,
         in_plain: Mapping[int, bytes] | None = None,
+        from_afar: Mapping[int, Factory] | None = None,
     ) -> FirstByte:
         """Return the factory of a port for the protocols in ``spoken``, with these ``visitors``.
 
         While ``takes()`` is false, each new connection is closed. ``pulse``, if given, watches the links that
         are refused because they lack TLS. Protocols other than AMP are refused with the bytes in
-        ``in_plain``, or without a word.
+        ``in_plain``, by the factories in ``from_afar``, or without a word.
         """
         refused: dict[int, Factory] = {
-            byte: _Farewell(words, outboxes) for byte, words in (in_plain or {}).items()
+            **{byte: _Farewell(words, outboxes) for byte, words in (in_plain or {}).items()},
+            **(from_afar or {}),
         }
         if AMP in spoken:
             refused[AMP] = _InPlainAlone(outboxes, pulse, visitors, self._clock)

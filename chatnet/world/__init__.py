@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 import apsw
 from cryptography import x509
 from twisted.internet.error import ReactorNotRunning
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IListeningPort, IOpenSSLClientConnectionCreator
+from twisted.internet.protocol import Factory
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.addresses import Address
 from chatnet.entries import fresh_key
 from chatnet.limits import Limits
 from chatnet.telemetry import Tell
@@ -279,8 +281,9 @@ class World:
 
     ``wall`` is in seconds since 1970, and may step; ``monotonic`` is in seconds, and does not. ``local``
     returns a time in seconds since 1970 in this machine's zone. ``threads`` makes a pool of the given size
-    and name, not yet started. ``tell`` hears all events. ``level`` is what the program understands: see
-    :mod:`chatnet.kinds`.
+    and name, not yet started. ``listen_shared`` opens a port that other processes may share: see
+    :func:`chatnet.net.listen.listen_shared`. ``tell`` hears all events. ``level`` is what the program
+    understands: see :mod:`chatnet.kinds`.
     """
 
     reactor: Any
@@ -296,6 +299,7 @@ class World:
     files: Files
     processes: Processes
     threads: Callable[[int, str], ThreadPool]
+    listen_shared: Callable[[Address, Factory, bool], IListeningPort]
     stdio: Stdio
     databases: Databases
     tls: Tls

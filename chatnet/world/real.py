@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,7 +28,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.kinds import own_level
 from chatnet.limits import LIMITS
-from chatnet.net import tls
+from chatnet.net import listen, tls
 from chatnet.net.pair import KeyPair
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.telemetry import unheard
@@ -58,6 +59,7 @@ def real_world() -> World:
         files=RealFiles(),
         processes=RealProcesses(),
         threads=lambda size, name: ThreadPool(0, size, name),
+        listen_shared=partial(listen.listen_shared, reactor),
         stdio=RealStdio(),
         databases=PostgresDatabases(level, LIMITS),
         tls=RealTls(),

@@ -141,6 +141,7 @@ class Person:
             files=RealFiles(),
             processes=cast(Processes, self.exits),
             threads=cast(Any, None),
+            listen_shared=cast(Any, None),
             stdio=cast(Stdio, self.stdio),
             databases=cast(Any, None),
             tls=TrustingTls(authorities),

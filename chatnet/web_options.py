@@ -1,0 +1,167 @@
+"""The options about the web: where its port is, its address to users, and which proxies are trusted."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from chatnet.addresses import Address, is_local
+from chatnet.errors import CannotStart
+from chatnet.names import quoted
+
+WEB_PORT = 8080
+"""The default port of the page."""
+NONE = "none"
+"""What to write for no port."""
+WEB_VARIABLE = "CHATNET_WEB"
+"""The environment variable for the web port, where no option names it."""
+
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+WEB_OPTIONS = [
+    [
+        "web",
+        None,
+        None,
+        f"Where the page and the HTTP API are, HOST:PORT, for all workers of a machine; or {NONE}. Without "
+        f"it: {WEB_VARIABLE}, then localhost:{WEB_PORT} unless another program has it.",
+    ],
+    [
+        "public-url",
+        None,
+        None,
+        "The address of the page for users, https://HOST[:PORT], if it is behind a proxy or a name.",
+    ],
+    [
+        "trusted-proxies",
+        None,
+        None,
+        "Whose word on a client's address is believed: the networks of your proxies, CIDR,…",
+    ],
+]
+"""For ``optParameters``."""
+
+
+@dataclass(frozen=True)
+class Web:
+    """The options of the same names. Without a ``port`` there is no page. ``asked_for``: somebody named that
+    port, so it is an error if it cannot be had."""
+
+    port: Address | None = None
+    asked_for: bool = False
+    public_url: str = ""
+    trusted_proxies: tuple[Network, ...] = ()
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], environ: Mapping[str, str]) -> Web:
+        """Return what twistd's options and the environment say.
+
+        :raises CannotStart: they say what cannot be; the sentence names which of them.
+        """
+        sources = (("--web", options.get("web")), (WEB_VARIABLE, environ.get(WEB_VARIABLE)))
+        source, named = next(
+            ((who, text) for who, text in sources if text), ("--web", f"localhost:{WEB_PORT}")
+        )
+        try:
+            port = _a_port(named)
+        except ValueError as error:
+            raise CannotStart(f"{source}: {error}") from error
+        return cls(
+            port,
+            any(text for _, text in sources),
+            _said("--public-url", options.get("public-url"), a_public_url, ""),
+            _said("--trusted-proxies", options.get("trusted-proxies"), the_proxies, ()),
+        )
+
+    def left_out(self) -> Web:
+        """Return the same without a port."""
+        return replace(self, port=None)
+
+    def words(self) -> list[str]:
+        """Return the options for a child."""
+        words = ["--web", NONE if self.port is None else str(self.port)]
+        if self.public_url:
+            words += ["--public-url", self.public_url]
+        if self.trusted_proxies:
+            words += ["--trusted-proxies", ",".join(map(str, self.trusted_proxies))]
+        return words
+
+
+def _said(option: str, text: str | None, parse: Any, otherwise: Any) -> Any:
+    if not text:
+        return otherwise
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise CannotStart(f"{option}: {error}") from error
+
+
+def _a_port(text: str) -> Address | None:
+    """Return where the web port is to be.
+
+    :raises ValueError: with one sentence.
+    """
+    if text.strip().lower() == NONE:
+        return None
+    address = Address.parse(text)
+    host = address.host.lower().rstrip(".")
+    if not address.port:
+        raise ValueError(f"Workers share this port, so it needs a number: write localhost:{WEB_PORT}.")
+    if host == "localhost":
+        return Address(host, address.port)
+    try:
+        return Address(str(ipaddress.ip_address(host)), address.port)
+    except ValueError:
+        raise ValueError(
+            f"{quoted(address.host)} is not an address of a machine: write localhost:{address.port}, "
+            f"0.0.0.0:{address.port} for everybody, or an IP address; --public-url is for names."
+        ) from None
+
+
+def a_public_url(text: str) -> str:
+    """Return a page's address as browsers write it, ``https://HOST[:PORT]``.
+
+    :raises ValueError: with one sentence.
+    """
+    form = "write https://HOST, perhaps with a :PORT, and nothing behind it"
+    try:
+        url = urlsplit(text.strip())
+        host, port = url.hostname or "", url.port
+        Address.parse(f"[{host}]" if ":" in host else host, WEB_PORT)
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not the address of a page: {form}.") from None
+    has_more = url.path not in ("", "/") or url.query or url.fragment or url.username is not None
+    if url.scheme not in _USUAL_PORTS or has_more:
+        raise ValueError(f"{quoted(text)} is not the address of a page alone: {form}.")
+    if url.scheme == "http" and not is_local(host):
+        raise ValueError(f"{quoted(text)} is not encrypted, so browsers would keep no session: {form}.")
+    name = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    return f"{url.scheme}://{name}" + ("" if port in (None, _USUAL_PORTS[url.scheme]) else f":{port}")
+
+
+def the_proxies(text: str) -> tuple[Network, ...]:
+    """Return the networks in ``CIDR,…``.
+
+    :raises ValueError: with one sentence.
+    """
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ipaddress.ip_network(part))
+        except ValueError as error:
+            hint = (
+                "its address has bits behind the prefix"
+                if "host bits" in str(error)
+                else "it is no IP address"
+            )
+            raise ValueError(
+                f"{quoted(part)} is not a network ({hint}): write 10.0.0.0/8, 127.0.0.1 or ::1, with commas."
+            ) from None
+    if not found:
+        raise ValueError("No network is named: write 10.0.0.0/8, 127.0.0.1 or ::1, with commas.")
+    return tuple(found)
