@@ -8,5 +8,7 @@ from setuptools import find_packages, setup
 setup(
     package_dir={"": "."},
     packages=[*find_packages(include=["chatnet", "chatnet.*"]), "twisted.plugins"],
+    # What browsers load: chatnet/page is no package.
+    package_data={"chatnet": ["page/*", "page/**/*"]},
     data_files=[("share/chatnet", ["default_master_address"])],
 )

@@ -2,6 +2,7 @@
 
 amp         AMP: a connection before and after it has logged in
 commands    what a logged-in user may say, in any of them
+web/        browsers and bots: HTTP and WebSocket, with JSON
 """
 
 from chatnet.worker.front import Offer

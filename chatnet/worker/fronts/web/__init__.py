@@ -1,0 +1,13 @@
+"""Browsers and bots: a page, WebSocket and HTTP, with JSON; see docs/web.md.
+
+front       what a worker's port offers of all this
+settings    what the operator has said of it
+frames      the frames of WebSocket (pure)
+dialect     the commands in JSON (pure)
+origins     where a request comes from, and whether it may (pure)
+problems    refusals as HTTP has them (pure)
+connection  one connection, bounded
+exchange    HTTP on it, one request at a time
+site        what answers which request, and what stands on every answer
+assets      the files of the page
+"""

@@ -1,0 +1,66 @@
+"""What a worker's port offers to browsers and bots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chatnet.errors import TlsRequired
+from chatnet.worker.entrance import Entrance
+from chatnet.worker.front import Shared
+from chatnet.worker.fronts.web import problems
+from chatnet.worker.fronts.web.connection import WebConnection
+from chatnet.worker.fronts.web.exchange import Exchange
+from chatnet.worker.fronts.web.settings import WebSettings
+from chatnet.worker.fronts.web.site import Site
+
+LetIn = Callable[[], Entrance | None]
+"""Returns where clients come in now; None while nobody is served."""
+
+
+def nobody() -> None:
+    """Let nobody in."""
+
+
+def _in_plain() -> bytes:
+    body = problems.body(403, TlsRequired.sentence, TlsRequired.code.decode("ascii"))
+    head = f"HTTP/1.1 403 Forbidden\r\nContent-Type: {problems.TYPE}\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode() + body
+
+
+class Web:
+    """Speaks HTTP, and what requests make of it: a :class:`~chatnet.worker.front.Front`.
+
+    ``let_in`` is asked at each request: while it returns None, the page's files are answered, and what needs
+    the log is put off.
+    """
+
+    begins = frozenset(b"CDGHOPT")
+    """The first letters of the methods of HTTP."""
+    in_plain = _in_plain()
+
+    def __init__(self, shared: Shared, settings: WebSettings, let_in: LetIn = nobody) -> None:
+        self._shared = shared
+        self._settings = settings
+        self._site = self._made(let_in)
+        self._of: tuple[Entrance, Site] | None = None
+
+    def connection(self, entrance: Entrance) -> WebConnection:
+        """Return a connection of a port whose clients all come in through ``entrance``."""
+        if self._of is None or self._of[0] is not entrance:
+            self._of = entrance, self._made(lambda: entrance)
+        return self._connection(self._of[1])
+
+    def visitor(self) -> WebConnection:
+        """Return a connection of a port that is open whether anybody is let in or not."""
+        return self._connection(self._site)
+
+    def stop(self) -> None:
+        """End what is kept between requests."""
+
+    def _made(self, let_in: LetIn) -> Site:
+        return Site(self._settings, let_in, self._shared.visitors.may_be_logged)
+
+    def _connection(self, site: Site) -> WebConnection:
+        connection = WebConnection(self._shared)
+        connection.speech = Exchange(connection, site)
+        return connection

@@ -1,0 +1,285 @@
+"""Where a request comes from, and whether it may: Host, Origin, scheme, the client's address, cookies. Pure.
+
+A browser sends our cookies with each request to our host, whoever made the page that asks. So what changes
+anything must come from a page of ours, which only its ``Origin`` tells; and the host must be one that nobody
+else can give our address to.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from chatnet.addresses import Address, is_local, plain
+from chatnet.names import quoted
+from chatnet.worker.fronts.web.dialect import unpacked
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]{1,253})(?::(?P<port>[0-9]{1,5}))?")
+MOST_HOPS = 20
+"""How many addresses of ``X-Forwarded-For`` are looked at, from the right."""
+PREFIX = "__Host-"
+"""Begins the name of a cookie that only a site by TLS can set, and no neighbour of it."""
+LOG_DIGITS = 8
+"""How many digits of the log's id stand in the names of cookies: two clusters on one host have different
+ones."""
+MOST_TICKET = 512
+"""The longest ticket that is looked at, in bytes."""
+
+
+class Place(NamedTuple):
+    """A host and a port as they stand in a URL of ``scheme``: the name in small letters, IPv6 in brackets."""
+
+    scheme: str
+    name: str
+    port: int
+
+    @classmethod
+    def of_host(cls, scheme: str, host: str) -> Place | None:
+        """Return the place that a ``Host`` names; None if that is none."""
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return None
+        port = int(found["port"] or _PORTS[scheme])
+        return cls(scheme, found["name"].lower().rstrip("."), port) if port < 65536 else None
+
+    @property
+    def host(self) -> str:
+        """How it stands in ``Host``."""
+        return self.name if self.port == _PORTS[self.scheme] else f"{self.name}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """How it stands in ``Origin``."""
+        return f"{self.scheme}://{self.host}"
+
+
+class PublicUrl(NamedTuple):
+    """Where users find the page: the value of ``--public-url``."""
+
+    place: Place
+
+    @classmethod
+    def parse(cls, text: str) -> PublicUrl:
+        """Return the URL in ``text``.
+
+        :raises ValueError: with one sentence.
+        """
+        parts = urlsplit(text.strip())
+        place = Place.of_host(parts.scheme, parts.netloc) if parts.scheme in _PORTS else None
+        if place is None or parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ValueError(
+                f"{quoted(text)} is not where a page can be: write https://HOST or https://HOST:PORT."
+            )
+        return cls(place)
+
+    def __str__(self) -> str:
+        return self.place.origin
+
+
+class Trusted(NamedTuple):
+    """The proxies whose word is taken for where a request comes from: the value of ``--trusted-proxies``."""
+
+    networks: Sequence[Network] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Trusted:
+        """Return the networks in ``ADDRESS[/BITS][,…]``.
+
+        :raises ValueError: with one sentence.
+        """
+        found: list[Network] = []
+        for part in text.split(","):
+            try:
+                found.append(ipaddress.ip_network(part.strip(), strict=False))
+            except ValueError as error:
+                raise ValueError(
+                    f"{quoted(part.strip())} is no network of proxies: write ADDRESS or ADDRESS/BITS."
+                ) from error
+        return cls(tuple(found))
+
+    def includes(self, host: str) -> bool:
+        """Return whether the proxy at this address is trusted."""
+        if not self.networks:
+            return False
+        try:
+            address = ipaddress.ip_address(plain(host))
+        except ValueError:
+            return False
+        return any(address in network for network in self.networks)
+
+
+NOBODY = Trusted()
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How a request reached us: from which address, and whether by TLS."""
+
+    address: str
+    by_tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of where a request comes from.
+
+    ``address`` is the client's, of which a trusted proxy may have told. ``place`` is where the client thinks
+    we are; None if that is not our host.
+    """
+
+    address: str
+    scheme: str
+    place: Place | None
+    is_public: bool
+
+    def fits(self, origin: str) -> bool:
+        """Return whether a page of this ``Origin`` is ours."""
+        return self.place is not None and origin == self.place.origin
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Judges requests, by what the operator has said: see docs/web.md."""
+
+    public_url: PublicUrl | None = None
+    trusted: Trusted = NOBODY
+    hostname: str = ""
+
+    def see(self, came: Came, headers: Mapping[str, str]) -> Seen:
+        """Return what is known of a request with ``headers``, whose names are in small letters."""
+        is_proxied = self.trusted.includes(came.address)
+        address = _client(came.address, headers, self.trusted) if is_proxied else came.address
+        scheme = "https" if came.by_tls else "http"
+        if is_proxied and (told := _last(headers.get("x-forwarded-proto", ""))) in _PORTS:
+            scheme = told
+        host = headers.get("host", "")
+        public = None if self.public_url is None else self.public_url.place
+        if public is not None and Place.of_host(public.scheme, host) == public:
+            return Seen(address, public.scheme, public, True)
+        place = Place.of_host(scheme, host)
+        return Seen(address, scheme, place if place is not None and self._is_ours(place) else None, False)
+
+    def _is_ours(self, place: Place) -> bool:
+        """Return whether nobody else can let this host lead to us: see DNS rebinding."""
+        name = place.name
+        if name.startswith("[") or is_local(name) or _is_literal(name):
+            return True
+        public = None if self.public_url is None else self.public_url.place.name
+        return name in (public, self.hostname.lower())
+
+
+def _client(peer: str, headers: Mapping[str, str], trusted: Trusted) -> str:
+    """Return the address behind trusted proxies: the first from the right that is none of them."""
+    hops = headers.get("x-forwarded-for", "").split(",")[-MOST_HOPS:]
+    nearest = peer
+    for hop in reversed(hops):
+        address = _literal(hop.strip())
+        if address is None:
+            break
+        nearest = address
+        if not trusted.includes(address):
+            break
+    return nearest
+
+
+def _literal(text: str) -> str | None:
+    """Return the IP address that a proxy wrote, perhaps with a port."""
+    for candidate in (text, _host_of(text)):
+        try:
+            return plain(str(ipaddress.ip_address(candidate.strip("[]"))))
+        except ValueError:
+            continue
+    return None
+
+
+def _host_of(text: str) -> str:
+    try:
+        return Address.parse(text).host
+    except ValueError:
+        return ""
+
+
+def _is_literal(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _last(values: str) -> str:
+    return values.rpartition(",")[2].strip().lower()
+
+
+# ---- cookies ----
+
+
+class Cookie(NamedTuple):
+    """The name of one of our cookies, and whether only TLS may carry it."""
+
+    name: str
+    is_secure: bool
+
+    def set_to(self, value: str, seconds: int) -> str:
+        """Return the header that sets it for so long; with 0 seconds, the one that removes it."""
+        secure = "; Secure" if self.is_secure else ""
+        return f"{self.name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+
+    def among(self, header: str) -> str:
+        """Return its value in the header ``Cookie``; empty if it is not there."""
+        for part in header.split(";"):
+            name, _, value = part.partition("=")
+            if name.strip() == self.name:
+                return value.strip()
+        return ""
+
+
+def ticket_cookie(log_id: str, scheme: str) -> Cookie:
+    """Return the cookie that has the ticket of a session."""
+    return _cookie(log_id, scheme, "")
+
+
+def secret_cookie(log_id: str, scheme: str) -> Cookie:
+    """Return the cookie that has the secret of a user who has set no password."""
+    return _cookie(log_id, scheme, "-key")
+
+
+def _cookie(log_id: str, scheme: str, end: str) -> Cookie:
+    is_secure = scheme == "https"
+    name = f"chatnet-{log_id[:LOG_DIGITS]}{end}"
+    return Cookie(PREFIX + name if is_secure else name, is_secure)
+
+
+class Shows(NamedTuple):
+    """What a request shows of who asks: a ticket, and whether by cookie, which a browser sends unasked; and
+    the secret, if a cookie has it."""
+
+    ticket: bytes | None
+    by_cookie: bool
+    secret: bytes | None
+
+
+def shown_by(headers: Mapping[str, str], log_id: str, scheme: str) -> Shows:
+    """Return what a request shows; a ticket in ``Authorization`` counts before a cookie."""
+    kind, _, bearer = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return Shows(_bytes_in(bearer.strip()), False, None)
+    cookies = headers.get("cookie", "")
+    ticket = _bytes_in(ticket_cookie(log_id, scheme).among(cookies))
+    return Shows(ticket, True, _bytes_in(secret_cookie(log_id, scheme).among(cookies)))
+
+
+def _bytes_in(value: str) -> bytes | None:
+    if not value or len(value) > 2 * MOST_TICKET:
+        return None
+    try:
+        return unpacked(value)
+    except ValueError:
+        return None

@@ -1,0 +1,82 @@
+"""What answers which request, and what stands on every answer."""
+
+from __future__ import annotations
+
+import pytest
+from web.browser import PAGE, WebStage
+from worker.conftest import Worker
+
+
+@pytest.fixture
+def stage() -> WebStage:
+    return WebStage(Worker())
+
+
+def test_it_says_whether_it_lives_and_serves(stage: WebStage) -> None:
+    """/healthz is answered while the process lives, whatever the Host; /readyz while clients are let in."""
+    assert stage.ask("GET", "/healthz", host="anything").status == 200
+    assert stage.ask("GET", "/readyz").status == 200
+    stage.serves = False
+    assert stage.ask("GET", "/healthz").status == 200
+    answer = stage.ask("GET", "/readyz")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+def test_the_files_of_the_page_need_no_log(stage: WebStage) -> None:
+    """They are kept for ever under their hash; the page and its loader are asked for each time."""
+    stage.serves = False
+    page = stage.ask("GET", "/")
+    assert (page.status, page.headers["cache-control"]) == (200, "no-store")
+    assert stage.ask("GET", "/page.js").body == f'import("/a/{PAGE.hash}/main.js")'.encode()
+    file = stage.ask("GET", f"/a/{PAGE.hash}/main.js", accept_encoding="gzip")
+    assert (file.status, file.headers["content-encoding"]) == (200, "gzip")
+    assert "immutable" in file.headers["cache-control"]
+    again = stage.ask("GET", f"/a/{PAGE.hash}/main.js", if_none_match=file.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert stage.ask("GET", f"/a/{PAGE.hash}/view/view.js").body == b"// a view"
+    assert stage.ask("GET", f"/a/{PAGE.hash}/nothing.js").status == 404
+
+
+def test_a_file_of_another_version_is_to_be_asked_again(stage: WebStage) -> None:
+    """Another worker has it: the connection is closed, so that the next one may lead there."""
+    line = stage.line()
+    answer = line.ask("GET", "/a/0123456789abcdef/main.js")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "0")
+    assert answer.headers["connection"] == "close"
+    assert not line.is_open
+
+
+@pytest.mark.parametrize("target", ["/", "/healthz", "/nothing", "/api/v1/nothing"])
+def test_every_answer_has_the_headers_that_protect(stage: WebStage, target: str) -> None:
+    """Refusals, too."""
+    headers = stage.ask("GET", target).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "connect-src 'self' ws://127.0.0.1:8080;" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "date" in headers
+    assert "server" not in headers
+
+
+def test_what_is_not_there_is_told_as_a_problem(stage: WebStage) -> None:
+    answer = stage.ask("GET", "/nothing")
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json["code"] == "NOT_ALLOWED"
+    wrong = stage.ask("DELETE", "/")
+    assert (wrong.status, wrong.headers["allow"]) == (405, "GET")
+
+
+def test_head_is_get_without_the_body(stage: WebStage) -> None:
+    line = stage.line()
+    head = line.ask("HEAD", "/")
+    assert (head.status, head.body) == (200, b"")
+    assert line.ask("GET", "/").headers["content-length"] == head.headers["content-length"]
+
+
+def test_a_strange_host_is_refused(stage: WebStage) -> None:
+    """A name that somebody lets lead to us would make their page ours."""
+    assert stage.ask("GET", "/", host="evil.example").status == 421
+    answer = stage.ask("GET", "/", host="a;script-src *")
+    assert answer.status in (400, 421)
+    assert "script-src *" not in answer.headers["content-security-policy"]
