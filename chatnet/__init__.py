@@ -23,6 +23,7 @@ command_lines  commands as they are printed for somebody to run
 auth        the cluster's token, and tickets
 credentials  users' secrets, and what is stored of them
 codes       codes, with which somebody comes in who has no secret here yet                    pure
+keys        the keys of drafts, as programs name them                                         pure
 marks       how far a user has read in a room                                                 pure
 reads       the reads of the log as values: questions and their answers                       pure
 log         the log as its readers and writers see it: the interface
@@ -42,6 +43,7 @@ world/      the reactor, chance, clocks, files, processes, streams: everything o
 master/     sends clients to workers, starts and watches workers, serves the log
 worker/     holds sessions, routes posts to them
 client/     the terminal client
+bot/        the library for bots, which imports nothing of the rest but what is pure
 operator/   the commands of chatnet: status, stop, drain, migrate, check …
 testing/    fakes, shipped and tested
 """
