@@ -121,10 +121,13 @@ class Allowance:
 
 
 class Rates:
-    """The allowances of users who have sessions here, or who appended recently, or had much refused."""
+    """The allowances of users who have sessions here, or who appended recently, or had much refused.
+
+    ``rate`` is how many drafts a second a user may append in the long run; 0: no limit.
+    """
 
     def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
-        self._rate, self._monotonic = rate, monotonic
+        self.rate, self._monotonic = rate, monotonic
         self._all: WeakValueDictionary[str, Allowance] = WeakValueDictionary()
         self._late: dict[str, Allowance] = {}
         self._looked = monotonic()
@@ -140,13 +143,13 @@ class Rates:
             def remember(allowance: Allowance) -> None:
                 self._late[user] = allowance
 
-            allowance = self._all[user] = Allowance(self._rate, self._monotonic, remember)
+            allowance = self._all[user] = Allowance(self.rate, self._monotonic, remember)
         return allowance
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Charge for new entries of the window. Entries older than a burst, by the log's own time, do not
         count: a worker that was behind gets many at once."""
-        if self._rate and entries:
+        if self.rate and entries:
             self._charge(entries)
         self._forget()
 

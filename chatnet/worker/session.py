@@ -87,6 +87,11 @@ class Session:
         """The id of the log that it uses."""
         return self._shared.log.log_id
 
+    @property
+    def head(self) -> int:
+        """How far this worker follows the log."""
+        return self._shared.log.window.head
+
     def ticket(self) -> bytes:
         """Return a ticket with which the user can resume, until the session has been ended."""
         return self._shared.ticket(self.user, self.by)

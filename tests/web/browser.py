@@ -11,11 +11,14 @@ import h11
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from worker.conftest import Worker
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import CloseConnection, Message, Ping, Pong, TextMessage
 
 from chatnet.testing.loopback import Loopback
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.web.assets import Assets, assets_of
+from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.front import Web
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.world import Clocks
@@ -51,12 +54,27 @@ class WebStage:
     def __init__(self, worker: Worker, assets: Assets = PAGE, **said: Any) -> None:
         self.worker = worker
         self.serves = True
+        self._tickets: dict[str, bytes] = {}
         clocks = Clocks(worker.clock, worker.clock.seconds, worker.clock.seconds)
         shared = Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others)
         self.web = Web(shared, WebSettings(clocks, worker.entropy, assets, **said), self._let_in)
 
     def _let_in(self) -> Entrance | None:
         return self.worker.entrance if self.serves else None
+
+    def ticket(self, name: str) -> bytes:
+        """Return a ticket of a user, who is registered if they are not."""
+        if name not in self._tickets:
+            client = self.worker.client()
+            self._tickets[name] = client.login(name)["ticket"]
+            client.cut()
+        return self._tickets[name]
+
+    def socket(self, name: str, **hello: Any) -> WebSocket:
+        """Return a socket of a user, who has said hello."""
+        socket = WebSocket(self, self.ticket(name))
+        assert socket.hello(**hello)["t"] == "welcome"
+        return socket
 
     def line(self) -> Line:
         """Return a new connection."""
@@ -141,3 +159,97 @@ def request(
         named.setdefault("origin", ORIGIN)
     lines = [f"{name}: {value}" for name, value in named.items() if value != "-"]
     return "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "\r\n"]).encode("latin-1") + content
+
+
+class WebSocket(Line):
+    """A client's end of a socket. ``told`` is what the worker said, and ``closed`` the code of its close."""
+
+    def __init__(self, stage: WebStage, ticket: bytes, **headers: str) -> None:
+        super().__init__(stage)
+        self.frames = Connection(ConnectionType.CLIENT)
+        self.told: list[dict[str, Any]] = []
+        self.pings = 0
+        self.pongs: list[bytes] = []
+        self.closed: int | None = None
+        self.reason = ""
+        self._text = ""
+        self._numbers = 0
+        self._upgraded = False
+        self.send(upgrade(ticket, **headers))
+        if self.came.startswith(b"HTTP/1.1 101 "):
+            _, _, rest = self.came.partition(b"\r\n\r\n")
+            self._upgraded = True
+            self.dataReceived(rest)
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._upgraded:
+            super().dataReceived(data)
+            return
+        self.frames.receive_data(data)
+        for event in self.frames.events():
+            if isinstance(event, TextMessage):
+                self._text += event.data
+                if event.message_finished:
+                    self.told.append(json.loads(self._text))
+                    self._text = ""
+            elif isinstance(event, Ping):
+                self.pings += 1
+            elif isinstance(event, Pong):
+                self.pongs.append(bytes(event.payload))
+            elif isinstance(event, CloseConnection):
+                self.closed, self.reason = event.code, event.reason or ""
+
+    def say(self, **message: Any) -> None:
+        """Send a message."""
+        self.say_text(json.dumps(message))
+
+    def say_text(self, text: str) -> None:
+        """Send a text in one frame."""
+        self.send(self.frames.send(Message(text)))
+
+    def hello(self, **said: Any) -> dict[str, Any]:
+        """Say hello; return what is answered."""
+        before = len(self.told)
+        self.say(t="hello", v=1, **said)
+        return self.told[before]
+
+    def begin(self, command: str, **arguments: Any) -> int:
+        """Ask something; return its number."""
+        self._numbers += 1
+        self.say(t=command, id=self._numbers, **arguments)
+        return self._numbers
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:  # type: ignore[override]
+        """Ask something, and return its answer."""
+        number = self.begin(command, **arguments)
+        [answer] = [one for one in self.told if one.get("id") == number and one["t"] in ("ok", "error")]
+        return answer
+
+    def key(self) -> str:
+        """Return a new key."""
+        return packed(self.stage.worker.entropy(16))
+
+    def post(self, text: str, **more: Any) -> dict[str, Any]:
+        """Post a text."""
+        return self.ask("post", key=self.key(), text=text, **more)
+
+    def heard(self) -> list[str]:
+        """Return the texts that were delivered, behind the welcome."""
+        return [post["text"] for one in self.told if one["t"] == "posts" for post in one["posts"]]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Return what was said of this kind."""
+        return [one for one in self.told if one["t"] == kind]
+
+
+def upgrade(ticket: bytes, **headers: str) -> bytes:
+    """Return the request that asks for a socket, as a page of ours does."""
+    named = {
+        "upgrade": "websocket",
+        "connection": "Upgrade",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "origin": ORIGIN,
+        "cookie": f"other=1; chatnet-memory={packed(ticket)}",
+    }
+    return request("GET", "/ws", None, named | {name.replace("_", "-"): one for name, one in headers.items()})

@@ -10,4 +10,6 @@ connection  one connection, bounded
 exchange    HTTP on it, one request at a time
 site        what answers which request, and what stands on every answer
 assets      the files of the page
+peer        what sessions ask of a connection of the web
+socket      a WebSocket: a session in the dialect
 """

@@ -17,9 +17,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatnet.addresses import Address
 from chatnet.net.link import STRANGERS_READ
 from chatnet.net.outbox import Outbox
 from chatnet.net.visitors import STRANGERS_SHARE, USERS_SHARE
+from chatnet.worker.entrance import Arrival
 from chatnet.worker.front import Shared
 
 MOST_WAITING = 16 * 1024
@@ -80,6 +82,8 @@ class WebConnection(Connected):
     full = False
     silent = 0.0
     # Few connections ever change these: only those that do pay memory for them.
+    arriving: Arrival | None = None
+    """Whoever is logging in on it."""
     _due = False
     _aborted = False
     _waiting = 0
@@ -106,6 +110,8 @@ class WebConnection(Connected):
         self.outbox.lost()
         self._was_at = self.peer
         self.transport = None
+        if self.arriving is not None:
+            self.arriving.lost()
         self.speech.lost("it was closed" if reason is connectionDone else _phrase(reason))
         waiting, self._when_lost = self._when_lost or [], None
         for deferred in waiting:
@@ -171,6 +177,11 @@ class WebConnection(Connected):
         """Close after sending what was put, without another word."""
         if self.transport is not None:
             self.outbox.close()
+
+    def said(self, line: str, **fields: Any) -> None:
+        """Log a line about the other end, unless there are many: they must not fill the disk."""
+        if self.shared.visitors.may_be_logged(line):
+            self._logger.info(line, peer=str(Address(*self.peer)), **fields)
 
     def abort(self) -> None:
         """Close now. What was not sent is dropped, and what arrived is not looked at."""

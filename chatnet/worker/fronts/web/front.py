@@ -12,6 +12,7 @@ from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.exchange import Exchange
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.worker.fronts.web.site import Site
+from chatnet.worker.fronts.web.socket import Sockets
 
 LetIn = Callable[[], Entrance | None]
 """Returns where clients come in now; None while nobody is served."""
@@ -58,7 +59,8 @@ class Web:
         """End what is kept between requests."""
 
     def _made(self, let_in: LetIn) -> Site:
-        return Site(self._settings, let_in, self._shared.visitors.may_be_logged)
+        sockets = Sockets(self._shared.outboxes)
+        return Site(self._settings, let_in, self._shared.visitors.may_be_logged, sockets.routes())
 
     def _connection(self, site: Site) -> WebConnection:
         connection = WebConnection(self._shared)

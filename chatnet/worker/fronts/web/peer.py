@@ -1,0 +1,118 @@
+"""What sessions of the web ask of their connections: sockets and streams are such peers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chatnet.addresses import Address
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
+from chatnet.form import MAX_TEXT
+from chatnet.kinds import EVENTS, SAID, KindName
+from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.worker.fronts.web import dialect, frames
+from chatnet.worker.fronts.web.connection import WebConnection
+from chatnet.worker.fronts.web.site import Request
+from chatnet.worker.peer import Channel, Hearing
+from chatnet.worker.rates import BURST_SECONDS
+from chatnet.worker.session import Session
+from chatnet.worker.sessions import Sessions
+
+MOST_UNANSWERED = 64
+"""How many commands of a client may be unanswered; then it is not read."""
+
+
+def limits_of(sessions: Sessions) -> dict[str, int]:
+    """Return the limits that clients are told: of a text in characters, of drafts a second in the long run
+    (0: none) and at once, and of unanswered commands."""
+    rate = sessions.rates.rate
+    return {"text": MAX_TEXT, "rate": rate, "burst": rate * BURST_SECONDS, "unanswered": MOST_UNANSWERED}
+
+
+class SocketChannel:
+    """Delivers to all sockets of a worker: a :class:`~chatnet.worker.peer.Channel` of outboxes."""
+
+    def __init__(self, outboxes: Outboxes, log_id: str) -> None:
+        self._outboxes = outboxes
+        self.log_id = log_id
+        self._upto: tuple[Cursor | None, bytes] = None, b""
+
+    def shows(self, kind: KindName) -> bool:
+        """Return true for every kind that is heard; joins and leaves are not shown."""
+        return kind in SAID or kind in EVENTS
+
+    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
+        """Encode ``entries`` once, and put the same bytes into each outbox."""
+        chunk = self.posts(entries)
+        outboxes = self._outboxes
+        dirty = outboxes.dirty
+        for _, ears in hearing:
+            for outbox in ears:
+                parts = outbox.parts
+                if not parts:
+                    dirty.append(outbox)
+                parts.append(chunk)
+        outboxes.schedule()
+
+    def posts(self, entries: Sequence[Entry]) -> bytes:
+        """Return the frames that deliver ``entries``."""
+        return b"".join(map(frames.text, dialect.posts(self.log_id, entries)))
+
+    def upto(self, cursor: Cursor) -> bytes:
+        """Return the frame that says: nothing for you up to ``cursor``. Many are told the same."""
+        if self._upto[0] != cursor:
+            self._upto = cursor, frames.text(dialect.upto(cursor))
+        return self._upto[1]
+
+
+class WebPeer:
+    """The part of a :class:`~chatnet.worker.peer.Peer` that a connection of the web is, whatever it speaks.
+
+    ``address`` is the client's, which may be behind a proxy.
+    """
+
+    __slots__ = ("_name", "address", "channel", "connection")
+
+    def __init__(self, connection: WebConnection, channel: Channel, address: str) -> None:
+        self.connection = connection
+        self.channel = channel
+        self.address = address
+        self._name = str(Address(address, connection.peer[1]))
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def full(self) -> bool:
+        return self.connection.full
+
+    @property
+    def ear(self) -> Outbox:
+        return self.connection.outbox
+
+    def hold(self) -> None:
+        self.connection.hold()
+
+    def release(self) -> None:
+        self.connection.release()
+
+    def abort(self) -> None:
+        self.connection.abort()
+
+
+async def resumed(request: Request, peer: Any, ticket: bytes) -> Session:
+    """Return the session of who shows ``ticket``, on the request's connection; never, if that is lost.
+
+    :raises ChatnetError: the ticket is not good, or its user may not come in.
+    """
+    connection = request.connection
+    arrival = connection.arriving = request.entrance.arrival(peer)
+    try:
+        return await arrival.resume(ticket)
+    except Exception:
+        arrival.lost()
+        raise
+    finally:
+        connection.arriving = None
