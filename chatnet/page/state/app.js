@@ -15,8 +15,10 @@
 /** @typedef {import("./messages.js").Invitation} Invitation */
 /** @typedef {import("./messages.js").OneSession} OneSession */
 
-/** The room of everything that the user sees: what `Earlier` goes back in. */
-export const ALL = "*";
+import { Page } from "./page.js";
+
+export { ALL } from "./names.js";
+export { Refused } from "./refused.js";
 
 /**
  * What has changed. "timeline:#tea" and "composer:#tea" are those of a room; "rooms" is the column of rooms,
@@ -240,14 +242,11 @@ export const ALL = "*";
  * @typedef {{start: number, end: number, words: readonly string[]}} Completion
  */
 
-/** A refusal: `code` for programs, `message` is the server's sentence, for people. */
-export class Refused extends Error {
-  /**
-   * @param {string} code
-   * @param {string} sentence
-   */
-  constructor(code, sentence) {
-    super(sentence);
-    this.code = code;
-  }
+/**
+ * Return the page's state, on what a browser gives it.
+ * @param {import("./ports.js").Ports} ports
+ * @returns {App}
+ */
+export function createApp(ports) {
+  return new Page(ports).app;
 }

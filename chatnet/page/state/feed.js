@@ -1,0 +1,321 @@
+/**
+ * @file Everything that this user hears, and how far it was heard. Pure.
+ *
+ * The cursor moves by `welcome`, `posts` and `upto` only, never by an `ok`: that says nothing of earlier posts of
+ * others. Each entry is taken once, in the order of seq, whatever is sent twice at a seam.
+ */
+
+import { ALL, isMention, isPrivate, isTalk, isTopic, named, places, spelledFor } from "./names.js";
+import { TakenBack } from "./taken_back.js";
+import { RoomTimeline } from "./timeline.js";
+
+/** @typedef {import("./messages.js").Cursor} Cursor */
+/** @typedef {import("./messages.js").Entry} Entry */
+/** @typedef {import("./messages.js").Welcome} Welcome */
+/** @typedef {import("./app.js").PostItem} PostItem */
+/** @typedef {import("./app.js").EventItem} EventItem */
+
+/** Events that have a line in the timeline of their room; of the others only their effects are shown. */
+const TOLD = new Set(["create", "remove", "describe", "role", "policy", "ban", "mute", "unban", "purge"]);
+
+export class Feed {
+  /**
+   * @param {string} reader
+   * @param {string} log
+   */
+  constructor(reader, log) {
+    this.reader = reader;
+    this.log = log;
+    /** @type {Cursor | null} */
+    this.cursor = null;
+    /** Everything for the reader from this seq on, up to the cursor, was taken. */
+    this.since = Infinity;
+    /** @type {Map<string, RoomTimeline>} */
+    this.timelines = new Map();
+    this.takenBack = new TakenBack(reader);
+    /** Told by {@link Feed.takeListing}, and by what is heard: rooms that the reader is in. @type {Set<string>} */
+    this.joined = new Set();
+    /** How many notes there were. */
+    this.notes = 0;
+  }
+
+  /**
+   * Return the timeline of a room; it is made if there is none.
+   * @param {string} room
+   */
+  timeline(room) {
+    let timeline = this.timelines.get(room);
+    if (timeline === undefined) {
+      timeline = new RoomTimeline(room);
+      if (this.isHeardAlways(room) && this.since < Infinity) timeline.live(this.since);
+      this.timelines.set(room, timeline);
+    }
+    return timeline;
+  }
+
+  /**
+   * Return whether all that is said in a room comes to the reader without joining.
+   * @param {string} room
+   */
+  isHeardAlways(room) {
+    return room === ALL || room === this.reader || isTalk(room);
+  }
+
+  /**
+   * Begin, or go on after a connection was lost; returns what is new.
+   * @param {Welcome} welcome
+   * @returns {Entry[]}
+   */
+  welcome(welcome) {
+    const posts = welcome.posts ?? [];
+    const before = this.cursor;
+    const isNew = before === null;
+    this.cursor = welcome.cursor;
+    if (welcome.posts === undefined && !isNew) return [];
+    const first = posts[0]?.seq ?? welcome.cursor.seq + 1;
+    this.since = isNew ? first : Math.max(first, before.seq + 1);
+    if (isNew) {
+      for (const [room, timeline] of this.timelines) if (this.isHeardAlways(room)) timeline.live(this.since);
+    } else if (welcome.gap || first > before.seq + 1) {
+      for (const timeline of this.timelines.values()) timeline.gap(before.seq, this.since);
+    }
+    this.timeline(ALL);
+    this.timeline(this.reader);
+    const fresh = isNew ? posts : posts.filter(post => post.seq > before.seq);
+    for (const entry of fresh) this.#take(entry, this.since);
+    return fresh;
+  }
+
+  /**
+   * Take what is delivered; returns what of it is new.
+   * @param {readonly Entry[]} entries
+   * @returns {Entry[]}
+   */
+  take(entries) {
+    const fresh = [];
+    for (const entry of entries) {
+      if (this.cursor === null || entry.seq <= this.cursor.seq) continue;
+      this.cursor = { seq: entry.seq, check: entry.check };
+      this.#take(entry, entry.seq);
+      fresh.push(entry);
+    }
+    return fresh;
+  }
+
+  /**
+   * There is nothing for the reader up to here.
+   * @param {Cursor} cursor
+   */
+  upto(cursor) {
+    if (this.cursor !== null && cursor.seq > this.cursor.seq) this.cursor = cursor;
+  }
+
+  /**
+   * The log was put back to this cursor; returns whether we had read further.
+   * @param {Cursor} cursor
+   */
+  rewound(cursor) {
+    if (this.cursor === null || this.cursor.seq <= cursor.seq) return false;
+    this.cursor = cursor;
+    this.takenBack.rewound(cursor.seq);
+    this.since = Math.min(this.since, cursor.seq + 1);
+    this.notes++;
+    for (const timeline of this.timelines.values())
+      timeline.rewound(cursor.seq, { type: "note", id: `note-${this.notes}`, code: "REWOUND" });
+    return true;
+  }
+
+  /** What was read is not in the log: begin afresh. */
+  startAfresh() {
+    this.cursor = null;
+    this.since = Infinity;
+    this.takenBack = new TakenBack(this.reader);
+    this.notes++;
+    const rooms = [...this.timelines.keys()];
+    this.timelines.clear();
+    for (const room of rooms)
+      this.timeline(room).rewound(0, { type: "note", id: `note-${this.notes}`, code: "CURSOR_AHEAD" });
+  }
+
+  /**
+   * Take a page of history of a room, or for ALL of all that is heard, that ends before the seq `before`.
+   * `isMember`: the reader was known to be in the room when a page without `before` was asked for: then the feed has
+   * brought, or brings, all that is newer.
+   * @param {string} room
+   * @param {readonly Entry[]} entries
+   * @param {number | undefined} before
+   * @param {boolean} [isMember]
+   */
+  page(room, entries, before, isMember = false) {
+    const timeline = this.timeline(room);
+    timeline.page(
+      entries.filter(entry => entry.kind === "post").map(entry => this.post(entry)),
+      before,
+    );
+    if (before === undefined && isMember && this.joined.has(room)) timeline.live(entries.at(-1)?.seq ?? 0);
+  }
+
+  /**
+   * Take which rooms the reader is in, as it was when the feed was at the seq `asked`; returns those that they are
+   * not in any more.
+   * @param {readonly string[]} rooms
+   * @param {number} asked
+   * @param {ReadonlySet<string>} since those that they joined since then
+   */
+  takeListing(rooms, asked, since) {
+    const listed = new Set(rooms.filter(room => !this.isHeardAlways(room)));
+    const left = [...this.joined].filter(room => !listed.has(room) && !since.has(room));
+    for (const room of left) this.left(room, asked);
+    for (const room of listed) this.joined.add(room);
+    return left;
+  }
+
+  /**
+   * The reader joined a room, by the entry with this seq.
+   * @param {string} room
+   * @param {number} seq
+   */
+  didJoin(room, seq) {
+    this.joined.add(room);
+    this.#live(room, seq);
+  }
+
+  /**
+   * The reader is not in a room any more, after this seq at the latest.
+   * @param {string} room
+   * @param {number} seq
+   */
+  left(room, seq) {
+    if (this.joined.delete(room)) this.timelines.get(room)?.ended(seq);
+  }
+
+  /**
+   * Return a post as it is shown.
+   * @param {Entry} entry
+   * @returns {PostItem}
+   */
+  post(entry) {
+    const isTakenBack = !entry.text || this.takenBack.covers(entry, true);
+    return {
+      type: "post",
+      id: `${entry.user}:${entry.key}`,
+      seq: entry.seq,
+      check: entry.check,
+      time: entry.time,
+      user: entry.user,
+      room: spelledFor(entry.room, this.reader),
+      text: isTakenBack ? "" : entry.text,
+      key: entry.key,
+      ref: entry.ref ?? null,
+      form: entry.form ?? "",
+      isOwn: entry.user === this.reader,
+      isMention: !isTakenBack && isMention(entry, this.reader),
+      isTakenBack,
+    };
+  }
+
+  /**
+   * Return the rooms, as the reader spells them, in which a post is heard that was delivered to them.
+   * @param {Entry} entry
+   */
+  rooms(entry) {
+    return places(entry, this.reader).filter(
+      (room, at) => room[0] !== "@" || (at === 0 && isTalk(entry.room)),
+    );
+  }
+
+  /**
+   * Return the room in which the reader must be since they hear this post; empty if it tells of none, and
+   * undefined if of one of several.
+   * @param {Entry} entry
+   * @returns {string | undefined}
+   */
+  membershipShownBy(entry) {
+    const { room, user, text } = entry;
+    if (room === this.reader || isTalk(room)) return "";
+    if (isPrivate(room) || (isTopic(room) && user === this.reader)) return room;
+    if (!text || isMention(entry, this.reader)) return "";
+    if (isTopic(room)) return room;
+    const rooms = [room, ...named(text).filter(isTopic)];
+    if (rooms.length === 1) return room;
+    return rooms.some(one => this.joined.has(one)) ? "" : undefined;
+  }
+
+  /**
+   * The feed brings all that is said in a room from this seq on; what of it was heard before that was known is in ALL.
+   * @param {string} room
+   * @param {number} since
+   */
+  #live(room, since) {
+    const timeline = this.timeline(room);
+    if (timeline.isLive) return;
+    timeline.live(since);
+    for (const one of this.timeline(ALL).after(since - 1))
+      if (one.type === "post" && places(one, this.reader).includes(room)) timeline.take(one);
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {number} since from where on the feed is complete
+   */
+  #take(entry, since) {
+    if (this.takenBack.take(entry)) this.#blank(entry);
+    if (entry.kind === "post") this.#takePost(entry, since);
+    else if (TOLD.has(entry.kind)) this.#tell(entry);
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {number} since
+   */
+  #takePost(entry, since) {
+    const isIn = this.membershipShownBy(entry);
+    if (isIn) {
+      this.joined.add(isIn);
+      this.#live(isIn, since);
+    }
+    const item = this.post(entry);
+    this.timeline(ALL).take(item);
+    for (const room of this.rooms(entry))
+      if (room === item.room || this.joined.has(room) || this.timelines.has(room))
+        this.timeline(room).take(item);
+  }
+
+  /** @param {Entry} entry */
+  #tell(entry) {
+    const event = this.event(entry);
+    this.timeline(ALL).happened(event);
+    if (entry.room) this.timelines.get(entry.room)?.happened(event);
+  }
+
+  /**
+   * Return an event as it is shown.
+   * @param {Entry} entry
+   * @returns {EventItem}
+   */
+  event(entry) {
+    return {
+      type: "event",
+      id: `${entry.user}:${entry.key}`,
+      seq: entry.seq,
+      time: entry.time,
+      kind: entry.kind,
+      user: entry.user,
+      room: entry.room,
+      text: entry.text,
+      to: entry.to ?? "",
+      ref: entry.ref ?? null,
+      until: entry.until ?? 0,
+    };
+  }
+
+  /** @param {Entry} entry what takes texts back */
+  #blank(entry) {
+    const { ref } = entry;
+    for (const timeline of this.timelines.values()) {
+      if (entry.kind === "redact" && ref)
+        timeline.takeBack(one => one.type === "post" && one.seq === ref.seq && one.check === ref.check);
+      else timeline.takeBack(one => this.takenBack.covers({ check: "", ...one }, one.type === "post"));
+    }
+  }
+}

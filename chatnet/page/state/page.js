@@ -1,0 +1,500 @@
+/** @file What is kept together for the view: who is here, the form with which one enters, and the chat. Pure, but for its
+ * ports. */
+
+import { Chat } from "./chat.js";
+import { complete } from "./completion.js";
+import { EntryForm } from "./entry_form.js";
+import { ALL } from "./names.js";
+import { pendingItem } from "./outbox.js";
+import { Refused } from "./refused.js";
+import { titleOf } from "./title.js";
+
+const FIRST_RETRY = 100;
+const LONGEST_RETRY = 5000;
+
+/** @typedef {import("./ports.js").Ports} Ports */
+/** @typedef {import("./app.js").App} App */
+/** @typedef {import("./app.js").Part} Part */
+/** @typedef {import("./app.js").Stage} Stage */
+/** @typedef {import("./app.js").Connection} Connection */
+/** @typedef {import("./app.js").Notice} Notice */
+/** @typedef {import("./app.js").Timeline} Timeline */
+/** @typedef {import("./app.js").PendingItem} PendingItem */
+/** @typedef {import("./ports.js").TabMessage} TabMessage */
+
+/** @type {import("./app.js").Composer} */
+const NO_COMPOSER = { text: "", ref: null, refusal: null, others: [] };
+/** @type {Timeline} */
+const NO_TIMELINE = { room: "", items: [], top: "more", line: null, newest: 0, sentence: "" };
+
+export class Page {
+  /** @param {Ports} ports */
+  constructor(ports) {
+    this.ports = ports;
+    this.form = new EntryForm(
+      ports,
+      () => this.#changed("entering"),
+      (name, log) => this.#entered(name, log),
+    );
+    ports.store.onLost(() => this.#changed("connection"));
+    ports.tabs.onMessage(message => this.#heardTab(message));
+    ports.onPage(what => this.#page(what));
+    this.app = this.#makeApp();
+  }
+
+  /** @type {Stage} */
+  #stage = "starting";
+  /** @type {Chat | null} */
+  #chat = null;
+  #sentence = "";
+  /** @type {Notice[]} */
+  #notices = [];
+  #noticed = 0;
+  /** @type {Set<(changed: ReadonlySet<Part>) => void>} */
+  #listeners = new Set();
+  /** @type {Set<(call: import("./app.js").Call) => void>} */
+  #callListeners = new Set();
+  /** @type {Set<Part>} */
+  #changes = new Set();
+  /** @type {Map<string, {stamp: string, value: any}>} */
+  #answers = new Map();
+  #starts = 0;
+  /** Other tabs that have said that they are here. @type {Set<string>} */
+  #tabs = new Set();
+  /** @type {Set<string>} */
+  #awaited = new Set();
+
+  // ---- telling the view ----
+
+  /** @param {Part} part */
+  #changed(part) {
+    if (!this.#changes.size) this.ports.soon(() => this.#tell());
+    this.#changes.add(part);
+    if (part === "rooms") this.#changes.add("title");
+  }
+
+  #tell() {
+    const changed = this.#changes;
+    this.#changes = new Set();
+    for (const listener of this.#listeners) listener(changed);
+  }
+
+  /**
+   * Return the same object as before if it says the same.
+   * @template T
+   * @param {string} name
+   * @param {T} value
+   * @returns {T}
+   */
+  #same(name, value) {
+    const stamp = JSON.stringify(value);
+    const before = this.#answers.get(name);
+    if (before?.stamp === stamp) return before.value;
+    this.#answers.set(name, { stamp, value });
+    return value;
+  }
+
+  /**
+   * @param {string} code
+   * @param {string} sentence
+   * @param {number} count
+   */
+  #note(code, sentence, count) {
+    this.#noticed++;
+    this.#notices = [...this.#notices, { id: this.#noticed, code, sentence, count }];
+    this.#changed("notices");
+  }
+
+  /** @param {Stage} stage */
+  #go(stage) {
+    this.#stage = stage;
+    this.#changed("stage");
+  }
+
+  // ---- who is here ----
+
+  async start() {
+    this.ports.tabs.begin();
+    const start = ++this.#starts;
+    if (this.#chat !== null && this.#stage === "chatting") {
+      this.#chat.start();
+      this.#adoptAll(this.#chat);
+      return;
+    }
+    const last = await this.ports.store.setting("last");
+    if (start !== this.#starts) return;
+    if (last && typeof last.name === "string" && this.#stage === "starting")
+      this.#enterChat(last.name, last.log);
+    else await this.#askWho(start);
+  }
+
+  stop() {
+    this.#starts++;
+    this.form.stop();
+    this.#chat?.stop();
+    this.ports.tabs.end();
+  }
+
+  /** @param {number} start */
+  async #askWho(start) {
+    for (let tries = 0; ; tries++) {
+      const answer = await this.ports.api("GET", "/about").catch(() => null);
+      if (start !== this.#starts) return;
+      if (answer?.status === 200 && answer.body) {
+        const { user, log, signup } = answer.body;
+        if (user) this.#entered(user, log);
+        else {
+          this.#go("entering");
+          await this.form.begin(signup);
+        }
+        return;
+      }
+      await new Promise(
+        /** @param {(value?: undefined) => void} go */ go => {
+          this.ports.later(Math.min(FIRST_RETRY * 2 ** tries, LONGEST_RETRY), go);
+        },
+      );
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} log
+   */
+  async #entered(name, log) {
+    await this.ports.store.keepSetting("last", { name, log });
+    this.ports.tabs.say({ t: "in" });
+    this.#enterChat(name, log);
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} log
+   */
+  #enterChat(name, log) {
+    this.#chat?.end();
+    this.#answers.clear();
+    this.#awaited.clear();
+    this.#sentence = "";
+    const chat = new Chat(this.ports, name, log, {
+      changed: part => this.#changed(part),
+      ended: (code, sentence) => this.#over(chat, code, sentence),
+      isOther: (user, its) => this.#isOther(chat, user, its),
+      note: (code, sentence, count) => this.#note(code, sentence, count),
+      call: call => {
+        for (const listener of this.#callListeners) listener(call);
+      },
+    });
+    this.#chat = chat;
+    this.#go("chatting");
+    this.#changed("me");
+    this.#changed("here");
+    chat.start();
+    chat.load();
+    this.#adoptAll(chat);
+    this.#countOthers(chat);
+  }
+
+  /**
+   * Take over what closed tabs have left, and in time what others will leave.
+   * @param {Chat} chat
+   */
+  async #adoptAll(chat) {
+    const tabs = await this.ports.store.tabs();
+    for (const tab of new Set([...tabs, ...this.#tabs])) this.#adoptWhenGone(chat, tab);
+  }
+
+  /**
+   * @param {Chat} chat
+   * @param {string} tab
+   */
+  async #adoptWhenGone(chat, tab) {
+    const { tabs } = this.ports;
+    if (tab === tabs.id) {
+      await chat.adopt(tab);
+      return;
+    }
+    if (this.#awaited.has(tab)) return;
+    this.#awaited.add(tab);
+    await tabs.gone(tab);
+    this.#awaited.delete(tab);
+    this.#tabs.delete(tab);
+    if (this.#chat === chat) await chat.adopt(tab);
+  }
+
+  /** @param {Chat} chat */
+  async #countOthers(chat) {
+    const count = await this.ports.store.others(chat.log, chat.name);
+    if (count) this.#note("OTHERS", "", count);
+  }
+
+  /**
+   * @param {Chat} chat
+   * @param {string} user
+   * @param {string} log
+   */
+  #isOther(chat, user, log) {
+    if (this.#chat === chat) this.#entered(user, log);
+  }
+
+  /**
+   * @param {Chat} chat
+   * @param {string} code
+   * @param {string} sentence
+   */
+  async #over(chat, code, sentence) {
+    if (this.#chat !== chat) return;
+    chat.end();
+    this.#chat = null;
+    this.#sentence = sentence;
+    this.#changed("me");
+    this.#changed("rooms");
+    this.#changed("connection");
+    await this.ports.store.keepSetting("last", undefined);
+    if (code === "FORGOTTEN") await this.ports.store.forget(chat.log, chat.name);
+    if (code === "OUT") await this.#askWho(++this.#starts);
+    else this.#go("ended");
+  }
+
+  /** @param {boolean} anyway */
+  async #logOut(anyway) {
+    const chat = this.#chat;
+    await this.#post("DELETE", anyway ? "/session?anyway" : "/session");
+    if (chat) await this.ports.store.forget(chat.log, chat.name);
+    this.ports.tabs.say({ t: "out" });
+    if (chat) await this.#over(chat, "OUT", "");
+  }
+
+  /**
+   * @param {"POST" | "DELETE"} method
+   * @param {string} path
+   * @param {unknown} [body]
+   * @returns {Promise<any>}
+   */
+  async #post(method, path, body) {
+    /** @type {import("./ports.js").Answer} */
+    let answer;
+    try {
+      answer = await this.ports.api(method, path, body);
+    } catch {
+      throw new Refused("NO_ANSWER", "");
+    }
+    if (answer.status < 300) return answer.body;
+    throw new Refused(answer.body?.code ?? "INTERNAL_FAILURE", answer.body?.detail ?? "");
+  }
+
+  // ---- the browser ----
+
+  /** @param {"nudge" | "focus" | "blur" | "hide"} what */
+  #page(what) {
+    const chat = this.#chat;
+    if (what === "nudge") {
+      this.form.nudge();
+      chat?.nudge();
+    } else if (what === "hide") chat?.hide();
+    else chat?.focused(what === "focus");
+  }
+
+  /** @param {TabMessage} message */
+  #heardTab(message) {
+    const chat = this.#chat;
+    if (message.t === "here") {
+      this.#tabs.add(message.tab);
+      if (chat) this.#adoptWhenGone(chat, message.tab);
+    } else if (message.t === "out") chat?.nudgeWho();
+    else if (message.t === "in") {
+      if (this.#stage === "entering" || this.#stage === "ended") this.#askWho(++this.#starts);
+      else chat?.nudgeWho();
+    } else if (chat && message.log === chat.log && message.user === chat.name) {
+      if (message.t === "read") chat.readElsewhere(message.room, message.seq);
+      else if (message.t === "composer") chat.composerElsewhere(message.room, message.composer);
+      else chat.roomsElsewhere();
+    }
+  }
+
+  // ---- what the view asks ----
+
+  /** @returns {Connection} */
+  #connection() {
+    const chat = this.#chat;
+    const isKept = this.ports.store.isKept();
+    if (chat === null)
+      return {
+        state: "none",
+        isSlow: false,
+        since: 0,
+        waiting: 0,
+        sentence: this.#sentence,
+        isKept,
+        isOld: false,
+      };
+    const { is } = chat.link.state;
+    const isOnline = is === "online" || is === "leaving";
+    return {
+      state: isOnline ? "online" : is === "waiting" ? "offline" : "connecting",
+      isSlow: chat.isSlow,
+      since: isOnline ? 0 : chat.lostAt,
+      waiting: chat.outbox.waiting,
+      sentence: this.#sentence,
+      isKept,
+      isOld: chat.isOld,
+    };
+  }
+
+  #rows() {
+    const chat = this.#chat;
+    return chat === null ? [] : this.#same("rooms", chat.rooms.rows(chat.here, this.#drafted(chat)));
+  }
+
+  /** @param {Chat} chat */
+  #drafted(chat) {
+    const waiting = chat.outbox.drafts.flatMap(draft => (draft.post ? [draft.post.room] : []));
+    return new Set([...chat.composers.drafted, ...waiting]);
+  }
+
+  /** @param {string} room @returns {Timeline} */
+  #timeline(room) {
+    const chat = this.#chat;
+    if (chat === null) return { ...NO_TIMELINE, room };
+    const timeline = chat.feed.timeline(room);
+    const { above } = timeline;
+    const top = timeline.isFromBeginning ? "beginning" : chat.isReading(room, above) ? "reading" : "more";
+    const line = chat.lines.get(room) ?? null;
+    const sentence = chat.sentences.get(room) ?? "";
+    const read = [...chat.reading].filter(page => page.startsWith(`${room} `)).join();
+    const stamp = [chat.feed.notes, timeline.version, chat.outbox.version, top, line, sentence, read].join(
+      "|",
+    );
+    const before = this.#answers.get(`timeline ${room}`);
+    if (before?.stamp === stamp) return before.value;
+    const items = timeline.items(to => chat.isReading(room, to));
+    items.push(...this.#pending(chat, room, timeline));
+    const value = { room, items, top, line, newest: timeline.newest, sentence };
+    this.#answers.set(`timeline ${room}`, { stamp, value });
+    return /** @type {Timeline} */ (value);
+  }
+
+  /**
+   * @param {Chat} chat
+   * @param {string} room
+   * @param {import("./timeline.js").RoomTimeline} timeline
+   */
+  #pending(chat, room, timeline) {
+    /** @type {PendingItem[]} */
+    const pending = [];
+    for (const draft of chat.outbox.drafts) {
+      if (draft.post === null || (room !== ALL && draft.post.room !== room)) continue;
+      // A page of history may bring it before the answer does.
+      if (draft.seq && timeline.post(draft.seq)) continue;
+      const item = pendingItem(draft);
+      if (item) pending.push(this.#same(`pending ${item.id}`, item));
+    }
+    return pending;
+  }
+
+  /** @returns {App} */
+  #makeApp() {
+    /**
+     * @template T
+     * @param {(chat: Chat) => T} act
+     * @param {T} otherwise
+     */
+    const withChat = (act, otherwise) => (this.#chat === null ? otherwise : act(this.#chat));
+    const out = () => Promise.reject(new Refused("OUT", ""));
+    return {
+      subscribe: listener => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+      subscribeToCalls: listener => {
+        this.#callListeners.add(listener);
+        return () => this.#callListeners.delete(listener);
+      },
+      start: () => {
+        this.start();
+      },
+      stop: () => this.stop(),
+
+      stage: () => this.#stage,
+      entering: () => this.form.shown,
+      connection: () => this.#same("connection", this.#connection()),
+      me: () =>
+        withChat(chat => {
+          const { session = 0, scope = "", limits = NO_LIMITS } = chat.session ?? {};
+          return this.#same("me", { name: chat.name, log: chat.log, session, scope, limits });
+        }, null),
+      rooms: () => this.#rows(),
+      room: room =>
+        this.#same(
+          `room ${room}`,
+          withChat(chat => chat.rooms.row(room, chat.here, this.#drafted(chat)), noRow(room)),
+        ),
+      invitations: () => withChat(chat => chat.invitations, []),
+      here: () => withChat(chat => chat.here, ALL),
+      timeline: room => this.#timeline(room),
+      composer: room => withChat(chat => chat.composers.of(room), NO_COMPOSER),
+      title: () => this.#same("title", titleOf(this.#rows(), this.#chat?.name ?? "")),
+      notices: () => this.#notices,
+      oldPosts: () =>
+        this.#same(
+          "old",
+          withChat(
+            chat =>
+              chat.outbox.drafts.flatMap(draft => (draft.state === "old" ? (pendingItem(draft) ?? []) : [])),
+            /** @type {PendingItem[]} */ ([]),
+          ),
+        ),
+
+      enter: form => {
+        this.form.enter(form);
+      },
+      leaveForm: () => this.form.leave(),
+      logOut: (anyway = false) => this.#logOut(anyway),
+
+      open: (room, seq) => this.#chat?.open(room, seq),
+      write: (room, text) => this.#chat?.write(room, text),
+      answer: (room, ref) => this.#chat?.answer(room, ref),
+      send: (room, form) => withChat(chat => chat.send(room, form ?? ""), false),
+      takeBack: (room, key) => this.#chat?.takeBack(room, key),
+      withdraw: key => this.#chat?.withdraw(key),
+      confirmOld: (key, whatToDo) => this.#chat?.confirmOld(key, whatToDo),
+      older: room => this.#chat?.older(room),
+      fill: (room, gap) => this.#chat?.fill(room, gap),
+      seen: (room, seq) => this.#chat?.seen(room, seq),
+      mute: (room, isMuted) => this.#chat?.mute(room, isMuted),
+      dismiss: id => {
+        this.#notices = this.#notices.filter(notice => notice.id !== id);
+        this.#changed("notices");
+      },
+      complete: (text, at) =>
+        withChat(chat => complete(text, at, [...chat.people].reverse(), chat.mentionable), null),
+
+      ask: (t, words = {}) => this.#chat?.ask(t, words) ?? out(),
+      order: (t, words = {}) => this.#chat?.order(t, words) ?? out(),
+      setPassword: words => this.#post("POST", "/password", words),
+      pair: password => this.#post("POST", "/pair", password ? { password } : {}),
+      forget: password => this.#post("POST", "/forget", password ? { password } : {}),
+      makeToken: words => this.#post("POST", "/tokens", words),
+    };
+  }
+}
+
+const NO_LIMITS = { text: 2000, rate: 0, burst: 0, unanswered: 32 };
+
+/**
+ * @param {string} room
+ * @returns {import("./app.js").RoomRow}
+ */
+function noRow(room) {
+  return {
+    room,
+    what: "all",
+    isJoined: false,
+    unread: 0,
+    mentions: 0,
+    newest: 0,
+    hasDraft: false,
+    isHere: false,
+    isMuted: false,
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * @file The column of rooms: which there are, how much is unread in each, and which comes first. Pure.
+ *
+ * Counts cannot stick: they are made anew of the mark of a room and the posts after it wherever these are known. Where
+ * they are not, it is what the worker has counted, and what came since.
+ */
+
+import { ALL, isPrivate, isTalk, isTopic } from "./names.js";
+
+/** That many, or more. */
+export const MOST_UNREAD = 99;
+
+/** @typedef {import("./app.js").RoomRow} RoomRow */
+/** @typedef {import("./app.js").PostItem} PostItem */
+/** @typedef {import("./feed.js").Feed} Feed */
+/** @typedef {import("./marks.js").Marks} Marks */
+/** @typedef {{posts: number, mentions: number}} Count */
+
+export class Rooms {
+  /**
+   * @param {Feed} feed
+   * @param {Marks} marks
+   */
+  constructor(feed, marks) {
+    this.feed = feed;
+    this.marks = marks;
+    /** @type {Map<string, number>} the newest post of each, as far as that is known */
+    this.newest = new Map();
+    /** @type {Map<string, Count>} what the worker has counted, and what came since */
+    this.counted = new Map();
+    /** Conversations, rooms with a mention, and others that the user looks at, though they are not in them.
+     * @type {Set<string>} */
+    this.others = new Set();
+    /** @type {Set<string>} */
+    this.muted = new Set();
+  }
+
+  /**
+   * Take what the worker has counted.
+   * @param {readonly import("./messages.js").UnreadRoom[]} rooms
+   */
+  takeCounts(rooms) {
+    this.counted.clear();
+    for (const { room, posts, mentions } of rooms) {
+      if (isTalk(room)) this.others.add(room);
+      this.counted.set(room, { posts, mentions });
+    }
+  }
+
+  /**
+   * Take which post of a room is its newest, or one of its newest.
+   * @param {string} room
+   * @param {number} seq
+   */
+  takeNewest(room, seq) {
+    if (seq > (this.newest.get(room) ?? 0)) this.newest.set(room, seq);
+  }
+
+  /**
+   * A post was delivered that is heard in these rooms.
+   * @param {PostItem} post
+   * @param {readonly string[]} rooms
+   */
+  came(post, rooms) {
+    for (const room of rooms) {
+      const isSaidHere = room === post.room;
+      if (!isSaidHere && !this.feed.joined.has(room)) continue;
+      this.takeNewest(room, post.seq);
+      if (isSaidHere && !this.feed.joined.has(room)) this.others.add(room);
+      if (post.isOwn) continue;
+      const count = this.counted.get(room) ?? { posts: 0, mentions: 0 };
+      const isMention = post.isMention && isSaidHere;
+      this.counted.set(room, {
+        posts: Math.min(count.posts + 1, MOST_UNREAD),
+        mentions: Math.min(count.mentions + Number(isMention), MOST_UNREAD),
+      });
+    }
+  }
+
+  /**
+   * A room was read up to its mark, here or elsewhere; returns whether the worker has to count again.
+   * @param {string} room
+   */
+  wasRead(room) {
+    const mark = this.marks.of(room);
+    if (mark < (this.newest.get(room) ?? Infinity))
+      return this.counted.has(room) && !this.#knowsAllAfter(room, mark);
+    this.counted.set(room, { posts: 0, mentions: 0 });
+    return false;
+  }
+
+  /** @param {string} room */
+  isIn(room) {
+    return this.feed.isHeardAlways(room) || this.feed.joined.has(room);
+  }
+
+  /**
+   * Return how much is unread in a room.
+   * @param {string} room
+   * @returns {Count}
+   */
+  unread(room) {
+    if (room === this.feed.reader || room === ALL) return { posts: 0, mentions: 0 };
+    const mark = this.marks.of(room);
+    if (!this.#knowsAllAfter(room, mark) && this.isIn(room))
+      return this.counted.get(room) ?? { posts: 0, mentions: 0 };
+    let posts = 0;
+    let mentions = 0;
+    for (const one of this.feed.timelines.get(room)?.after(mark) ?? []) {
+      if (one.type !== "post" || one.isOwn || one.isTakenBack) continue;
+      if (one.isMention && one.room === room) mentions++;
+      if (this.isIn(room) || one.isMention) posts++;
+    }
+    return { posts: Math.min(posts, MOST_UNREAD), mentions: Math.min(mentions, MOST_UNREAD) };
+  }
+
+  /**
+   * Return the rows of the column.
+   * @param {string} here
+   * @param {ReadonlySet<string>} drafted rooms with something in the composer, or waiting to be sent
+   * @returns {RoomRow[]}
+   */
+  rows(here, drafted) {
+    const rooms = new Set([this.feed.reader, ...this.feed.joined, ...this.others, ...drafted, here]);
+    rooms.delete(ALL);
+    return [...rooms].map(room => this.row(room, here, drafted)).sort(before);
+  }
+
+  /**
+   * @param {string} room
+   * @param {string} here
+   * @param {ReadonlySet<string>} drafted
+   * @returns {RoomRow}
+   */
+  row(room, here, drafted) {
+    const { posts, mentions } = this.unread(room);
+    return {
+      room,
+      what: whatIs(room, this.feed.reader),
+      isJoined: this.isIn(room),
+      unread: posts,
+      mentions,
+      newest: Math.max(this.newest.get(room) ?? 0, this.marks.of(room)),
+      hasDraft: drafted.has(room),
+      isHere: room === here,
+      isMuted: this.muted.has(room),
+    };
+  }
+
+  /** The log was put back to this seq.
+   * @param {number} seq
+   */
+  rewound(seq) {
+    for (const [room, newest] of this.newest) this.newest.set(room, Math.min(newest, seq));
+  }
+
+  /**
+   * @param {string} room
+   * @param {number} seq
+   */
+  #knowsAllAfter(room, seq) {
+    return this.feed.timelines.get(room)?.knowsAllAfter(seq) ?? false;
+  }
+}
+
+/**
+ * @param {RoomRow} one
+ * @param {RoomRow} other
+ */
+function before(one, other) {
+  return other.newest - one.newest || (one.room < other.room ? -1 : 1);
+}
+
+/**
+ * @param {string} room
+ * @param {string} reader
+ * @returns {RoomRow["what"]}
+ */
+function whatIs(room, reader) {
+  if (room === ALL) return "all";
+  if (room === reader) return "own";
+  if (isTopic(room)) return "topic";
+  if (isPrivate(room)) return "private";
+  return isTalk(room) ? "conversation" : "person";
+}

@@ -1,0 +1,531 @@
+/** @file What a page shows, whatever happens to its connections: each post once, in the order of seq, none missing. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drawn, FakeClock } from "./fake_clock.js";
+import { Profile } from "./fake_page.js";
+import { FakeServer } from "./fake_server.js";
+
+/**
+ * A server with alice, bob and the topic #tea in which both are, and a browser of alice's.
+ * @param {number} [seed]
+ */
+function world(seed = 1) {
+  const clock = new FakeClock();
+  const random = drawn(seed);
+  const server = new FakeServer(clock, random);
+  for (const name of ["alice", "bob"]) {
+    server.register(name);
+    server.join(name, "#tea");
+  }
+  return { clock, random, server, profile: new Profile(clock, server, random, "alice") };
+}
+
+/**
+ * @param {{clock: FakeClock, profile: Profile}} world
+ */
+async function opened({ clock, profile }, room = "#tea") {
+  const page = profile.open();
+  await clock.pass(100);
+  page.app.open(room);
+  await clock.pass(500);
+  return page;
+}
+
+/** @param {{clock: FakeClock, server: FakeServer}} world */
+async function offline({ clock, server }) {
+  server.isDown = true;
+  server.kill();
+  await clock.pass(10);
+}
+
+test("What others say is shown in its place, and what one says oneself once", async () => {
+  const all = world();
+  all.server.say("bob", "#tea", "before");
+  const page = await opened(all);
+  all.server.say("bob", "#tea", "hello");
+  page.say("#tea", "hello bob");
+  await all.clock.pass(500);
+  all.server.say("bob", "#tea", "again");
+  await all.clock.pass(500);
+  assert.deepEqual(page.placed("#tea"), ["before", "hello", "hello bob", "again"]);
+  assert.deepEqual(page.pending("#tea"), []);
+  assert.equal(page.app.timeline("#tea").top, "beginning");
+  assert.deepEqual(await all.profile.store.tabs(), []);
+});
+
+test("A post is pending at the end until its place is known, and its id stays", async () => {
+  const all = world();
+  const page = await opened(all);
+  await offline(all);
+  page.say("#tea", "one");
+  page.say("#tea", "two");
+  await all.clock.pass(2000);
+  assert.deepEqual(
+    page.pending("#tea").map(item => [item.text, item.state]),
+    [
+      ["one", "kept"],
+      ["two", "kept"],
+    ],
+  );
+  assert.equal(page.app.connection().waiting, 2);
+  assert.equal(page.app.connection().isSlow, true);
+  const ids = page.pending("#tea").map(item => item.id);
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  assert.deepEqual(page.placed("#tea"), ["one", "two"]);
+  const items = page.app.timeline("#tea").items;
+  assert.deepEqual(
+    items.map(item => item.id),
+    ids,
+  );
+  assert.equal(page.app.connection().state, "online");
+});
+
+test("A second Enter finds an empty composer", async () => {
+  const all = world();
+  const page = await opened(all);
+  page.app.write("#tea", "once");
+  assert.equal(page.app.send("#tea"), true);
+  assert.equal(page.app.send("#tea"), false);
+  await all.clock.pass(500);
+  assert.deepEqual(page.placed("#tea"), ["once"]);
+});
+
+test("A refused post goes back into the composer, or beside it, and does not hold up the next", async () => {
+  const all = world();
+  const page = await opened(all);
+  all.server.refuse = ({ words }) => (words.text === "bad" ? "BANNED" : "");
+  page.say("#tea", "bad");
+  page.app.write("#tea", "bad");
+  page.app.send("#tea");
+  page.say("#tea", "good");
+  page.app.write("#tea", "");
+  await all.clock.pass(500);
+  assert.deepEqual(page.placed("#tea"), ["good"]);
+  const composer = page.app.composer("#tea");
+  assert.equal(composer.text, "bad");
+  assert.equal(composer.refusal?.code, "BANNED");
+  assert.deepEqual(
+    composer.others.map(one => one.text),
+    ["bad"],
+  );
+  assert.deepEqual(await all.profile.store.tabs(), []);
+});
+
+test("A passing failure is tried again under the same key, and holds up nobody", async () => {
+  const all = world();
+  const page = await opened(all);
+  let refusals = 0;
+  all.server.refuse = ({ words }) => (words.text === "slow" && refusals++ < 2 ? "TRY_LATER" : "");
+  page.say("#tea", "slow");
+  page.say("#tea", "quick");
+  await all.clock.pass(500);
+  assert.deepEqual(page.placed("#tea"), ["quick"]);
+  await all.clock.pass(10_000);
+  assert.deepEqual(page.placed("#tea"), ["quick", "slow"]);
+});
+
+test("What was never handed to a socket can be withdrawn, and nothing else", async () => {
+  const all = world();
+  const page = await opened(all);
+  await offline(all);
+  page.say("#tea", "no");
+  await all.clock.pass(300);
+  const [pending] = page.pending("#tea");
+  assert.equal(pending?.mayWithdraw, true);
+  page.app.withdraw(pending?.key ?? "");
+  assert.equal(page.app.composer("#tea").text, "no");
+  assert.deepEqual(page.pending("#tea"), []);
+  page.app.write("#tea", "");
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  all.server.delay = () => 1000;
+  page.say("#tea", "yes");
+  await all.clock.pass(100);
+  assert.deepEqual(
+    page.pending("#tea").map(item => [item.state, item.mayWithdraw]),
+    [["sent", false]],
+  );
+  page.app.withdraw(page.pending("#tea")[0]?.key ?? "");
+  await all.clock.pass(5000);
+  assert.deepEqual(page.placed("#tea"), ["yes"]);
+});
+
+test("A post that waited for more than a day is sent only when the user says so", async () => {
+  for (const answer of /** @type {const} */ (["send", "discard"])) {
+    const all = world();
+    const page = await opened(all);
+    await offline(all);
+    page.say("#tea", "good morning");
+    await all.clock.pass(300);
+    await all.clock.sleep(25 * 3600 * 1000);
+    all.server.isDown = false;
+    page.say("#tea", "today");
+    page.tell("nudge");
+    await all.clock.pass(12_000);
+    assert.deepEqual(page.placed("#tea"), ["today"]);
+    const [old] = page.app.oldPosts();
+    assert.equal(old?.state, "old");
+    page.app.confirmOld(old?.key ?? "", answer);
+    await all.clock.pass(1000);
+    assert.deepEqual(page.placed("#tea"), answer === "send" ? ["today", "good morning"] : ["today"]);
+    assert.equal(page.app.composer("#tea").text, answer === "send" ? "" : "good morning");
+    assert.deepEqual(page.app.oldPosts(), []);
+  }
+});
+
+test("The posts of a tab that is killed are sent by another one, in their order and once", async () => {
+  const all = world();
+  const first = await opened(all);
+  const second = await opened(all);
+  await offline(all);
+  first.say("#tea", "1");
+  first.say("#tea", "2");
+  await all.clock.pass(300);
+  second.say("#tea", "3");
+  await all.clock.pass(300);
+  first.kill();
+  await all.clock.pass(300);
+  assert.deepEqual(
+    second.pending("#tea").map(item => item.text),
+    ["1", "2", "3"],
+  );
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  assert.deepEqual(second.placed("#tea"), ["1", "2", "3"]);
+});
+
+test("A page that is opened after all were killed sends what they had kept", async () => {
+  const all = world();
+  const first = await opened(all);
+  all.server.delay = () => 200;
+  first.say("#tea", "sent, and not answered");
+  await all.clock.pass(250);
+  assert.equal(all.server.entries.at(-1)?.text, "sent, and not answered");
+  first.kill();
+  all.server.delay = () => 1;
+  const second = await opened(all);
+  await all.clock.pass(1000);
+  assert.deepEqual(second.placed("#tea"), ["sent, and not answered"]);
+  assert.deepEqual(await all.profile.store.tabs(), []);
+});
+
+test("What is written is kept for each room, and seen in another tab", async () => {
+  const all = world();
+  const first = await opened(all);
+  const second = await opened(all);
+  first.app.write("#tea", "half a");
+  first.app.write("@bob", "dear bob");
+  await all.clock.pass(1000);
+  assert.equal(second.app.composer("#tea").text, "half a");
+  assert.equal(second.app.room("@bob").hasDraft, true);
+  first.kill();
+  second.kill();
+  const third = await opened(all);
+  assert.equal(third.app.composer("@bob").text, "dear bob");
+});
+
+test("A gap is shown until it is filled", async () => {
+  const all = world();
+  for (let at = 0; at < 60; at++) all.server.say("bob", "#tea", `old ${at}`);
+  const page = await opened(all);
+  await page.readAll("#tea");
+  all.server.isDown = true;
+  all.server.kill();
+  for (let at = 0; at < 700; at++) all.server.say("bob", at % 2 ? "#tea" : "bob", `new ${at}`);
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  page.app.open("#tea");
+  await all.clock.pass(1000);
+  assert.equal(page.gaps("#tea").length, 1);
+  const gap = page.app.timeline("#tea").items.findIndex(item => item.type === "gap");
+  assert.equal(page.app.timeline("#tea").items[gap - 1]?.type, "post");
+  await page.readAll("#tea");
+  assert.deepEqual(page.gaps("#tea"), []);
+  const said = all.server.entries.filter(one => one.kind === "post" && one.room === "#tea");
+  assert.deepEqual(
+    page.placed("#tea"),
+    said.map(one => one.text),
+  );
+});
+
+test("What was taken back in a gap is not shown any more", async () => {
+  const all = world();
+  const { seq, check } = all.server.say("bob", "#tea", "secret");
+  const page = await opened(all);
+  assert.deepEqual(page.placed("#tea"), ["secret"]);
+  all.server.isDown = true;
+  all.server.kill();
+  all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq, check } });
+  for (let at = 0; at < 700; at++) all.server.say("bob", "bob", `new ${at}`);
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  assert.deepEqual(page.placed("#tea"), [""]);
+});
+
+test("What is taken back leaves a tombstone in every room where it was", async () => {
+  const all = world();
+  const page = await opened(all);
+  const said = all.server.say("bob", "bob", "see #tea, @alice");
+  all.server.say("bob", "#tea", "stays");
+  await all.clock.pass(100);
+  all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq: said.seq, check: said.check } });
+  await all.clock.pass(100);
+  assert.deepEqual(page.placed("#tea"), ["", "stays"]);
+  assert.deepEqual(page.placed("bob"), [""]);
+  all.server.append("purge", "carol", "#tea", "", "purge", { to: "bob" });
+  await all.clock.pass(100);
+  assert.deepEqual(page.placed("#tea"), ["", ""]);
+});
+
+test("What was taken back while a page of history was on its way is not shown", async () => {
+  const all = world();
+  const said = all.server.say("bob", "bob", "secret");
+  all.server.join("alice", "bob");
+  const page = await opened(all, "alice");
+  all.server.delay = () => 100;
+  page.app.open("bob");
+  await all.clock.pass(150);
+  // The answer was made, and is on its way; the news comes after it. The other way round, here:
+  page.app.timeline("bob");
+  all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq: said.seq, check: said.check } });
+  await all.clock.pass(1000);
+  assert.deepEqual(page.placed("bob"), [""]);
+});
+
+test("A log that was put back is said, and what is gone from it is not shown", async () => {
+  for (const isTold of [true, false]) {
+    const all = world();
+    all.server.say("bob", "#tea", "stays");
+    const page = await opened(all);
+    const head = all.server.head;
+    all.server.say("bob", "#tea", "goes");
+    await all.clock.pass(100);
+    assert.deepEqual(page.placed("#tea"), ["stays", "goes"]);
+    all.server.rewind(head, isTold);
+    all.server.say("bob", "#tea", "came instead");
+    await all.clock.pass(12_000);
+    assert.deepEqual(page.placed("#tea"), ["stays", "came instead"]);
+    const code = isTold ? "REWOUND" : "CURSOR_AHEAD";
+    assert.deepEqual(
+      page.app.notices().map(one => one.code),
+      [code],
+    );
+    assert.ok(page.app.timeline("#tea").items.some(item => item.type === "note" && item.code === code));
+  }
+});
+
+test("An answer does not move the cursor: what others said before it still comes", async () => {
+  const all = world();
+  const page = await opened(all);
+  all.server.delay = () => 1;
+  for (const session of all.server.sessions) session.push = () => {};
+  all.server.say("bob", "#tea", "before");
+  page.say("#tea", "mine");
+  await all.clock.pass(300);
+  assert.deepEqual(
+    page.pending("#tea").map(item => item.state),
+    ["stored"],
+  );
+  all.server.kill();
+  await all.clock.pass(12_000);
+  assert.deepEqual(page.placed("#tea"), ["before", "mine"]);
+  assert.deepEqual(page.pending("#tea"), []);
+});
+
+test("Unread posts and mentions are counted, and reading them ends that everywhere", async () => {
+  const all = world();
+  const page = await opened(all, "alice");
+  const other = new Profile(all.clock, all.server, all.random, "alice").open();
+  await all.clock.pass(1000);
+  all.server.say("bob", "#tea", "one");
+  all.server.say("bob", "#tea", "two, @alice");
+  const last = all.server.say("bob", "alice=bob", "psst");
+  await all.clock.pass(1000);
+  const row = (/** @type {string} */ room) => {
+    const { unread, mentions } = page.app.room(room);
+    return [unread, mentions];
+  };
+  assert.deepEqual(row("#tea"), [2, 1]);
+  assert.deepEqual(row("@bob"), [1, 1]);
+  assert.deepEqual(page.app.title(), { title: "(2) alice · chatnet", badge: 2 });
+  assert.equal(page.app.rooms()[0]?.room, "@bob");
+  assert.deepEqual(
+    page.calls.map(call => call.text),
+    ["two, @alice", "psst"],
+  );
+  page.app.open("#tea");
+  await all.clock.pass(100);
+  assert.equal(page.app.timeline("#tea").line, 0);
+  page.app.seen("#tea", last.seq - 1);
+  await all.clock.pass(100);
+  assert.deepEqual(row("#tea"), [0, 0]);
+  await all.clock.pass(20_000);
+  assert.equal(all.server.marks.get("alice #tea"), last.seq - 1);
+  page.hasFocus = false;
+  page.tell("blur");
+  page.app.open("@bob");
+  page.app.seen("@bob", last.seq);
+  await all.clock.pass(5000);
+  assert.deepEqual(row("@bob"), [1, 1]);
+  other.kill();
+});
+
+test("A room that is joined elsewhere is learnt of, and one that is left", async () => {
+  const all = world();
+  const page = await opened(all, "alice");
+  all.server.join("alice", "#coffee");
+  all.server.join("bob", "#coffee");
+  all.server.say("bob", "#coffee", "hello");
+  await all.clock.pass(1000);
+  assert.equal(page.app.room("#coffee").isJoined, true);
+  all.server.leave("alice", "#coffee");
+  all.server.say("bob", "#coffee", "are you there?");
+  all.server.kill();
+  await all.clock.pass(12_000);
+  assert.equal(page.app.room("#coffee").isJoined, false);
+  await page.readAll("#coffee");
+  assert.deepEqual(page.placed("#coffee"), ["hello", "are you there?"]);
+});
+
+test("One joins, says, and leaves, in that order, whatever is cut", async () => {
+  const all = world();
+  const page = await opened(all, "alice");
+  await offline(all);
+  const joined = page.app.order("join", { room: "#new" });
+  page.say("#new", "first");
+  const left = page.app.order("leave", { room: "#new" });
+  await all.clock.pass(1000);
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  assert.equal((await joined).room, "#new");
+  assert.ok((await left).seq > 0);
+  const kinds = all.server.entries.filter(one => one.room === "#new").map(one => one.kind);
+  assert.deepEqual(kinds, ["join", "post", "leave"]);
+});
+
+test("A socket that only seems to be open is given up after the machine has slept", async () => {
+  const all = world();
+  const page = await opened(all);
+  for (const session of all.server.sessions) session.say = () => {};
+  await all.clock.sleep(3600 * 1000);
+  assert.equal(page.app.connection().state, "online");
+  await all.clock.pass(3500);
+  all.server.say("bob", "#tea", "awake?");
+  await all.clock.pass(500);
+  assert.deepEqual(page.placed("#tea"), ["awake?"]);
+});
+
+test("A worker that does not answer is left for another one after two seconds", async () => {
+  const all = world();
+  all.server.isHung = true;
+  const page = all.profile.open();
+  await all.clock.pass(1900);
+  all.server.isHung = false;
+  assert.equal(page.app.connection().state === "online", false);
+  await all.clock.pass(300);
+  assert.equal(page.app.connection().state, "online");
+});
+
+test("One who is sent elsewhere waits for the open answers, and goes at once", async () => {
+  const all = world();
+  const page = await opened(all);
+  const [session] = all.server.sessions;
+  all.server.delay = () => 50;
+  session?.say({ t: "moved" });
+  await all.clock.pass(40);
+  page.say("#tea", "on its way");
+  await all.clock.pass(20);
+  page.say("#tea", "for the next one");
+  await all.clock.pass(70);
+  assert.equal(all.server.entries.at(-1)?.text, "on its way");
+  await all.clock.pass(1000);
+  assert.notEqual([...all.server.sessions][0], session);
+  assert.deepEqual(page.placed("#tea"), ["on its way", "for the next one"]);
+});
+
+test("A session that was ended says why, and the user enters again", async () => {
+  const all = world();
+  const page = await opened(all);
+  for (const session of all.server.sessions)
+    session.say({ t: "bye", code: "BARRED", text: "You are banned." });
+  await all.clock.pass(100);
+  assert.equal(page.app.stage(), "ended");
+  assert.equal(page.app.connection().sentence, "You are banned.");
+  all.profile.jar.user = null;
+  page.app.start();
+  await all.clock.pass(100);
+  assert.equal(page.app.stage(), "entering");
+});
+
+/**
+ * Chat for a while with a page that is cut, killed and reopened, and see that it shows all, once, in order.
+ * @param {number} seed
+ */
+async function history(seed) {
+  const all = world(seed);
+  const { clock, server, random, profile } = all;
+  const rooms = ["#tea", "alice", "alice=bob", "#coffee"];
+  server.join("alice", "#coffee");
+  server.join("bob", "#coffee");
+  server.delay = () => Math.floor(random() * 30);
+  /** @type {import("./fake_page.js").FakePage[]} */
+  const pages = [await opened(all)];
+  /** @type {string[]} */
+  const mine = [];
+  let said = 0;
+  for (let step = 0; step < 60; step++) {
+    const page = pages[Math.floor(random() * pages.length)];
+    const chance = random();
+    if (chance < 0.35) {
+      const room = rooms[Math.floor(random() * rooms.length)] ?? "";
+      server.say(
+        "bob",
+        room === "alice" ? "bob" : room,
+        `bob ${++said} ${random() < 0.2 ? "@alice" : ""} #tea`,
+      );
+    } else if (chance < 0.65 && page) {
+      const room = ["#tea", "alice", "@bob", "#coffee"][Math.floor(random() * 4)] ?? "";
+      const text = `alice ${++said}`;
+      if (page.say(room, text)) mine.push(text);
+    } else if (chance < 0.75) server.kill();
+    else if (chance < 0.8) server.isDown = !server.isDown;
+    else if (chance < 0.83) server.isHung = !server.isHung;
+    else if (chance < 0.86 && page && pages.length > 1) {
+      // What was not on disk yet is in the composer, or gone with the tab: wait for that one transaction.
+      await clock.pass(0);
+      page.kill();
+      pages.splice(pages.indexOf(page), 1);
+    } else if (chance < 0.9) pages.push(await opened(all));
+    else if (chance < 0.93) await clock.sleep(20_000);
+    else if (chance < 0.96 && page)
+      page.app.open(rooms[Math.floor(random() * rooms.length)]?.replace("alice=", "@") ?? "");
+    else if (chance < 0.97) for (let at = 0; at < 600; at++) server.say("bob", "bob", `flood ${++said}`);
+    await clock.pass(Math.floor(random() * 300));
+  }
+  server.isDown = server.isHung = false;
+  await clock.pass(60_000);
+  for (const page of pages)
+    for (const room of ["#tea", "#coffee", "alice", "@bob"]) {
+      await page.readAll(room);
+      const spelled = room === "@bob" ? "alice=bob" : room;
+      const expected = server.entries.filter(
+        one => one.kind === "post" && server.placesOf(one).includes(spelled),
+      );
+      assert.deepEqual(
+        page.placed(room),
+        expected.map(one => one.text),
+        `seed ${seed}, ${room}`,
+      );
+      assert.deepEqual(page.pending(room), [], `seed ${seed}, ${room}`);
+    }
+  const committed = server.entries.filter(one => one.user === "alice" && one.kind === "post");
+  assert.deepEqual(committed.map(one => one.text).sort(), [...mine].sort(), `seed ${seed}`);
+  assert.deepEqual(await profile.store.tabs(), [], `seed ${seed}`);
+}
+
+test("Whatever is cut, sent twice and doubled at the seam: each post once, in order, none missing", async () => {
+  const seeds = Number(process.env.SEEDS ?? 30);
+  for (let seed = 1; seed <= seeds; seed++) await history(seed);
+});
