@@ -9,6 +9,7 @@ problems    refusals as HTTP has them (pure)
 connection  one connection, bounded
 exchange    HTTP on it, one request at a time
 site        what answers which request, and what stands on every answer
+stream      what is heard, over plain HTTP: events, lines, long requests
 assets      the files of the page
 peer        what sessions ask of a connection of the web
 socket      a WebSocket: a session in the dialect

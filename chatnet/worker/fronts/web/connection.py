@@ -21,7 +21,6 @@ from chatnet.addresses import Address
 from chatnet.net.link import STRANGERS_READ
 from chatnet.net.outbox import Outbox
 from chatnet.net.visitors import STRANGERS_SHARE, USERS_SHARE
-from chatnet.worker.entrance import Arrival
 from chatnet.worker.front import Shared
 
 MOST_WAITING = 16 * 1024
@@ -66,6 +65,13 @@ class Speech(Protocol):
         """The connection is gone; ``why`` is a phrase for the log."""
 
 
+class Waiting(Protocol):
+    """Who waits on a connection for the answer to a request."""
+
+    def lost(self) -> None:
+        """The connection is gone."""
+
+
 @implementer(IPushProducer)
 class WebConnection(Connected):
     """One connection: it is :class:`~chatnet.net.pulse.Watched`, and until a login a
@@ -82,8 +88,8 @@ class WebConnection(Connected):
     full = False
     silent = 0.0
     # Few connections ever change these: only those that do pay memory for them.
-    arriving: Arrival | None = None
-    """Whoever is logging in on it."""
+    arriving: Waiting | None = None
+    """Whoever is logging in on it, or waits on it to hear something."""
     _due = False
     _aborted = False
     _waiting = 0

@@ -13,6 +13,7 @@ from chatnet.worker.fronts.web.exchange import Exchange
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.worker.fronts.web.site import Site
 from chatnet.worker.fronts.web.socket import Sockets
+from chatnet.worker.fronts.web.stream import Streams
 
 LetIn = Callable[[], Entrance | None]
 """Returns where clients come in now; None while nobody is served."""
@@ -59,8 +60,9 @@ class Web:
         """End what is kept between requests."""
 
     def _made(self, let_in: LetIn) -> Site:
-        sockets = Sockets(self._shared.outboxes)
-        return Site(self._settings, let_in, self._shared.visitors.may_be_logged, sockets.routes())
+        outboxes = self._shared.outboxes
+        routes = (*Sockets(outboxes).routes(), *Streams(outboxes).routes())
+        return Site(self._settings, let_in, self._shared.visitors.may_be_logged, routes)
 
     def _connection(self, site: Site) -> WebConnection:
         connection = WebConnection(self._shared)
