@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
@@ -11,7 +11,6 @@ from twisted.python.failure import Failure
 from chatnet.codes import kept
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More
-from chatnet.errors import BadRequest
 from chatnet.form import check_label
 from chatnet.kinds import EVENTS, SAID, KindName
 from chatnet.net.first_byte import AMP
@@ -25,7 +24,7 @@ from chatnet.wire.table import Speaker
 from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.entrance import Arrival, Entrance
 from chatnet.worker.front import Shared
-from chatnet.worker.fronts.commands import UserCommands
+from chatnet.worker.fronts.commands import UserCommands, scope_of
 from chatnet.worker.logins import Shown
 from chatnet.worker.peer import Hearing
 from chatnet.worker.session import Session
@@ -113,7 +112,7 @@ class AmpLogin(Locator):
         more = More(
             device=(device or b"").hex(),
             label=check_label(label or ""),
-            scope=_scope(scope),
+            scope=scope_of(scope),
             code="" if code is None else kept(code),
         )
         session = self._begin(await self._arrival.login(name, Shown(secret, new, more)))
@@ -210,16 +209,3 @@ class AmpFront(UserCommands):
 def _phrase(reason: Failure) -> str:
     """Return why a connection was lost, as a phrase."""
     return "it was closed" if reason.check(ConnectionDone) else reason.getErrorMessage().rstrip(".")
-
-
-def _scope(scope: str | None) -> Literal["post", "read", ""]:
-    """Return what a new session may do.
-
-    :raises BadRequest: there is no such scope.
-    """
-    match scope:
-        case None | "all":
-            return ""
-        case "post" | "read":
-            return scope
-    raise BadRequest.of(why="the scope of a session is all, post or read.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
 
@@ -244,6 +244,19 @@ def _beyond(ref: int | None, check: bytes | None, form: str | None) -> More | No
         case "notice" | "action":
             return More(ref=target, form=form)
     raise BadRequest.of(why="the form of a post is notice or action.")
+
+
+def scope_of(scope: str | None) -> Literal["post", "read", ""]:
+    """Return what a new session may do.
+
+    :raises BadRequest: there is no such scope.
+    """
+    match scope:
+        case None | "all":
+            return ""
+        case "post" | "read":
+            return scope
+    raise BadRequest.of(why="the scope of a session is all, post or read.")
 
 
 def _seq(seq: int) -> dict[str, Any]:

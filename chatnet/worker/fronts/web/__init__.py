@@ -13,4 +13,6 @@ stream      what is heard, over plain HTTP: events, lines, long requests
 assets      the files of the page
 peer        what sessions ask of a connection of the web
 socket      a WebSocket: a session in the dialect
+kept        sessions between requests
+account     logging in and out, sessions, and what shows the secret again
 """

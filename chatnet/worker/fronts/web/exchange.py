@@ -166,7 +166,9 @@ class Exchange:
         self._stop_waiting()
         lengths = [value for name, value in request.headers if name == b"content-length"]
         is_chunked = any(name == b"transfer-encoding" for name, _ in request.headers)
-        if lengths and is_chunked:
+        if request.http_version not in (b"1.0", b"1.1"):
+            self._refuse(505, "here one speaks HTTP/1.1")
+        elif lengths and is_chunked:
             # What is in front of us may have read the other one: then the rest of the body is a request.
             self._refuse(400, "a body has a length or is chunked, not both")
         elif lengths and int(lengths[0]) > MOST_BODY:

@@ -8,8 +8,10 @@ from chatnet.errors import TlsRequired
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.web import problems
+from chatnet.worker.fronts.web.account import Account
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.exchange import Exchange
+from chatnet.worker.fronts.web.kept import Kept
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.worker.fronts.web.site import Site
 from chatnet.worker.fronts.web.socket import Sockets
@@ -43,6 +45,7 @@ class Web:
     def __init__(self, shared: Shared, settings: WebSettings, let_in: LetIn = nobody) -> None:
         self._shared = shared
         self._settings = settings
+        self._kept = Kept(shared.outboxes)
         self._site = self._made(let_in)
         self._of: tuple[Entrance, Site] | None = None
 
@@ -58,10 +61,12 @@ class Web:
 
     def stop(self) -> None:
         """End what is kept between requests."""
+        self._kept.stop()
 
     def _made(self, let_in: LetIn) -> Site:
         outboxes = self._shared.outboxes
-        routes = (*Sockets(outboxes).routes(), *Streams(outboxes).routes())
+        parts = Sockets(outboxes), Streams(outboxes), Account(self._settings, self._kept)
+        routes = [route for part in parts for route in part.routes()]
         return Site(self._settings, let_in, self._shared.visitors.may_be_logged, routes)
 
     def _connection(self, site: Site) -> WebConnection:

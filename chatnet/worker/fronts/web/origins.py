@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from chatnet.addresses import Address, is_local, plain
 from chatnet.names import quoted
@@ -22,6 +21,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]{1,253})(?::(?P<port>[0-9]{1,5}))?")
+_URL = re.compile("(?P<scheme>https?)://(?P<host>[^/]+)/?")
 MOST_HOPS = 20
 """How many addresses of ``X-Forwarded-For`` are looked at, from the right."""
 PREFIX = "__Host-"
@@ -71,9 +71,9 @@ class PublicUrl(NamedTuple):
 
         :raises ValueError: with one sentence.
         """
-        parts = urlsplit(text.strip())
-        place = Place.of_host(parts.scheme, parts.netloc) if parts.scheme in _PORTS else None
-        if place is None or parts.path not in ("", "/") or parts.query or parts.fragment:
+        found = _URL.fullmatch(text.strip())
+        place = None if found is None else Place.of_host(found["scheme"], found["host"])
+        if place is None:
             raise ValueError(
                 f"{quoted(text)} is not where a page can be: write https://HOST or https://HOST:PORT."
             )

@@ -118,7 +118,8 @@ class Route(NamedTuple):
 
     ``is_open``: it may be asked by a page of anybody's, and by who shows nothing; of others, what is no GET
     must come from our own page, or show a ticket in ``Authorization``. ``is_guarded``: a GET, too.
-    ``may_lack_origin``: the function itself decides what may be done without an Origin.
+    ``may_lack_origin``: the function itself decides what may be done without an Origin. ``needs_log``: it is
+    put off while nobody is served.
     """
 
     method: str
@@ -127,6 +128,7 @@ class Route(NamedTuple):
     is_open: bool = False
     is_guarded: bool = False
     may_lack_origin: bool = False
+    needs_log: bool = True
 
 
 def answer_json(status: int, value: object, headers: Headers = ()) -> Answer:
@@ -265,8 +267,12 @@ class Site:
                 421, f"This is not {host}: who runs this server names it by --public-url.", "NOT_ALLOWED"
             )
         route, rest = self._routes.find(asked.method, path)
-        request = Request(asked, seen, connection, rest, dict(parse_qsl(query)), self._let_in())
+        request = Request(
+            asked, seen, connection, rest, dict(parse_qsl(query, keep_blank_values=True)), self._let_in()
+        )
         _check_origin(route, request)
+        if route.needs_log and request.let_in is None:
+            raise not_serving()
         return await route.answer(request)
 
     def _ready(self) -> Answer:
@@ -290,12 +296,10 @@ class Site:
     # ---- the page ----
 
     def _files(self) -> list[Route]:
-        roots = [Route("GET", path, self._root, is_open=True) for path in self._settings.assets.roots]
-        deep = ["", "/{b}", "/{b}/{c}"]
-        return [
-            *roots,
-            *(Route("GET", f"/a/{{hash}}/{{a}}{more}", self._file, is_open=True) for more in deep),
-        ]
+        deep = ("", "/{b}", "/{b}/{c}")
+        paths = dict.fromkeys(self._settings.assets.roots, self._root)
+        paths |= {f"/a/{{hash}}/{{a}}{more}": self._file for more in deep}
+        return [Route("GET", path, one, is_open=True, needs_log=False) for path, one in paths.items()]
 
     async def _root(self, request: Request) -> Answer:
         asset = self._settings.assets.roots[request.asked.target.partition("?")[0]]
@@ -333,18 +337,19 @@ def _check_origin(route: Route, request: Request) -> None:
         return
     headers = request.headers
     if headers.get("sec-fetch-site") == "cross-site":
-        raise _other_origin()
+        raise other_origin()
     if request.asked.method in ("GET", "HEAD") and not route.is_guarded:
         return
     origin = headers.get("origin")
     if origin is not None:
         if not request.seen.fits(origin):
-            raise _other_origin()
+            raise other_origin()
     elif not (route.may_lack_origin or headers.get("authorization")):
-        raise _other_origin()
+        raise other_origin()
 
 
-def _other_origin() -> Refused:
+def other_origin() -> Refused:
+    """Return the refusal of what only a page of ours may ask."""
     return Refused(
         403,
         "This must come from the page of this server itself, or show a ticket: Authorization: Bearer TICKET.",
