@@ -10,6 +10,7 @@
 # make chaos  KILLS of real processes, and what users see of it
 # make fuzz   hostile clients for SECONDS, honest users beside them, on both stores
 # make lint   formatting, lint and types alone
+# make page-test  the types, the lint and the tests of the page's own code, with Node
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +21,7 @@ SEEDS ?= 1000
 FIRST ?= 0
 SECONDS ?= 600
 
-.PHONY: bench-machines bench-hosts run demo test simulate mutants bench bench-failover chaos fuzz lint clean
+.PHONY: bench-machines bench-hosts run demo test page-test simulate mutants bench bench-failover chaos fuzz lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -54,10 +55,19 @@ ROOTLESS := $(if $(EVERYTHING),,-m "not root")
 # Tests of real clusters, which measure how long things take: one at a time. All others run on all processors.
 CLUSTERS := $(addprefix tests/,benchmarks chaos hostile machines patroni systemd)
 
-test: lint
+test: lint $(if $(shell command -v npm),page-test)
+	$(if $(shell command -v npm),,@echo "No Node: without the tests of the page's own code, web/test.")
 	$(if $(EVERYTHING),,@echo "Not root: without the tests of several machines, tests/machines.")
 	$(BIN)/python -m pytest $(ROOTLESS) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(CLUSTERS))
 	$(BIN)/python -m pytest $(ROOTLESS) --durations 10 --durations-min 10 $(CLUSTERS)
+
+# Node is for the page's own tests alone: what browsers load is chatnet/page, as it is.
+web/node_modules: web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+page-test: web/node_modules
+	cd web && npm run --silent types && npm run --silent lint && npm run --silent test
 
 simulate: $(VENV)/developed
 	$(BIN)/python -m simulator --seeds $(SEEDS) --first $(FIRST)
@@ -87,4 +97,4 @@ fuzz: $(VENV)/developed
 	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --seconds $(SECONDS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

@@ -56,7 +56,7 @@ export class FakePage {
     this.waiting = [];
     /** @type {(message: TabMessage) => void} */
     this.hear = () => {};
-    /** @type {(what: "nudge" | "focus" | "blur" | "hide") => void} */
+    /** @type {(what: import("../../chatnet/page/state/ports.js").PageEvent) => void} */
     this.tell = () => {};
     /** @type {Set<string>} */
     this.changed = new Set();

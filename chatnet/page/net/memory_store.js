@@ -74,10 +74,10 @@ export class MemoryStore {
 
   /** @param {string} from @param {string} to @param {string} log @param {string} user */
   async adopt(from, to, log, user) {
-    const mine = [...this.#posts.values()].filter(
-      post => post.tab === from && post.log === log && post.user === user,
-    );
-    for (const post of mine) this.#posts.set(post.key, { ...post, tab: to });
+    const mine = [...this.#posts.values()]
+      .filter(post => post.tab === from && post.log === log && post.user === user)
+      .map(post => ({ ...post, tab: to }));
+    for (const post of mine) this.#posts.set(post.key, post);
     return mine.sort((one, other) => (one.order ?? 0) - (other.order ?? 0));
   }
 

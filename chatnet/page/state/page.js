@@ -285,10 +285,14 @@ export class Page {
 
   // ---- the browser ----
 
-  /** @param {"nudge" | "focus" | "blur" | "hide"} what */
+  /** @param {import("./ports.js").PageEvent} what */
   #page(what) {
     const chat = this.#chat;
-    if (what === "nudge") {
+    if (what === "back") this.start();
+    else if (what === "leave") {
+      chat?.hide();
+      this.stop();
+    } else if (what === "nudge") {
       this.form.nudge();
       chat?.nudge();
     } else if (what === "hide") chat?.hide();

@@ -69,6 +69,12 @@
  */
 
 /**
+ * nudge: there may be a network again, or somebody looks again; hide: the page may be gone in a moment; leave: it is gone,
+ * or sleeps; back: it is there again.
+ * @typedef {"nudge" | "focus" | "blur" | "hide" | "leave" | "back"} PageEvent
+ */
+
+/**
  * @typedef {object} Ports
  * @property {() => number} now milliseconds since 1970, by this machine's clock, right or wrong
  * @property {() => number} ticks milliseconds that never go back
@@ -81,8 +87,7 @@
  *   was no answer; `path` as "/session"
  * @property {Store} store
  * @property {Tabs} tabs
- * @property {(listener: (what: "nudge" | "focus" | "blur" | "hide") => void) => void} onPage nudge: there may be a network
- *   again, or somebody looks again; hide: the page may be gone in a moment
+ * @property {(listener: (what: PageEvent) => void) => void} onPage
  * @property {() => boolean} hasFocus
  */
 

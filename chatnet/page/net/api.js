@@ -1,0 +1,34 @@
+/** @file What is asked by HTTP: who one is, and all that has to do with secrets. */
+
+/** Milliseconds that an answer may take. A password takes the server a tenth of a second, and there may be a queue. */
+const LONGEST = 20_000;
+
+/**
+ * @param {"GET" | "POST" | "DELETE"} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<import("../state/ports.js").Answer>}
+ */
+export async function ask(method, path, body) {
+  const answer = await fetch(`/api/v1${path}`, {
+    method,
+    cache: "no-store",
+    credentials: "same-origin",
+    redirect: "error",
+    signal: AbortSignal.timeout(LONGEST),
+    ...(method === "GET"
+      ? {}
+      : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) }),
+  });
+  const text = await answer.text();
+  return { status: answer.status, body: jsonOf(text) };
+}
+
+/** @param {string} text */
+function jsonOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

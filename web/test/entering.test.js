@@ -1,0 +1,111 @@
+/** @file How one enters, with answers that are lost. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drawn, FakeClock } from "./fake_clock.js";
+import { Profile } from "./fake_page.js";
+import { FakeServer } from "./fake_server.js";
+
+/** A browser in which nobody is logged in. */
+async function stranger() {
+  const clock = new FakeClock();
+  const random = drawn(7);
+  const server = new FakeServer(clock, random);
+  const profile = new Profile(clock, server, random, null);
+  const page = profile.open();
+  await clock.pass(100);
+  return { clock, server, profile, page };
+}
+
+test("A free name is one's own at once, and its secret is not kept once the cookie has it", async () => {
+  const { clock, server, profile, page } = await stranger();
+  assert.equal(page.app.stage(), "entering");
+  page.app.enter({ name: " Alice " });
+  await clock.pass(100);
+  assert.equal(page.app.stage(), "chatting");
+  assert.equal(page.app.me()?.name, "alice");
+  assert.equal(server.accounts.get("alice")?.secret.length, 43);
+  assert.equal(await profile.store.setting("entering"), undefined);
+  assert.equal(page.app.connection().state, "online");
+});
+
+test("A taken name asks for its password, without blame at first", async () => {
+  const { clock, server, page } = await stranger();
+  server.register("alice", "correct horse");
+  page.app.enter({ name: "alice" });
+  await clock.pass(100);
+  assert.deepEqual([page.app.entering().wants, page.app.entering().code], ["password", "NAME_TAKEN"]);
+  page.app.enter({ name: "alice", password: "wrong" });
+  await clock.pass(100);
+  assert.deepEqual([page.app.entering().wants, page.app.entering().code], ["password", "WRONG_SECRET"]);
+  page.app.enter({ name: "alice", password: "correct horse" });
+  await clock.pass(100);
+  assert.equal(page.app.stage(), "chatting");
+});
+
+test("A code is asked for where a new name needs one", async () => {
+  const { clock, server, page } = await stranger();
+  server.signup = "code";
+  page.app.enter({ name: "alice" });
+  await clock.pass(100);
+  assert.equal(page.app.entering().wants, "code");
+  page.app.enter({ name: "alice", code: "TEAS" });
+  await clock.pass(100);
+  assert.equal(page.app.stage(), "chatting");
+});
+
+test("What is no name is refused here", async () => {
+  const { clock, page } = await stranger();
+  for (const name of ["", "everyone", "a b", "-x"]) {
+    page.app.enter({ name });
+    await clock.pass(10);
+    assert.equal(page.app.entering().code, "BAD_NAME");
+  }
+});
+
+test("An answer that is lost is asked for again with the same secret, also by the next page", async () => {
+  const { clock, server, profile, page } = await stranger();
+  const api = server.apiFor(profile.jar);
+  /** @type {string[]} */
+  const secrets = [];
+  let isLossy = true;
+  server.apiFor = jar => async (method, path, body) => {
+    if (method === "POST") secrets.push(/** @type {any} */ (body).secret);
+    if (!isLossy || method === "GET")
+      return server.constructor.prototype.apiFor.call(server, jar)(method, path, body);
+    // The server has done it, and neither the answer nor its cookie arrives.
+    await api("POST", "/session", body);
+    profile.jar.user = null;
+    throw new TypeError("Failed to fetch");
+  };
+  const lossy = profile.open();
+  await clock.pass(100);
+  lossy.app.enter({ name: "alice" });
+  await clock.pass(3000);
+  assert.ok(secrets.length > 2);
+  assert.equal(lossy.app.entering().code, "NO_ANSWER");
+  lossy.kill();
+  isLossy = false;
+  const next = profile.open();
+  await clock.pass(1000);
+  assert.equal(next.app.stage(), "chatting");
+  assert.equal(next.app.me()?.name, "alice");
+  assert.deepEqual(new Set(secrets).size, 1);
+  page.kill();
+});
+
+test("One logs out, and what was written is gone from this browser", async () => {
+  const { clock, profile, page } = await stranger();
+  page.app.enter({ name: "alice" });
+  await clock.pass(100);
+  page.app.write("#tea", "private");
+  await clock.pass(1000);
+  const other = profile.open();
+  await clock.pass(100);
+  assert.equal(other.app.composer("#tea").text, "private");
+  await Promise.all([page.app.logOut(), clock.pass(100)]);
+  await clock.pass(100);
+  assert.equal(page.app.stage(), "entering");
+  assert.equal(other.app.stage(), "entering");
+  assert.deepEqual(await profile.store.composers("00112233445566778899aabbccddeeff", "alice"), []);
+});

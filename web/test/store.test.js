@@ -1,0 +1,173 @@
+/** @file What is kept in a browser is there for the next page, all of it or nothing. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { MemoryStore } from "../../chatnet/page/net/memory_store.js";
+import { BrowserStore } from "../../chatnet/page/net/store.js";
+
+Object.assign(globalThis, { IDBKeyRange });
+
+const LOG = "log";
+
+/** @param {number} ms @param {() => void} act */
+function later(ms, act) {
+  const timer = setTimeout(act, ms);
+  return () => clearTimeout(timer);
+}
+
+/**
+ * @param {string} key
+ * @param {Partial<import("../../chatnet/page/state/outbox.js").PostRecord>} [more]
+ */
+function post(key, more = {}) {
+  const record = {
+    key,
+    log: LOG,
+    user: "alice",
+    tab: "one",
+    room: "#tea",
+    text: key,
+    ref: null,
+    made: 1,
+    wasHanded: false,
+  };
+  return { ...record, form: /** @type {const} */ (""), ...more };
+}
+
+/** @param {string} text */
+function written(text, room = "#tea", user = "alice") {
+  return { log: LOG, user, room, composer: { text, ref: null, refusal: null, others: [] } };
+}
+
+const STORES = {
+  memory: () => {
+    const store = new MemoryStore();
+    return () => store;
+  },
+  browser: () => {
+    const factory = new IDBFactory();
+    return () => new BrowserStore(factory, later);
+  },
+};
+
+for (const [name, make] of Object.entries(STORES)) {
+  test(`${name}: a post and the composer that it comes from change together, and outlive the page`, async () => {
+    const reopened = make();
+    await reopened().keepComposer(written("half a"));
+    await reopened().keepPost(post("1"), written(""));
+    await reopened().keepPost(post("2"), written("half b"));
+    assert.deepEqual(await reopened().composers(LOG, "alice"), [written("half b")]);
+    assert.deepEqual(await reopened().tabs(), ["one"]);
+    const adopted = await reopened().adopt("one", "two", LOG, "alice");
+    assert.deepEqual(
+      adopted.map(one => [one.key, one.tab, one.wasHanded]),
+      [
+        ["1", "two", false],
+        ["2", "two", false],
+      ],
+    );
+    assert.deepEqual(await reopened().adopt("one", "three", LOG, "alice"), []);
+  });
+
+  test(`${name}: a refused post is gone, and back in the composer`, async () => {
+    const reopened = make();
+    await reopened().keepPost(post("1"), written(""));
+    await reopened().dropPost("1", written("1"));
+    assert.deepEqual(await reopened().tabs(), []);
+    assert.deepEqual(await reopened().composers(LOG, "alice"), [written("1")]);
+  });
+
+  test(`${name}: that a post was handed to a socket is remembered`, async () => {
+    const reopened = make();
+    await reopened().keepPost(post("1"), written(""));
+    await reopened().keepPost(post("2"), written(""));
+    await reopened().handed(["2", "3"]);
+    const posts = await reopened().adopt("one", "one", LOG, "alice");
+    assert.deepEqual(
+      posts.map(one => one.wasHanded),
+      [false, true],
+    );
+  });
+
+  test(`${name}: what is another user's, or another server's, is left alone`, async () => {
+    const reopened = make();
+    await reopened().keepPost(post("1", { user: "bob" }), written("", "#tea", "bob"));
+    await reopened().keepPost(post("2", { log: "other" }), written(""));
+    await reopened().keepComposer(written("bob's", "#tea", "bob"));
+    assert.deepEqual(await reopened().adopt("one", "two", LOG, "alice"), []);
+    assert.equal(await reopened().others(LOG, "alice"), 2);
+    assert.equal(await reopened().others(LOG, "bob"), 1);
+    await reopened().forget(LOG, "alice");
+    assert.deepEqual(await reopened().composers(LOG, "alice"), []);
+    assert.deepEqual(await reopened().composers(LOG, "bob"), [written("bob's", "#tea", "bob")]);
+  });
+
+  test(`${name}: a setting is kept until it is removed`, async () => {
+    const reopened = make();
+    await reopened().keepSetting("entering", { secret: "s" });
+    assert.deepEqual(await reopened().setting("entering"), { secret: "s" });
+    await reopened().keepSetting("entering", undefined);
+    assert.equal(await reopened().setting("entering"), undefined);
+  });
+}
+
+test("A browser without a database keeps in memory, and says so", async () => {
+  const store = new BrowserStore(undefined, later);
+  assert.equal(store.isKept(), false);
+  await store.keepPost(post("1"), written(""));
+  assert.deepEqual(await store.tabs(), ["one"]);
+  await store.dropPost("1", null);
+  assert.deepEqual(await store.tabs(), []);
+});
+
+test("A database that does not open in time is done without, and that is said", async () => {
+  const request = {};
+  const factory = /** @type {any} */ ({ open: () => request });
+  /** @type {(() => void)[]} */
+  const timers = [];
+  const store = new BrowserStore(factory, (_, act) => {
+    timers.push(act);
+    return () => {};
+  });
+  let told = 0;
+  store.onLost(() => told++);
+  const kept = store.keepPost(post("1"), written(""));
+  for (const act of timers) act();
+  await kept;
+  assert.equal(store.isKept(), false);
+  assert.equal(told, 1);
+  assert.deepEqual(await store.tabs(), ["one"]);
+});
+
+test("A database that another tab wants to change is let go, and opened again", async () => {
+  const factory = new IDBFactory();
+  const store = new BrowserStore(factory, later);
+  await store.keepPost(post("1"), written(""));
+  await new Promise((go, stop) => {
+    const request = factory.deleteDatabase("chatnet");
+    request.onsuccess = go;
+    request.onblocked = stop;
+  });
+  await store.keepPost(post("2"), written(""));
+  assert.equal(store.isKept(), true);
+  assert.deepEqual(
+    (await store.adopt("one", "one", LOG, "alice")).map(one => one.key),
+    ["2"],
+  );
+});
+
+test("A transaction that fails leaves nothing of itself, and the page goes on in memory", async () => {
+  const factory = new IDBFactory();
+  const store = new BrowserStore(factory, later);
+  await store.keepPost(post("1"), written("draft"));
+  // The key is there already: neither the post nor the composer is changed on disk.
+  await store.keepPost(post("1", { text: "other" }), written(""));
+  assert.equal(store.isKept(), false);
+  const next = new BrowserStore(factory, later);
+  assert.deepEqual(await next.composers(LOG, "alice"), [written("draft")]);
+  assert.deepEqual(
+    (await next.adopt("one", "one", LOG, "alice")).map(one => one.text),
+    ["1"],
+  );
+});
