@@ -22,8 +22,11 @@ class Watched(Protocol):
     """
 
     silent: float
-    is_paused: bool
     transport: Any
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its silence means nothing."""
 
     def ping(self) -> None:
         """Send a sign of life."""

@@ -23,7 +23,7 @@ from chatnet.worker.fronts.web.front import Web
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.world import Clocks
 
-HOST = "127.0.0.1:8080"
+HOST = "localhost:8080"
 ORIGIN = f"http://{HOST}"
 PAGE = assets_of(
     {

@@ -51,7 +51,7 @@ def test_every_answer_has_the_headers_that_protect(stage: WebStage, target: str)
     """Refusals, too."""
     headers = stage.ask("GET", target).headers
     assert "default-src 'none'" in headers["content-security-policy"]
-    assert "connect-src 'self' ws://127.0.0.1:8080;" in headers["content-security-policy"]
+    assert "connect-src 'self' ws://localhost:8080;" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-opener-policy"] == "same-origin"
@@ -80,3 +80,16 @@ def test_a_strange_host_is_refused(stage: WebStage) -> None:
     answer = stage.ask("GET", "/", host="a;script-src *")
     assert answer.status in (400, 421)
     assert "script-src *" not in answer.headers["content-security-policy"]
+
+
+def test_the_page_is_in_one_place(stage: WebStage) -> None:
+    """What a browser keeps, it keeps for a name: 127.0.0.1 and localhost would be two."""
+    answer = stage.ask("GET", "/", host="127.0.0.1:8080")
+    assert (answer.status, answer.headers["location"]) == (307, "http://localhost:8080/")
+    assert stage.ask("GET", "/page.js", host="127.0.0.1:8080").status == 200
+    assert stage.ask("GET", "/", host="192.168.1.7:8080").status == 200
+
+
+@pytest.mark.parametrize("target", ["*", "http://localhost/", "nothing", "//", "/a//b", "/%", "/a/%00/%ff/x"])
+def test_odd_targets_are_answered(stage: WebStage, target: str) -> None:
+    assert stage.ask("GET", target).status in (400, 404, 503)

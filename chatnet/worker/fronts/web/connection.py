@@ -34,6 +34,10 @@ class Speech(Protocol):
     """Whether nobody has logged in on it."""
 
     @property
+    def is_answering(self) -> bool:
+        """Whether the client has nothing to say: it waits for us, and its silence means nothing."""
+
+    @property
     def is_idle(self) -> bool:
         """Whether a stranger does nothing at this moment."""
 
@@ -77,14 +81,14 @@ class WebConnection(Connected):
     """One connection: it is :class:`~chatnet.net.pulse.Watched`, and until a login a
     :class:`~chatnet.net.visitors.Stranger`.
 
-    ``is_paused``: we do not read, because enough waits already. ``full``: the other end does not read.
+    ``is_paused``: we do not read, because enough waits already, or the client waits for us. ``full``: the
+    other end does not read.
     """
 
     _logger = Logger()
     transport: Any
     outbox: Outbox
     speech: Speech
-    is_paused = False
     full = False
     silent = 0.0
     # Few connections ever change these: only those that do pay memory for them.
@@ -92,6 +96,7 @@ class WebConnection(Connected):
     """Whoever is logging in on it, or waits on it to hear something."""
     _due = False
     _aborted = False
+    _is_paused = False
     _waiting = 0
     _was_at = ("", 0)
     _when_lost: list[Deferred[None]] | None = None
@@ -168,6 +173,10 @@ class WebConnection(Connected):
 
     # ---- who watches it: see Watched ----
 
+    @property
+    def is_paused(self) -> bool:
+        return self._is_paused or self.speech.is_answering
+
     def ping(self) -> None:
         if self.transport is not None:
             self.speech.ping()
@@ -219,7 +228,7 @@ class WebConnection(Connected):
     def release(self) -> None:
         """Undo one :meth:`hold`."""
         self._holds -= 1
-        if not self._holds and (self._waiting or self.is_paused):
+        if not self._holds and (self._waiting or self._is_paused):
             self._go_on_soon()  # not now: the caller may be in the middle of something
 
     # ---- what arrives ----
@@ -264,8 +273,8 @@ class WebConnection(Connected):
 
     def _pause(self) -> None:
         paused = self._due or (self._holds > 0 and self._waiting >= MOST_WAITING)
-        if paused != self.is_paused and self.transport is not None:
-            self.is_paused = paused
+        if paused != self._is_paused and self.transport is not None:
+            self._is_paused = paused
             if paused:
                 self.transport.pauseProducing()
             else:

@@ -146,9 +146,12 @@ class Exchange:
     def ping(self) -> None:
         """Do nothing: HTTP has no signs of life."""
 
+    @property
+    def is_answering(self) -> bool:
+        return self._turn is not None
+
     def fell_silent(self) -> None:
-        if self._turn is None:
-            self._connection.abort()
+        self._connection.abort()
 
     def hang_up(self) -> None:
         if self._turn is None:

@@ -266,11 +266,15 @@ class Shows(NamedTuple):
     secret: bytes | None
 
 
+def shows_bearer(headers: Mapping[str, str]) -> bool:
+    """Return whether a request shows a ticket in ``Authorization``, which no browser adds by itself."""
+    return headers.get("authorization", "").partition(" ")[0].lower() == "bearer"
+
+
 def shown_by(headers: Mapping[str, str], log_id: str, scheme: str) -> Shows:
     """Return what a request shows; a ticket in ``Authorization`` counts before a cookie."""
-    kind, _, bearer = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
-        return Shows(_bytes_in(bearer.strip()), False, None)
+    if shows_bearer(headers):
+        return Shows(_bytes_in(headers["authorization"].partition(" ")[2].strip()), False, None)
     cookies = headers.get("cookie", "")
     ticket = _bytes_in(ticket_cookie(log_id, scheme).among(cookies))
     return Shows(ticket, True, _bytes_in(secret_cookie(log_id, scheme).among(cookies)))

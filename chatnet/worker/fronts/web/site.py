@@ -19,7 +19,7 @@ from chatnet.worker.fronts.web.assets import Asset
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.dialect import read
 from chatnet.worker.fronts.web.exchange import Answer, Asked, Headers, Switch
-from chatnet.worker.fronts.web.origins import Came, Seen, Shows, shown_by
+from chatnet.worker.fronts.web.origins import Came, Seen, Shows, shown_by, shows_bearer
 from chatnet.worker.fronts.web.settings import WebSettings
 
 API = "/api/v1"
@@ -302,6 +302,11 @@ class Site:
         return [Route("GET", path, one, is_open=True, needs_log=False) for path, one in paths.items()]
 
     async def _root(self, request: Request) -> Answer:
+        place = request.seen.place
+        if request.asked.target == "/" and place is not None and place.name == "127.0.0.1":
+            # What a page keeps is kept for one name: it must not be in two places by chance.
+            there = place._replace(name="localhost").origin
+            return Answer(307, (NOT_KEPT, ("Location", f"{there}/")))
         asset = self._settings.assets.roots[request.asked.target.partition("?")[0]]
         return _of_asset(asset, request, NOT_KEPT)
 
@@ -344,7 +349,7 @@ def _check_origin(route: Route, request: Request) -> None:
     if origin is not None:
         if not request.seen.fits(origin):
             raise other_origin()
-    elif not (route.may_lack_origin or headers.get("authorization")):
+    elif not (route.may_lack_origin or shows_bearer(headers)):
         raise other_origin()
 
 

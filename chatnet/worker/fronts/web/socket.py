@@ -117,6 +117,7 @@ class Socket(WebPeer):
     channel: SocketChannel
     is_stranger = False
     is_idle = True
+    is_answering = False
 
     def __init__(
         self, connection: WebConnection, channel: SocketChannel, address: str, sessions: Sessions

@@ -184,6 +184,7 @@ class Stream(_Hearer):
     channel: StreamChannel
     is_stranger = False
     is_idle = True
+    is_answering = True  # its client says nothing, ever; if it is gone, TCP finds out
 
     def began(self, cursor: Cursor) -> None:
         self._start = cursor
@@ -210,7 +211,7 @@ class Stream(_Hearer):
         self._put(self.channel.alive() if cursor is None else self.channel.upto(cursor))
 
     def fell_silent(self) -> None:
-        self.connection.silent = 0.0  # its client says nothing, ever; if it is gone, TCP finds out
+        """Do nothing: a client has nothing to say."""
 
     # ---- what the session says: see Peer ----
 
