@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, Self
 
 from websockets.exceptions import WebSocketException
@@ -24,6 +25,7 @@ class Bot(Face):
     __doc__ = Face.__doc__
 
     _socket: ClientConnection | None = None
+    _closing: ExitStack | None = None
     _waiting: Ask | None = None
     _again_at: float | None = None
 
@@ -129,7 +131,8 @@ class Bot(Face):
 
     def _connected(self) -> ClientConnection:
         if self._socket is None:
-            self._socket = connect(self._url, **self._options)
+            closing = ExitStack()
+            self._socket, self._closing = closing.enter_context(connect(self._url, **self._options)), closing
             self._talk.connected()
         return self._socket
 
@@ -180,7 +183,7 @@ class Bot(Face):
                 super()._note(event)
 
     def _hang_up(self) -> None:
-        socket, self._socket = self._socket, None
+        closing, self._closing, self._socket = self._closing, None, None
         self._talk.lost()
-        if socket is not None:
-            socket.close()
+        if closing is not None:
+            closing.close()

@@ -188,10 +188,10 @@ def answered(found: list[Any]) -> Any:
 
 
 class Worker:
-    """Sessions on a log in memory. Time passes by :meth:`pass_time`."""
+    """Sessions on a log in memory. Time passes by :meth:`pass_time`, unless another ``clock`` is given."""
 
-    def __init__(self, rate: int = 0, names: int = 0) -> None:
-        self.clock = Clock()
+    def __init__(self, rate: int = 0, names: int = 0, clock: Any = None) -> None:
+        self.clock: Any = Clock() if clock is None else clock
         self.more = 0
         self.token = Token(b"t" * 32)
         self.outboxes = Outboxes(self.clock)
