@@ -285,10 +285,10 @@ export class FakeServer {
       if (this.isDown) throw new TypeError("Failed to fetch");
       const words = /** @type {Record<string, any>} */ (body ?? {});
       try {
-        return { status: 200, body: this.#api(jar, `${method} ${path}`, words) };
+        return { status: 200, body: this.#api(jar, `${method} ${path}`, words), later: 0 };
       } catch (why) {
         if (!(why instanceof No)) throw why;
-        return { status: 403, body: { code: why.code, detail: why.message } };
+        return { status: 403, body: { code: why.code, detail: why.message }, later: 0 };
       }
     };
   }

@@ -21,7 +21,8 @@ export async function ask(method, path, body) {
       : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) }),
   });
   const text = await answer.text();
-  return { status: answer.status, body: jsonOf(text) };
+  const seconds = Number(answer.headers.get("Retry-After") ?? 0);
+  return { status: answer.status, body: jsonOf(text), later: Number.isFinite(seconds) ? seconds * 1000 : 0 };
 }
 
 /** @param {string} text */

@@ -229,7 +229,7 @@ export { Refused } from "./refused.js";
  *   only reads: "members", "who_is", "list", "sessions", "policies", "reported"…; rejects with a `Refused`
  * @property {(t: string, words?: Record<string, unknown>) => Promise<Record<string, any>>} order a command with a
  *   key, which is made here: "join", "leave", "create", "invite", "remove", "describe", "set_role", "ban",
- *   "unban", "set_policy", "block", "unblock", "redact", "purge", "report_post", "revoke"; sent, in order with the posts, until it is
+ *   "unban", "set_policy", "block", "unblock", "redact", "purge", "report_post", "revoke" (its `session`); sent, in order with the posts, until it is
  *   answered; `redact` and `report_post` name the post by `seq` and `check`
  * @property {(words: {old?: string, password: string}) => Promise<void>} setPassword
  * @property {(password?: string) => Promise<{code: string}>} pair a code that lets another device in

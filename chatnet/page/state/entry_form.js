@@ -72,13 +72,13 @@ export class EntryForm {
         this.entered(answer.body.name, answer.body.log);
         return;
       }
-      if (answer !== null && answer.status < 500 && answer.status !== 429) {
+      if (answer !== null && answer.status < 500 && answer.body?.code !== "TRY_LATER") {
         await this.#refused(answer.body);
         return;
       }
       const { code = "NO_ANSWER", detail = "" } = answer?.body ?? {};
       this.#show({ code, sentence: detail });
-      await this.#pause(Math.min(FIRST_RETRY * 2 ** tries, LONGEST_RETRY));
+      await this.#pause(Math.max(Math.min(FIRST_RETRY * 2 ** tries, LONGEST_RETRY), answer?.later ?? 0));
     }
   }
 

@@ -68,6 +68,7 @@ export class Feed {
    */
   welcome(welcome) {
     const posts = welcome.posts ?? [];
+    if (welcome.cursor === undefined) return [];
     const before = this.cursor;
     const isNew = before === null;
     this.cursor = welcome.cursor;

@@ -21,7 +21,7 @@ const DEEPEST = 6;
 
 /** A piece of a line that nothing inside takes apart, or one character that may be a mark. */
 const PIECE =
-  /\\(?<escaped>[\\`*_[\]()>#@~-])|(?<ticks>`+)|\[(?<label>[^\][\n]{1,300})\]\((?<target>https?:\/\/[^\s()<>]{1,1000}(?:\([^\s()<>]{0,300}\)[^\s()<>]{0,1000})?)\)|(?<![\p{L}\p{Nd}])(?<url>https?:\/\/[^\s<>"“”«»]+)|(?<mark>\*{1,3}|_{1,3})|\n/gu;
+  /\\(?<escaped>[\\`*_[\]()>#@~-])|(?<ticks>`+)|\[(?<label>[^\][\n]{1,300})\]\((?<target>https?:\/\/[^\s()<>]{1,1000}(?:\([^\s()<>]{0,300}\)[^\s()<>]{0,1000})?)\)|(?<![\p{L}\p{Nd}])(?<url>https?:\/\/[^\s<>"“”«»`]+)|(?<mark>\*{1,3}|_{1,3})|\n/gu;
 const TRAILING = /[.,;:!?'"’”)\]}>*_]+$/;
 const FENCE = /^ {0,3}```[ \t]*([\w+#.-]{0,30})[ \t]*$/;
 const FENCE_END = /^ {0,3}```[ \t]*$/;

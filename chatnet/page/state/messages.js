@@ -26,6 +26,7 @@
  * @property {Cursor} [ref]
  * @property {"notice" | "action"} [form]
  * @property {number} [until]
+ * @property {boolean} [redacted] it is a post whose text was taken back
  */
 
 /** @typedef {{text: number, rate: number, burst: number, unanswered: number}} Limits */
@@ -38,7 +39,7 @@
  * @property {1} v
  * @property {string} user
  * @property {string} log
- * @property {Cursor} cursor where `posts` and `upto` go on
+ * @property {Cursor} [cursor] where `posts` and `upto` go on; none for a session that may only post
  * @property {number} session
  * @property {string} scope what this session may do: "post", "read", or empty: all
  * @property {Entry[]} [posts] the newest 20, if there was no cursor, or it was too far behind

@@ -20,9 +20,12 @@ const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 const WORD = /^[\p{L}\p{Nd}][\p{L}\p{Nd}\p{M}_-]{0,63}$/u;
 const ASCII = /^[\0-\x7f]*$/;
 const INVISIBLE = /\p{DI}+/gu;
-// A mark and a word, as they stand in a text: with invisible characters in between, and not yet folded.
-const NAMED =
-  /(?=[@#])(?<![\p{L}\p{Nd}\p{M}_@#&/]\p{DI}*)([@#])\p{DI}*([\p{L}\p{Nd}][\p{L}\p{Nd}\p{M}\p{DI}_-]*)/gu;
+// A mark and a word, as they stand in a text: with invisible characters in between, and not yet folded. (U+0345 is a mark
+// that folding makes a letter.)
+// Some of what cannot be seen counts as a letter or a mark: it is passed over all the same.
+const BEFORE = "(?<!(?!\\p{DI})[\\p{L}\\p{Nd}\\p{M}_@#&/]\\p{DI}*)";
+const BEGINS = "(?!\\p{DI})[\\p{L}\\p{Nd}\\u0345]";
+const NAMED = new RegExp(`(?=[@#])${BEFORE}([@#])\\p{DI}*(${BEGINS}[\\p{L}\\p{Nd}\\p{M}\\p{DI}_-]*)`, "gu");
 const TRAILING = /\p{DI}+$/u;
 
 /**

@@ -59,6 +59,7 @@ export class Page {
   /** @type {Map<string, {stamp: string, value: any}>} */
   #answers = new Map();
   #starts = 0;
+  #isLeaving = false;
   /** Other tabs that have said that they are here. @type {Set<string>} */
   #tabs = new Set();
   /** @type {Set<string>} */
@@ -243,7 +244,8 @@ export class Page {
    * @param {string} sentence
    */
   async #over(chat, code, sentence) {
-    if (this.#chat !== chat) return;
+    // Before the answer to a log-out comes, the socket may say that the session is over.
+    if (this.#chat !== chat || (this.#isLeaving && code !== "FORGOTTEN")) return;
     chat.end();
     this.#chat = null;
     this.#sentence = sentence;
@@ -259,7 +261,12 @@ export class Page {
   /** @param {boolean} anyway */
   async #logOut(anyway) {
     const chat = this.#chat;
-    await this.#post("DELETE", anyway ? "/session?anyway" : "/session");
+    this.#isLeaving = true;
+    try {
+      await this.#post("DELETE", anyway ? "/session?anyway" : "/session");
+    } finally {
+      this.#isLeaving = false;
+    }
     if (chat) await this.ports.store.forget(chat.log, chat.name);
     this.ports.tabs.say({ t: "out" });
     if (chat) await this.#over(chat, "OUT", "");
@@ -305,8 +312,10 @@ export class Page {
     if (message.t === "here") {
       this.#tabs.add(message.tab);
       if (chat) this.#adoptWhenGone(chat, message.tab);
-    } else if (message.t === "out") chat?.nudgeWho();
-    else if (message.t === "in") {
+    } else if (message.t === "out") {
+      if (chat) chat.nudgeWho();
+      else if (this.#stage === "ended") this.#askWho(++this.#starts);
+    } else if (message.t === "in") {
       if (this.#stage === "entering" || this.#stage === "ended") this.#askWho(++this.#starts);
       else chat?.nudgeWho();
     } else if (chat && message.log === chat.log && message.user === chat.name) {

@@ -16,8 +16,9 @@
 /** @typedef {{opened: () => void, message: (text: string) => void, closed: (code: number) => void}} SocketListener */
 
 /**
- * What the server has answered by HTTP: `body` is its JSON, or null.
- * @typedef {{status: number, body: any}} Answer
+ * What the server has answered by HTTP: `body` is its JSON, or null; `later`: after how many milliseconds it wants to be
+ * asked again, or 0.
+ * @typedef {{status: number, body: any, later: number}} Answer
  */
 
 /**
