@@ -39,7 +39,14 @@ def _drawn(count: int) -> list[str]:
 def _special() -> list[str]:
     return [
         *("", "a" * 2000, "a" * 2001, "👍" * 2000, "👍" * 2001, "\n" * 39 + "a\na", "a" + "\n" * 41 + "b"),
-        *("a" + "\u0301" * 30, "a" + "\u0301" * 31, "a" + "\u0301\u200b" * 31, "\u0301" * 5, "\u200b", "\u2800"),
+        *(
+            "a" + "\u0301" * 30,
+            "a" + "\u0301" * 31,
+            "a" + "\u0301\u200b" * 31,
+            "\u0301" * 5,
+            "\u200b",
+            "\u2800",
+        ),
         " ".join(f"#t{number}" for number in range(20)),
         " ".join(f"#t{number}" for number in range(21)),
         *("@" + "n" * 32, "@" + "n" * 33, "#" + "t" * 64, "#" + "t" * 65, "#" + "ß" * 32, "#" + "ß" * 33),
@@ -47,7 +54,7 @@ def _special() -> list[str]:
 
 
 def test_the_cases_are_what_the_server_finds() -> None:
-    """The page's own tests read these cases; here the server says the same of them. WRITE=1 makes them anew."""
+    """The page's own tests read these cases, of which the server says the same. WRITE=1 makes them anew."""
     texts = [*_special(), *_drawn(300)]
     expected = [_expected(text) for text in dict.fromkeys(texts)]
     if os.environ.get("WRITE"):
