@@ -14,6 +14,8 @@ from chatnet.names import quoted
 
 WEB_PORT = 8080
 """The default port of the page."""
+EVERYWHERE = ("0.0.0.0", "::")
+"""The hosts that mean all addresses of a machine."""
 NONE = "none"
 """What to write for no port."""
 WEB_VARIABLE = "CHATNET_WEB"
@@ -77,6 +79,15 @@ class Web:
             _said("--public-url", options.get("public-url"), a_public_url, ""),
             _said("--trusted-proxies", options.get("trusted-proxies"), the_proxies, ()),
         )
+
+    def cannot_be(self, why: str) -> str:
+        """Return the sentence for an operator who asked for a port that cannot be had."""
+        what = "choose another port by --web HOST:PORT, or --web none"
+        return f"The page cannot be at {self.port} ({why}): {what}."
+
+    def is_left_out(self, why: str) -> str:
+        """Return the sentence for an operator who did not ask for it."""
+        return f"There is no page, since {self.port} cannot be had ({why}): choose a port by --web HOST:PORT."
 
     def left_out(self) -> Web:
         """Return the same without a port."""
@@ -165,3 +176,7 @@ def the_proxies(text: str) -> tuple[Network, ...]:
     if not found:
         raise ValueError("No network is named: write 10.0.0.0/8, 127.0.0.1 or ::1, with commas.")
     return tuple(found)
+
+
+NO_WEB = Web()
+"""Without a page."""

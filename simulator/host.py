@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chatnet.kinds import own_level
+from chatnet.web_options import NONE, WEB_VARIABLE
 from simulator.clocks import Clock
 from simulator.disk import Disk
 from simulator.network import Network
@@ -74,7 +75,8 @@ class Host:
     ) -> SimProcess:
         """Start a program by its command line; the new process has not run yet.
 
-        ``output`` is the file that gets what it prints. Its terminal is :attr:`SimProcess.terminal`.
+        ``output`` is the file that gets what it prints. Its terminal is :attr:`SimProcess.terminal`. There is
+        a page only where ``environ`` or an option says so.
 
         :raises FileNotFoundError: there is no such program.
         """
@@ -82,6 +84,7 @@ class Host:
             raise OSError(errno.EHOSTDOWN, f"{self.name} is down")
         self._pids += 1
         variables = {"HOME": str(HOME)} if environ is None else dict(environ)
+        variables.setdefault(WEB_VARIABLE, NONE)
         process = SimProcess(self, self._pids, argv, variables, parent, output, Terminal())
         self.processes[process.pid] = process
         delay = self.chance.uniform(*START_SECONDS) * self.slow_start

@@ -130,7 +130,8 @@ class Squatting(Locator):
         pid = self._squatter.world.processes.own_pid()
         # Nobody is killed by this: whoever obeyed would kill the squatter before it hears of it.
         started = (self._squatter.world.processes.started(pid) or 0) + 1
-        self._order(Shed, count=GREATEST, soon=True)
+        for shared in (False, True):
+            self._order(Shed, count=GREATEST, shared=shared, soon=True)
         self._order(SpawnWorkers, count=2)
         self._order(Kill, pid=pid, started=started)
         link.callRemote(Mirror, state=State("", GREATEST, 0, "0.0.0.0:9", [], [], []))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
 from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from chatnet.web_options import NONE, WEB_VARIABLE
+
+# All real clusters of the tests would want the same port. Those of tests/web name one.
+os.environ[WEB_VARIABLE] = NONE
 
 
 def pytest_collection_finish() -> None:

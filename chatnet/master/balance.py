@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 GAP, SHARE = 5, 0.2
 """Loads may differ by this many sessions, or by this share of the greatest, before any are moved."""
@@ -49,6 +49,18 @@ def _differ(most: int, fewest: int) -> bool:
     return most - fewest > max(GAP, SHARE * most)
 
 
+def evened(sessions: Mapping[str, int], groups: Mapping[str, Hashable]) -> dict[str, int]:
+    """Return ``sessions`` as they are once they are even within each group of workers."""
+    members: dict[Hashable, list[str]] = {}
+    for id in sessions:
+        members.setdefault(groups[id], []).append(id)
+    even: dict[str, int] = {}
+    for ids in members.values():
+        mean, rest = divmod(sum(sessions[id] for id in ids), len(ids))
+        even |= {id: mean + (at < rest) for at, id in enumerate(ids)}
+    return even
+
+
 class Balance:
     """Decides when to move how many sessions: again only when the effect of the last command can be seen.
 
@@ -59,8 +71,11 @@ class Balance:
         self._next = now + REST_SECONDS
         self._seen: deque[tuple[float, Mapping[str, int]]] = deque()
 
-    def orders(self, sessions: Mapping[str, int], now: float) -> dict[str, int]:
-        """Return how many sessions each of these workers should move at ``now``."""
+    def orders(
+        self, sessions: Mapping[str, int], now: float, movable: Mapping[str, int] | None = None
+    ) -> dict[str, int]:
+        """Return how many sessions each of these workers should move at ``now``: at most as many as it has
+        ``movable`` ones, if not all are."""
         self._seen.append((now, sessions))
         while self._seen[0][0] < now - REST_SECONDS:
             self._seen.popleft()
@@ -69,7 +84,10 @@ class Balance:
         if not lasts([sessions for _, sessions in self._seen]):
             return {}
         most = int(PER_SECOND * ORDER_SECONDS)
-        orders = {id: min(count, most) for id, count in surplus(sessions).items()}
+        limits = sessions if movable is None else movable
+        orders = {
+            id: told for id, count in surplus(sessions).items() if (told := min(count, most, limits[id]))
+        }
         if orders:
             self._next = now + max(orders.values()) / PER_SECOND + REST_SECONDS
         return orders

@@ -13,17 +13,19 @@ from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.marks import UserMark
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
+from chatnet.master.pages import page_at
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.population import Population
-from chatnet.master.rebalancer import Rebalancer
+from chatnet.master.rebalancer import Rebalancer, loads
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.master.signposts import Signposts
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 from chatnet.telemetry import Tell, WorkerLost, WorkerRegistered, WorkerSurplus
+from chatnet.text import legible
 from chatnet.wire.cluster import Load, WorkerIdentity
-from chatnet.wire.operate import WorkerStatus
+from chatnet.wire.operate import MOST_PAGES, Page, WorkerStatus
 from chatnet.world import Clocks
 
 ADOPTION_SECONDS = 1.0
@@ -36,7 +38,8 @@ class Cluster:
     """Keeps as many workers as the ``population`` of this host wants: adopted ones, and children.
 
     Workers started by hand are neither counted nor stopped. Those of other hosts are kept by workers there.
-    ``up`` is called once, when as many workers as wanted have registered.
+    ``up`` is called once, when as many workers as wanted have registered, with where the page is.
+    ``public_url`` is what the operator says of that; ``in_plain``: others get it without TLS.
     """
 
     _logger = Logger()
@@ -49,7 +52,9 @@ class Cluster:
         placement: Placement,
         clocks: Clocks,
         tell: Tell,
-        up: Callable[[], None],
+        up: Callable[[Sequence[Page]], None],
+        public_url: str = "",
+        in_plain: bool = False,
     ) -> None:
         self._commands = commands
         self._population = population
@@ -59,7 +64,9 @@ class Cluster:
         self._clock = clock = clocks.reactor
         self._monotonic = clocks.monotonic
         self._tell = tell
-        self._up: Callable[[], None] | None = up
+        self._up: Callable[[Sequence[Page]], None] | None = up
+        self._public_url = public_url
+        self._in_plain = in_plain
         self._looking = Timer(
             clock, LOOK_SECONDS, self._look_after_children, "Cannot look after the children"
         )
@@ -91,8 +98,7 @@ class Cluster:
         open = self._registry.open()
         if not open:
             raise NoWorkers(NoWorkers.sentence)
-        sessions = {id: worker.staying for id, worker in open.items()}
-        worker = open[self._placement.choose(sessions, self._monotonic())]
+        worker = open[self._placement.choose(loads(open), self._monotonic())]
         return self._address(worker, reached), worker.key
 
     def _address(self, worker: Registration[Link], reached: str) -> Address:
@@ -194,6 +200,32 @@ class Cluster:
             for worker in self._registry.workers()
         ]
 
+    def pages(self, reached: str) -> list[Page]:
+        """Return where the page is, for somebody who reached us at the host ``reached``."""
+        found: dict[Page, None] = {}
+        for worker in self._registry.workers():
+            if (place := Address.read(worker.load.web)) is None:
+                continue
+            if self._public_url:
+                return [Page(self._public_url)]
+            host, name = self._address(worker, reached).host, legible(worker.identity.host, 64)
+            found[page_at(place, host, name, self._in_plain)] = None
+        return list(found)[:MOST_PAGES]
+
+    def page_warning(self) -> str:
+        """Return a sentence if other programs have the ports of the page; else nothing."""
+        missing = [worker for worker in self._registry.workers() if worker.load.web_taken]
+        if not missing:
+            return ""
+        where = dict.fromkeys(
+            f"{legible(worker.load.web_taken, 64)} on {legible(worker.identity.host, 64)}"
+            for worker in missing
+        )
+        return (
+            f"{len(missing)} of {len(self._registry)} workers cannot open the page: another program has "
+            f"{', '.join(list(where)[:MOST_PAGES])}."
+        )
+
     def drain(self, host: str) -> tuple[int, int]:
         """Empty ``host`` and stop its workers; return how many workers and sessions are still there.
 
@@ -280,4 +312,4 @@ class Cluster:
             and len(self._registry.open()) >= population.wanted
         ):
             up, self._up = self._up, None
-            up()
+            up(self.pages("localhost"))

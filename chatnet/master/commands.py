@@ -44,9 +44,12 @@ class Commands:
         """Stop, as at SIGTERM."""
         return self._give(who, Shutdown)
 
-    def shed(self, worker: Subordinate, count: int, soon: bool = False) -> Deferred[bool]:
-        """Move ``count`` sessions to other workers, instead of an earlier number; ``soon`` hurries them."""
-        return self._give(worker, Shed, count=count, soon=soon)
+    def shed(
+        self, worker: Subordinate, count: int, shared: bool = False, soon: bool = False
+    ) -> Deferred[bool]:
+        """Move ``count`` sessions to other workers, instead of an earlier number of those that came by a
+        ``shared`` port, or of the others; ``soon`` hurries them."""
+        return self._give(worker, Shed, count=count, shared=shared, soon=soon)
 
     def other_workers(
         self, worker: Subordinate, others: Sequence[OtherWorker], emptied: bool

@@ -7,7 +7,7 @@ RedirectingPort  where a replica redirects to the primary
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
@@ -22,8 +22,9 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
+from chatnet.master.browsers import Browsers, Pages
 from chatnet.master.settings import Settings
-from chatnet.net.first_byte import AMP
+from chatnet.net.first_byte import AMP, HTTP
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link
 from chatnet.net.listen import address_of, is_taken, listen, why_not_had
@@ -33,6 +34,7 @@ from chatnet.net.security import Security
 from chatnet.net.timer import Timer
 from chatnet.net.visitors import A_MASTERS_TURN, ENOUGH, Room, Visitors, find_room
 from chatnet.wire.locate import Locate
+from chatnet.wire.operate import Page
 from chatnet.wire.table import Speaker
 from chatnet.world import World
 
@@ -46,8 +48,14 @@ PORT_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
 _logger = Logger()
 
 
+def no_page(reached: str) -> Sequence[Page]:
+    """Return where the page is: nowhere, as far as is known."""
+    return ()
+
+
 class Links(Factory):
-    """All connections to this master. Until it is opened nobody can answer: they are closed."""
+    """All connections to this master. Until it is opened nobody can answer: they are closed. ``pages`` is
+    what browsers are told that come to its port."""
 
     noisy = False
 
@@ -55,12 +63,13 @@ class Links(Factory):
         self.outboxes = outboxes
         self._clock = clock
         self.visitors = Visitors(clock, room, A_MASTERS_TURN)
+        self.pages: Pages = no_page
         self._unproven: Callable[[], Locator] | None = None
         self._links: dict[Link, None] = {}
 
-    def open(self, unproven: Callable[[], Locator]) -> None:
+    def open(self, unproven: Callable[[], Locator], pages: Pages = no_page) -> None:
         """Answer new connections from now on; ``unproven()`` makes the locator of each."""
-        self._unproven = unproven
+        self._unproven, self.pages = unproven, pages
 
     @property
     def is_open(self) -> bool:
@@ -122,7 +131,11 @@ def open_port(settings: Settings, world: World, security: Security) -> MasterPor
     """
     room = find_room(world.processes.raise_file_limit())
     links = Links(Outboxes(world.reactor), world.reactor, room)
-    answering = security.port({AMP: links}, links.outboxes, links.visitors, lambda: links.is_open)
+    browsers = Browsers(lambda reached: links.pages(reached), links.visitors, world.reactor)
+    http = dict.fromkeys(HTTP, browsers)
+    answering = security.port(
+        {AMP: links, **http}, links.outboxes, links.visitors, lambda: links.is_open, from_afar=http
+    )
     try:
         listening = listen(world.reactor, settings.listen, answering)
     except CannotListenError as error:
@@ -187,15 +200,20 @@ class Redirect(Gate):
 
 
 class RedirectingPort:
-    """Listens as soon as the port is free, and answers by ``unproven``. Only one of a host's masters can
-    listen: that one may take the lease.
+    """Listens as soon as the port is free, and answers by ``unproven``, and browsers by ``pages``. Only one
+    of a host's masters can listen: that one may take the lease.
     """
 
     def __init__(
-        self, listen: Callable[[], MasterPort], unproven: Callable[[], Locator], clock: IReactorTime
+        self,
+        listen: Callable[[], MasterPort],
+        unproven: Callable[[], Locator],
+        clock: IReactorTime,
+        pages: Pages = no_page,
     ) -> None:
         self._listen = listen
         self._unproven = unproven
+        self._pages = pages
         self._trying = Timer(clock, TRY_SECONDS, self._try, "Cannot try to listen")
         self.port: MasterPort | None = None
 
@@ -227,7 +245,7 @@ class RedirectingPort:
             self.port = self._listen()
         except CannotStart:
             return  # another master of this host has it
-        self.port.links.open(self._unproven)
+        self.port.links.open(self._unproven, self._pages)
         self._trying.stop()
 
     def _end(self) -> None:

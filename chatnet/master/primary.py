@@ -172,6 +172,11 @@ class Primary:
             ],
             workers=self.cluster.workers(reached, head),
             events=self.journal.events(),
-            warnings=[said for said in (self.leadership.log.warning, early, is_open) if said],
+            warnings=[
+                said
+                for said in (self.leadership.log.warning, early, is_open, self.cluster.page_warning())
+                if said
+            ],
             level=self.leadership.log.window.level,
+            pages=self.cluster.pages(reached),
         )

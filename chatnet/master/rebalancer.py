@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
-from chatnet.master.balance import Balance
+from chatnet.master.balance import Balance, evened
 from chatnet.master.commands import Commands
 from chatnet.master.registry import Registration, Registry
 from chatnet.net.link import Link
@@ -38,6 +38,7 @@ class Rebalancer:
         self._monotonic = monotonic
         self._tell = tell
         self._balance = Balance(monotonic())
+        self._of_groups: dict[Hashable, Balance] = {}
         self._cut_off: dict[Registration[Link], float] = {}
         self._emptied: set[Registration[Link]] = set()
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot rebalance the sessions")
@@ -58,10 +59,24 @@ class Rebalancer:
         open = self._registry.open()
         if any(worker.reported is None for worker in self._registry.staying()):
             return
-        sessions = {id: worker.staying for id, worker in open.items()}
-        for id, count in self._balance.orders(sessions, self._monotonic()).items():
-            self._tell(SessionsUneven(open[id].identity, count, sessions[id]))
+        now = self._monotonic()
+        placed = {id: worker.placed for id, worker in open.items()}
+        for id, count in self._balance.orders(loads(open), now, placed).items():
+            self._tell(SessionsUneven(open[id].identity, count, open[id].staying))
             self._commands.shed(open[id], count)
+        self._even_out_shared(open, now)
+
+    def _even_out_shared(self, open: Mapping[str, Registration[Link]], now: float) -> None:
+        """Move sessions that came by the ports which workers share: to others that have the same port."""
+        groups: dict[Hashable, dict[str, int]] = {}
+        for id, worker in open.items():
+            if worker.load.web:
+                groups.setdefault(worker.group, {})[id] = worker.shared
+        self._of_groups = {group: self._of_groups.get(group, Balance(now)) for group in groups}
+        for group, sessions in groups.items():
+            for id, count in self._of_groups[group].orders(sessions, now).items():
+                self._tell(SessionsUneven(open[id].identity, count, open[id].staying))
+                self._commands.shed(open[id], count, shared=True)
 
     def _empty_those_cut_off(self) -> None:
         """Move sessions from cut-off workers: the primary holds the lease, so others reach the store."""
@@ -75,11 +90,24 @@ class Rebalancer:
         for worker in [one for one in self._emptied if one not in self._cut_off or not is_there_room]:
             self._emptied.discard(worker)
             if worker in workers and not worker.draining:
-                self._commands.shed(worker, 0)  # sessions that have not moved yet may stay
+                for shared in (False, True):
+                    self._commands.shed(worker, 0, shared)  # sessions that have not moved yet may stay
         if not is_there_room:
             return
         for worker, since in self._cut_off.items():
             if now - since >= PATIENCE_SECONDS and worker.staying and worker not in self._emptied:
                 self._emptied.add(worker)
                 self._tell(WorkerCutOff(worker.identity, worker.staying))
-                self._commands.shed(worker, worker.staying, soon=True)
+                for shared, count in ((False, worker.placed), (True, worker.shared)):
+                    if count:
+                        self._commands.shed(worker, count, shared, soon=True)
+
+
+def loads(open: Mapping[str, Registration[Link]]) -> dict[str, int]:
+    """Return how many sessions each worker has, once those that came by shared ports are evened out: they are
+    moved within their port, so sessions that masters place make up for what differs between ports."""
+    shared = evened(
+        {id: worker.shared for id, worker in open.items()},
+        {id: worker.group if worker.load.web else id for id, worker in open.items()},
+    )
+    return {id: worker.placed + shared[id] for id, worker in open.items()}

@@ -49,6 +49,21 @@ class Registration(Generic[L]):
         """How many of its sessions were not told to move."""
         return max(0, self.load.sessions - self.load.moving)
 
+    @property
+    def shared(self) -> int:
+        """How many of these came by the port that the workers of its host share."""
+        return min(self.staying, max(0, self.load.shared - self.load.shared_moving))
+
+    @property
+    def placed(self) -> int:
+        """How many of these a master sent there, or another worker."""
+        return self.staying - self.shared
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """What those workers have in common that share a port: their host, and where that port is."""
+        return self.identity.host, self.load.web
+
     def report(self, load: Load, now: float) -> None:
         """Record ``load`` at ``now``, in seconds of a clock that does not step."""
         if self.reported is not None and now > self.reported:

@@ -139,8 +139,8 @@ class RemoteHosts:
             match step:
                 case SpawnWorkers():
                     self._spawn_workers(step)
-                case Shed(worker, count):
-                    self._empty(worker, count)
+                case Shed(worker):
+                    self._empty(worker)
                 case Shutdown(worker, why):
                     self._tell(WorkerToldTo(worker.identity, why))
                     self._shut_down(worker)
@@ -156,10 +156,12 @@ class RemoteHosts:
         self._tell(WorkerToldTo(parent.identity, step.why))
         self._commands.spawn_workers(parent, count)
 
-    def _empty(self, worker: Registration[Link], count: int) -> None:
-        if not (count and self._registry.open()):
+    def _empty(self, worker: Registration[Link]) -> None:
+        if not (worker.staying and self._registry.open()):
             return  # they are moving already, or there is nowhere to go
         if self._emptied.get(worker) == worker.reported:
             return  # nothing new is known before its next report
         self._emptied[worker] = worker.reported
-        self._commands.shed(worker, count)
+        for shared, count in ((False, worker.placed), (True, worker.shared)):
+            if count:
+                self._commands.shed(worker, count, shared)

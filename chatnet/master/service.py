@@ -32,6 +32,7 @@ from chatnet.master.wiring import (
     stand_by,
 )
 from chatnet.net.security import Renewal, Security, find_certificates
+from chatnet.net.shared_port import Passport, PortTaken, look
 from chatnet.options import find_masters
 from chatnet.rights import secure_data
 from chatnet.start import Start
@@ -46,7 +47,8 @@ ATTACH_SECONDS = 5.0
 def build(options: Any, world: World) -> MasterService:
     """Return the service of one master process, not yet started.
 
-    :raises CannotStart: the master's address or the store's URL is not one, or the certificate is not good.
+    :raises CannotStart: the master's address or the store's URL is not one, or the certificate or the page's
+        address is not good.
     """
     world.processes.keep_private()
     settings = Settings.of(options, world.environ, find_masters(None, world)[0].port, world.directory)
@@ -71,6 +73,7 @@ class MasterService(Service):
         self._leads_at: Address
         self._replica: Replica | None = None
         self._doing: Deferred[Any] | None = None
+        self._looking: Deferred[None] | None = None
         self._primary: Primary | None = None
         self._start = Start(options)
         self._stands_by = ""
@@ -90,6 +93,25 @@ class MasterService(Service):
     def _has_token(self, token: Token) -> None:
         self._token = token
         self._security = Security(self._certificates, token, self._settings.insecure, self._world)
+
+    async def _look_for_the_page(self) -> None:
+        """Find out, for the person who starts this master, whether its workers can have the page's port.
+
+        :raises CannotStart: they cannot, and it was asked for.
+        """
+        settings, web = self._settings, self._settings.web
+        if web.port is None or settings.spawned or not settings.workers:
+            return
+        self._looking = Deferred.fromCoroutine(look(web.port, Passport(self._token), self._world))
+        try:
+            await self._looking
+        except PortTaken as taken:
+            if web.asked_for:
+                raise CannotStart(web.cannot_be(str(taken))) from taken
+            sentence = web.is_left_out(str(taken))
+            self._logger.warn("{sentence}", sentence=sentence)
+            self._world.stdio.say(sentence)
+            self._settings = replace(settings, web=web.left_out())
 
     def _presents_another(self) -> None:
         """Publish the renewed certificate's key: clients that ask a replica must learn it."""
@@ -206,6 +228,8 @@ class MasterService(Service):
             self._patience.cancel()
         if self._replica is not None:
             self._replica.stop()
+        if self._looking is not None:
+            self._looking.cancel()
         if self._doing is not None:
             await self._doing
         primary, self._primary = self._primary, None
@@ -232,9 +256,19 @@ class EmbeddedMaster(MasterService):
                 self.store.let_go()
                 raise
         self._started()
+        self._do(self._go_on(port))
+
+    async def _go_on(self, port: MasterPort | None) -> None:
+        try:
+            await self._look_for_the_page()
+        except BaseException:
+            if port is not None:
+                await maybeDeferred(port.listening.stopListening)
+            await self.store.release()
+            raise
         if port is not None:
-            self._do(self._lead(port, Inheritance()))
-        else:
+            await self._lead(port, Inheritance())
+        elif self.running:
             self._stand_by(None, self.store.lease.holder())
 
     def _begin(self) -> MasterPort | None:
@@ -294,6 +328,7 @@ class SharedMaster(MasterService):
             raise CannotStart(f"Cannot use {error.filename} ({error.strerror}).") from error
         self._opening = Deferred.fromCoroutine(self._open())
         await self._opening
+        await self._look_for_the_page()
         if self.running:
             self._stand_by_again(await self.store.holder())
 
@@ -319,7 +354,10 @@ class SharedMaster(MasterService):
             return Redirect(primary, self._token, world.entropy, world.reactor)
 
         self._redirecting = RedirectingPort(
-            lambda: open_port(settings, world, self._security), unproven, world.reactor
+            lambda: open_port(settings, world, self._security),
+            unproven,
+            world.reactor,
+            lambda reached: settings.pages(reached, world.hostname),
         )
         self._redirecting.start()
         if self._redirecting.port is None and not self._stands_by:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.command_lines import beside
+from chatnet.master.pages import page_at
 from chatnet.net.pair import PairFiles
 from chatnet.options import STORE_VARIABLE, USUAL_DATA, find_pair, tls_words
 from chatnet.supervisor import twistd
+from chatnet.web_options import NO_WEB, Web
+from chatnet.wire.operate import Page
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -24,7 +27,7 @@ class Settings:
     ``spawned`` is the pid of the primary that started this process; None if a person did. ``store`` is the
     URL of a store that other hosts share; empty for the one in the data directory. With ``token_by_environ``
     the token is in the environment, which children inherit; otherwise in ``token_file``. ``pair`` is the
-    operator's certificate and key, if there are any.
+    operator's certificate and key, if there are any. ``web`` is what is said of the page.
     """
 
     data: Path
@@ -42,6 +45,7 @@ class Settings:
     usual_port: int = MASTER_PORT
     pair: PairFiles | None = None
     insecure: bool = False
+    web: Web = NO_WEB
 
     @classmethod
     def of(
@@ -53,7 +57,7 @@ class Settings:
     ) -> Settings:
         """Return the settings in twistd's options, and in the environment (the store's URL).
 
-        :raises CannotStart: only one of a certificate and its key is named.
+        :raises CannotStart: only one of a certificate and its key is named, or there can be no such page.
         """
         data = Path(options["data"])
         store = options["store"] or environ.get(STORE_VARIABLE, "")
@@ -74,6 +78,7 @@ class Settings:
             usual_port=usual_port,
             pair=find_pair(options, directory),
             insecure=bool(options["insecure"]),
+            web=Web.of(options, environ),
         )
 
     def local_address(self, port: int) -> Address:
@@ -88,6 +93,16 @@ class Settings:
         if self.advertise is None and self.listen.host not in _LOOPBACK:
             return Address(self.listen.host, port)
         return Address(self.advertise or seen_as or _LOOPBACK[self.listen.host], port)
+
+    def pages(self, reached: str, hostname: str) -> Sequence[Page]:
+        """Return where the page is, for somebody who reached this host, called ``hostname``, at
+        ``reached``."""
+        web = self.web
+        if web.port is None:
+            return []
+        if web.public_url:
+            return [Page(web.public_url)]
+        return [page_at(web.port, reached, hostname, self.insecure)]
 
     def worker_command(self, python: str, port: int, pid: int) -> list[str]:
         """Return the command line for a worker of the master with this ``pid``, which listens on ``port``."""
@@ -108,13 +123,15 @@ class Settings:
         command += ["--post-rate", str(self.post_rate), "--new-names", str(self.new_names)]
         if self.ports is not None:
             command += ["--ports", f"{self.ports.start}-{self.ports.stop - 1}"]
+        command += self.web.words()
         command += tls_words(self.pair, self.insecure)
         if self.advertise is not None:
             command += ["--advertise", self.advertise]
         return command
 
-    def invitation(self, python: str, directory: Path, port: int) -> str:
-        """Return the line that says how to chat with the master on ``port``, from within ``directory``."""
+    def invitation(self, python: str, directory: Path, port: int, page: str = "") -> str:
+        """Return the line that says how to chat with the master on ``port``, from within ``directory``, or at
+        the ``page``."""
         twistd, operator = (beside(python, directory, program) for program in ("twistd", "chatnet"))
         address = self.local_address(port)
         found = address.port == self.usual_port and self.listen.host in (*_LOOPBACK, "127.0.0.1", "localhost")
@@ -123,7 +140,8 @@ class Settings:
         shown = ""
         if self.data != Path(USUAL_DATA):
             shown = f" Look after it with: {operator} status --data {shlex.quote(str(self.data))}."
+        how = f"Open {page} in a browser, or chat with" if page else "Chat with"
         return (
             f"chatnet is up: {workers}, data in {self.data}.{shown} "
-            f"Chat with: {twistd} -n chat-client{master} NAME"
+            f"{how}: {twistd} -n chat-client{master} NAME"
         )

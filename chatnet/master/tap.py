@@ -19,6 +19,7 @@ from chatnet.options import (
     an_address,
     port_range,
 )
+from chatnet.web_options import WEB_OPTIONS
 from chatnet.world.real import real_world
 
 
@@ -65,6 +66,7 @@ class Options(ProgramOptions):
             "0: no bound, for addresses neither.",
             a_count,
         ],
+        *WEB_OPTIONS,
         *TLS_OPTIONS,
         ["spawned", None, None, "The pid of the primary that starts this replica; not for people.", a_count],
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from twisted.logger import Logger
@@ -52,6 +52,7 @@ from chatnet.options import STORE_VARIABLE
 from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
 from chatnet.telemetry import Tell, TookOver
+from chatnet.wire.operate import Page
 from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.world import World, stop_soon
 
@@ -200,7 +201,8 @@ def _command(
     primary = Primary(
         me, leadership, port, pulse, cluster, replicas, journal, eraser, retention, tell, world.clocks
     )
-    port.links.open(_make_unproven(world, token, leadership, cluster, replicas, levels, pulse, primary))
+    unproven = _make_unproven(world, token, leadership, cluster, replicas, levels, pulse, primary)
+    port.links.open(unproven, cluster.pages)
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
         tell(TookOver(me.host, me.pid, state, seconds, inheritance.how))
@@ -282,6 +284,10 @@ def _make_cluster(
     def command() -> list[str]:
         return settings.worker_command(world.executable, port, world.processes.own_pid())
 
+    def up(pages: Sequence[Page]) -> None:
+        page = next((page.url for page in pages if page.only_on in ("", world.hostname)), "")
+        world.stdio.say(settings.invitation(world.executable, world.directory, port, page))
+
     supervisor = _make_supervisor("worker", command, settings, world, tell)
     population = Population(
         settings.workers, world.hostname, supervisor, world.processes, world.reactor, tell, workers_name
@@ -293,7 +299,9 @@ def _make_cluster(
         placement=Placement(world.chance),
         clocks=world.clocks,
         tell=tell,
-        up=lambda: world.stdio.say(settings.invitation(world.executable, world.directory, port)),
+        up=up,
+        public_url=settings.web.public_url,
+        in_plain=settings.insecure,
     )
 
 

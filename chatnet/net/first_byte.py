@@ -32,6 +32,8 @@ from chatnet.net.visitors import Visitors
 
 AMP = 0x00
 """The first byte of each AMP box: the length of a key is two bytes, and at most 255."""
+HTTP = frozenset(b"CDGHOPT")
+"""The first letters of the methods of HTTP."""
 TLS = 0x16
 """The first byte of a TLS handshake, in any version."""
 A_TURN = 4

@@ -26,7 +26,8 @@ async def ask_status(link: Link) -> ClusterStatus:
 
 
 def as_json(status: ClusterStatus) -> str:
-    """Return JSON, for programs. ``trouble``, ``warnings`` and ``left_out`` are absent if they are empty."""
+    """Return JSON, for programs. ``trouble``, ``warnings``, ``left_out`` and ``pages`` are absent if they are
+    empty."""
     shown: dict[str, Any] = {
         "epoch": status.epoch,
         "head": status.head,
@@ -35,7 +36,7 @@ def as_json(status: ClusterStatus) -> str:
         "workers": status.workers,
         "events": status.events,
     }
-    perhaps = ("trouble", "warnings", "left_out")
+    perhaps = ("trouble", "warnings", "left_out", "pages")
     shown |= {name: said for name in perhaps if (said := getattr(status, name))}
     return msgspec.json.format(msgspec.json.encode(shown)).decode()
 
@@ -65,11 +66,19 @@ def as_table(status: ClusterStatus, about: Callable[[str], str] = str) -> str:
         lines += ["", f"… and {status.left_out:,} more, which there is no room for here."]
     if any(not w.spawned for w in status.workers):
         lines += ["", "* started by hand"]
-    if keys := _keys(status):
-        lines += ["", *keys]
+    if about_all := [*_pages(status), *_keys(status)]:
+        lines += ["", *about_all]
     if status.events:
         lines += ["", *(_as_line(event) for event in status.events[-SHOWN_EVENTS:])]
     return "\n".join(lines)
+
+
+def _pages(status: ClusterStatus) -> list[str]:
+    return [
+        f"Page: {legible(page.url, 300)}"
+        + (f", on {legible(page.only_on, 64)} alone" if page.only_on else "")
+        for page in status.pages
+    ]
 
 
 def _keys(status: ClusterStatus) -> list[str]:

@@ -70,9 +70,12 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
 class Load(msgspec.Struct, frozen=True):
     """What a worker carries: its sessions now; posts and deliveries since its start; its cursor.
 
-    ``moving`` is how many of its sessions were told to go to another worker. While it is ``opening`` its
-    store, or the store is away, it takes no clients; nor while it is ``full``. ``key`` is its identity's, or
-    that of the certificate that it has presented since.
+    ``moving`` is how many of its sessions were told to go to another worker. ``shared`` of the sessions, and
+    ``shared_moving`` of those that move, came by the port of the page, which the workers of a host share: to
+    which of them, chance decides. While it is ``opening`` its store, or the store is away, it takes no
+    clients; nor while it is ``full``. ``key`` is its identity's, or that of the certificate that it has
+    presented since. ``web`` is where its page is, and ``web_taken`` where it should be, but cannot, since
+    another program has that port; each is empty otherwise.
     """
 
     sessions: SessionCount = 0
@@ -84,6 +87,10 @@ class Load(msgspec.Struct, frozen=True):
     opening: bool = False
     full: bool = False
     key: Fingerprint = ""
+    shared: SessionCount = 0
+    shared_moving: SessionCount = 0
+    web: Place = ""
+    web_taken: Place = ""
 
 
 class OtherWorker(msgspec.Struct, frozen=True):
@@ -130,11 +137,12 @@ class Shutdown(Command):
 class Shed(Command):
     """Primary -> worker: move ``count`` sessions to other workers, a few at a time.
 
-    Replaces earlier commands of this kind. With ``soon``, sessions do not wait for answers: the worker cannot
-    give any.
+    With ``shared`` these are sessions that came by a port which the workers of a host share, else all others.
+    Replaces earlier commands about the same ones. With ``soon``, sessions do not wait for answers: the worker
+    cannot give any.
     """
 
-    arguments = [(b"epoch", Number()), (b"count", Number()), (b"soon", Flag())]
+    arguments = [(b"epoch", Number()), (b"count", Number()), (b"shared", Flag()), (b"soon", Flag())]
     errors = declared(StaleEpoch)
 
 

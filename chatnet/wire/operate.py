@@ -42,6 +42,7 @@ MASTER_BYTES = EVENT_BYTES = 20_000
 """Bytes that masters, and events, take at most in the status of the cluster. The rest is for the workers."""
 
 
+MOST_PAGES = 20
 MOST_SECONDS = 250_000_000_000
 """The latest time that is shown as a date, in seconds since 1970."""
 
@@ -80,6 +81,13 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     level: int = FIRST_LEVEL
 
 
+class Page(msgspec.Struct, frozen=True):
+    """Where the page of the cluster is; ``only_on`` is the one host on which it can be opened, or empty."""
+
+    url: str
+    only_on: str = ""
+
+
 class Event(msgspec.Struct, frozen=True):
     """Something that happened in the cluster, for the operator. ``time`` is in seconds since 1970."""
 
@@ -97,7 +105,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     empty. ``warnings`` are sentences about what does not block it, but should be corrected.
 
     ``left_out`` is how many more masters and workers there are that did not fit into an AMP value. ``level``
-    is the log's."""
+    is the log's. ``pages`` are the addresses of the page, at most :data:`MOST_PAGES`."""
 
     log: str
     epoch: int
@@ -109,6 +117,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     warnings: list[str] = []
     left_out: int = 0
     level: int = FIRST_LEVEL
+    pages: list[Page] = []
 
     def fitted(self) -> ClusterStatus:
         """Return as much of it as fits into an AMP value."""

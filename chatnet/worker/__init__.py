@@ -3,6 +3,7 @@
 tap         the options of ``twistd chat-worker``
 service     the wiring, and the life of the process: before and after it knows the log
 port        the port for clients, and which connections are accepted
+web_port    the port for browsers and programs, which the workers of a host share
 elsewhere   the other workers, for clients whose worker is gone  (pure)
 uplink      the link to the primary: find it, prove the token, register, report
 commands    the primary's commands to a registered worker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from chatnet.options import find_pair, tls_words
 from chatnet.rights import secure_data
 from chatnet.supervisor import Supervisor, twistd
 from chatnet.telemetry import ChildDied, Event
+from chatnet.web_options import Web
 from chatnet.world import Files, Processes, World
 
 
@@ -64,8 +65,10 @@ class Children:
         await self._supervisor.stop()
 
 
-def make_children(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> Children:
-    """Return a keeper of local workers that has none so far."""
+def make_children(
+    options: Mapping[str, Any], masters: Sequence[Address], web: Callable[[], Web], world: World
+) -> Children:
+    """Return a keeper of local workers that has none so far; ``web()`` is what holds for the page here."""
     logs = world.directory / options["data"] / "log"
 
     def said(event: Event) -> None:
@@ -75,7 +78,7 @@ def make_children(options: Mapping[str, Any], masters: Sequence[Address], world:
     log = Logger(namespace=__name__)
     supervisor = Supervisor(
         "worker",
-        command=lambda: _command(options, masters, world),
+        command=lambda: _command(options, masters, web(), world),
         logs=logs,
         clocks=world.clocks,
         files=world.files,
@@ -85,7 +88,7 @@ def make_children(options: Mapping[str, Any], masters: Sequence[Address], world:
     return Children(supervisor, logs, world.files, world.processes)
 
 
-def _command(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> list[str]:
+def _command(options: Mapping[str, Any], masters: Sequence[Address], web: Web, world: World) -> list[str]:
     """Return the command line for a child: our own options, but on any free port."""
     command = twistd(world.executable, "chat-worker", "--spawned", str(world.processes.own_pid()))
     command += ["--master", ",".join(map(str, masters)), "--listen", str(Address(options["listen"].host, 0))]
@@ -95,6 +98,7 @@ def _command(options: Mapping[str, Any], masters: Sequence[Address], world: Worl
         command += ["--token-file", options["token-file"]]
     if (ports := options["ports"]) is not None:
         command += ["--ports", f"{ports.start}-{ports.stop - 1}"]
+    command += web.words()
     command += tls_words(find_pair(options, world.directory), bool(options["insecure"]))
     if options["advertise"]:
         command += ["--advertise", options["advertise"]]

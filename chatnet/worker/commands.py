@@ -60,8 +60,9 @@ class Linked(Protocol):
     async def leader(self) -> Address | None:
         """Return where the store says that the primary is; None if the store does not know or answer."""
 
-    def shed(self, count: int, soon: bool) -> None:
-        """Move ``count`` sessions to other workers; ``soon``: without waiting for answers."""
+    def shed(self, count: int, shared: bool, soon: bool) -> None:
+        """Move ``count`` sessions, that came by a shared port or not, to other workers; ``soon``: without
+        waiting for answers."""
 
     def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         """These workers take clients; ``emptied``: this one must take none."""
@@ -122,9 +123,9 @@ class FromPrimary(Commanded):
         return {}
 
     @Shed.responder
-    def shed(self, epoch: int, count: int, soon: bool) -> dict[str, Any]:
+    def shed(self, epoch: int, count: int, shared: bool, soon: bool) -> dict[str, Any]:
         self.check(epoch)
-        self._worker.shed(count, soon)
+        self._worker.shed(count, shared, soon)
         return {}
 
     @OtherWorkers.responder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chatnet.addresses import Address, plain
 from chatnet.wire.cluster import OtherWorker
@@ -13,10 +13,12 @@ from chatnet.wire.session import MOST_OTHERS, Elsewhere
 class OtherPlaces:
     """The other workers. The list stays when the link to the primary is lost: that is when it is needed most.
 
-    ``is_emptied``: those who command this worker want no client to come to it.
+    ``is_emptied``: those who command this worker want no client to come to it. ``sheds_shared`` returns
+    whether some of those who came by a port that this host's workers share are to come to another of these.
     """
 
     is_emptied = False
+    sheds_shared: Callable[[], bool] = staticmethod(lambda: False)
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance

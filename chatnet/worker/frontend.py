@@ -92,11 +92,24 @@ class Frontend:
             moving=self._handoff.moving,
             opening=not self.is_open,
             full=full,
+            shared=sum(session.peer.shared for session in self._sessions.open),
+            shared_moving=self._handoff.shared_moving,
         )
 
-    def shed(self, count: int, soon: bool) -> None:
-        """Move ``count`` sessions to other workers; ``soon``: without waiting for answers."""
-        self._handoff.shed(count, soon)
+    def shed(self, count: int, shared: bool, soon: bool) -> None:
+        """Move ``count`` sessions, that came by a shared port or not, to other workers; ``soon``: without
+        waiting for answers."""
+        self._handoff.shed(count, shared, soon)
+
+    def stay(self) -> None:
+        """Move no more sessions than were told already."""
+        for shared in (False, True):
+            self._handoff.shed(0, shared)
+
+    @property
+    def sheds_shared(self) -> bool:
+        """Whether those who come by a shared port should come to another worker: some are sent there."""
+        return self._handoff.sheds_shared
 
     def send_on(self) -> bool:
         """Tell all sessions at once to move to other workers; return False if there are none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
@@ -20,15 +21,33 @@ HOPELESS_SECONDS = 1.0
 """The same where the store is away and no draft is answered: clients send their drafts again elsewhere."""
 
 
+COME_BACK_SECONDS = 1.0
+"""Seconds that a session which came by a shared port has to come again: this worker lets nobody in by that
+port meanwhile, so it comes to another one."""
+
+
+@dataclass(slots=True)
+class _Order:
+    """How many sessions of one kind are still to be told, and how long the told ones may stay."""
+
+    wanted: int = 0
+    patience: float = LEAVE_SECONDS
+
+
 class Handoff:
-    """Makes sessions move, the oldest first, so that nobody moves again and again."""
+    """Makes sessions move, the oldest first, so that nobody moves again and again.
+
+    There are two kinds: those that came by a port which the host's workers share, and all others, which a
+    master sent here.
+    """
 
     def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
         self._sessions = sessions
-        self._wanted = 0
-        self._patience = LEAVE_SECONDS
+        self._clock = clock
+        self._orders = {False: _Order(), True: _Order()}
         self._told: dict[Session, float] = {}
         self._hung_up: set[Session] = set()
+        self._shared_until = 0.0
         self._ticking = Timer(clock, TICK, self._tick, "Cannot move sessions")
 
     @property
@@ -36,11 +55,20 @@ class Handoff:
         """How many sessions were told to move and are still here."""
         return sum(session in self._sessions.open for session in self._told)
 
-    def shed(self, count: int, soon: bool = False) -> None:
-        """Move ``count`` sessions besides those that were told already; ``soon``: without waiting for
-        answers."""
-        self._wanted = count
-        self._patience = HOPELESS_SECONDS if soon else LEAVE_SECONDS
+    @property
+    def shared_moving(self) -> int:
+        """How many of these came by a shared port."""
+        return sum(session in self._sessions.open and session.peer.shared for session in self._told)
+
+    @property
+    def sheds_shared(self) -> bool:
+        """Whether sessions that came by a shared port move, or have just moved."""
+        return self._clock.seconds() < self._shared_until
+
+    def shed(self, count: int, shared: bool = False, soon: bool = False) -> None:
+        """Move ``count`` sessions of a kind besides those that were told already; ``soon``: without waiting
+        for answers."""
+        self._orders[shared] = _Order(count, HOPELESS_SECONDS if soon else LEAVE_SECONDS)
         self._ticking.start(now=True)
 
     def stop(self) -> None:
@@ -48,27 +76,39 @@ class Handoff:
         self._ticking.stop()
 
     def _tick(self) -> None:
-        self._tell()
+        left = PER_TICK
+        for shared, order in self._orders.items():
+            left -= self._tell(shared, order, min(left, order.wanted))
         self._see_off()
-        if not (self._wanted or self._told):
+        if not (self._told or any(order.wanted for order in self._orders.values())):
             self._ticking.stop()
 
-    def _tell(self) -> None:
-        stay = (session for session in self._sessions.open if session not in self._told)
-        for session in list(islice(stay, min(PER_TICK, self._wanted))):
+    def _tell(self, shared: bool, order: _Order, count: int) -> int:
+        """Tell as many sessions, if there are; return how many were told."""
+        if not count:
+            return 0
+        stay = (
+            session
+            for session in self._sessions.open
+            if session not in self._told and session.peer.shared == shared
+        )
+        told = list(islice(stay, count))
+        for session in told:
             self._told[session] = 0.0
             session.peer.moved()
-            self._wanted -= 1
-        if len(self._told) >= len(self._sessions.open):
-            self._wanted = 0
+        order.wanted = order.wanted - count if len(told) == count else 0
+        return len(told)
 
     def _see_off(self) -> None:
         for session in list(self._told):
+            shared = session.peer.shared
+            if shared:
+                self._shared_until = self._clock.seconds() + COME_BACK_SECONDS
             if session not in self._sessions.open:
                 del self._told[session]
                 self._hung_up.discard(session)
                 continue
             self._told[session] += TICK
-            if self._told[session] >= self._patience and session not in self._hung_up:
+            if self._told[session] >= self._orders[shared].patience and session not in self._hung_up:
                 self._hung_up.add(session)
                 session.peer.hang_up()

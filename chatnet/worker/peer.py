@@ -48,6 +48,10 @@ class Peer(Protocol):
         """HOST:PORT of the client's end, for the log; also known when the connection was just lost."""
 
     @property
+    def shared(self) -> bool:
+        """Whether it came by a port that the workers of this host share: chance sent it here, no master."""
+
+    @property
     def full(self) -> bool:
         """True while the client does not read what is sent: then everything sent waits in our memory."""
 

@@ -16,6 +16,7 @@ from chatnet.net.listen import is_taken, listen, why_not_had
 from chatnet.net.pulse import Watched
 from chatnet.net.security import Security
 from chatnet.net.visitors import find_room
+from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Front, Offer, Shared
 from chatnet.worker.frontend import Frontend
 
@@ -39,26 +40,36 @@ class Clients:
         self._visitors = shared.visitors
         self.others = shared.others
         self._outboxes = shared.outboxes
-        self._port: FirstByte | None = None
+        self._ports: list[FirstByte] = []
         self.frontend: Frontend | None = None
 
     def port(self, security: Security) -> Factory:
         """Return the factory for the port. The first byte of a connection tells its protocol."""
         spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
         in_plain = {byte: front.in_plain for front in self._fronts for byte in front.begins if front.in_plain}
-        self._port = security.port(
-            spoken, self._outboxes, self._visitors, lambda: self._takes, self._pulse, in_plain
+        port = security.port(
+            spoken, self._outboxes, self._visitors, lambda: self.takes, self._pulse, in_plain
         )
-        return self._port
+        self.beside(port)
+        return port
+
+    def beside(self, port: FirstByte) -> None:
+        """Count those who are at another ``port`` of this worker, too."""
+        self._ports.append(port)
+
+    def entrance(self) -> Entrance | None:
+        """Return where clients come in now; None if no client is let in."""
+        return self.frontend.entrance if self.frontend is not None and self.takes else None
 
     @property
-    def _takes(self) -> bool:
+    def takes(self) -> bool:
+        """Whether clients are let in now."""
         is_open = self.frontend is not None and self.frontend.is_open
         return is_open and not self.is_full and not self.others.is_emptied
 
     def connection(self, front: Front, host: str) -> Any:
         """Return a connection for one more client, from ``host``; None if there is no room."""
-        if self.frontend is None or not self._takes:
+        if self.frontend is None or not self.takes:
             return None
         connection = front.connection(self.frontend.entrance)
         self._visitors.came(connection, host)
@@ -71,7 +82,7 @@ class Clients:
     @property
     def is_full(self) -> bool:
         """Whether there are as many sessions as the limit of open files permits."""
-        undecided = 0 if self._port is None else self._port.undecided
+        undecided = sum(port.undecided for port in self._ports)
         strangers = self._visitors.strangers - undecided  # those in the pulse
         return len(self._pulse) - strangers >= self._visitors.room.users
 

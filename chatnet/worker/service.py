@@ -38,11 +38,13 @@ from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.front import Offer, Shared
 from chatnet.worker.frontend import Frontend, Quotas
 from chatnet.worker.fronts import FRONTS
+from chatnet.worker.fronts.web.assets import Assets, assets_of
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, open_port
 from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
+from chatnet.worker.web_port import WebPort, make_web_port
 from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
@@ -50,6 +52,8 @@ CLOSE_SECONDS = 1.0
 LEAVE_SECONDS = 1.0
 """Seconds that clients have to go elsewhere when the worker's program is too old to serve them."""
 
+NO_ASSETS = assets_of({})
+"""For worlds without browsers."""
 FLUSH_SECONDS = 1.0
 """Seconds that a worker which stops waits until the last marks of its users are kept."""
 
@@ -100,6 +104,7 @@ class Worker(MultiService):
         pulse: Pulse,
         pool: ThreadPool,
         children: Children,
+        web_port: WebPort,
         security: Security,
         certificates: Certificates | None,
         world: World,
@@ -112,6 +117,8 @@ class Worker(MultiService):
         self._pulse = pulse
         self._pool = pool
         self._children = children
+        self._web_port = web_port
+        self._start: Start
         self._security = security
         self._renewal = Renewal(certificates, self._presents_another, world)
         self._world = world
@@ -145,10 +152,11 @@ class Worker(MultiService):
         )
 
     def load(self) -> Load:
-        match self._state:
-            case Frontend() as frontend:
-                return replace(frontend.load(self._clients.is_full), key=self._security.key)
-        return Load(opening=True, key=self._security.key)
+        load = Load(opening=True)
+        if isinstance(self._state, Frontend):
+            load = self._state.load(self._clients.is_full)
+        port = self._web_port
+        return replace(load, key=self._security.key, web=port.place, web_taken=port.taken)
 
     def _presents_another(self) -> None:
         """Report at once: the certificate was renewed, and clients must learn the new key."""
@@ -172,9 +180,10 @@ class Worker(MultiService):
     def detached(self) -> None:
         self._attachment = None
         self._clients.others.is_emptied = False  # the next primary may decide otherwise
+        self._web_port.want(self._serves)
         if isinstance(self._state, Frontend):
             self._state.store.detached()
-            self._state.shed(0, soon=False)
+            self._state.stay()
 
     def heard(self) -> None:
         if isinstance(self._state, Frontend):
@@ -194,12 +203,13 @@ class Worker(MultiService):
     async def leader(self) -> Address | None:
         return await self._state.store.leader() if isinstance(self._state, Frontend) else None
 
-    def shed(self, count: int, soon: bool) -> None:
+    def shed(self, count: int, shared: bool, soon: bool) -> None:
         if isinstance(self._state, Frontend):
-            self._state.shed(count, soon)
+            self._state.shed(count, shared, soon)
 
     def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         self._clients.others.told(others, emptied)
+        self._web_port.want(self._serves and not emptied)
 
     def spawn_workers(self, count: int) -> None:
         if self.running:
@@ -212,6 +222,11 @@ class Worker(MultiService):
         """Stop this process in good order, once what was put on its links has been sent."""
         stop_soon(self._world.reactor)
 
+    @property
+    def _serves(self) -> bool:
+        """Whether browsers may come: it has not stopped, and is not about to."""
+        return bool(self.running) and not isinstance(self._state, Ending)
+
     def outgrown(self, sentence: str) -> None:
         """Serve nothing from this turn on, send all sessions to other workers, and end.
 
@@ -223,6 +238,7 @@ class Worker(MultiService):
         self._logger.critical("{sentence}", sentence=sentence)
         self._world.stdio.error(sentence)
         self._clients.frontend = None
+        self._web_port.want(False)
         leave = 0.0
         if isinstance(before, Frontend):
             before.stop()
@@ -250,7 +266,8 @@ class Worker(MultiService):
         if isinstance(self._state, Ending):
             await store.close()
             return
-        self._state = self._clients.frontend = self._serve(store)
+        frontend = self._state = self._clients.frontend = self._serve(store)
+        self._clients.others.sheds_shared = lambda: frontend.sheds_shared
         if self._attachment is not None:
             store.attached(self._attachment.link, self._attachment.log_id)
         await store.log.window.fresh()
@@ -279,8 +296,12 @@ class Worker(MultiService):
             frontend, url = self._state, self._state.store.url
             frontend.rewound(to)
             self._state = Opening(url)
-            closing = Deferred.fromCoroutine(self._close(frontend, self._clients.hang_up()))
+            closing = Deferred.fromCoroutine(self._close(frontend, self._hang_up()))
             self._closing = closing.addCallbacks(lambda _: self._open(url), self._cannot_open)
+
+    def _hang_up(self) -> list[Watched]:
+        self._web_port.hang_up()
+        return self._clients.hang_up()
 
     async def _close(self, frontend: Frontend, links: Sequence[Watched]) -> None:
         gone = DeferredList([link.when_lost() for link in links])
@@ -296,7 +317,7 @@ class Worker(MultiService):
 
     def startService(self) -> None:
         """:raises CannotStart: there is no port to listen on."""
-        start = Start(self._options)
+        start = self._start = Start(self._options)
         with start.beginning():
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
@@ -310,7 +331,17 @@ class Worker(MultiService):
         self._renewal.start()
         super().startService()
         self._world.processes.freeze_heap()
-        start.up()
+        self._web_port.start(self._up)
+
+    def _up(self, cannot: str) -> None:
+        """The start is done, and all ports are open; or one ``cannot`` be, which a person asked for."""
+        if not cannot:
+            self._start.up()
+            return
+        self._logger.critical("{sentence}", sentence=cannot)
+        self._world.stdio.error(cannot)
+        self._start.failed(cannot)
+        self._world.processes.exit(1)
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
@@ -319,7 +350,8 @@ class Worker(MultiService):
         if self._port is None:
             return
         await maybeDeferred(self._port.stopListening)
-        self._clients.hang_up()
+        await self._web_port.stop()
+        self._hang_up()
         self._pulse.stop()
         self._renewal.stop()
         if isinstance(self._state, Frontend):
@@ -337,10 +369,17 @@ class Worker(MultiService):
         await self._children.stop()
 
 
-def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FRONTS) -> Worker:
-    """Return a worker, ready to start; clients speak the protocols that it ``offers``.
+def build(
+    options: Mapping[str, Any],
+    world: World,
+    offers: Sequence[Offer] = FRONTS,
+    assets: Assets = NO_ASSETS,
+) -> Worker:
+    """Return a worker, ready to start; clients speak the protocols that it ``offers``, and browsers load its
+    ``assets``.
 
-    :raises CannotStart: there is no token, the master's address is not one, or the certificate is not good.
+    :raises CannotStart: there is no token, the master's or the page's address is not one, or the certificate
+        is not good.
     """
     world.processes.keep_private()
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])
@@ -356,12 +395,16 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
         allowed = Quotas(options["post-rate"], options["new-names"])
         return Frontend(store, hashing, token, allowed, world.clocks, world.entropy, tell)
 
-    children = make_children(options, masters, world)
     opening = partial(open_store, world, tell)
-    clients = Clients(offers, Shared(outboxes, pulse, Visitors(reactor), OtherPlaces(world.chance)))
+    shared = Shared(outboxes, pulse, Visitors(reactor), OtherPlaces(world.chance))
+    clients = Clients(offers, shared)
     certificates = find_certificates(find_pair(options, world.directory), world)
     security = Security(certificates, token, bool(options["insecure"]), world)
-    worker = Worker(options, clients, pulse, pool, children, security, certificates, world, serve, opening)
+    web_port = make_web_port(options, clients, shared, token, security, assets, world)
+    children = make_children(options, masters, lambda: web_port.web, world)
+    worker = Worker(
+        options, clients, pulse, pool, children, web_port, security, certificates, world, serve, opening
+    )
     up_pulse = Pulse(reactor, monotonic, *CLUSTER_PULSE, world.tell)
     caller = Caller("worker", token, world.entropy, outboxes, up_pulse)
     worker.uplink = Uplink(

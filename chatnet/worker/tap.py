@@ -17,6 +17,8 @@ from chatnet.options import (
     an_address,
     port_range,
 )
+from chatnet.web_options import WEB_OPTIONS
+from chatnet.worker.fronts.web.assets import read_assets
 from chatnet.worker.service import build
 from chatnet.world.real import real_world
 
@@ -69,6 +71,7 @@ class Options(ProgramOptions):
             "0: no bound, for addresses neither.",
             a_count,
         ],
+        *WEB_OPTIONS,
         *TLS_OPTIONS,
         [
             "spawned",
@@ -81,4 +84,4 @@ class Options(ProgramOptions):
 
 
 def makeService(options: Options) -> IService:
-    return logged(build(options, real_world()), options)
+    return logged(build(options, real_world(), assets=read_assets()), options)

@@ -76,7 +76,7 @@ def test_garbage_on_every_port(cluster: Cluster) -> None:
     alice = cluster.terminal("alice")
     ports = [cluster.port, *(int(w["address"].rpartition(":")[2]) for w in cluster.workers(3))]
     for port in ports:
-        for garbage in (b"GET / HTTP/1.0\r\n\r\n", b"\xff" * 100_000, b"\x00\x01a\xff\xff" + b"x" * 300_000):
+        for garbage in (b"SSH-2.0-x\r\n\r\n", b"\xff" * 100_000, b"\x00\x01a\xff\xff" + b"x" * 300_000):
             assert talks_to(port, garbage) == b""
     alice.type("CHAT", "still here", "/quit", "CHAT")
     alice.expect("alice: still here")

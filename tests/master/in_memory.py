@@ -100,6 +100,7 @@ class Hears(Locator):
         self.epochs: list[int] = []
         self.shut_down = 0
         self.shed: list[int] = []
+        self.shed_shared: list[int] = []
         self.states: list[State] = []
         self.kept: list[int] = []
         self.killed: list[tuple[int, int]] = []
@@ -148,9 +149,9 @@ class Hears(Locator):
         return {}
 
     @Shed.responder
-    def shed_some(self, epoch: int, count: int, soon: bool) -> dict[str, Any]:
+    def shed_some(self, epoch: int, count: int, shared: bool, soon: bool) -> dict[str, Any]:
         self.epochs.append(epoch)
-        self.shed.append(count)
+        (self.shed_shared if shared else self.shed).append(count)
         return {}
 
     @property
@@ -258,7 +259,7 @@ class Master:
             placement=Placement(random.Random(1)),
             clocks=self.clocks,
             tell=self.journal.told,
-            up=self._up,
+            up=lambda pages: self._up(),
         )
         self.replica_supervisor = self._supervise("replica", logs)
         self.replicas = Replicas(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatnet.master.balance import GAP, ORDER_SECONDS, PER_SECOND, REST_SECONDS, SHARE, Balance, surplus
+from chatnet.master.balance import (
+    GAP,
+    ORDER_SECONDS,
+    PER_SECOND,
+    REST_SECONDS,
+    SHARE,
+    Balance,
+    evened,
+    surplus,
+)
 
 LOADS = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 60), max_size=9)
 
@@ -80,3 +89,24 @@ def test_what_lasts_is_evened_out_though_more_arrive() -> None:
     assert balance.orders({"a": 100, "b": 0}, 1.0) == {}
     assert balance.orders({"a": 110, "b": 10}, 2.0) == {}
     assert balance.orders({"a": 120, "b": 20}, REST_SECONDS) == {"a": 50}
+
+
+def test_only_what_can_be_moved_is() -> None:
+    """The others stay; the next order does not wait for one that could not be given."""
+    balance = Balance(0.0)
+    loads = {"a": 100, "b": 90, "c": 0}
+    assert balance.orders(loads, REST_SECONDS, {"a": 0, "b": 0, "c": 0}) == {}
+    assert balance.orders(loads, REST_SECONDS, {"a": 5, "b": 90, "c": 0}) == {"a": 5, "b": 27}
+
+
+@settings(deadline=None)
+@given(LOADS, st.integers(1, 3))
+def test_loads_are_as_if_each_group_were_even(sessions: dict[str, int], groups: int) -> None:
+    """In a group nothing is added or lost, and no two of it differ by more than one."""
+    group = {id: at % groups for at, id in enumerate(sessions)}
+    even = evened(sessions, group)
+    assert even.keys() == sessions.keys()
+    for each in set(group.values()):
+        ids = [id for id in sessions if group[id] == each]
+        assert sum(even[id] for id in ids) == sum(sessions[id] for id in ids)
+        assert max(even[id] for id in ids) - min(even[id] for id in ids) <= 1

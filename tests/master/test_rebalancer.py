@@ -98,3 +98,65 @@ def test_nobody_is_sent_away_where_no_other_worker_is_of_use(master: Master) -> 
         worker.report(sessions=4, opening=True)
     master.pass_time(2 * PATIENCE_SECONDS)
     assert [worker.hears.shed for worker in workers] == [[], []]
+
+
+WEB = "localhost:8080"
+
+
+def test_who_came_by_a_shared_port_is_not_moved_to_another_host(master: Master) -> None:
+    """They would come back to where the name leads them, for ever."""
+    here = [master.worker(f"here{number}", number) for number in range(3)]
+    there = [master.worker(f"there{number}", 10 + number, host="there", spawned=False) for number in range(3)]
+    for worker in here:
+        worker.report(sessions=100, shared=100, web=WEB)
+    for worker in there:
+        worker.report(sessions=2, shared=0, web=WEB)
+    master.pass_time(3 * REST_SECONDS)
+    assert not any(worker.hears.shed + worker.hears.shed_shared for worker in here + there)
+
+
+def test_they_are_evened_out_among_those_with_the_same_port(master: Master) -> None:
+    """Among the workers of their host alone; one without a page gets none."""
+    full, empty = master.worker("full", 1), master.worker("empty", 2)
+    without = master.worker("without", 3)
+    there = master.worker("there", 4, host="there", spawned=False)
+    full.report(sessions=12, shared=12, web=WEB)
+    empty.report(sessions=0, web=WEB)
+    without.report(sessions=6)
+    there.report(sessions=6, web=WEB)
+    master.pass_time(REST_SECONDS + 1)
+    assert full.hears.shed_shared == [6]
+    full.report(sessions=12, shared=12, moving=6, shared_moving=6, web=WEB)
+    empty.report(sessions=3, shared=3, web=WEB)
+    master.pass_time(REST_SECONDS + 2)
+    assert full.hears.shed_shared == [6]
+    assert not any(worker.hears.shed for worker in (full, empty, without, there))
+
+
+def test_those_that_masters_placed_make_up_for_what_differs_between_hosts(master: Master) -> None:
+    """But not for what will be evened out within a host: else they would have to come back."""
+    full, new = master.worker("full", 1), master.worker("new", 2)
+    there = master.worker("there", 3, host="there", spawned=False)
+    full.report(sessions=60, shared=30, web=WEB)
+    new.report(sessions=30, shared=0, web=WEB)
+    there.report(sessions=15, web=WEB)
+    master.pass_time(REST_SECONDS + 1)
+    assert full.hears.shed_shared == [15]
+    assert full.hears.shed == [10]
+    assert new.hears.shed == [10]
+    master.cluster.locate("here")
+    assert master.cluster._placement._counts == {"there": 1}
+
+
+def test_all_are_moved_from_who_cannot_serve(master: Master) -> None:
+    """However they came."""
+    cut_off, other = master.worker("cut off", 1), master.worker("other", 2)
+    cut_off.report(sessions=7, shared=3, opening=True, web=WEB)
+    other.report(sessions=4, web=WEB)
+    master.pass_time(PATIENCE_SECONDS + 1)
+    assert cut_off.hears.shed == [4]
+    assert cut_off.hears.shed_shared == [3]
+    cut_off.report(sessions=1, web=WEB)
+    master.pass_time(2)
+    assert cut_off.hears.shed == [4, 0]
+    assert cut_off.hears.shed_shared == [3, 0]

@@ -59,7 +59,7 @@ def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
     assert command[:3] == ["/bin/python", "-c", "from twisted.scripts.twistd import run; run()"]
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-worker --spawned 42 --master 127.0.0.1:7 --listen 0.0.0.0:0 "
-        "--data d --token-file d/cluster.token --post-rate 0 --new-names 30"
+        "--data d --token-file d/cluster.token --post-rate 0 --new-names 30 --web localhost:8080"
     )
 
 
@@ -69,16 +69,20 @@ def test_a_replica_is_told_all_that_the_primary_was() -> None:
     command = settings("--data", "d", "--workers", "5").replica_command("/bin/python", 7, 42)
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-master --spawned 42 --listen 0.0.0.0:7 --workers 5 --replicas 2 "
-        "--data d --token-file d/cluster.token --post-rate 20 --new-names 30"
+        "--data d --token-file d/cluster.token --post-rate 20 --new-names 30 --web localhost:8080"
     )
 
 
 def test_a_worker_is_told_of_firewalls() -> None:
-    """Its ports and the host to advertise are passed on."""
+    """Its ports, the host to advertise, and where the page is, are passed on."""
+    web = ("--web", "[::]:80", "--public-url", "https://chat.example", "--trusted-proxies", "::1,10.0.0.0/8")
     command = settings(
-        "--ports", "70-79", "--advertise", "chat.example", "--listen", "[::]:1"
+        *web, "--ports", "70-79", "--advertise", "chat.example", "--listen", "[::]:1"
     ).worker_command("p", 1, 42)
-    assert " ".join(command[-4:]) == "--ports 70-79 --advertise chat.example"
+    assert " ".join(command[-10:]) == (
+        "--ports 70-79 --web [::]:80 --public-url https://chat.example "
+        "--trusted-proxies ::1/128,10.0.0.0/8 --advertise chat.example"
+    )
     assert command[command.index("--master") + 1] == "[::1]:1"
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from worker.conftest import Client, Worker
 
 from chatnet.net.outbox import CLOSE_SECONDS
-from chatnet.worker.handoff import HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Handoff
+from chatnet.worker.handoff import (
+    COME_BACK_SECONDS,
+    HOPELESS_SECONDS,
+    LEAVE_SECONDS,
+    PER_TICK,
+    TICK,
+    Handoff,
+)
 
 
 @pytest.fixture
@@ -92,3 +101,46 @@ def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Handoff) -> None
     assert client.connected
     worker.pass_time(1.5)
     assert not client.connected
+
+
+def shared(client: Client) -> Client:
+    """Return ``client`` as if it came by a port that the workers of its host share."""
+    peer: Any = client.server.locator
+    peer.shared = True
+    return client
+
+
+def test_each_kind_is_moved_by_itself(worker: Worker, shedding: Handoff) -> None:
+    """An order about one kind leaves the one about the other as it was; both share the pace."""
+    placed, browsers = crowd(worker, 4), [shared(worker.client(f"web{number}")) for number in range(4)]
+    shedding.shed(3)
+    shedding.shed(2, shared=True)
+    worker.pass_time(TICK)
+    assert moved(placed) == [1, 1, 1, 0]
+    assert moved(browsers) == [1, 1, 0, 0]
+    assert (shedding.moving, shedding.shared_moving) == (5, 2)
+    shedding.shed(9)
+    worker.pass_time(3 * TICK)
+    assert moved(placed) == [1, 1, 1, 1]
+    assert moved(browsers) == [1, 1, 0, 0]
+
+
+def test_who_came_by_a_shared_port_comes_back_elsewhere(worker: Worker, shedding: Handoff) -> None:
+    """Until they have left, and a moment longer, nobody is let in by it: chance might send them here."""
+    (placed,), browser = crowd(worker, 1), shared(worker.client("web"))
+    shedding.shed(1)
+    worker.pass_time(TICK)
+    placed.cut()
+    worker.pass_time(TICK)
+    assert not shedding.sheds_shared
+    shedding.shed(1, shared=True)
+    worker.pass_time(TICK)
+    assert shedding.sheds_shared
+    worker.pass_time(LEAVE_SECONDS / 2)
+    assert shedding.sheds_shared
+    browser.cut()
+    worker.pass_time(COME_BACK_SECONDS - 2 * TICK)
+    assert shedding.sheds_shared
+    worker.pass_time(4 * TICK)
+    assert not shedding.sheds_shared
+    assert not shedding._ticking.is_running

@@ -203,7 +203,7 @@ class Started:
             chance=random.Random(1),
             monotonic=self.reactor.seconds,
             clocks=Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds),
-            environ={},
+            environ={"CHATNET_WEB": "none"},
             hostname="here",
             directory=Path("/here"),
             files=self.files,
@@ -412,11 +412,11 @@ def test_what_a_primary_ordered_is_over_with_its_link() -> None:
     """Sessions that had to move may stay: the next primary decides anew."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
-    orders: list[int] = []
-    one.worker._state._handoff.shed = lambda count, soon: orders.append(count)
-    one.worker.shed(1000, soon=True)
+    orders: list[tuple[int, bool]] = []
+    one.worker._state._handoff.shed = lambda count, shared, soon=False: orders.append((count, shared))
+    one.worker.shed(1000, shared=True, soon=True)
     one.worker.detached()
-    assert orders == [1000, 0]
+    assert orders == [(1000, True), (0, False), (0, True)]
 
 
 def test_a_primary_with_another_store_or_log_is_the_end() -> None:
@@ -565,7 +565,8 @@ def test_an_orphan_without_a_primary_ends(
 def test_siblings_are_kept_as_the_primary_says() -> None:
     """The number is how many to keep, not how many to add. They get the worker's own options but free ports,
     and are stopped with it."""
-    arguments = ("--listen", "0.0.0.0:5000", "--advertise", "chat.example", "--ports", "5000-5005")
+    web = ("--web", "none", "--public-url", "https://chat.example", "--trusted-proxies", "10.0.0.0/8")
+    arguments = (*web, "--listen", "0.0.0.0:5000", "--advertise", "chat.example", "--ports", "5000-5005")
     one = Started(*arguments, "--master", "a:1,[::1]:2", "--post-rate", "7", "--new-names", "9").start()
     for count in (2, 2, 3, 1):
         one.worker.spawn_workers(count)
@@ -574,7 +575,8 @@ def test_siblings_are_kept_as_the_primary_says() -> None:
     told = first.command[first.command.index("chat-worker") :]
     assert " ".join(told) == (
         "chat-worker --spawned 42 --master a:1,[::1]:2 --listen 0.0.0.0:0 --data chatnet-data "
-        "--post-rate 7 --new-names 9 --ports 5000-5005 --advertise chat.example"
+        "--post-rate 7 --new-names 9 --ports 5000-5005 --web none --public-url https://chat.example "
+        "--trusted-proxies 10.0.0.0/8 --advertise chat.example"
     )
     assert one.files.made == [Path("/here/chatnet-data/log")] * 4
     stopped: list[Any] = []

@@ -187,8 +187,8 @@ class Worker:
     def did(self) -> list[Any]:
         return self.shed_counts + self.kept + self.killed + self.stopped + self.others + self.marks
 
-    def shed(self, count: int, soon: bool) -> None:
-        self.shed_counts.append(count)
+    def shed(self, count: int, shared: bool, soon: bool) -> None:
+        self.shed_counts.append(-count if shared else count)
 
     def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         self.others.append((others, emptied))
@@ -435,7 +435,7 @@ def test_a_primary_that_serves_it_is_obeyed_in_its_epoch() -> None:
     up.reactor.pass_time(0.2)
     second, third = Primary(epoch=4), Primary(epoch=5)
     server = up.reactor.accept(second)
-    server.callRemote(Shed, epoch=4, count=3, soon=False)
+    server.callRemote(Shed, epoch=4, count=3, shared=False, soon=False)
     up.reactor.settle()
     assert up.worker.shed_counts == [3]
     up.reactor.wires.pop().cut()
@@ -610,7 +610,7 @@ def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
-        (Shed, {"count": 3, "soon": False}),
+        (Shed, {"count": 3, "shared": False, "soon": False}),
         (OtherWorkers, {"workers": [OtherWorker("there", 4)], "emptied": True}),
         (SpawnWorkers, {"count": 2}),
         (Kill, {"pid": 5, "started": 6}),
@@ -636,7 +636,7 @@ def asked(up: Up, server: Link, command: Any, **arguments: Any) -> Any:
 
 
 ORDERS: list[tuple[Any, dict[str, Any]]] = [
-    (Shed, {"count": 3, "soon": False}),
+    (Shed, {"count": 3, "shared": False, "soon": False}),
     (OtherWorkers, {"workers": [], "emptied": False}),
     (SpawnWorkers, {"count": 2}),
     (Kill, {"pid": 5, "started": 6}),
@@ -673,7 +673,7 @@ def test_an_order_that_comes_with_the_answer_is_obeyed() -> None:
     primary.hesitates = Deferred()
     server = up.reactor.accept(primary)
     primary.hesitates.callback(None)
-    assert asked(up, server, Shed, epoch=5, count=3, soon=False) == {}
+    assert asked(up, server, Shed, epoch=5, count=3, shared=False, soon=False) == {}
     assert up.worker.did == [3]
 
 

@@ -139,6 +139,8 @@ class AmpFront(UserCommands):
     It is a :class:`~chatnet.worker.peer.Peer`.
     """
 
+    shared = False
+
     def __init__(self, link: Link, channel: AmpChannel) -> None:
         self.link = link
         self.channel = channel

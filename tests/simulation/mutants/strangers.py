@@ -43,7 +43,7 @@ def a_believed_epoch(put: Put) -> None:
 
     class Hearing(Unregistered):
         @Shed.responder
-        def shed(self, epoch: int, count: int, soon: int) -> dict[str, Any]:
+        def shed(self, epoch: int, count: int, shared: int, soon: int) -> dict[str, Any]:
             heard.append(epoch)
             raise NotAllowed.of(command="Shed", hint="but the epoch is kept")
 
