@@ -315,3 +315,11 @@ def test_a_failure_of_ours_is_answered_and_logged(
     assert (answer.status, answer.json["code"]) == (500, "INTERNAL_FAILURE")
     assert len(logged_failures.flush(ZeroDivisionError)) == 1
     assert line.ask("GET", "/healthz").status == 200
+
+
+def test_a_refusal_behind_a_head_has_a_body(stage: WebStage) -> None:
+    """Only what is asked by HEAD has none."""
+    line = stage.line()
+    assert line.ask("HEAD", "/healthz").body == b""
+    line.send(b"\0\r\n\r\n")
+    assert line.answer().json["status"] == 400

@@ -167,6 +167,7 @@ class Exchange:
 
     def _headers(self, request: h11.Request) -> None:
         self._stop_waiting()
+        self._is_head = request.method == b"HEAD"
         lengths = [value for name, value in request.headers if name == b"content-length"]
         is_chunked = any(name == b"transfer-encoding" for name, _ in request.headers)
         if request.http_version not in (b"1.0", b"1.1"):
@@ -202,7 +203,6 @@ class Exchange:
             self._came,
             request.http_version < b"1.1",
         )
-        self._is_head = request.method == b"HEAD"
         turn = self._turn = object()
         self._connection.hold()
         self._wait(ANSWER_SECONDS)
@@ -248,6 +248,7 @@ class Exchange:
         if answer.body and not self._is_head:
             self._send(h11.Data(data=answer.body))
         self._send(h11.EndOfMessage())
+        self._is_head = False
         if is_last or self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             self._close(lingers)
         else:

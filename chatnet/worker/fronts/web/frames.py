@@ -39,8 +39,6 @@ class Code(IntEnum):
     NOT_UTF8 = 1007
     NOT_ALLOWED = 1008
     TOO_BIG = 1009
-    FAILED = 1011
-    LATER = 1013
     MOVED = 4001
     ENDED = 4002
     OTHER_VERSION = 4003
