@@ -16,6 +16,7 @@ from chatnet.worker.fronts.web import frames
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.peer import MOST_UNANSWERED
 from chatnet.worker.fronts.web.socket import CLOSE_SECONDS, HELLO_SECONDS
+from chatnet.worker.handoff import COME_BACK_SECONDS, Handoff
 
 
 @pytest.fixture
@@ -462,3 +463,21 @@ def test_a_line_that_is_lost_ends_the_session(stage: WebStage) -> None:
     alice.begin("post", key=alice.key(), text="unanswered")
     Line.cut(alice)
     assert not stage.worker.sessions.open
+
+
+def test_a_worker_that_sends_some_on_lets_none_in(stage: WebStage) -> None:
+    """They come again at once, on another connection, and the kernel gives some of these to other workers."""
+    alice = stage.socket("alice")
+    [session] = stage.worker.sessions.open
+    assert session.peer.shared
+    handoff = Handoff(stage.worker.sessions, stage.worker.clock)
+    stage.worker.others.sheds_shared = lambda: handoff.sheds_shared
+    handoff.shed(1, shared=True)
+    stage.worker.settle()
+    assert alice.told[-1] == {"t": "moved"}
+    refused = WebSocket(stage, stage.ticket("alice")).came
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 0" in refused.lower()
+    Line.cut(alice)
+    stage.worker.pass_time(COME_BACK_SECONDS + 1)
+    assert WebSocket(stage, stage.ticket("alice")).came.startswith(b"HTTP/1.1 101 ")

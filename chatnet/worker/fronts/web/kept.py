@@ -57,6 +57,7 @@ class RequestPeer:
     """
 
     full = False
+    shared = True
     channel = _Deaf()
     ear: Any = None
     session: Session | None = None

@@ -74,6 +74,8 @@ class WebPeer:
 
     __slots__ = ("_name", "address", "channel", "connection")
 
+    shared = True
+
     def __init__(self, connection: WebConnection, channel: Channel, address: str) -> None:
         self.connection = connection
         self.channel = channel

@@ -32,6 +32,7 @@ from chatnet.worker.session import Session
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.whose import hears
 
+ELSEWHERE = "Other workers of this host have fewer sessions: ask again, and chance leads you to one."
 HELLO_SECONDS = 10.0
 """Seconds that a client has for its first message."""
 CLOSE_SECONDS = 1.0
@@ -59,6 +60,8 @@ class Sockets:
         ticket = request.shows().ticket
         if ticket is None:
             raise BadTicket(BadTicket.sentence)
+        if request.connection.shared.others.sheds_shared():
+            raise Refused(503, ELSEWHERE, "NOT_SERVING", (("Retry-After", "0"),))
         sessions = request.entrance.sessions
         socket = Socket(request.connection, self._channel_of(request.log_id), request.seen.address, sessions)
         socket.commands.session = await resumed(request, socket, ticket)
