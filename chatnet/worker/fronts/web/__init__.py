@@ -10,6 +10,10 @@ connection  one connection, bounded
 exchange    HTTP on it, one request at a time
 site        what answers which request, and what stands on every answer
 stream      what is heard, over plain HTTP: events, lines, long requests
+api         what programs ask by HTTP: to post, to join, and to read
+bodies      the bodies of requests and answers, as types (pure)
+openapi     the document of the API, made from them (pure)
+slack       what a webhook says (pure)
 assets      the files of the page
 peer        what sessions ask of a connection of the web
 socket      a WebSocket: a session in the dialect

@@ -9,6 +9,7 @@ from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.web import problems
 from chatnet.worker.fronts.web.account import Account
+from chatnet.worker.fronts.web.api import Api
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.exchange import Exchange
 from chatnet.worker.fronts.web.kept import Kept
@@ -65,7 +66,8 @@ class Web:
 
     def _made(self, let_in: LetIn) -> Site:
         outboxes = self._shared.outboxes
-        parts = Sockets(outboxes), Streams(outboxes), Account(self._settings, self._kept)
+        account, api = Account(self._settings, self._kept), Api(self._settings, self._kept)
+        parts = Sockets(outboxes), Streams(outboxes), account, api
         routes = [route for part in parts for route in part.routes()]
         return Site(self._settings, let_in, self._shared.visitors.may_be_logged, routes)
 
