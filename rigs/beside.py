@@ -101,6 +101,12 @@ class Beside:
         """The master's port."""
         return self.cluster.port
 
+    @property
+    def web(self) -> int:
+        """The port of the page, which an option of the cluster names."""
+        options = self.cluster.options
+        return int(options[options.index("--web") + 1].rpartition(":")[2])
+
     def workers(self) -> list[int]:
         """The workers' ports."""
         return [int(worker["address"].rpartition(":")[2]) for worker in self.cluster.workers(3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,11 @@ from pathlib import Path
 import pytest
 from hostile.attacker import Line, Mallory, again, box, closing, flood
 from hostile.opening import Opening, a_place
+from web.raw_frames import MORE, PING, TEXT, frame
 
 from chatnet.wire.common import VERSION
 from rigs.beside import Beside
+from rigs.processes import free_port
 
 SECONDS = 2.5
 """How long an attack lasts."""
@@ -434,6 +437,55 @@ def junk(beside: Beside) -> None:
     again(send, SECONDS)
 
 
+def browsers(beside: Beside) -> None:
+    """Ask by HTTP, and speak WebSocket, as no browser does: too large, too slow, too much at once, unread."""
+    port = beside.web
+    headers = f"Host: localhost:{port}\r\nOrigin: http://localhost:{port}\r\n"
+    body = json.dumps({"name": "mallory-web", "secret": "A" * 43, "new": True, "cookie": False})
+    with closing([Line(port)]) as [line]:
+        line.say(_posted(headers, body.encode()))
+        answer = b""
+        while b"}" not in answer:
+            answer += line.socket.recv(65536)
+    ticket = json.loads(answer.partition(b"\r\n\r\n")[2])["ticket"]
+    upgrade = (
+        f"GET /ws HTTP/1.1\r\n{headers}Authorization: Bearer {ticket}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ).encode() + frame(TEXT, b'{"t":"hello","v":1}')
+    asked = frame(TEXT, b'{"t":"history","id":1,"room":"user1"}')
+    floods = [
+        upgrade + frame(PING, b"x" * 125) * 500,
+        upgrade + asked * 200,
+        upgrade + frame(TEXT, b"{" * 60_000) * 5,
+        upgrade + frame(TEXT, b"", fin=False) + frame(MORE, b"", fin=False) * 2_000,
+        f"GET /healthz HTTP/1.1\r\n{headers}\r\n".encode() * 500,
+        _posted(headers, b'{"a":' * 10_000) * 3,
+    ]
+    flood([Line(port) for _ in range(60)], floods[0], SECONDS / 6, reads=False)
+    for data in floods[1:]:
+        flood([Line(port) for _ in range(30)], data, SECONDS / 6, reads=False)
+    pieces = [
+        b"GET / HTTP/1.1\r\nx: " + b"x" * 16_000,
+        b"POST / HTTP/1.1\r\nContent-Length: 65536\r\n\r\n",
+        b"G",
+    ]
+    with closing([]) as kept:
+
+        def come(number: int) -> None:
+            if len(kept) == MOST_KEPT:
+                kept.pop(0).close()
+            kept.append(Line(port))
+            kept[-1].say(pieces[number % len(pieces)])
+
+        again(come, SECONDS / 2)
+
+
+def _posted(headers: str, body: bytes) -> bytes:
+    head = f"POST /api/v1/session HTTP/1.1\r\n{headers}Content-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 ATTACKS: dict[str, Callable[[Beside], None]] = {
     "connections that have not logged in or proven the token": many_strangers,
     "commands of strangers in one turn": busy_strangers,
@@ -452,6 +504,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "hashes of passwords": many_hashes,
     "sessions of a user": many_sessions,
     "texts, names, topics": costly_texts,
+    "requests and messages of browsers": browsers,
     "lines of the log about strangers": junk,
     "lines of the log about sessions": passing_users,
     "devices of a user": many_devices,
@@ -465,6 +518,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
 
 
 NO_STORES = {
+    "requests and messages of browsers",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
 }
@@ -483,7 +537,8 @@ def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Besid
         if users.violations:
             users.forget()  # the test before has reported these
         return
-    with a_place() as place, opening(request.param, place, "--new-names", NAMES) as users:
+    web = f"127.0.0.1:{free_port()}"
+    with a_place() as place, opening(request.param, place, "--new-names", NAMES, "--web", web) as users:
         yield users
 
 
