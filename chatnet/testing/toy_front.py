@@ -107,7 +107,7 @@ class ToyFront(LineOnlyReceiver):
     """One connection, before and after it has logged in: a :class:`chatnet.worker.peer.Peer`."""
 
     delimiter = b"\n"
-    shared = False
+    shared = passing = False
     transport: Any
     session: Session | None = None
 

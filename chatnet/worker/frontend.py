@@ -83,8 +83,9 @@ class Frontend:
 
     def load(self, full: bool) -> Load:
         """Return the present load; ``full``: there is no room for more sessions."""
+        peers = [session.peer for session in self._sessions.open if not session.peer.passing]
         return Load(
-            sessions=len(self._sessions.open),
+            sessions=len(peers),
             posts=self._sessions.posts,
             deliveries=self._router.deliveries,
             cursor=self.store.log.window.head,
@@ -92,7 +93,7 @@ class Frontend:
             moving=self._handoff.moving,
             opening=not self.is_open,
             full=full,
-            shared=sum(session.peer.shared for session in self._sessions.open),
+            shared=sum(peer.shared for peer in peers),
             shared_moving=self._handoff.shared_moving,
         )
 

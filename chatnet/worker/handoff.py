@@ -90,7 +90,7 @@ class Handoff:
         stay = (
             session
             for session in self._sessions.open
-            if session not in self._told and session.peer.shared == shared
+            if session not in self._told and session.peer.shared == shared and not session.peer.passing
         )
         told = list(islice(stay, count))
         for session in told:

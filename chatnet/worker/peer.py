@@ -52,6 +52,10 @@ class Peer(Protocol):
         """Whether it came by a port that the workers of this host share: chance sent it here, no master."""
 
     @property
+    def passing(self) -> bool:
+        """Whether it is here for single requests, and goes by itself soon: it is neither counted nor moved."""
+
+    @property
     def full(self) -> bool:
         """True while the client does not read what is sent: then everything sent waits in our memory."""
 

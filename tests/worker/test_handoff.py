@@ -144,3 +144,13 @@ def test_who_came_by_a_shared_port_comes_back_elsewhere(worker: Worker, shedding
     worker.pass_time(4 * TICK)
     assert not shedding.sheds_shared
     assert not shedding._ticking.is_running
+
+
+def test_who_is_here_for_a_request_stays(worker: Worker, shedding: Handoff) -> None:
+    """It is gone before it could be somewhere else."""
+    passing, other = shared(worker.client("passing")), shared(worker.client("other"))
+    peer: Any = passing.server.locator
+    peer.passing = True
+    shedding.shed(2, shared=True)
+    worker.pass_time(1)
+    assert moved([passing, other]) == [0, 1]

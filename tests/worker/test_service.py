@@ -662,3 +662,15 @@ def test_the_real_world_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     options.parseOptions([])
     with pytest.raises(CannotStart):
         build(options, world)
+
+
+def test_who_is_here_for_a_request_is_no_load() -> None:
+    """What a worker carries are the sessions that stay; those that came by a shared port are told apart."""
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "")
+    for shared, passing in ((False, False), (True, False), (True, True)):
+        session = OpenSession("alice", [])
+        session.peer.shared, session.peer.passing = shared, passing
+        one.worker._state._sessions.open[session] = None
+    load = one.worker.load()
+    assert (load.sessions, load.shared) == (2, 1)

@@ -139,7 +139,7 @@ class AmpFront(UserCommands):
     It is a :class:`~chatnet.worker.peer.Peer`.
     """
 
-    shared = False
+    shared = passing = False
 
     def __init__(self, link: Link, channel: AmpChannel) -> None:
         self.link = link

@@ -57,7 +57,7 @@ class RequestPeer:
     """
 
     full = False
-    shared = True
+    shared = passing = True
     channel = _Deaf()
     ear: Any = None
     session: Session | None = None

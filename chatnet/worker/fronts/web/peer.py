@@ -74,7 +74,7 @@ class WebPeer:
 
     __slots__ = ("_name", "address", "channel", "connection")
 
-    shared = True
+    shared, passing = True, False
 
     def __init__(self, connection: WebConnection, channel: Channel, address: str) -> None:
         self.connection = connection
