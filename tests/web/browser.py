@@ -162,7 +162,8 @@ def request(
 
 
 class WebSocket(Line):
-    """A client's end of a socket. ``told`` is what the worker said, and ``closed`` the code of its close."""
+    """A client's end of a socket. ``told`` is what the worker said, ``closed`` the code of its close, and
+    ``raw`` all its bytes."""
 
     def __init__(self, stage: WebStage, ticket: bytes, **headers: str) -> None:
         super().__init__(stage)
@@ -171,6 +172,7 @@ class WebSocket(Line):
         self.pings = 0
         self.pongs: list[bytes] = []
         self.closed: int | None = None
+        self.raw = b""
         self.reason = ""
         self._text = ""
         self._numbers = 0
@@ -185,6 +187,7 @@ class WebSocket(Line):
         if not self._upgraded:
             super().dataReceived(data)
             return
+        self.raw += data
         self.frames.receive_data(data)
         for event in self.frames.events():
             if isinstance(event, TextMessage):

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from web.browser import HOST, Line, WebStage, request
 from worker.conftest import Worker
 
-from chatnet.net.visitors import STRANGER_SECONDS
+from chatnet.net.visitors import STRANGER_SECONDS, STRANGERS_SHARE
 from chatnet.worker.fronts.web.connection import MOST_WAITING
 from chatnet.worker.fronts.web.exchange import (
     ANSWER_SECONDS,
@@ -89,6 +89,14 @@ def test_a_flood_of_requests_takes_its_turns(stage: WebStage) -> None:
     assert flood.wire.server_transport.waiting.count(b"200 OK") < 1000
     stage.worker.settle()
     assert flood.came.count(b"200 OK") == 2000
+
+
+def test_one_connection_gets_its_share_of_a_turn(stage: WebStage) -> None:
+    """A stranger's, of which a request takes two; the rest waits for the next turn."""
+    line = stage.line()
+    line.wire.client_transport.write(GET * 100)
+    line.wire.pump()
+    assert b"".join(line.server.outbox.parts).count(b"200 OK") == STRANGERS_SHARE // 2
 
 
 def test_who_does_not_read_answers_is_not_read(stage: WebStage) -> None:

@@ -227,7 +227,7 @@ class Site:
         self._let_in = let_in
         self._may_be_logged = may_be_logged
         self._routes = Routes([*self._files(), *routes])
-        self._date = (0, "")
+        self._date = (-1, "")
 
     # ---- requests ----
 
