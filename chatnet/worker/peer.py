@@ -53,7 +53,7 @@ class Peer(Protocol):
 
     @property
     def passing(self) -> bool:
-        """Whether it is here for single requests, and goes by itself soon: it is neither counted nor moved."""
+        """Whether it is here for single requests, and goes by itself: it is neither counted nor moved."""
 
     @property
     def full(self) -> bool:
