@@ -7,7 +7,19 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from benchmarks import append, encrypted, fanout, forget, newest, postgres, posts, rooms, sessions, unread
+from benchmarks import (
+    append,
+    encrypted,
+    fanout,
+    forget,
+    newest,
+    postgres,
+    posts,
+    rooms,
+    sessions,
+    sockets,
+    unread,
+)
 from benchmarks.processes import exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown
 
@@ -22,6 +34,7 @@ FAMILIES: Families = {
     "fanout": fanout.rows,
     "encrypted": encrypted.rows,
     "sessions": sessions.rows,
+    "sockets": sockets.rows,
     **SIZED,
     "forget": forget.rows,
 }

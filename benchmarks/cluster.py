@@ -39,11 +39,12 @@ class WorkerProcess:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster."""
+    """A running cluster; ``web`` is the port of its page, 0 if it has none."""
 
     master_pid: int
     workers: Sequence[WorkerProcess]
     data: Path
+    web: int = 0
 
     def connect(self, names: Sequence[str], encrypted: bool = False) -> list[socket.socket]:
         """Log these users in, at the workers in turn; each has their own connection.
@@ -77,11 +78,12 @@ def chat(connections: Sequence[socket.socket]) -> None:
 
 
 @contextlib.contextmanager
-def running(directory: Path, workers: int) -> Iterator[Cluster]:
-    """Run a cluster for the length of the ``with``; its data stays in ``directory``."""
-    port = free_port()
+def running(directory: Path, workers: int, web: bool = False) -> Iterator[Cluster]:
+    """Run a cluster for the length of the ``with``; its data stays in ``directory``. ``web``: with a page."""
+    port, page = free_port(), free_port() if web else 0
     data = directory / "data"
     options = ["--post-rate", "0", "--new-names", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
+    options += ["--web", f"127.0.0.1:{page}" if web else "none"]
     argv = [*_TWISTD, "chat-master", *options, "--workers", str(workers)]
     with started(argv, directory, "master") as master:
         found: dict[str, Any] = {}
@@ -98,6 +100,7 @@ def running(directory: Path, workers: int) -> Iterator[Cluster]:
                 for each in found["workers"]
             ],
             data,
+            page,
         )
 
 
