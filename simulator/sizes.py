@@ -67,6 +67,7 @@ def draw_sizes(simulation: Simulation) -> dict[str, Any]:
             limits["client_pulse"] = CLIENT_PULSE
         if chance.random() < OFTEN:
             limits["window_bytes"] = chance.choice(WINDOWS)
+    network.migrates = simulation.chance("migrates").random() < 0.5
     if simulation.chance("aging").random() < 0.5:
         limits["aging"] = AGING
     simulation.limits = limited(simulation.limits, limits)

@@ -14,7 +14,7 @@ clock           whether the log's time is ahead of the clock                    
 epoch           the epoch of a primary, checked when a peer says that it is over
 cluster         the workers, as the primary commands them
 port            a master's port and all its connections; a replica's redirects to the primary
-browsers        what browsers are told at that port
+browsers        what browsers are told at that port                                          pure
 pages           where the page is, for users and operators                                   pure
 journal         events, as the operator is told about them
 remote_hosts    the workers of other hosts, kept running by workers there

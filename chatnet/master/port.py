@@ -22,13 +22,14 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
-from chatnet.master.browsers import Browsers, Pages
+from chatnet.master.browsers import Pages, answer
 from chatnet.master.settings import Settings
 from chatnet.net.first_byte import AMP, HTTP
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link
 from chatnet.net.listen import address_of, is_taken, listen, why_not_had
 from chatnet.net.locator import Locator
+from chatnet.net.one_answer import OneAnswer
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import Security
 from chatnet.net.timer import Timer
@@ -131,7 +132,9 @@ def open_port(settings: Settings, world: World, security: Security) -> MasterPor
     """
     room = find_room(world.processes.raise_file_limit())
     links = Links(Outboxes(world.reactor), world.reactor, room)
-    browsers = Browsers(lambda reached: links.pages(reached), links.visitors, world.reactor)
+    browsers = OneAnswer(
+        lambda asked: answer(links.pages(asked.host), asked.is_here), links.visitors, world.reactor
+    )
     http = dict.fromkeys(HTTP, browsers)
     answering = security.port(
         {AMP: links, **http}, links.outboxes, links.visitors, lambda: links.is_open, from_afar=http

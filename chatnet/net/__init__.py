@@ -7,6 +7,7 @@ line_limit  at most a number of log lines of one kind in a minute, for lines tha
 timer       calls a function again and again, at an interval
 pulse       pings, and which links fell silent
 dial        opens connections; nothing else does · listen  opens ports; nothing else does
+one_answer  one request of HTTP, and its answer: for ports where browsers only lose their way
 shared_port  a port that the processes of a cluster share, and who may join it
 first_byte  which protocol a connection speaks · tls  what ports present, and whom a dialling end trusts
 pair        a certificate and its key · certificates  an operator's certificate, from two files

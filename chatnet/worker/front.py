@@ -58,10 +58,6 @@ class WebFront(Protocol):
     def begins(self) -> Collection[int]:
         """The first bytes of its connections."""
 
-    @property
-    def in_plain(self) -> bytes:
-        """What is said to another machine that speaks it without TLS."""
-
     def visitor(self) -> Any:
         """Return a Twisted protocol for one more connection; as in :meth:`Front.connection`."""
 

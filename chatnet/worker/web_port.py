@@ -23,13 +23,17 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.addresses import Address
 from chatnet.auth import Token
+from chatnet.errors import TlsRequired
 from chatnet.net.listen import limit_send_buffer
+from chatnet.net.one_answer import Asked, OneAnswer, Said
 from chatnet.net.security import Security
 from chatnet.net.shared_port import FIRST_BYTE, Had, Identifying, Passport, join
 from chatnet.net.visitors import Visitors
 from chatnet.web_options import Web
 from chatnet.worker.front import Shared, WebFront
+from chatnet.worker.fronts.web import problems
 from chatnet.worker.fronts.web.assets import Assets
 from chatnet.worker.fronts.web.front import Web as WebPages
 from chatnet.worker.fronts.web.origins import PublicUrl, Trusted
@@ -95,13 +99,13 @@ class WebPort:
         self._closing: Deferred[None] = succeed(None)
         speaks = dict.fromkeys(front.begins, _Connections(front, shared.visitors))
         identifying = {FIRST_BYTE: Identifying(passport, shared.visitors, world.reactor)}
+        refusing = OneAnswer(lambda asked: in_plain(asked, self._web), shared.visitors, world.reactor)
         self._factory = security.port(
             {**speaks, **identifying},
             shared.outboxes,
             shared.visitors,
             lambda: self._is_wanted,
-            in_plain=dict.fromkeys(front.begins, front.in_plain),
-            from_afar=identifying,
+            from_afar={**dict.fromkeys(front.begins, refusing), **identifying},
         )
         clients.beside(self._factory)
 
@@ -228,6 +232,16 @@ class _Connections(Factory):
         connection = self._front.visitor()
         self._visitors.came(connection, getattr(addr, "host", ""))
         return connection
+
+
+def in_plain(asked: Asked, web: Web) -> Said:
+    """Return the answer to another machine that asks without TLS: a page it may ask again by TLS. A program
+    is refused, since it has sent its secrets in plain: it has to learn that at the first time."""
+    if asked.target.startswith(("/api/", "/ws")) or web.port is None:
+        body = problems.body(403, TlsRequired.sentence, TlsRequired.code.decode("ascii"))
+        return Said(403, body.decode(), kind=problems.TYPE)
+    there = web.public_url or f"https://{Address(asked.host, web.port.port)}"
+    return Said(308, f"Come by TLS: {there}", there + asked.target)
 
 
 def make_web_port(

@@ -481,6 +481,31 @@ def browsers(beside: Beside) -> None:
         again(come, SECONDS / 2)
 
 
+def lost_browsers(beside: Beside) -> None:
+    """Ask a master by HTTP: in pieces, with heads that do not end, and without reading its answers."""
+    _in_pieces(
+        beside.master, [b"G", b"GET / HTTP/1.1\r\nx: " + b"x" * 7_000, b"GET / HTTP/1.1\r\n\r\n" * 300]
+    )
+
+
+def who_asks(beside: Beside) -> None:
+    """Ask the page's port whose it is: in pieces, in questions that do not end, and again and again."""
+    question = b"IDENTIFY /" + b"0" * 32 + b" HTTP/1.1\r\n\r\n"
+    _in_pieces(beside.web, [b"I", b"I" * 500, b"IDENTIFY /\xff\r\n\r\n", question, question[:-1]])
+
+
+def _in_pieces(port: int, pieces: Sequence[bytes]) -> None:
+    with closing([]) as kept:
+
+        def come(number: int) -> None:
+            if len(kept) == MOST_KEPT:
+                kept.pop(0).close()
+            kept.append(Line(port))
+            kept[-1].say(pieces[number % len(pieces)])
+
+        again(come, SECONDS)
+
+
 def _posted(headers: str, body: bytes) -> bytes:
     head = f"POST /api/v1/session HTTP/1.1\r\n{headers}Content-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -505,6 +530,8 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "sessions of a user": many_sessions,
     "texts, names, topics": costly_texts,
     "requests and messages of browsers": browsers,
+    "a browser at a master's port": lost_browsers,
+    "who asks a shared port whose it is": who_asks,
     "lines of the log about strangers": junk,
     "lines of the log about sessions": passing_users,
     "devices of a user": many_devices,
@@ -518,7 +545,8 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
 
 
 NO_STORES = {
-    "requests and messages of browsers",
+    *("requests and messages of browsers", "a browser at a master's port"),
+    "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
 }

@@ -11,8 +11,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from chatnet.addresses import Address
-from chatnet.master.browsers import MOST_BYTES, Browsers
+from chatnet.master.browsers import answer
 from chatnet.master.pages import page_at
+from chatnet.net.one_answer import MOST_BYTES, Asked, OneAnswer, Said
 from chatnet.net.visitors import STRANGER_SECONDS, Visitors
 from chatnet.wire.operate import Page
 
@@ -26,14 +27,14 @@ class Browser:
     def __init__(self, pages: Sequence[Page] = (), ends: tuple[str, str] = HERE) -> None:
         self.clock = Clock()
         self.visitors = Visitors(self.clock)
-        self.asked: list[str] = []
+        self.asked: list[Asked] = []
         host, peer = (IPv4Address("TCP", end, 64480) for end in ends)
 
-        def known(reached: str) -> Sequence[Page]:
-            self.asked.append(reached)
-            return pages
+        def told(asked: Asked) -> Said:
+            self.asked.append(asked)
+            return answer(pages, asked.is_here)
 
-        server: Any = Browsers(known, self.visitors, self.clock).buildProtocol(peer)
+        server: Any = OneAnswer(told, self.visitors, self.clock).buildProtocol(peer)
         self.transport: Any = StringTransportWithDisconnection(peerAddress=peer, hostAddress=host)
         self.transport.protocol = server
         server.makeConnection(self.transport)
@@ -57,7 +58,7 @@ def test_they_are_sent_to_the_page() -> None:
     answer = browser.get()
     assert answer.startswith("HTTP/1.1 302 Found\r\n")
     assert location(answer) == "https://chat.example:8080/"
-    assert browser.asked == ["chat.example"]
+    assert browser.asked == [Asked("/", "chat.example", False)]
     assert not browser.transport.connected
     browser.server.connectionLost()
     assert not browser.visitors.strangers
@@ -104,7 +105,26 @@ def test_a_host_that_is_none_is_not_believed(named: str, reached: str) -> None:
     """What is no host cannot stand in the address that a browser is sent to."""
     browser = Browser()
     browser.get(named)
-    assert browser.asked == [reached]
+    assert [asked.host for asked in browser.asked] == [reached]
+
+
+@pytest.mark.parametrize(
+    ("named", "target"),
+    [
+        ("/#x", "/#x"),
+        ("/a/b?c=d", "/a/b?c=d"),
+        ("//evil.example/x", "/"),
+        ("/\\evil.example", "/"),
+        ("http://evil.example/", "/"),
+        ("*", "/"),
+        ("/" + "x" * 2_001, "/"),
+    ],
+)
+def test_a_path_that_leads_elsewhere_is_not_believed(named: str, target: str) -> None:
+    """It may stand in the address that a browser is sent to."""
+    browser = Browser()
+    browser.say(f"GET {named} HTTP/1.1\r\nHost: a\r\n\r\n".encode("latin-1"))
+    assert [asked.target for asked in browser.asked] == [target]
 
 
 @pytest.mark.parametrize(

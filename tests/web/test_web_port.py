@@ -12,9 +12,13 @@ import pytest
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 
 from chatnet.addresses import Address
+from chatnet.net.one_answer import Asked
+from chatnet.web_options import Web
+from chatnet.worker.web_port import in_plain
 from chatnet.world import World
 from simulator.host import HOME, Host
 from simulator.process import SimProcess
+from simulator.programs import programs
 from simulator.toys import Toys
 
 PORT = 8080
@@ -86,7 +90,12 @@ class Fetch(ClientFactory):
 
 
 def fetched(
-    simulation: Toys, count: int = 20, host: str = "alpha", path: str = "/readyz", port: int = PORT
+    simulation: Toys,
+    count: int = 20,
+    host: str = "alpha",
+    path: str = "/readyz",
+    port: int = PORT,
+    address: str = "127.0.0.1",
 ) -> Counter[str]:
     """Return the answers to ``count`` requests on ``host`` that begin within a second."""
     told: list[str] = []
@@ -96,7 +105,7 @@ def fetched(
             world.reactor.callLater(
                 number / count,
                 world.reactor.connectTCP,
-                "127.0.0.1",
+                address,
                 port,
                 Fetch(told.append, path),
             )
@@ -254,3 +263,30 @@ def status(simulation: Toys, host: Host) -> str:
     asking = host.start("chatnet", "status", environ=WEB, output=Path("/tmp/status"))
     simulation.run_while(lambda: not asking.is_dead, 10)
     return "\n".join(said(asking))
+
+
+@pytest.mark.parametrize(
+    ("target", "web", "status", "location"),
+    [
+        ("/", Web(Address("0.0.0.0", 8080)), 308, "https://chat.example:8080/"),
+        ("/a/x?y", Web(Address("::", 8080), public_url="https://c.example"), 308, "https://c.example/a/x?y"),
+        ("/api/v1/posts", Web(Address("0.0.0.0", 8080)), 403, ""),
+        ("/ws", Web(Address("0.0.0.0", 8080)), 403, ""),
+    ],
+)
+def test_another_machine_without_tls(target: str, web: Web, status: int, location: str) -> None:
+    """A page is asked again by TLS; a program is refused, which has shown its ticket already."""
+    said = in_plain(Asked(target, "chat.example", False), web)
+    assert (said.status, said.location) == (status, location)
+    assert ("TLS_REQUIRED" in said.text) == (status == 403)
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_another_machine_in_a_cluster(simulation: Toys, alpha: Host, encrypted: bool) -> None:
+    """On the wire it is sent to where TLS is spoken; with --insecure it is answered."""
+    simulation.programs |= programs(encrypted)
+    up(simulation, alpha, "--web", "0.0.0.0:8080", environ=USUAL)
+    there = fetched(simulation, host="beta", address="alpha")
+    assert there == {"308 Permanent Redirect" if encrypted else SERVED: 20}
+    assert fetched(simulation) == {SERVED: 20}
+    assert fetched(simulation, host="beta", address="alpha", port=64480) == {"302 Found": 20}
