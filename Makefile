@@ -34,7 +34,7 @@ $(VENV)/installed: setup.py pyproject.toml
 
 # What the tests and benchmarks need besides.
 $(VENV)/developed: $(VENV)/installed
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,dev-web]'
 	@touch $@
 
 run: $(VENV)/installed

@@ -15,6 +15,8 @@ bodies      the bodies of requests and answers, as types (pure)
 openapi     the document of the API, made from them (pure)
 slack       what a webhook says (pure)
 assets      the files of the page
+linking     its modules as one script (pure)
+compact     scripts and styles without what only people need (pure)
 peer        what sessions ask of a connection of the web
 socket      a WebSocket: a session in the dialect
 kept        sessions between requests

@@ -1,5 +1,7 @@
-"""The files of the page: read once, and served as they are, under a name that changes with them. Pure but for
+"""The files of the page: read once, and served under a name that changes with them. Pure but for
 :func:`read_assets`.
+
+They are served as they are, and :data:`WHOLE` beside them, all modules linked: see :mod:`.linking`.
 
 A page that an older or newer worker has served asks for files of another hash: it is told to try again, and
 gets them from a worker that has them.
@@ -13,6 +15,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+
+from chatnet.worker.fronts.web.compact import compact_script, compact_style
+from chatnet.worker.fronts.web.linking import linked
 
 HASH_DIGITS = 16
 """How many digits of the hash of all files stand in their paths."""
@@ -30,13 +35,18 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
+LOADER = "loader.js"
 ROOTS = {
     "/": "index.html",
-    "/page.js": "loader.js",
+    "/page.js": LOADER,
     "/sw.js": "sw.js",
     "/manifest.webmanifest": "manifest.webmanifest",
     "/favicon.ico": "icons/favicon.ico",
 }
+ENTRY = "main.js"
+"""The module with which the page begins."""
+WHOLE = "whole.js"
+"""The same, and all that it needs."""
 """The files with a path of their own, which are asked for anew each time."""
 HASH_MARK = b"__HASH__"
 """What stands in those files for the hash."""
@@ -77,8 +87,22 @@ def assets_of(contents: Mapping[str, bytes]) -> Assets:
 
 
 def read_assets() -> Assets:
-    """Return the assets that are installed with this program."""
-    return assets_of(_contents(files("chatnet") / "page", ""))
+    """Return the assets that are installed with this program.
+
+    :raises ValueError: its modules cannot be linked.
+    """
+    return assets_of(with_whole(_contents(files("chatnet") / "page", "")))
+
+
+def with_whole(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the contents, what all pages load compact, and :data:`WHOLE` if there is something to link."""
+    texts = {name: content.decode() for name, content in contents.items() if name.endswith((".js", ".css"))}
+    made = {name: compact_style(text) for name, text in texts.items() if name.endswith(".css")}
+    if LOADER in texts:
+        made[LOADER] = compact_script(texts[LOADER])
+    if ENTRY in texts:
+        made[WHOLE] = linked(texts, ENTRY)
+    return {**contents, **{name: text.encode() for name, text in made.items()}}
 
 
 def _contents(folder: Traversable, prefix: str) -> dict[str, bytes]:

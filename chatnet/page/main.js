@@ -1,0 +1,12 @@
+// Puts the page together: what it knows, what the browser has for it, and what people see.
+
+import { askToKeep, browserPorts } from "./net/browser.js";
+import { createApp } from "./state/app.js";
+import { start } from "./view/shell.js";
+
+/** @param {string} base where the page's files are: `/a/HASH/` */
+export function main(base) {
+  const ports = browserPorts();
+  start(createApp(ports), base);
+  void askToKeep(ports);
+}

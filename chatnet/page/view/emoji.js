@@ -1,0 +1,91 @@
+// Emoji by their names, and a panel to choose one from. Loaded when it is first asked for.
+
+import { en } from "../words/en.js";
+import { h } from "./h.js";
+
+const NAMED = `😀 grinning smile|😄 happy|😅 sweat_smile|😂 joy laugh|🤣 rofl|🙂 slight_smile|😉 wink|😊 blush|
+😍 heart_eyes|😘 kiss|😋 yum|🤔 thinking|🤨 raised_eyebrow|😐 neutral|🙄 eye_roll|
+😌 relieved|😴 sleeping|🤯 mind_blown|🥳 party_face|😎 cool sunglasses|🤓 nerd|😕 confused|🙁 frown|😮 wow open_mouth|😳 flushed
+🥺 pleading|😢 cry|😭 sob|😱 scream|😩 weary|😠 angry|💀 skull|🤖 robot
+👍 thumbsup yes +1|👎 thumbsdown no -1|👌 ok_hand|✌️ victory|🤞 fingers_crossed|👏 clap|🙌 raised_hands|🙏 pray thanks please|🤝 handshake|💪 muscle strong|👋 wave hello|🤷 shrug
+👀 eyes|👉 point_right|✋ raised_hand stop|🫡 salute|🫶 heart_hands|❤️ heart|💚 green_heart|
+💔 broken_heart|💯 hundred|🔥 fire|✨ sparkles|⭐ star|🎉 tada party|🎂 cake birthday|🎁 gift|🏆 trophy|🚀 rocket ship_it|💡 idea bulb
+✅ check done|❌ cross wrong|⚠️ warning|❓ question|❗ exclamation|🔒 lock|🔑 key|🔔 bell|📌 pin|📅 calendar
+📈 chart_up|📉 chart_down|📝 memo|📖 book|💻 laptop|📱 phone|🐛 bug|🔧 wrench|⚙️ gear|🧪 test_tube|🗑️ trash|⏳ hourglass
+⏰ alarm|☕ coffee|🍵 tea|🍺 beer|🍕 pizza|🌱 seedling|🌈 rainbow
+☀️ sun|🌍 earth|🏠 house|🚗 car|✈️ plane|🎵 music|🐶 dog|🐱 cat`;
+
+/** @type {{sign: string, names: string[]}[]} */
+const EMOJI = NAMED.split(/[|\n]/).map(one => {
+  const [sign = "", ...names] = one.split(" ");
+  return { sign, names };
+});
+
+/**
+ * Return what fits the word before the caret, which begins with a colon.
+ * @param {string} text
+ * @param {number} at
+ */
+export function completeEmoji(text, at) {
+  const typed = /(?<=^|\s):([a-z_+-][a-z0-9_+-]+):?$/i.exec(text.slice(0, at));
+  const word = typed?.[1]?.toLowerCase();
+  if (!typed || word === undefined) return null;
+  const found = EMOJI.flatMap(({ sign, names }) =>
+    names.filter(name => name.startsWith(word)).map(name => ({ sign, name })),
+  );
+  return {
+    start: typed.index,
+    end: at,
+    words: found.map(({ sign }) => sign),
+    labels: found.map(({ name }) => `:${name}:`),
+  };
+}
+
+/**
+ * Open the panel above an element.
+ * @param {Element} anchor
+ * @param {(sign: string) => void} choose
+ */
+export function openEmoji(anchor, choose) {
+  const panel = h("div", {
+    class: "menu emoji",
+    popover: "auto",
+    role: "dialog",
+    "aria-label": en.composer.emoji,
+  });
+  for (const { sign, names } of EMOJI) {
+    const take = () => {
+      panel.hidePopover();
+      choose(sign);
+    };
+    panel.append(
+      h(
+        "button",
+        {
+          "aria-label": names[0]?.replaceAll("_", " "),
+          title: `:${names[0]}:`,
+          onclick: take,
+        },
+        sign,
+      ),
+    );
+  }
+  panel.addEventListener("toggle", event => {
+    if (/** @type {ToggleEvent} */ (event).newState === "closed") panel.remove();
+  });
+  panel.addEventListener("keydown", event => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8 }[event.key];
+    const buttons = [...panel.querySelectorAll("button")];
+    const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    event.stopPropagation();
+    if (!step) return;
+    event.preventDefault();
+    buttons[Math.max(0, Math.min(buttons.length - 1, at + step))]?.focus();
+  });
+  document.body.append(panel);
+  panel.showPopover();
+  const { top, right } = anchor.getBoundingClientRect();
+  panel.style.left = `${Math.max(8, right - panel.offsetWidth)}px`;
+  panel.style.top = `${Math.max(8, top - panel.offsetHeight - 8)}px`;
+  panel.querySelector("button")?.focus();
+}

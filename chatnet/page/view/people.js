@@ -1,0 +1,561 @@
+// What stands beside a room: what it is about, who is there, what holds; or who a person is.
+
+import { en } from "../words/en.js";
+import { dateOf } from "./calendar.js";
+import { ask, attempt, show, toast } from "./dialogs.js";
+import { fill, h } from "./h.js";
+import { icon, iconButton } from "./icons.js";
+import { openMenu } from "./menu.js";
+import { tile } from "./post.js";
+import { addressOf, bare } from "./route.js";
+
+/** @typedef {import("../state/app.js").App} App */
+/** @typedef {import("../state/messages.js").Member} Member */
+
+const MODERATES = ["owner", "moderator", "admin"];
+
+/**
+ * The roles of who uses this page: of the cluster, asked for once, and in one room.
+ * @param {App} app
+ */
+export function rolesOf(app) {
+  let own = "";
+  let asked = "";
+  return {
+    /** Ask for one's role in the cluster, once for each name. */
+    async learn() {
+      const name = app.me()?.name ?? "";
+      if (!name || asked === name) return;
+      asked = name;
+      try {
+        own = (await app.ask("who_is", { name })).role;
+      } catch {
+        asked = "";
+      }
+    },
+    get cluster() {
+      return own;
+    },
+    /** @param {string} room @param {string} there one's role in it */
+    moderates: (room, there) =>
+      MODERATES.includes(there) || (room.startsWith("#") && MODERATES.includes(own)),
+  };
+}
+
+export class ChatPeople extends HTMLElement {
+  /** @type {App | null} */
+  #app = null;
+  #room = "";
+  #asked = 0;
+  /** @type {Member[]} */
+  #members = [];
+  #hasMore = false;
+  #about = "";
+  /** @type {ReturnType<typeof rolesOf> | null} */
+  #roles = null;
+  #body = h("div", { class: "details" });
+
+  /** @param {App} app @param {ReturnType<typeof rolesOf>} roles @param {() => void} close */
+  begin(app, roles, close) {
+    this.#app = app;
+    this.#roles = roles;
+    this.className = "people";
+    const button = iconButton("close", en.close, { onclick: close });
+    this.append(h("header", null, h("h2", { tabindex: "-1" }, en.people.title), button), this.#body);
+  }
+
+  get about() {
+    return this.#about;
+  }
+
+  get members() {
+    return this.#members;
+  }
+
+  /** One's role in the room. */
+  get role() {
+    const me = this.#app?.me()?.name;
+    return this.#members.find(member => member.name === me)?.role ?? "";
+  }
+
+  /** @param {string} room */
+  async open(room) {
+    const isOther = room !== this.#room;
+    if (isOther) {
+      this.#room = room;
+      this.#members = [];
+      this.#about = "";
+      this.#hasMore = false;
+      this.#draw();
+    }
+    await this.learn();
+  }
+
+  /** Ask who is there. */
+  async learn() {
+    const app = this.#app;
+    const room = this.#room;
+    if (!app || !room || room === "*") return;
+    const asked = ++this.#asked;
+    void this.#roles?.learn().then(() => asked === this.#asked && this.#draw());
+    if (room.startsWith("@")) return;
+    try {
+      const page = await app.ask("members", { room, after: "" });
+      if (asked !== this.#asked) return;
+      this.#members = page.members;
+      this.#hasMore = page.more;
+      this.#about = page.about;
+      this.#draw();
+      this.dispatchEvent(new CustomEvent("learned", { bubbles: true }));
+    } catch {
+      // The timeline says why a room cannot be read.
+    }
+  }
+
+  async #more() {
+    const room = this.#room;
+    const page = await this.#app?.ask("members", { room, after: this.#members.at(-1)?.name ?? "" });
+    if (!page || room !== this.#room) return;
+    this.#members = [...this.#members, ...page.members];
+    this.#hasMore = page.more;
+    this.#draw();
+  }
+
+  #draw() {
+    const app = this.#app;
+    const room = this.#room;
+    if (!app || !room) return;
+    const row = app.room(room);
+    const isKept = row.what === "topic" || row.what === "private";
+    const parts = [];
+    if (row.what === "conversation" || row.what === "person") parts.push(this.#person(bare(room)));
+    if (row.what !== "conversation") parts.push(this.#describe());
+    if (row.isJoined && row.what !== "own") parts.push(this.#notify(row.isMuted));
+    if (row.what === "private" && row.isJoined) parts.push(this.#invite());
+    if (row.what !== "conversation" && this.#members.some(({ name }) => name !== room))
+      parts.push(this.#people());
+    if (isKept) parts.push(this.#policies());
+    if (isKept && row.isJoined) parts.push(this.#leave(row.what === "private"));
+    fill(this.#body, parts);
+  }
+
+  /** @param {string} name */
+  #person(name) {
+    const box = h("section", { class: "person" });
+    if (this.#app && this.#roles) void drawPerson(box, this.#app, name, this.#roles, "", "");
+    return box;
+  }
+
+  #describe() {
+    const app = /** @type {App} */ (this.#app);
+    const room = this.#room;
+    const isPublicAndOpen = room.startsWith("#") && !this.#members.some(member => member.role === "owner");
+    const may =
+      room === app.me()?.name ||
+      (app.room(room).isJoined && (isPublicAndOpen || this.#roles?.moderates(room, this.role)));
+    const change = () =>
+      ask(en.people.aboutLabel, {
+        fields: [{ name: "text", label: en.people.about, type: "area", value: this.#about, max: 500 }],
+        go: en.save,
+        act: async ({ text = "" }) => {
+          await app.order("describe", { room, text: text.replace(/\s+/g, " ").trim() });
+          await this.learn();
+        },
+      });
+    return h(
+      "section",
+      null,
+      h("h3", null, en.people.about, may && h("button", { class: "link", onclick: change }, en.people.edit)),
+      h("p", { dir: "auto", class: this.#about ? "about" : "about faint" }, this.#about || en.people.noAbout),
+      h(
+        "p",
+        null,
+        h(
+          "button",
+          {
+            class: "link",
+            onclick: () => copy(location.origin + location.pathname + addressOf(room)),
+          },
+          icon("link"),
+          en.people.copyLink,
+        ),
+      ),
+    );
+  }
+
+  /** @param {boolean} isMuted */
+  #notify(isMuted) {
+    const change = (/** @type {Event} */ event) =>
+      this.#app?.mute(this.#room, !(/** @type {HTMLInputElement} */ (event.target).checked));
+    return h(
+      "section",
+      null,
+      h(
+        "label",
+        { class: "check" },
+        h("input", { type: "checkbox", checked: !isMuted, onchange: change }),
+        en.people.notify,
+      ),
+    );
+  }
+
+  #invite() {
+    const app = /** @type {App} */ (this.#app);
+    const room = this.#room;
+    const open = () =>
+      ask(en.people.invite, {
+        fields: [{ name: "to", label: en.people.inviteName, required: true, max: 40 }],
+        go: en.people.inviteGo,
+        act: async ({ to = "" }) => {
+          await app.order("invite", { room, to: to.trim().toLowerCase() });
+          toast(en.people.invited(to.trim()));
+        },
+      });
+    return h("section", null, h("button", { onclick: open }, icon("add"), en.people.invite));
+  }
+
+  #people() {
+    const me = this.#app?.me()?.name;
+    const isPage = !/^[#&]/.test(this.#room);
+    const rows = this.#members
+      .filter(({ name }) => name !== this.#room)
+      .map(({ name, role }) => {
+        const open = () =>
+          this.#app && this.#roles && openPerson(this.#app, name, this.#roles, this.#room, this.role);
+        const roleName = en.people.roles[role];
+        return h(
+          "li",
+          null,
+          h(
+            "button",
+            { class: "member", onclick: open },
+            tile(name),
+            h("bdi", null, name),
+            name === me && h("small", null, en.people.you),
+            roleName && h("span", { class: "chip" }, roleName),
+          ),
+        );
+      });
+    const more =
+      this.#hasMore &&
+      h("button", { class: "link", onclick: () => attempt(() => this.#more()) }, en.people.more);
+    return h(
+      "section",
+      null,
+      h(
+        "h3",
+        null,
+        isPage ? en.people.followers : en.people.members,
+        h("small", null, this.#hasMore ? `${rows.length}+` : rows.length),
+      ),
+      h("ul", null, rows),
+      more,
+    );
+  }
+
+  #policies() {
+    const app = /** @type {App} */ (this.#app);
+    const box = h("section", null);
+    const room = this.#room;
+    const may = this.role === "owner" || (room.startsWith("#") && this.#roles?.cluster === "admin");
+    void policies(app, box, room, may);
+    return box;
+  }
+
+  /** @param {boolean} isPrivate */
+  #leave(isPrivate) {
+    const room = this.#room;
+    const leave = () =>
+      ask(en.people.leaveTitle(room), {
+        text: isPrivate ? en.people.leavePrivate : en.people.leaveTopic,
+        go: en.people.leave,
+        isDangerous: isPrivate,
+        act: async () => {
+          await this.#app?.order("leave", { room });
+          location.hash = addressOf("");
+        },
+      });
+    return h(
+      "section",
+      null,
+      h("button", { class: "danger", onclick: leave }, icon("exit"), en.people.leave),
+    );
+  }
+}
+customElements.define("chat-people", ChatPeople);
+
+/**
+ * The policies of a room, or of the cluster, with selects for who may decide.
+ * @param {App} app @param {Element} box @param {string} room empty: the cluster @param {boolean | undefined} may
+ */
+export async function policies(app, box, room, may) {
+  try {
+    const answer = await app.ask("policies", room ? { room } : {});
+    const rows = answer.policies.map((/** @type {{name: string, value: string}} */ { name, value }) => {
+      const known = en.policies[name];
+      if (!known) return null;
+      const values = { ...known.values, [value]: known.values[value] ?? value };
+      const id = `policy-${name}`;
+      if (!may)
+        return h("div", { class: "pair" }, h("span", null, known.name), h("span", null, values[value]));
+      const change = (/** @type {Event} */ event) =>
+        attempt(() =>
+          app.order("set_policy", {
+            ...(room ? { room } : {}),
+            name,
+            value: /** @type {HTMLSelectElement} */ (event.target).value,
+          }),
+        );
+      const options = Object.entries(values).map(([key, text]) =>
+        h("option", { value: key, selected: key === value }, text),
+      );
+      return h(
+        "div",
+        { class: "pair" },
+        h("label", { for: id }, known.name),
+        h("select", { id, onchange: change }, options),
+      );
+    });
+    fill(box, rows.some(Boolean) && h("h3", null, room ? en.people.policies : en.account.cluster), rows);
+  } catch {
+    fill(box);
+  }
+}
+
+/**
+ * Show who somebody is.
+ * @param {App} app @param {string} name @param {ReturnType<typeof rolesOf>} roles
+ * @param {string} room in which one met them @param {string} role one's own there
+ */
+export function openPerson(app, name, roles, room, role) {
+  const box = h("div", { class: "person" });
+  const dialog = show(name, box, "narrow");
+  void drawPerson(box, app, name, roles, room, role, () => dialog.close());
+}
+
+/**
+ * @param {Element} box @param {App} app @param {string} name @param {ReturnType<typeof rolesOf>} roles
+ * @param {string} room @param {string} role @param {() => void} [close]
+ */
+async function drawPerson(box, app, name, roles, room, role, close = () => {}) {
+  const me = app.me()?.name;
+  const again = () => drawPerson(box, app, name, roles, room, role, close);
+  /** @param {string} where */
+  const go = where => () => {
+    close();
+    location.hash = addressOf(where);
+  };
+  /** @type {Record<string, any>} */
+  let person;
+  try {
+    person = await app.ask("who_is", { name });
+  } catch (error) {
+    fill(box, h("p", { class: "refused" }, /** @type {Error} */ (error).message));
+    return;
+  }
+  const follows = app.room(name).isJoined;
+  const follow = () =>
+    attempt(async () => {
+      await app.order(follows ? "leave" : "join", { room: name });
+      await again();
+    });
+  const block = () =>
+    person.blocked
+      ? attempt(async () => {
+          await app.order("unblock", { to: name });
+          await again();
+        })
+      : ask(en.person.blockTitle(name), {
+          text: en.person.blockText,
+          go: en.person.block,
+          isDangerous: true,
+          act: async () => {
+            await app.order("block", { to: name });
+            await again();
+          },
+        });
+  const moderated = roles.moderates(room, role) && /^[#&]/.test(room) ? room : "";
+  const mayAll = MODERATES.includes(roles.cluster);
+  const moderate = (/** @type {Event} */ event) =>
+    openMenu(/** @type {Element} */ (event.currentTarget), [
+      ...(moderated
+        ? orders(
+            app,
+            name,
+            moderated,
+            again,
+            role === "owner" || (room.startsWith("#") && roles.cluster === "admin")
+              ? ["owner", "moderator", "none"]
+              : [],
+          )
+        : []),
+      ...(moderated && mayAll ? [null] : []),
+      ...(mayAll
+        ? orders(app, name, "", again, roles.cluster === "admin" ? ["admin", "moderator", "none"] : [])
+        : []),
+    ]);
+  const isOther = name !== me;
+  fill(
+    box,
+    h(
+      "div",
+      { class: "face" },
+      tile(name),
+      h(
+        "div",
+        null,
+        h("strong", { dir: "auto" }, name),
+        " ",
+        person.role && h("span", { class: "chip" }, en.people.roles[person.role] ?? person.role),
+        h("p", { class: "faint" }, en.person.since(dateOf(person.since))),
+      ),
+    ),
+    person.blocked && h("p", { class: "faint" }, en.person.blocked),
+    h(
+      "div",
+      { class: "buttons start" },
+      isOther && h("button", { class: "solid", onclick: go(`@${name}`) }, icon("message"), en.person.message),
+      isOther &&
+        h(
+          "button",
+          { "aria-pressed": follows, onclick: follow },
+          icon("follow"),
+          follows ? en.person.unfollow : en.person.follow,
+        ),
+      close.length === 0 &&
+        app.here() !== name &&
+        h("button", { onclick: go(name) }, icon("person"), en.person.page),
+      isOther &&
+        h("button", { onclick: block }, icon("ban"), person.blocked ? en.person.unblock : en.person.block),
+      isOther &&
+        (moderated || mayAll) &&
+        h("button", { "aria-haspopup": "menu", onclick: moderate }, icon("flag"), en.person.moderate),
+    ),
+    isOther &&
+      person.rooms.length > 0 && [
+        h("h3", null, en.person.both),
+        h(
+          "ul",
+          { class: "chips" },
+          person.rooms.map((/** @type {string} */ both) =>
+            h(
+              "li",
+              null,
+              h("a", { class: "chip", href: addressOf(both), onclick: close }, h("bdi", null, both)),
+            ),
+          ),
+        ),
+      ],
+  );
+}
+
+/**
+ * What moderators may do about somebody.
+ * @param {App} app @param {string} to @param {string} room empty: the cluster @param {() => unknown} done
+ * @param {string[]} giveable roles that one may give them
+ * @returns {import("./menu.js").Entry[]}
+ */
+function orders(app, to, room, done, giveable) {
+  const where = room || en.person.everywhere;
+  const place = room ? { room } : {};
+  const reason = /** @type {const} */ ({ name: "reason", label: en.person.reason, max: 500 });
+  const lasts = {
+    name: "lasts",
+    label: en.person.lasts,
+    type: /** @type {const} */ ("select"),
+    options: Object.entries(en.person.times),
+    value: "",
+  };
+  /** @param {string} title @param {string} go @param {string} t @param {import("./dialogs.js").Field[]} fields @param {Record<string, any>} words @param {string} [text] */
+  const dangerous = (title, go, t, fields, words, text) => () =>
+    ask(title, {
+      fields,
+      text,
+      go,
+      isDangerous: true,
+      act: async values => {
+        const until = values.lasts ? { until: Date.now() + 1_000 * Number(values.lasts) } : {};
+        await app.order(t, {
+          ...place,
+          to,
+          ...words,
+          ...until,
+          ...(values.reason ? { reason: values.reason } : {}),
+        });
+        await done();
+      },
+    });
+  const at = ` · ${where}`;
+  return [
+    ...giveable.map(role => ({
+      text: `${en.person.role}: ${en.people.roles[role] ?? en.person.noRole}${at}`,
+      icon: "person",
+      act: () =>
+        void attempt(async () => {
+          await app.order("set_role", { ...place, to, role });
+          await done();
+        }),
+    })),
+    {
+      text: en.person.mute + at,
+      icon: "mute",
+      act: dangerous(en.person.muteTitle(to, where), en.person.mute, "ban", [lasts, reason], { mute: true }),
+    },
+    {
+      text: en.person.unban + at,
+      icon: "follow",
+      act: () => void attempt(() => app.order("unban", { ...place, to })),
+    },
+    ...(room
+      ? [
+          {
+            text: en.person.removeFrom + at,
+            icon: "exit",
+            isDangerous: true,
+            act: dangerous(en.person.removeTitle(to, where), en.person.removeFrom, "remove", [reason], {}),
+          },
+        ]
+      : []),
+    {
+      text: en.person.ban + at,
+      icon: "ban",
+      isDangerous: true,
+      act: dangerous(en.person.banTitle(to, where), en.person.ban, "ban", [lasts, reason], { mute: false }),
+    },
+    {
+      text: en.person.purge + at,
+      icon: "trash",
+      isDangerous: true,
+      act: dangerous(
+        en.person.purgeTitle(to, where),
+        en.person.purge,
+        "purge",
+        [reason],
+        {},
+        en.person.purgeText,
+      ),
+    },
+  ];
+}
+
+/** @param {string} text */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(en.copied);
+  } catch {
+    // Without HTTPS there is no clipboard: show it, to be copied by hand.
+    show(
+      en.copy,
+      h("input", {
+        class: "shown",
+        readonly: true,
+        value: text,
+        "aria-label": en.copy,
+        autofocus: true,
+        onfocus: (/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select(),
+      }),
+      "narrow",
+    );
+  }
+}

@@ -1,0 +1,148 @@
+// The column of rooms, conversations and people.
+
+import { en } from "../words/en.js";
+import { fill, h, keep } from "./h.js";
+import { icon, iconButton } from "./icons.js";
+import { tile } from "./post.js";
+import { addressOf, bare } from "./route.js";
+
+/** @typedef {import("../state/app.js").RoomRow} RoomRow */
+/** @typedef {import("../state/app.js").App} App */
+
+/** @type {Record<RoomRow["what"], keyof typeof en["rooms"]["headings"] | "">} */
+const SECTION = {
+  all: "",
+  own: "own",
+  topic: "rooms",
+  private: "rooms",
+  conversation: "talks",
+  person: "people",
+};
+
+/** @param {RoomRow["what"]} what @param {string} room */
+export function mark(what, room) {
+  if (what === "topic") return h("span", { class: "mark" }, icon("hash"));
+  if (what === "private") return h("span", { class: "mark" }, icon("lock"));
+  return tile(bare(room));
+}
+
+export class ChatRooms extends HTMLElement {
+  /** @type {App | null} */
+  #app = null;
+  #list = h("div", { class: "sections" });
+  #you = h("button", {
+    class: "you",
+    "data-open": "account",
+    title: en.rooms.account,
+    "aria-label": en.rooms.account,
+  });
+
+  /** @param {App} app */
+  begin(app) {
+    this.#app = app;
+    this.className = "rooms";
+    const find = h(
+      "button",
+      { class: "find", "data-open": "finder" },
+      icon("search"),
+      en.rooms.find,
+      h("kbd", null, "Ctrl K"),
+    );
+    const add = iconButton("add", en.rooms.add, { "data-open": "add" });
+    this.append(
+      h("header", null, this.#you, add),
+      find,
+      h("nav", { "aria-label": en.rooms.title }, this.#list),
+    );
+    this.refresh();
+  }
+
+  refresh() {
+    const app = this.#app;
+    if (!app) return;
+    const name = app.me()?.name ?? "";
+    if (this.#you.textContent !== name.slice(0, 1).toUpperCase() + name) {
+      fill(this.#you, tile(name), h("bdi", null, name));
+    }
+    const rows = app.rooms();
+    const invitations = app.invitations();
+    /** @type {{name: string, title: string, rows: readonly any[]}[]} */
+    const sections = [];
+    if (invitations.length)
+      sections.push({ name: "invitations", title: en.rooms.invitations, rows: invitations });
+    for (const [name, title] of Object.entries(en.rooms.headings)) {
+      const own = rows.filter(row => SECTION[row.what] === name && (row.isJoined || row.isHere));
+      if (own.length) sections.push({ name, title, rows: own });
+    }
+    const isEmpty = rows.length < 2 && invitations.length === 0;
+    if (isEmpty) sections.push({ name: "none", title: "", rows: [] });
+    keep(this.#list, sections, section => section.name, sectionElement, updateSection);
+  }
+}
+customElements.define("chat-rooms", ChatRooms);
+
+/** @param {{name: string, title: string, rows: readonly any[]}} section */
+function sectionElement(section) {
+  if (section.name === "none") {
+    const add = h("button", { "data-open": "add" }, icon("add"), en.rooms.add);
+    return h("section", { class: "none" }, h("p", null, en.rooms.none), h("p", null, en.rooms.noneHint), add);
+  }
+  const id = `section-${section.name}`;
+  const element = h("section", { "aria-labelledby": id }, h("h2", { id }, section.title), h("ul", null));
+  updateSection(element, section);
+  return element;
+}
+
+/**
+ * @param {Element} element
+ * @param {{name: string, rows: readonly any[]}} section
+ */
+function updateSection(element, section) {
+  const list = element.querySelector("ul");
+  /** @type {(row: any) => Element} */
+  const make = section.name === "invitations" ? invitation : roomElement;
+  if (list) keep(list, section.rows, row => row.room, make);
+  return true;
+}
+
+/** @param {RoomRow} row */
+function roomElement(row) {
+  const { room, what, unread, mentions, isHere, hasDraft, isMuted } = row;
+  const name = what === "own" ? en.rooms.own : bare(room);
+  const count = mentions > 0 ? mentions : what === "conversation" ? unread : 0;
+  const classes = ["room", unread > 0 && !isMuted && "unread", isMuted && "muted"].filter(Boolean).join(" ");
+  return h(
+    "li",
+    null,
+    h(
+      "a",
+      { class: classes, href: addressOf(room), "aria-current": isHere ? "page" : null },
+      mark(what, room),
+      h("bdi", { class: "name" }, name),
+      hasDraft && !isHere && h("span", { class: "draft" }, en.rooms.draft),
+      count > 0
+        ? h("span", { class: "count", "aria-hidden": "true" }, count > 98 ? "99+" : count)
+        : unread > 0 && !isMuted && h("span", { class: "dot", "aria-hidden": "true" }),
+      unread + mentions > 0 && h("span", { class: "hidden" }, `, ${en.rooms.unread(unread, mentions)}`),
+    ),
+  );
+}
+
+/** @param {import("../state/app.js").Invitation} invited */
+function invitation({ room, by }) {
+  return h(
+    "li",
+    { class: "invitation" },
+    h("span", { class: "mark" }, icon("lock")),
+    h("span", { class: "name" }, h("bdi", null, bare(room)), h("small", null, en.rooms.by(by))),
+    h(
+      "button",
+      {
+        class: "solid small",
+        "data-accept": room,
+        "aria-label": `${en.rooms.accept} ${room}`,
+      },
+      en.rooms.accept,
+    ),
+  );
+}

@@ -1,0 +1,432 @@
+// What the page says, in English. Another language is another file of this form.
+
+/** @param {number} n @param {string} one @param {string} many */
+const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+/** @type {Record<string, string>} */
+const ROLES = { owner: "Owner", admin: "Admin", moderator: "Moderator" };
+/** @type {Record<string, string>} */
+const A_ROLE = { owner: "an owner", admin: "an admin", moderator: "a moderator" };
+
+/**
+ * What has happened, as one sentence; empty for a kind that this page does not know.
+ * @param {{kind: string, user: string, room: string, text: string, to?: string, until?: number}} event
+ * @param {string} me
+ * @param {(time: number) => string} moment
+ */
+export function happened(event, me, moment) {
+  const { kind, user, to = "", room, text } = event;
+  const who = user === me ? "You" : user === "chatnet" ? "Who runs this server" : user;
+  const whom = to === me ? "you" : to;
+  const where = room || "this server";
+  const because = text ? `: ${text}` : ".";
+  const until = event.until ? ` until ${moment(event.until)}` : "";
+  switch (kind) {
+    case "create":
+      return `${who} made the private room ${room}.`;
+    case "invite":
+      return `${who} invited ${whom} to ${room}.`;
+    case "remove":
+      return `${who} removed ${whom} from ${room}${because}`;
+    case "describe":
+      return text ? `${who} described ${room}: ${text}` : `${who} took the description of ${room} away.`;
+    case "role":
+      return A_ROLE[text]
+        ? `${who} made ${whom} ${A_ROLE[text]} of ${where}.`
+        : `${who} took the role of ${whom} in ${where}.`;
+    case "ban":
+      return `${who} banned ${whom} from ${where}${until}${because}`;
+    case "mute":
+      return `${who} muted ${whom} in ${where}${until}${because}`;
+    case "unban":
+      return `${who} lifted every ban and mute of ${whom} in ${where}${because}`;
+    case "policy": {
+      const [name = "", ...value] = text.split(" ");
+      return `${who} decided for ${where}: ${en.policies[name]?.name ?? name} is “${value.join(" ")}” now.`;
+    }
+    case "purge":
+      return `${who} took back all that ${whom} said in ${where}${because}`;
+    case "forget":
+      return `${to || user} left for good, and what they said is gone.`;
+    case "report":
+      return `${who} reported a post to the moderators${because}`;
+    default:
+      return "";
+  }
+}
+
+/** What the page says of an error that the server explains in words of the terminal. By code.
+ * @type {Record<string, string>} */
+const REFUSED = {
+  BAD_CODE: "This code is not good here, or no longer. Ask for another one.",
+  BAD_TICKET: "You are not logged in here any more.",
+  CODE_NEEDED: "A new name needs a code here. Who runs this server, or a friend who is an admin, has one.",
+  LAST_OWNER: "Nobody else owns this room. Make somebody else an owner first.",
+  LAST_WAY: "Without a password nothing lets you in again. Set one first.",
+  NO_SUCH_SESSION: "That session has ended already.",
+  SESSION_ENDED: "This session was ended, on another device or by who runs this server. Log in again.",
+  SECRET_CHANGED: "Your password was changed elsewhere. Log in with the new one.",
+  SIGNUP_CLOSED: "This server takes no new names.",
+  THEY_ARE_BANNED: "They are banned there. Lift the ban first.",
+  TOO_MANY_SESSIONS:
+    "You are logged in on 50 devices, as many as one may be. End one of these sessions first.",
+  WRONG_SECRET: "This name is taken.",
+  OFFLINE: "The server does not answer. Try again in a moment.",
+};
+
+/**
+ * The sentence of an error for people.
+ * @param {any} error
+ */
+export function sentence(error) {
+  return REFUSED[error?.code] ?? (error?.text || error?.detail || error?.message || en.somethingWrong);
+}
+
+export const en = {
+  app: "chatnet",
+  somethingWrong: "That did not work. Try again.",
+  cancel: "Cancel",
+  close: "Close",
+  save: "Save",
+  back: "Back to the rooms",
+  copied: "Copied",
+  copy: "Copy",
+
+  enter: {
+    title: "Choose a name, and talk.",
+    lead: "What you say here is on the server’s disk before it says so, and nothing gets lost on the way.",
+    name: "Your name",
+    nameHint: "1 to 32 of a–z, 0–9, - and _",
+    badName: "A name has 1 to 32 of the letters a–z, digits, - and _, and begins with a letter or digit.",
+    go: "Come in",
+    going: "One moment…",
+    code: "Code",
+    codeHint: "Twelve letters and digits: from who runs this server, or from another device of yours.",
+    haveCode: "I have a code",
+    havePassword: "I have a password",
+    password: "Password",
+    taken:
+      "This name is taken. If it is yours, give its password, or a code from a device where you are logged in.",
+    closed: "This server takes no new names. If you have one, come in with its password or a code.",
+    invited: "You are invited.",
+    ended: "You were logged out.",
+  },
+
+  link: {
+    /** @param {number} waiting */
+    connecting: waiting => `Connecting…${waiting ? ` ${en.link.waiting(waiting)}` : ""}`,
+    /** @param {number} waiting */
+    offline: waiting => `Offline. ${waiting ? en.link.waiting(waiting) : "What you write is kept here."}`,
+    /** @param {number} waiting */
+    waiting: waiting => `${count(waiting, "post waits", "posts wait")} here.`,
+  },
+
+  rooms: {
+    title: "Rooms and people",
+    find: "Find or go to…",
+    add: "New room or conversation",
+    headings: { own: "You", rooms: "Rooms", talks: "Conversations", people: "Following" },
+    invitations: "Invitations",
+    /** @param {string} by */
+    by: by => `from ${by}`,
+    accept: "Join",
+    none: "You are in no room yet.",
+    noneHint: "Join a topic, write to somebody, or follow a person.",
+    own: "Your page",
+    draft: "Draft",
+    /** @param {number} posts @param {number} mentions */
+    unread: (posts, mentions) =>
+      `${posts > 98 ? "99 or more unread" : `${posts} unread`}${mentions ? `, ${count(mentions, "mention", "mentions")}` : ""}`,
+    account: "Account and settings",
+  },
+
+  room: {
+    people: "People and details",
+    about: "Describe this room…",
+    page: "Everything that they say on their page",
+    ownPage: "What you say here goes to whoever follows you.",
+    talk: "Only the two of you read this.",
+    beginning: {
+      /** @param {string} room */
+      topic: room => `This is the beginning of ${room}.`,
+      /** @param {string} room */
+      private: room => `This is as far back as you can read in ${room}.`,
+      /** @param {string} name */
+      talk: name => `This is the beginning of your conversation with ${name}.`,
+      /** @param {string} name */
+      user: name => `This is the first that ${name} said.`,
+      own: "Your page begins here. What you say goes to whoever follows you.",
+    },
+    join: "Join",
+    follow: "Follow",
+    message: "Message",
+    notIn: "You are reading along. Join to take part.",
+    notFollowing: "This is somebody else’s page. Write to them in a conversation.",
+    jump: "Jump to now",
+    /** @param {number} n */
+    newer: n => count(n, "new post", "new posts"),
+  },
+
+  post: {
+    unread: "New",
+    /** @param {number} n */
+    gap: "Some posts between are not here yet.",
+    fill: "Show them",
+    filling: "Getting them…",
+    older: "Getting what was said before…",
+    today: "Today",
+    yesterday: "Yesterday",
+    takenBack: "Message deleted",
+    /** @param {string} user */
+    answers: user => `Answers ${user}`,
+    answersSome: "Answers an earlier post",
+    kept: "Kept here; not on the server yet",
+    sent: "On its way",
+    stored: "On the server’s disk",
+    refused: "Not posted",
+    actions: "What one can do with this post",
+    reply: "Reply",
+    link: "Copy link",
+    copyText: "Copy text",
+    remove: "Delete",
+    report: "Report",
+    withdraw: "Withdraw",
+    notice: "program",
+  },
+
+  composer: {
+    /** @param {string} room */
+    label: room => `Write to ${room}`,
+    own: "Say something on your page",
+    send: "Send",
+    /** @param {string} user */
+    replying: user => `Answering ${user}`,
+    stopReplying: "Do not answer",
+    /** @param {number} n */
+    left: n => (n < 0 ? `${count(-n, "character", "characters")} too many` : `${n} left`),
+    complete: "Suggestions",
+    emoji: "Emoji",
+    refused: "Not posted:",
+  },
+
+  people: {
+    title: "Details",
+    about: "About",
+    followers: "Followed by",
+    edit: "Change",
+    noAbout: "Nobody has said what this is about.",
+    aboutLabel: "What is this room about?",
+    members: "Members",
+    more: "Show more",
+    invite: "Invite somebody",
+    inviteName: "Name",
+    inviteGo: "Invite",
+    /** @param {string} name */
+    invited: name => `${name} is invited.`,
+    leave: "Leave",
+    /** @param {string} room */
+    leaveTitle: room => `Leave ${room}?`,
+    leavePrivate: "You can come back only if somebody invites you again.",
+    leaveTopic: "You can join again at any time.",
+    copyLink: "Copy a link to this room",
+    notify: "Notify me of mentions here",
+    policies: "What holds here",
+    roles: ROLES,
+    you: "you",
+  },
+
+  /** @type {Record<string, {name: string, values: Record<string, string>}>} */
+  policies: {
+    invite: { name: "Who may invite", values: { moderators: "Moderators", members: "All members" } },
+    keep: {
+      name: "Posts are kept",
+      values: { "for ever": "For ever", "30d": "30 days", "90d": "90 days", "365d": "A year" },
+    },
+    direct: {
+      name: "Conversations",
+      values: { all: "Between all", staff: "With moderators and admins", off: "Off" },
+    },
+    signup: { name: "New names", values: { open: "Open", code: "With a code", closed: "Closed" } },
+  },
+
+  person: {
+    /** @param {string} when */
+    since: when => `Here since ${when}`,
+    page: "Open their page",
+    message: "Message",
+    follow: "Follow",
+    unfollow: "Unfollow",
+    block: "Block",
+    unblock: "Unblock",
+    /** @param {string} name */
+    blockTitle: name => `Block ${name}?`,
+    blockText:
+      "You hear no more of what they say to you: no mentions, no conversation, no invitations. They are not told.",
+    blocked: "You have blocked them.",
+    both: "Rooms that you are both in",
+    moderate: "Moderate",
+    mute: "Mute",
+    ban: "Ban",
+    unban: "Lift bans and mutes",
+    removeFrom: "Remove",
+    purge: "Delete all their posts",
+    role: "Role",
+    noRole: "None",
+    everywhere: "this server",
+    /** @param {string} name @param {string} where */
+    muteTitle: (name, where) => `Mute ${name} in ${where}?`,
+    /** @param {string} name @param {string} where */
+    banTitle: (name, where) => `Ban ${name} from ${where}?`,
+    /** @param {string} name @param {string} where */
+    removeTitle: (name, where) => `Remove ${name} from ${where}?`,
+    /** @param {string} name @param {string} where */
+    purgeTitle: (name, where) => `Delete all that ${name} said in ${where}?`,
+    purgeText: "Their posts there go, for everybody, and for ever.",
+    reason: "Reason (others read it)",
+    lasts: "For how long",
+    times: { "": "For good", 3600: "An hour", 86400: "A day", 604800: "A week", 2592000: "30 days" },
+  },
+
+  remove: {
+    title: "Delete this post?",
+    text: "Its text goes, for everybody, and for ever. A mark stays that something was here.",
+    go: "Delete",
+    reason: "Reason (others read it)",
+  },
+
+  report: {
+    title: "Report this post?",
+    text: "Moderators of this room and of the server can then read it, also from a private room or a conversation.",
+    what: "What is wrong with it?",
+    go: "Report",
+    done: "Reported. Thank you.",
+    show: "Show the post",
+  },
+
+  add: {
+    title: "New",
+    topic: "Topic",
+    topicText: "Anybody may read and join it.",
+    private: "Private room",
+    privateText: "Only who is invited reads it.",
+    talk: "Conversation",
+    talkText: "With one person, for the two of you alone.",
+    name: "Name",
+    person: "Their name",
+    all: "Newcomers may read what was said before",
+    go: { topic: "Join or begin it", private: "Make the room", talk: "Open it" },
+  },
+
+  finder: {
+    title: "Go to",
+    label: "Room or person",
+    none: "Nothing of that name.",
+    /** @param {string} name */
+    begin: name => `Join or begin ${name}`,
+    /** @param {string} name */
+    page: name => `Page of ${name}`,
+    /** @param {string} name */
+    write: name => `Write to ${name}`,
+  },
+
+  account: {
+    title: "Account",
+    /** @param {string} name */
+    you: name => `You are ${name}`,
+    setPassword: "Set a password",
+    password: "Set or change the password",
+    passwordHint: "At least 8 characters. All your other sessions end.",
+    old: "Present password",
+    fresh: "New password",
+    passwordDone: "The password is set. Your other sessions have ended.",
+    devices: "Where you are logged in",
+    thisDevice: "this device",
+    /** @param {string} when */
+    used: when => `last used ${when}`,
+    /** @param {string} when */
+    since: when => `since ${when}`,
+    noLabel: "A device without a name",
+    end: "End",
+    endOthers: "End all others",
+    scopes: { all: "everything", read: "read only", post: "post only" },
+    pair: "Let in another device",
+    pairText: "A code that is good once, for ten minutes. Type it there, with your name.",
+    pairGo: "Make a code",
+    tokens: "For a program",
+    tokenText: "A token lets a program act as you. It is shown once.",
+    tokenLabel: "What is it for?",
+    tokenScope: "It may",
+    tokenGo: "Make a token",
+    notify: "Notifications",
+    notifyText: "Of mentions, and of what is said to you alone.",
+    notifyOn: "Turn on",
+    notifyIsOn: "On. Single rooms can be silenced in their details.",
+    notifyDenied: "This browser does not allow them for this page; its own settings do.",
+    theme: "Colours",
+    themes: { "": "As the system", light: "Light", dark: "Dark" },
+    codes: "Invite new people",
+    codesText: "A link with which new names get in.",
+    codeUses: "For how many",
+    codeDays: "For how many days",
+    codeGo: "Make a link",
+    cluster: "This server",
+    keys: "Keyboard",
+    keysShow: "Show what keys do",
+    logout: "Log out",
+    logoutTitle: "Log out?",
+    logoutKey:
+      "You have no password: if you log out, nobody can ever be this name again. Set a password first.",
+    logoutAnyway: "Log out anyway",
+    forget: "Leave for good",
+    forgetTitle: "Leave for good?",
+    forgetText:
+      "All that you ever said here is deleted, your account ends on all devices, and nobody gets the name again. It cannot be undone.",
+    /** @param {string} name */
+    forgetType: name => `Type ${name}, if you want that`,
+  },
+
+  banners: {
+    password: "This browser alone has the key to your name.",
+    passwordGo: "Set a password",
+    later: "Later",
+    notify: "You were mentioned. Shall the browser tell you, when you are elsewhere?",
+    notifyGo: "Notify me",
+    no: "No",
+    /** @type {Record<string, string>} */
+    texts: {
+      MEMORY:
+        "This browser keeps nothing for this page: what is not on the server is lost when you close it.",
+      REWOUND: "The server was put back to an earlier state: the newest posts before that are gone.",
+      CURSOR_AHEAD: "The server was put back to an earlier state: here is what it has.",
+      OLD: "You wrote this more than a day ago, and it was never posted:",
+    },
+    /** @type {Record<string, (n: number) => string>} */
+    counted: {
+      ADOPTED: n =>
+        `${count(n, "post", "posts")} that another tab had not sent ${n === 1 ? "is" : "are"} being sent.`,
+      OTHERS: n => `${count(n, "post waits", "posts wait")} in this browser for another name or server.`,
+    },
+    sendNow: "Post it now",
+    discard: "Discard",
+  },
+
+  keys: {
+    title: "Keyboard",
+    rows: [
+      ["Ctrl+K", "Find a room or a person"],
+      ["Enter", "Send"],
+      ["Shift+Enter", "A new line"],
+      ["↑", "What you said last, to write it again"],
+      ["Esc", "To the newest post, and all is read"],
+      ["Alt+↑  Alt+↓", "To the next unread room"],
+      ["Tab  @  #", "Complete a name or a topic"],
+      ["↑  ↓", "Among the posts: from one to the next; Enter shows what one can do"],
+      ["?", "This"],
+    ],
+  },
+
+  notify: {
+    /** @param {string} user @param {string} room */
+    title: (user, room) => (room.startsWith("@") ? user : `${user} in ${room}`),
+  },
+};

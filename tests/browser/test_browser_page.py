@@ -1,0 +1,602 @@
+"""What people do on the page, and see of it; in Debian's Chromium, with an app that has no server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from browser.stage import ORIGIN, opened
+from playwright.sync_api import Browser, CDPSession, Page, expect
+
+TEA = "#/%23tea"
+
+
+def fake(page: Page, script: str) -> Any:
+    """Move the fake app; ``script`` is an expression about ``fake``."""
+    return page.evaluate(f"() => {{ const fake = window.fake; return ({script}); }}")
+
+
+def said(page: Page) -> list[str]:
+    """Return the texts of the posts in the document, from the top."""
+    return [text.strip() for text in page.locator(".post .text").all_inner_texts()]
+
+
+def composer(page: Page) -> Any:
+    return page.locator(".composer textarea")
+
+
+# ---- entering ----
+
+
+def test_a_name_and_one_button_let_in(chromium: Browser) -> None:
+    with opened(chromium, query="&stage=entering") as page:
+        expect(page.locator("input:visible")).to_have_count(1)
+        expect(page.locator("#field-name")).to_be_focused()
+        page.keyboard.type("Zoe")
+        page.keyboard.press("Enter")
+        expect(page.locator(".you")).to_contain_text("zoe")
+        expect(composer(page)).to_be_focused()
+
+
+def test_a_name_that_is_taken_asks_for_its_password(chromium: Browser) -> None:
+    with opened(chromium, query="&stage=entering") as page:
+        page.fill("#field-name", "bob")
+        page.keyboard.press("Enter")
+        expect(page.locator("#field-password")).to_be_focused()
+        expect(page.get_by_role("alert")).to_contain_text("taken")
+        page.keyboard.type("right password")
+        page.keyboard.press("Enter")
+        expect(page.locator(".you")).to_contain_text("bob")
+
+
+def test_a_code_is_asked_for_where_the_policy_wants_one(chromium: Browser) -> None:
+    with opened(chromium, query="&stage=entering&signup=code") as page:
+        page.fill("#field-name", "zoe")
+        page.keyboard.press("Enter")
+        page.locator("#field-code").fill("7H2K-9QXM-4TRD")
+        page.keyboard.press("Enter")
+        expect(page.locator(".you")).to_contain_text("zoe")
+
+
+def test_an_invitation_link_fills_in_its_code(chromium: Browser) -> None:
+    with opened(chromium, query="&stage=entering&signup=code", hash="#/code/7H2K-9QXM-4TRD") as page:
+        expect(page.locator("#field-code")).to_have_value("7H2K-9QXM-4TRD")
+        expect(page.locator("#field-name")).to_be_focused()
+
+
+@pytest.mark.parametrize("name", ["-bob", "bob smith", "böb", "x" * 33])
+def test_a_name_that_cannot_be_one_is_not_asked_for(chromium: Browser, name: str) -> None:
+    with opened(chromium, query="&stage=entering") as page:
+        page.fill("#field-name", name)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("1 to 32")
+        assert not fake(page, "fake.app.entering().isAsking")
+
+
+# ---- writing ----
+
+
+def test_a_post_is_shown_at_once_and_its_state_beside_it(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("Hello, *all*")
+        page.evaluate(
+            "document.querySelector('.composer textarea').dispatchEvent("
+            "new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}))"
+        )
+        assert page.evaluate("document.querySelector('.composer textarea').value") == ""
+        last = page.locator(".post").last
+        expect(last).to_contain_text("Hello, all")
+        expect(last.locator("em")).to_have_text("all")
+        expect(last.locator(".state.stored")).to_have_count(1)
+        expect(composer(page)).to_be_focused()
+
+
+def test_a_second_enter_posts_nothing(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("Only one of it")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        expect(page.locator(".post", has_text="Only one of it").locator(".stored")).to_have_count(1)
+        assert said(page).count("Only one of it") == 1
+
+
+def test_shift_and_enter_begin_a_line(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("one")
+        page.keyboard.press("Shift+Enter")
+        page.keyboard.type("two")
+        expect(composer(page)).to_have_value("one\ntwo")
+
+
+def test_what_is_refused_stays_in_the_composer_with_the_sentence(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("refuse me")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("You are muted")
+        expect(composer(page)).to_have_value("refuse me")
+        page.keyboard.type("!")
+        expect(page.get_by_role("alert")).to_have_text("")
+
+
+def test_posts_that_wait_are_counted_and_can_be_withdrawn(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.connection = {state: 'offline', isSlow: true}")
+        composer(page).press_sequentially("On the train")
+        page.keyboard.press("Enter")
+        expect(page.locator(".connection")).to_have_text("Offline. 1 post waits here.")
+        last = page.locator(".post").last
+        expect(last.locator(".state.kept")).to_have_count(1)
+        last.hover()
+        last.locator("[data-act=more]").click()
+        page.get_by_role("menuitem", name="Withdraw").click()
+        assert "On the train" not in said(page)
+
+
+def test_a_short_interruption_is_not_spoken_of(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.connection = {state: 'connecting', isSlow: false}")
+        expect(page.locator(".connection")).to_have_text("")
+        fake(page, "fake.connection = {state: 'connecting', isSlow: true}")
+        expect(page.locator(".connection")).to_have_text("Connecting…")
+        fake(page, "fake.connection = {state: 'online', isSlow: false}")
+        expect(page.locator(".connection")).to_have_text("")
+
+
+def test_drafts_are_of_their_room_and_marked_in_the_column(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("half a thought")
+        page.locator(".room", has_text="python").click()
+        expect(composer(page)).to_have_value("")
+        row = page.locator(".room", has_text="tea")
+        expect(row.locator(".draft")).to_be_visible()
+        row.click()
+        expect(composer(page)).to_have_value("half a thought")
+
+
+def test_what_another_tab_writes_comes_into_the_composer(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.composer('#tea', {text: 'from elsewhere'})")
+        expect(composer(page)).to_have_value("from elsewhere")
+
+
+def test_names_and_topics_complete(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("ask @b")
+        expect(page.get_by_role("option")).to_have_count(2)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(composer(page)).to_have_value("ask @bella ")
+        page.keyboard.type("in #teap")
+        page.keyboard.press("Tab")
+        expect(composer(page)).to_have_value("ask @bella in #teapots ")
+        expect(page.get_by_role("listbox")).to_have_count(0)
+
+
+def test_emoji_complete_by_their_names(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("done :tad")
+        page.get_by_role("option", name="tada").wait_for()
+        page.keyboard.press("Enter")
+        expect(composer(page)).to_have_value("done 🎉 ")
+
+
+def test_a_reply_shows_what_it_answers(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.locator(".post", has_text="See you at noon").hover()
+        page.locator("[data-act=reply]").click()
+        expect(page.locator(".replying")).to_contain_text("Answering bob")
+        page.keyboard.type("Fine")
+        page.keyboard.press("Enter")
+        expect(page.locator(".post").last.locator(".quote")).to_contain_text("See you at noon")
+        expect(page.locator(".replying")).to_be_hidden()
+
+
+# ---- hostile texts ----
+
+HOSTILE = [
+    "<img src=x onerror=window.hit=1>",
+    "<script>window.hit=1</script>",
+    "[click](javascript:window.hit=1)",
+    "javascript:window.hit=1",
+    "[x](data:text/html,<script>window.hit=1</script>)",
+    'https://example.org/"onmouseover="window.hit=1',
+    "`<svg onload=window.hit=1>`",
+    "> > > <b onclick=window.hit=1>x</b>",
+    "#<img> @<img>",
+    "\u202egnp.exe",
+    "a" * 2_000,
+    "*" * 1_000 + "_" * 1_000,
+]
+
+
+def test_hostile_texts_and_names_stay_text(chromium: Browser) -> None:
+    """The CSP with Trusted Types holds as well: a violation would be an error of the console."""
+    with opened(chromium, hash=TEA) as page:
+        for text in HOSTILE:
+            fake(page, f"fake.say('#tea', 'mallory', {json.dumps(text)})")
+        expect(page.locator(".post").last).to_contain_text("***")
+        page.locator("chat-timeline").evaluate("timeline => timeline.toBottom()")
+        assert page.locator(".text :is(img, script, svg:not(.icon), b, iframe)").count() == 0
+        links = page.locator(".text a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+        assert all(link.startswith(("https://", "http://", "#/")) for link in links), links
+        rels = page.locator(".text a[target]").evaluate_all("links => links.map(link => link.rel)")
+        assert set(rels) == {"noopener noreferrer"}
+        assert page.evaluate("window.hit") is None
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["#/%23tea/1e9", "#/%E0%A4%A", "#/<img src=x>", "#//", "#/%23" + "x" * 5_000, "#/@../..", "#/%23tea/-1"],
+)
+def test_hostile_addresses_show_something(chromium: Browser, address: str) -> None:
+    with opened(chromium, hash=address) as page:
+        expect(page.locator(".room-header h1")).not_to_be_empty()
+
+
+# ---- reading ----
+
+
+def place(page: Page, text: str) -> float:
+    """Return how far below the edge of the window a post is."""
+    box = page.locator(".post", has_text=text).first.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def scroll(page: Page, by: int) -> None:
+    """Turn the wheel over the posts, and wait until it rests."""
+    page.mouse.move(700, 400)
+    page.mouse.wheel(0, by)
+    page.evaluate(
+        "new Promise(done => { let last = -1; const timeline = document.querySelector('chat-timeline');"
+        "const look = () => { const now = timeline.scrollTop; if (now === last) setTimeout(done, 200);"
+        "else { last = now; setTimeout(look, 60); } }; look(); })"
+    )
+
+
+def test_what_is_read_stays_where_it_is(chromium: Browser) -> None:
+    """Neither posts that come, nor older ones, nor another size of the window move it."""
+    with opened(chromium, scene="empty", hash=TEA) as page:
+        page.evaluate(
+            "fake.row('#tea', {isJoined: true}); for (let i = 0; i < 200; i++)"
+            "fake.say('#tea', 'bob', `Number ${i} ${'word '.repeat(i % 30)}`)"
+        )
+        scroll(page, -2_500)
+        first = page.evaluate(
+            "[...document.querySelectorAll('.post')].find(post => post.getBoundingClientRect().top > 100)"
+            ".querySelector('.text').textContent.split(' ').slice(0, 2).join(' ') + ' '"
+        )
+        before = place(page, first)
+        page.evaluate("for (let i = 0; i < 50; i++) fake.say('#tea', 'carol', `New ${i}`)")
+        expect(page.locator(".jump")).to_contain_text("50 new posts")
+        assert place(page, first) == pytest.approx(before, abs=1)
+        fake(page, "fake.timeline('#tea', {items: fake.app.timeline('#tea').items.slice(60), top: 'more'})")
+        page.wait_for_timeout(50)
+        fake(page, "fake.before('#tea', 60)")
+        page.wait_for_timeout(50)
+        assert place(page, first) == pytest.approx(before, abs=1)
+        fake(page, "fake.connection = {state: 'offline', isSlow: true}")
+        page.wait_for_timeout(250)
+        moved = place(page, first) - before
+        assert moved == pytest.approx(32, abs=1), "the line of the connection is 32 pixels high"
+
+
+def test_at_the_bottom_new_posts_are_followed(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.locator("chat-timeline").evaluate("timeline => timeline.toBottom()")
+        for i in range(10):
+            fake(page, f"fake.say('#tea', 'bob', 'Line {i}')")
+        expect(page.locator(".post").last).to_be_in_viewport(ratio=1)
+        expect(page.locator(".jump")).to_be_hidden()
+        page.set_viewport_size({"width": 900, "height": 500})
+        expect(page.locator(".post").last).to_be_in_viewport(ratio=1)
+
+
+def test_ten_thousand_posts_scroll_and_few_are_in_the_document(chromium: Browser) -> None:
+    """No frame takes longer than 50 ms of the page's thread: its own time, since others use this machine."""
+    with opened(chromium, scene="long", hash=TEA) as page:
+        expect(page.locator(".post").last).to_contain_text("Post 9999")
+        frames = [_frame(page, 30_000 if i % 6 == 0 else 700) for i in range(60)]
+        assert max(frames) < 50, frames
+        assert page.locator(".rows > *").count() < 150
+
+
+def _frame(page: Page, by: int) -> float:
+    """Scroll up, and return how much time the page's thread took until that was drawn, in milliseconds."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = _thread_time(session)
+    page.evaluate(
+        """async by => {
+          document.querySelector("chat-timeline").scrollTop -= by;
+          await new Promise(requestAnimationFrame);
+          await new Promise(requestAnimationFrame);
+        }""",
+        by,
+    )
+    took = 1_000 * (_thread_time(session) - before)
+    session.detach()
+    return took
+
+
+def _thread_time(session: CDPSession) -> float:
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(float(metric["value"]) for metric in metrics if metric["name"] == "ThreadTime")
+
+
+def test_older_posts_are_asked_for_before_the_top_is_reached(chromium: Browser) -> None:
+    with opened(chromium, scene="long", hash=TEA) as page:
+        expect(page.locator(".post").last).to_contain_text("Post 9999")
+        fake(page, "fake.timeline('#tea', {items: fake.app.timeline('#tea').items.slice(-100), top: 'more'})")
+        assert fake(page, "fake.older") == []
+        top = 10_000
+        while not fake(page, "fake.older") and top > 0:
+            scroll(page, -400)
+            top = page.evaluate("document.querySelector('chat-timeline').scrollTop")
+        assert fake(page, "fake.older") == ["#tea"]
+        assert top > 300
+
+
+def test_gaps_are_shown_and_filled_when_seen(chromium: Browser) -> None:
+    with opened(chromium, scene="broken", hash=TEA) as page:
+        scroll(page, -4_000)
+        expect(page.locator(".gap")).to_be_visible()
+        assert fake(page, "fake.filled") == ["gap 7"]
+
+
+def test_the_beginning_of_a_room_is_told(chromium: Browser) -> None:
+    with opened(chromium, hash="#/@bob") as page:
+        expect(page.locator(".beginning")).to_have_text(
+            "BThis is the beginning of your conversation with bob."
+        )
+
+
+def test_the_unread_line_stays_until_the_room_is_left(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        expect(page.locator(".unread-line")).to_have_count(1)
+        expect(page.locator(".unread-line + .post")).to_contain_text("staging")
+        fake(page, "fake.say('#tea', 'bob', 'More')")
+        expect(page.locator(".post").last).to_contain_text("More")
+        expect(page.locator(".unread-line")).to_have_count(1)
+
+
+def test_what_was_on_the_screen_of_a_focused_tab_is_read(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.locator("chat-timeline").evaluate("timeline => timeline.toBottom()")
+        newest = fake(page, "fake.app.timeline('#tea').newest")
+        page.wait_for_function("newest => window.fake.seen.some(([, seq]) => seq === newest)", arg=newest)
+        expect(page.locator(".room", has_text="tea").locator(".count")).to_have_count(0)
+
+
+def test_days_are_parted_and_runs_are_one_block(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        scroll(page, -4_000)
+        expect(page.locator(".day").first).to_contain_text("27 November")
+        run = page.locator(".post", has_text="descaled")
+        expect(run.locator(".author")).to_have_count(0)
+        expect(run.locator("strong")).to_have_text("descaled")
+
+
+def test_the_title_and_the_icon_tell_of_mentions(chromium: Browser) -> None:
+    with opened(chromium, hash="#/alice") as page:
+        expect(page).to_have_title("(1) alice · chatnet")
+        assert "unread.svg" in (page.locator("link[rel=icon]").get_attribute("href") or "")
+
+
+def test_a_link_to_a_post_opens_and_points_it_out(chromium: Browser) -> None:
+    with opened(chromium, scene="long", hash=f"{TEA}/4321") as page:
+        expect(page.locator(".post.pointed-out")).to_contain_text("Post 4320")
+        expect(page.locator(".post.pointed-out")).to_be_in_viewport()
+        page.get_by_role("button", name="Jump to now").click()
+        expect(page.locator(".post").last).to_contain_text("Post 9999")
+        expect(page.locator(".post").last).to_be_in_viewport()
+
+
+def test_a_room_that_is_not_there_says_so(chromium: Browser) -> None:
+    with opened(chromium, hash="#/%23nowhere") as page:
+        expect(page.locator(".empty")).to_contain_text("No such room")
+
+
+# ---- what one does with posts, rooms and people ----
+
+
+def test_own_posts_are_deleted_after_a_question(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        mine = page.locator(".post.own").last
+        mine.hover()
+        mine.locator("[data-act=more]").click()
+        page.get_by_role("menuitem", name="Delete").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(page.locator(".post.own").last).to_contain_text("Message deleted")
+        assert fake(page, "fake.ordered.at(-1)[0]") == "redact"
+
+
+def test_a_moderator_deletes_with_a_reason(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        post = page.locator(".post", has_text="See you at noon")
+        post.hover()
+        post.locator("[data-act=more]").click()
+        page.get_by_role("menuitem", name="Delete").click()
+        page.get_by_label("Reason").fill("off topic")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert fake(page, "fake.ordered.at(-1)[1].reason") == "off topic"
+
+
+def test_reporting_says_who_reads_it(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        post = page.locator(".post", has_text="See you at noon")
+        post.hover()
+        post.locator("[data-act=more]").click()
+        page.get_by_role("menuitem", name="Report").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Moderators")
+        page.get_by_role("dialog").get_by_role("button", name="Report").click()
+        expect(page.get_by_role("status").last).to_contain_text("Reported")
+
+
+def test_an_invitation_is_accepted(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="Join &board").click()
+        expect(page.locator(".room[aria-current]")).to_contain_text("board")
+        expect(page.locator(".invitation")).to_have_count(0)
+
+
+def test_a_private_room_is_made_and_somebody_invited(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="New room or conversation").click()
+        page.get_by_role("button", name="Private room").click()
+        page.keyboard.type("Tea Plan")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("tea-plan")
+        page.get_by_role("button", name="Invite somebody").click()
+        page.keyboard.type("nobody")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert").last).to_contain_text("There is no user nobody.")
+        page.get_by_label("Name").fill("carol")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").last).to_contain_text("carol is invited")
+
+
+def test_a_person_is_followed_blocked_and_written_to(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="carol", exact=True).first.click()
+        page.get_by_role("dialog").get_by_role("button", name="Follow").click()
+        expect(page.get_by_role("dialog").get_by_role("button", name="Unfollow")).to_be_visible()
+        page.get_by_role("dialog").get_by_role("button", name="Block").click()
+        page.get_by_role("dialog").last.get_by_role("button", name="Block").click()
+        page.get_by_role("dialog").get_by_role("button", name="Message").click()
+        expect(page.locator("h1")).to_have_text("carol")
+        assert [t for t, _ in fake(page, "fake.ordered")] == ["join", "block"]
+
+
+def test_moderators_mute_for_a_time(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="carol", exact=True).first.click()
+        page.get_by_role("button", name="Moderate").click()
+        page.get_by_role("menuitem", name="Mute · #tea").click()
+        page.get_by_label("For how long").select_option("86400")
+        page.get_by_role("dialog").last.get_by_role("button", name="Mute").click()
+        page.wait_for_function("window.fake.ordered.length === 1")
+        name, words = fake(page, "fake.ordered[0]")
+        assert (name, words["room"], words["to"], words["mute"]) == ("ban", "#tea", "carol", True)
+        assert words["until"] > page.evaluate("Date.now()")
+
+
+def test_a_room_is_left(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="Leave").click()
+        page.get_by_role("dialog").get_by_role("button", name="Leave").click()
+        expect(page.locator(".room", has_text="tea")).to_have_count(0)
+
+
+def test_the_account_shows_devices_and_makes_codes_and_tokens(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="Account").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Firefox on Linux")
+        page.get_by_role("button", name="End: Phone").click()
+        page.wait_for_function("window.fake.ordered.length === 1")
+        assert fake(page, "fake.ordered[0]") == ["revoke", {"id": 2}]
+        page.get_by_text("Let in another device").click()
+        page.get_by_role("button", name="Make a code").click()
+        expect(page.locator("output")).to_have_text("7H2K-9QXM-4TRD")
+        page.get_by_text("Set or change the password").click()
+        page.get_by_label("New password").fill("short")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("alert").first).to_contain_text("at least 8")
+
+
+def test_who_has_no_password_is_warned_before_logging_out(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="Account").click()
+        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("dialog").last.get_by_role("button", name="Log out").click()
+        expect(page.get_by_role("dialog").last).to_contain_text("nobody can ever be this name again")
+        page.get_by_role("button", name="Log out anyway").click()
+        expect(page.locator("#field-name")).to_be_visible()
+
+
+def test_a_session_that_was_ended_says_why(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.end('This session of alice was ended.')")
+        expect(page.get_by_role("alert")).to_contain_text("This session of alice was ended.")
+        page.get_by_role("button").click()
+        expect(page.locator("#field-name")).to_be_visible()
+
+
+def test_notifications_are_asked_for_after_the_first_mention(chromium: Browser) -> None:
+    undecided = "Object.defineProperty(Notification, 'permission', {get: () => 'default'})"
+    with opened(chromium, hash=TEA, before=undecided) as page:
+        expect(page.locator(".banner", has_text="mentioned")).to_have_count(0)
+        fake(page, "fake.call({id: '1', room: '#tea', user: 'bob', text: 'hi', seq: 3})")
+        banner = page.locator(".banner", has_text="mentioned")
+        expect(banner).to_be_visible()
+        banner.get_by_role("button", name="No", exact=True).click()
+        fake(page, "fake.call({id: '2', room: '#tea', user: 'bob', text: 'hi', seq: 4})")
+        expect(banner).to_have_count(0)
+
+
+# ---- the keyboard, small screens, colours ----
+
+
+def test_keys(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        expect(composer(page)).to_be_focused()
+        page.keyboard.press("Control+k")
+        page.keyboard.type("op")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("ops")
+        page.keyboard.press("Alt+ArrowDown")
+        expect(page.locator("h1")).not_to_have_text("ops")
+        page.goto(f"{ORIGIN}/?scene=busy{TEA}")
+        expect(page.locator(".post").last).to_be_visible()
+        page.keyboard.press("ArrowUp")
+        expect(composer(page)).to_have_value("Yes, tomorrow at ten?")
+        page.locator("h1").click()
+        page.locator("chat-timeline").focus()
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_contain_text("Ctrl+K")
+        page.keyboard.press("Escape")
+        page.locator("chat-timeline").focus()
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowUp")
+        expect(page.locator(".post:focus")).to_contain_text("Congratulations")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("menuitem").first).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.locator(".post:focus")).to_contain_text("Congratulations")
+
+
+def test_escape_goes_to_the_newest_post(chromium: Browser) -> None:
+    with opened(chromium, scene="long", hash=TEA) as page:
+        scroll(page, -3_000)
+        page.keyboard.press("Escape")
+        expect(page.locator(".post").last).to_be_in_viewport()
+        expect(composer(page)).to_be_focused()
+
+
+def test_a_phone_shows_one_column_with_large_targets(chromium: Browser) -> None:
+    with opened(chromium, hash="#/", width=360, height=740, touch=True) as page:
+        expect(page.locator(".main")).to_be_hidden()
+        page.get_by_role("link", name="tea").tap()
+        expect(page.locator("chat-rooms")).to_be_hidden()
+        small = page.locator(".main :is(.icon-only, .button, .send):visible").evaluate_all(
+            "all => all.map(one => Math.min(one.offsetHeight, one.offsetWidth)).filter(size => size < 44)"
+        )
+        assert not small
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        page.get_by_role("link", name="Back to the rooms").tap()
+        expect(page.locator("chat-rooms")).to_be_visible()
+
+
+def test_the_colours_can_be_chosen(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="Account").click()
+        light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.get_by_label("Dark").check()
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert dark != light
+        page.reload()
+        page.locator(".you").wait_for()
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark

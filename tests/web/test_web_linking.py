@@ -1,0 +1,85 @@
+"""The page's modules as one script, and scripts made compact: the same program in fewer bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatnet.worker.fronts.web.compact import compact_script, compact_style
+from chatnet.worker.fronts.web.linking import linked
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("const a = 1; // one\nconst b = a - -1;\n", "const a=1;const b=a- -1;"),
+        ("/** @type {x} */ (a).b();", "(a).b();"),
+        ("say(\"a  // b\", '/* c */');", "say(\"a  // b\",'/* c */');"),
+        ("f(`a  ${b + `c  ${ {d: 1}.d }  `}  // e`);", "f(`a  ${b+`c  ${{d:1}.d}  `}  // e`);"),
+        ("x = a / b / c;", "x=a/b/c;"),
+        ("x = /[/\"]  '/u.test(y) ? 1 : 2;", "x=/[/\"]  '/u.test(y)?1:2;"),
+        ("if (x) return /a b/;", "if(x)return/a b/;"),
+        ("for (;;) { at--; }", "for(;;){at--}"),
+        ("f(a, b,);", "f(a,b);"),
+        (
+            "class A { #name = 1; get name() { return this.#name; } }",
+            "class A{#a=1;get name(){return this.#a}}",
+        ),
+        ("async () => { await x; }", "async()=>{await x}"),
+        ("a + +b; a++ + b;", "a+ +b;a++ +b;"),
+        ("const é = 'ß';\nlet x;", "const é='ß';let x;"),
+    ],
+)
+def test_a_compact_script_is_the_same_script(source: str, expected: str) -> None:
+    assert compact_script(source) == expected
+
+
+@pytest.mark.parametrize("source", ["say('a);", "f(`a", "f(`${a`"])
+def test_what_does_not_end_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="does not end"):
+        compact_script(source)
+
+
+def test_a_compact_style_is_the_same_style() -> None:
+    style = "/* a */\n.a :hover,\n.b > .c {\n  color: red;\n  margin: calc(1px + 2px) 0;\n}\n"
+    assert compact_style(style) == ".a :hover,.b > .c{color:red;margin:calc(1px + 2px) 0}\n"
+
+
+def test_modules_come_in_the_order_in_which_they_need_each_other() -> None:
+    files = {
+        "main.js": 'import { a, b as c } from "./x/a.js";\nexport function main() {\n  return a + c;\n}\n',
+        "x/a.js": 'import { d } from "../d.js";\nexport const a = d;\nconst b = 2;\nexport { b };\n',
+        "d.js": "/** @file Says\nimport nothing. */\nexport const d = 1;\n",
+        "unused.js": "export const no = 1;\n",
+    }
+    assert linked(files, "main.js") == (
+        "const $d=(()=>{const d=1;return{d}})();\n"
+        "const $x_a=(()=>{const{d}=$d;const a=d;const b=2;return{a,b}})();\n"
+        "const $main=(()=>{const{a,b:c}=$x_a;function main(){return a+c}return{main}})();\n"
+        "export const{main}=$main;\n"
+    )
+
+
+def test_what_is_imported_late_is_there_already() -> None:
+    files = {"a.js": 'export const f = () => import("./b.js");\n', "b.js": "export const b = 1;\n"}
+    assert "const f=()=>Promise.resolve($b);" in linked(files, "a.js")
+
+
+def test_what_is_passed_on_is_exported() -> None:
+    files = {"a.js": 'export { b } from "./b.js";\n', "b.js": "export const b = 1;\n"}
+    assert linked(files, "a.js").endswith("export const{b}=$a;\n")
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"a.js": 'import { b } from "./b.js";\n'}, "a.js needs b.js, which is not there"),
+        ({"a.js": 'import { b } from "./b.js";\n', "b.js": 'import { a } from "./a.js";\n'}, "needs a.js"),
+        ({"a.js": 'import { c } from "./b.js";\n', "b.js": "export const b = 1;\n"}, "does not export"),
+        ({"a.js": 'import * as b from "./b.js";\n', "b.js": ""}, "cannot be linked"),
+        ({"a.js": "export default 1;\n"}, "cannot be linked"),
+        ({"a.js": "export let b = 1;\n"}, "cannot be linked"),
+    ],
+)
+def test_what_cannot_be_linked_is_told(files: dict[str, str], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        linked(files, "a.js")
