@@ -61,8 +61,8 @@ export class FakeServer {
     this.isHung = false;
     /** @type {(draft: {user: string, t: string, words: Record<string, unknown>}) => string} a code: it is refused */
     this.refuse = () => "";
-    /** Restores of the log. */
-    this.restores = 0;
+    /** How many entries a worker sends again before a cursor, as none should. */
+    this.doubled = () => 0;
   }
 
   // ---- what a test says ----
@@ -121,7 +121,6 @@ export class FakeServer {
    * @param {boolean} isTold by `rewound`
    */
   rewind(seq, isTold) {
-    this.restores++;
     this.entries = this.entries.slice(0, seq);
     for (const [key, { seq: had }] of this.keys) if (had > seq) this.keys.delete(key);
     for (const rooms of this.stays.values())
@@ -360,7 +359,7 @@ export class FakeServer {
         return { posts: this.feedOf(user, words.before ?? Infinity).slice(-NEWEST) };
       case "unread":
         return page(
-          rooms.map(one => ({ room: spelledFor(one, user), ...this.#unread(user, one) })),
+          rooms.map(one => ({ room: spelledFor(one, user), ...this.unread(user, one) })),
           "rooms",
           words.after,
         );
@@ -385,6 +384,9 @@ export class FakeServer {
       case "mark": {
         const at = `${user} ${room}`;
         this.marks.set(at, Math.max(words.seq, this.marks.get(at) ?? 0));
+        for (const session of this.sessions)
+          if (session.user === user && session.isGreeted)
+            session.say({ t: "marked", room: words.room, seq: words.seq });
         return {};
       }
       case "members": {
@@ -502,7 +504,7 @@ export class FakeServer {
    * @param {string} user
    * @param {string} room
    */
-  #unread(user, room) {
+  unread(user, room) {
     if (room === user) return { posts: 0, mentions: 0 };
     const joined = this.stays.get(user)?.get(room)?.at(-1)?.joined ?? 0;
     const mark = Math.max(joined, this.marks.get(`${user} ${room}`) ?? 0);
@@ -653,8 +655,10 @@ class Session {
     } else if (server.head - cursor.seq > most) {
       this.cursor = server.head;
       this.say({ ...welcome, cursor: head, posts: newest, gap: { from: cursor.seq, to: server.head } });
+      this.cursor = Math.max(0, this.cursor - server.doubled());
+      this.push();
     } else {
-      this.cursor = cursor.seq;
+      this.cursor = Math.max(0, cursor.seq - server.doubled());
       this.say({ ...welcome, cursor });
       this.push();
     }

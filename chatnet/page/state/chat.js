@@ -21,6 +21,8 @@ const MOST_REMEMBERED = 500;
 const FEWEST_SHOWN = 40;
 /** A room is counted again so long after it was read elsewhere, or in part: a worker gathers marks for ten seconds. */
 const COUNT_AGAIN = 12000;
+/** Who looks again after so long may have joined and left rooms elsewhere. */
+const LIST_AGAIN = 60_000;
 const COMPOSER_EVERY = 250;
 /** A connection that is lost for so short a time is not spoken of. */
 const UNSAID = 300;
@@ -106,6 +108,8 @@ export class Chat {
   /** @type {Map<string, () => void>} */
   #writing = new Map();
   #listings = 0;
+  #countedAt = -Infinity;
+  #listedAt = -Infinity;
   /** @type {Set<string>} */
   #joinedSince = new Set();
 
@@ -161,7 +165,11 @@ export class Chat {
   focused(hasFocus) {
     if (this.hasFocus === hasFocus) return;
     this.hasFocus = hasFocus;
-    if (hasFocus) return;
+    if (hasFocus) {
+      // Nobody tells that one has left a room on another device.
+      if (this.link.isOnline && this.ports.ticks() > this.#listedAt + LIST_AGAIN) this.#list();
+      return;
+    }
     this.#sayMarks(true);
     // What comes while nobody looks gets a line, if all before it was read.
     if (this.#isRead(this.here)) this.#line(this.here, null);
@@ -412,7 +420,8 @@ export class Chat {
       this.#read(post.room, post.seq);
     }
     if (isPast) for (const room of rooms) this.rooms.takeNewest(room, post.seq);
-    else this.rooms.came(post, rooms);
+    else if (this.rooms.came(post, rooms) && this.ports.ticks() < this.#countedAt + COUNT_AGAIN)
+      this.#countAgain(); // after we were away, the worker may have counted what only now comes
     for (const room of rooms) this.told.changed(`timeline:${room}`);
     const mayCall = post.isMention && !isPast && post.seq > this.marks.of(post.room);
     const looksAt = this.hasFocus && (this.here === post.room || this.here === ALL);
@@ -430,13 +439,17 @@ export class Chat {
     if (entry.kind === "create" && entry.user === this.name) this.feed.didJoin(entry.room, entry.seq);
     if ((entry.kind === "remove" || entry.kind === "ban") && isForUs && entry.room) {
       this.feed.left(entry.room, entry.seq);
-      this.told.changed(`timeline:${entry.room}`);
+      this.#didLeave(entry.room);
     }
-    if (["redact", "forget", "purge", "expire"].includes(entry.kind))
-      for (const room of this.feed.timelines.keys()) this.told.changed(`timeline:${room}`);
+    if (["redact", "forget", "purge", "expire"].includes(entry.kind)) this.#didTakeBack();
     else if (entry.room) this.told.changed(`timeline:${entry.room}`);
     if (["invite", "remove", "ban"].includes(entry.kind) && isForUs) this.#listInvitations();
     return false;
+  }
+
+  #didTakeBack() {
+    for (const room of this.feed.timelines.keys()) this.told.changed(`timeline:${room}`);
+    this.#countAgain();
   }
 
   /** What the log has up to the cursor is in its place, or in a gap. */
@@ -519,16 +532,23 @@ export class Chat {
     if ((draft.t === "join" || draft.t === "create") && !this.feed.isHeardAlways(room)) {
       this.feed.didJoin(room, results.seq);
       this.#joinedSince.add(room);
-      this.marks.take(room, results.seq);
+      this.marks.read(room, results.seq, false, this.ports.ticks());
       if (draft.t === "join") this.#listInvitations();
       this.#show(room);
     } else if (draft.t === "leave") {
       this.feed.left(room, results.seq);
       this.#joinedSince.delete(room);
+      this.#didLeave(room);
     } else return;
     this.told.changed("rooms");
     this.told.changed(`timeline:${room}`);
     this.ports.tabs.say({ t: "rooms", log: this.log, user: this.name });
+  }
+
+  /** @param {string} room */
+  #didLeave(room) {
+    this.rooms.left(room);
+    this.told.changed(`timeline:${room}`);
   }
 
   /**
@@ -817,22 +837,23 @@ export class Chat {
   async #list() {
     const number = ++this.#listings;
     const asked = this.feed.cursor?.seq ?? 0;
+    this.#listedAt = this.ports.ticks();
     this.#joinedSince.clear();
     try {
       const rooms = await this.#pages("unread", "rooms", "room");
       if (number !== this.#listings) return;
       const listed = rooms.map(one => one.room);
-      for (const room of this.feed.takeListing(listed, asked, this.#joinedSince))
-        this.told.changed(`timeline:${room}`);
+      for (const room of this.feed.takeListing(listed, asked, this.#joinedSince)) this.#didLeave(room);
       const marks = await this.#pages("marks", "marks", "room");
       const talks = await this.#pages("conversations", "conversations", "room");
       if (number !== this.#listings) return;
-      for (const { room, seq } of marks) this.marks.take(room, seq);
+      this.marks.takeAll(new Map(marks.map(({ room, seq }) => [room, seq])), this.ports.ticks());
       for (const { room, newest } of talks) {
         this.rooms.others.add(room);
         this.rooms.takeNewest(room, newest);
       }
-      this.rooms.takeCounts(/** @type {any} */ (rooms));
+      this.rooms.takeCounts(/** @type {any} */ (rooms), asked);
+      this.#countedAt = this.ports.ticks();
       this.told.changed("rooms");
       this.#show(this.here);
     } catch (why) {
@@ -855,8 +876,9 @@ export class Chat {
     if (this.#cancelCount !== null) return;
     this.#cancelCount = this.ports.later(COUNT_AGAIN, async () => {
       this.#cancelCount = null;
+      const asked = this.feed.cursor?.seq ?? 0;
       try {
-        this.rooms.takeCounts(/** @type {any} */ (await this.#pages("unread", "rooms", "room")));
+        this.rooms.takeCounts(/** @type {any} */ (await this.#pages("unread", "rooms", "room")), asked);
         this.told.changed("rooms");
       } catch (why) {
         if (!(why instanceof Refused)) throw why;
@@ -961,11 +983,8 @@ export class Chat {
     this.told.changed(`timeline:${room}`);
     const isMember = this.feed.joined.has(room);
     const words = { ...(room === ALL ? {} : { room }), ...(before === undefined ? {} : { before }) };
-    const timeline = this.feed.timeline(room);
-    const notes = this.feed.notes;
     try {
       const { posts } = await this.ask(room === ALL ? "earlier" : "history", words);
-      if (notes !== this.feed.notes) return;
       this.sentences.delete(room);
       this.feed.page(room, posts, before, isMember);
       for (const post of posts) {
@@ -980,6 +999,7 @@ export class Chat {
       this.told.changed(`timeline:${room}`);
       this.told.changed("rooms");
     }
+    const timeline = this.feed.timeline(room);
     if (!this.sentences.has(room) && (timeline.stale || timeline.isLive)) this.#show(room);
   }
 
@@ -1009,7 +1029,7 @@ export class Chat {
    */
   #readHere(room, seq) {
     const isSaid = room !== this.name && this.rooms.isIn(room);
-    if (!this.marks.read(room, seq, isSaid)) return;
+    if (!this.marks.read(room, seq, isSaid, this.ports.ticks())) return;
     this.#wasRead(room);
     this.ports.tabs.say({ t: "read", log: this.log, user: this.name, room, seq });
     this.#sayMarks(false);

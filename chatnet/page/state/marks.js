@@ -4,11 +4,15 @@
 
 /** Milliseconds between two marks of rooms that are said to the worker. */
 export const MARK_EVERY = 3000;
+/** After so many milliseconds the worker has kept what it was told. */
+const KEPT = 20_000;
 
 export class Marks {
   constructor() {
     /** @type {Map<string, number>} */
     this.marks = new Map();
+    /** @type {Map<string, number>} when each was made here */
+    this.made = new Map();
     /** @type {Map<string, number>} */
     this.unsaid = new Map();
     this.saidAt = -Infinity;
@@ -37,12 +41,36 @@ export class Marks {
    * @param {string} room
    * @param {number} seq
    * @param {boolean} isSaid
+   * @param {number} now
    */
-  read(room, seq, isSaid) {
+  read(room, seq, isSaid, now) {
     if (seq <= this.of(room)) return false;
+    this.made.set(room, now);
     this.marks.set(room, seq);
     if (isSaid) this.unsaid.set(room, seq);
     return true;
+  }
+
+  /**
+   * Take all marks that the worker has kept of the rooms that the user is in: one that it does not have any more went with
+   * an earlier stay there.
+   * @param {ReadonlyMap<string, number>} kept
+   * @param {number} now
+   */
+  takeAll(kept, now) {
+    for (const room of this.marks.keys())
+      if (!kept.has(room) && now > (this.made.get(room) ?? -Infinity) + KEPT) this.forget(room);
+    for (const [room, seq] of kept) this.take(room, seq);
+  }
+
+  /**
+   * The user is not in this room any more: its mark is gone.
+   * @param {string} room
+   */
+  forget(room) {
+    this.marks.delete(room);
+    this.made.delete(room);
+    this.unsaid.delete(room);
   }
 
   /**

@@ -28,6 +28,8 @@ export class Rooms {
     this.newest = new Map();
     /** @type {Map<string, Count>} what the worker has counted, and what came since */
     this.counted = new Map();
+    /** @type {Map<string, number>} up to where nothing is unread, as the worker said */
+    this.read = new Map();
     /** Conversations, rooms with a mention, and others that the user looks at, though they are not in them.
      * @type {Set<string>} */
     this.others = new Set();
@@ -36,15 +38,27 @@ export class Rooms {
   }
 
   /**
-   * Take what the worker has counted.
+   * Take what the worker has counted, when the feed was at the seq `asked` or later.
    * @param {readonly import("./messages.js").UnreadRoom[]} rooms
+   * @param {number} asked
    */
-  takeCounts(rooms) {
+  takeCounts(rooms, asked) {
     this.counted.clear();
     for (const { room, posts, mentions } of rooms) {
       if (isTalk(room)) this.others.add(room);
       this.counted.set(room, { posts, mentions });
+      if (posts === 0) this.read.set(room, Math.max(asked, this.read.get(room) ?? 0));
     }
+  }
+
+  /**
+   * The user is not in a room any more.
+   * @param {string} room
+   */
+  left(room) {
+    this.marks.forget(room);
+    this.counted.delete(room);
+    this.read.delete(room);
   }
 
   /**
@@ -57,17 +71,19 @@ export class Rooms {
   }
 
   /**
-   * A post was delivered that is heard in these rooms.
+   * A post was delivered that is heard in these rooms; returns whether it was only added to what the worker has counted.
    * @param {PostItem} post
    * @param {readonly string[]} rooms
    */
   came(post, rooms) {
+    let isAdded = false;
     for (const room of rooms) {
       const isSaidHere = room === post.room;
       if (!isSaidHere && !this.feed.joined.has(room)) continue;
       this.takeNewest(room, post.seq);
       if (isSaidHere && !this.feed.joined.has(room)) this.others.add(room);
       if (post.isOwn) continue;
+      isAdded ||= this.isIn(room) && !this.#isExact(room);
       const count = this.counted.get(room) ?? { posts: 0, mentions: 0 };
       const isMention = post.isMention && isSaidHere;
       this.counted.set(room, {
@@ -75,6 +91,7 @@ export class Rooms {
         mentions: Math.min(count.mentions + Number(isMention), MOST_UNREAD),
       });
     }
+    return isAdded;
   }
 
   /**
@@ -83,8 +100,7 @@ export class Rooms {
    */
   wasRead(room) {
     const mark = this.marks.of(room);
-    if (mark < (this.newest.get(room) ?? Infinity))
-      return this.counted.has(room) && !this.#knowsAllAfter(room, mark);
+    if (mark < (this.newest.get(room) ?? Infinity)) return this.counted.has(room) && !this.#isExact(room);
     this.counted.set(room, { posts: 0, mentions: 0 });
     return false;
   }
@@ -101,12 +117,10 @@ export class Rooms {
    */
   unread(room) {
     if (room === this.feed.reader || room === ALL) return { posts: 0, mentions: 0 };
-    const mark = this.marks.of(room);
-    if (!this.#knowsAllAfter(room, mark) && this.isIn(room))
-      return this.counted.get(room) ?? { posts: 0, mentions: 0 };
+    if (this.isIn(room) && !this.#isExact(room)) return this.counted.get(room) ?? { posts: 0, mentions: 0 };
     let posts = 0;
     let mentions = 0;
-    for (const one of this.feed.timelines.get(room)?.after(mark) ?? []) {
+    for (const one of this.feed.timelines.get(room)?.after(this.readUpto(room)) ?? []) {
       if (one.type !== "post" || one.isOwn || one.isTakenBack) continue;
       if (one.isMention && one.room === room) mentions++;
       if (this.isIn(room) || one.isMention) posts++;
@@ -152,14 +166,25 @@ export class Rooms {
    */
   rewound(seq) {
     for (const [room, newest] of this.newest) this.newest.set(room, Math.min(newest, seq));
+    for (const [room, read] of this.read) this.read.set(room, Math.min(read, seq));
   }
 
   /**
+   * Return up to where nothing is unread in a room.
    * @param {string} room
-   * @param {number} seq
    */
-  #knowsAllAfter(room, seq) {
-    return this.feed.timelines.get(room)?.knowsAllAfter(seq) ?? false;
+  readUpto(room) {
+    return Math.max(this.marks.of(room), this.read.get(room) ?? 0);
+  }
+
+  /**
+   * Whether what is unread in a room can be counted here. Where nothing was read yet, only the worker knows since when the
+   * user is in it.
+   * @param {string} room
+   */
+  #isExact(room) {
+    const upto = this.readUpto(room);
+    return upto > 0 && (this.feed.timelines.get(room)?.knowsAllAfter(upto) ?? false);
   }
 }
 
