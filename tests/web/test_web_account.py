@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from web.browser import Answered, WebSocket, WebStage, request
 from worker.conftest import Worker
 
 from chatnet.entries import Draft
+from chatnet.reads import DevicesOf
 from chatnet.worker.fronts.web import kept
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.kept import KEPT_SECONDS
@@ -148,6 +150,15 @@ def test_a_login_is_refused(alice: Browser, body: object, status: int, code: str
     assert (answer.status, answer.json["code"]) == (status, code)
     assert answer.json["detail"]
     assert not answer.cookies
+
+
+def test_who_must_wait_is_told_for_how_long(stage: WebStage) -> None:
+    stage = WebStage(Worker(names=1))
+    assert Browser(stage).login("one").status == 201
+    answer = Browser(stage).login("two")
+    assert (answer.status, answer.json["code"]) == (429, "TRY_LATER")
+    assert f"in {answer.headers['retry-after']} s" in answer.json["detail"]
+    assert int(answer.headers["retry-after"]) > 100
 
 
 @pytest.mark.parametrize(
@@ -352,6 +363,43 @@ def test_as_many_are_kept_as_there_is_room_for(stage: WebStage, monkeypatch: pyt
     for number in range(5):
         Browser(stage).login(f"user{number}")
     assert [session.user for session in stage.worker.sessions.open] == ["user2", "user3", "user4"]
+
+
+def test_a_second_login_does_not_disturb_a_request(
+    stage: WebStage, alice: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same device: it is the same session. Nor does a ticket that is no longer good."""
+    late: Deferred[None] = Deferred()
+    real = stage.worker.log.read
+
+    async def slow(question: Any) -> Any:
+        if isinstance(question, DevicesOf):
+            await late
+        return await real(question)
+
+    monkeypatch.setattr(stage.worker.log, "read", slow)
+    line = stage.line()
+    line.send(request("GET", "/api/v1/sessions", None, {"cookie": alice.cookie}))
+    assert Browser(stage).login().status == 201
+    assert len(stage.worker.sessions.open) == 1
+    assert alice.ask("POST", "/password", {"password": "correct horse"}).status == 200
+    old = Browser(stage)
+    old.login(secret=None, password="correct horse")
+    late.callback(None)
+    stage.worker.settle()
+    assert line.answer().status == 200
+
+
+def test_where_there_is_no_room_one_is_let_in_all_the_same(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session is not kept, and the next request is told to come again."""
+    monkeypatch.setattr(kept, "MOST_KEPT", 0)
+    browser = Browser(stage)
+    assert browser.login().status == 201
+    assert not stage.worker.sessions.open
+    answer = browser.ask("GET", "/sessions")
+    assert (answer.status, answer.headers["retry-after"]) == (429, "1")
 
 
 def test_requests_that_come_together_share_a_session(stage: WebStage, alice: Browser) -> None:

@@ -18,6 +18,7 @@ from chatnet.worker.fronts.web.exchange import (
     LINGER_SECONDS,
     MOST_BODY,
     MOST_HEADERS,
+    SEND_SECONDS,
 )
 
 GET = request("GET", "/healthz")
@@ -264,6 +265,21 @@ def test_idle_connections_end_with_the_silence_of_clients(stage: WebStage) -> No
     assert line.ask("GET", "/healthz").status == 200
     stage.worker.pass_time(51)
     assert not line.is_open
+
+
+def test_who_does_not_read_an_answer_is_not_waited_for(stage: WebStage) -> None:
+    """What waits of it would fill our memory."""
+    line, other = stage.line(), stage.line()
+    for one in (line, other):
+        one.wire.client_transport.pauseProducing()
+        one.send(GET * 200)
+    assert line.server.full
+    stage.worker.pass_time(SEND_SECONDS - 1)
+    other.wire.client_transport.resumeProducing()
+    stage.worker.pass_time(1.2)
+    assert not line.is_open
+    assert other.is_open
+    assert other.came.count(b"200 OK") == 200
 
 
 # ---- room ----

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from web.browser import ORIGIN, Line, WebSocket, WebStage, upgrade
 from web.raw_frames import BINARY, CLOSE, PING, TEXT, frame
 from worker.conftest import Worker
@@ -17,6 +18,7 @@ from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.peer import MOST_UNANSWERED
 from chatnet.worker.fronts.web.socket import CLOSE_SECONDS, HELLO_SECONDS
 from chatnet.worker.handoff import COME_BACK_SECONDS, Handoff
+from chatnet.worker.users import MOST_SESSIONS
 
 
 @pytest.fixture
@@ -482,3 +484,61 @@ def test_a_worker_that_sends_some_on_lets_none_in(stage: WebStage) -> None:
     Line.cut(alice)
     stage.worker.pass_time(COME_BACK_SECONDS + 1)
     assert WebSocket(stage, stage.ticket("alice")).came.startswith(b"HTTP/1.1 101 ")
+
+
+def test_who_is_let_in_while_the_worker_stops_is_told_at_once(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = stage.ticket("alice")
+    late: Deferred[None] = Deferred()
+    real = stage.worker.log.read
+
+    async def slow(question: Any) -> Any:
+        await late
+        return await real(question)
+
+    monkeypatch.setattr(stage.worker.log, "read", slow)
+    line = stage.line()
+    line.send(upgrade(ticket))
+    line.server.hang_up()
+    late.callback(None)
+    stage.worker.settle()
+    head, _, rest = line.came.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert rest.startswith(b"\x88")
+    stage.worker.pass_time(CLOSE_SECONDS + 0.1)
+    assert not line.is_open
+    assert not stage.worker.sessions.open
+
+
+def test_who_leaves_while_they_are_let_in_leaves_nothing(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = stage.ticket("alice")
+    late: Deferred[None] = Deferred()
+    real = stage.worker.log.read
+
+    async def slow(question: Any) -> Any:
+        await late
+        return await real(question)
+
+    monkeypatch.setattr(stage.worker.log, "read", slow)
+    line = stage.line()
+    line.send(upgrade(ticket))
+    line.cut()
+    late.callback(None)
+    stage.worker.settle()
+    assert not stage.worker.sessions.open
+    assert len(stage.worker.pulse) == 0
+
+
+def test_a_user_has_so_many_sockets_and_no_more(stage: WebStage) -> None:
+    """As many as sessions by AMP: the next one is told to come again, before the upgrade."""
+    ticket = stage.ticket("alice")
+    sockets = [WebSocket(stage, ticket) for _ in range(MOST_SESSIONS)]
+    line = stage.line()
+    line.send(upgrade(ticket))
+    answer = line.answer()
+    assert (answer.status, answer.json["code"]) == (429, "TRY_LATER")
+    sockets[0].cut()
+    assert WebSocket(stage, ticket).came.startswith(b"HTTP/1.1 101 ")

@@ -26,6 +26,8 @@ HEADERS_SECONDS, BODY_SECONDS = 10.0, 30.0
 """Seconds that the headers of a request may take to arrive, from their first byte on; and then its body."""
 ANSWER_SECONDS = 60.0
 """Seconds after which a request is answered that it took too long; what it asked may still be done."""
+SEND_SECONDS = 30.0
+"""Seconds in which the other end must have read what waits of an answer in our memory."""
 LINGER_SECONDS = 1.0
 """Seconds for which what still arrives is thrown away behind a refusal: if it stayed unread, the system would
 tell the other end of a broken connection, and not of the refusal."""
@@ -138,10 +140,12 @@ class Exchange:
         return True
 
     def filled(self) -> None:
-        """Do nothing: the connection is held, and no other request is answered."""
+        if not self._is_closing:
+            self._wait(SEND_SECONDS)
 
     def drained(self) -> None:
-        """Do nothing."""
+        if not self._is_closing:
+            self._stop_waiting()
 
     def ping(self) -> None:
         """Do nothing: HTTP has no signs of life."""
@@ -266,6 +270,8 @@ class Exchange:
         rest, _ = self._http.trailing_data
         self._connection.release()
         self._connection.become(answer.speech, rest)
+        if self._is_closing:
+            answer.speech.hang_up()
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer what cannot be read, and close: nobody knows where the next request begins."""

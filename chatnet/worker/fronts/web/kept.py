@@ -176,15 +176,15 @@ class Kept:
         who = entrance, user, by
         peer = self._peers.pop(who, None)
         if peer is not None and (peer.is_over or (peer.session is not None and peer.session.by != by)):
-            self._leave(peer)
+            self._retire(peer)
             peer = None
         if peer is None:
             peer = self._come(who, address)
             await self._resume(who, peer, entrance, ticket)
         else:
             self._peers[who] = peer  # it is the last to be thrown out
-        if peer.is_busy:
-            raise TryLater(BUSY.format(seconds=1))
+            if peer.is_busy:
+                raise TryLater(BUSY.format(seconds=1))
         self._stop_waiting(peer)
         try:
             session = peer.session or await peer.wait()
@@ -193,7 +193,7 @@ class Kept:
             self._rest(peer)
 
     async def begin(self, request: Request, name: str, shown: Shown) -> Session:
-        """Log in, and keep the session; never, if nobody is left to answer.
+        """Log in, and keep the session, if there is room; never, if nobody is left to answer.
 
         :raises ChatnetError: see :meth:`.Arrival.login`.
         """
@@ -208,12 +208,13 @@ class Kept:
         finally:
             connection.arriving = None
         peer.begin(session)
-        who = peer.who = entrance, session.user, session.by
-        if (before := self._peers.pop(who, None)) is not None:
-            self._leave(before)
-        self._make_room()
-        self._peers[who] = peer
-        self._rest(peer)
+        who = entrance, session.user, session.by
+        if who in self._peers or not self._make_room():
+            self._leave(peer)  # what was asked for is done
+        else:
+            peer.who = who
+            self._peers[who] = peer
+            self._rest(peer)
         return session
 
     def stop(self) -> None:
@@ -224,16 +225,20 @@ class Kept:
     # ---- one session ----
 
     def _come(self, who: _Who, address: str) -> RequestPeer:
-        self._make_room()
+        if not self._make_room():
+            raise TryLater(BUSY.format(seconds=1))
         peer = self._peers[who] = RequestPeer(who, address, self._gone)
         return peer
 
-    def _make_room(self) -> None:
-        if len(self._peers) >= MOST_KEPT:
-            idle = next((one for one in self._peers.values() if not one.asked and one.session), None)
-            if idle is None:
-                raise TryLater(BUSY.format(seconds=1))
-            self._leave(idle)
+    def _make_room(self) -> bool:
+        """Let the oldest idle one go, if there are too many; return False if there is none."""
+        if len(self._peers) < MOST_KEPT:
+            return True
+        idle = next((one for one in self._peers.values() if not one.asked and one.session), None)
+        if idle is None:
+            return False
+        self._leave(idle)
+        return True
 
     async def _resume(self, who: _Who, peer: RequestPeer, entrance: Entrance, ticket: bytes) -> None:
         arrival = entrance.arrival(peer)
@@ -255,6 +260,12 @@ class Kept:
         elif peer.session is not None:
             self._stop_waiting(peer)
             peer.ends = self._outboxes.later(KEPT_SECONDS, lambda: self._leave(peer))
+
+    def _retire(self, peer: RequestPeer) -> None:
+        """Let it go once what is asked of it is answered."""
+        peer.is_over = True
+        if not peer.asked:
+            self._leave(peer)
 
     def _gone(self, peer: RequestPeer) -> None:
         """Let it go soon: whoever says so may be looking at all sessions."""

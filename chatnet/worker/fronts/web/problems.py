@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import msgspec
@@ -40,6 +41,15 @@ _STATUSES: dict[int, tuple[type[ChatnetError], ...]] = {
 _STATUS_OF = {error: status for status, several in _STATUSES.items() for error in several}
 OTHERWISE = 409
 """The status of what the state of things does not allow."""
+
+
+_SECONDS = re.compile(r"in (\d{1,6}) s\b")
+
+
+def wait_of(error: ChatnetError) -> int:
+    """Return after how many seconds it is worth to ask again, which the sentence may say."""
+    found = _SECONDS.search(str(error))
+    return int(found[1]) if found else LATER_SECONDS
 
 
 def status_of(error: ChatnetError) -> int:

@@ -147,7 +147,7 @@ def answer_error(error: ChatnetError) -> Answer:
     status = problems.status_of(error)
     headers: list[tuple[str, str]] = []
     if status in (429, 503):
-        headers.append(("Retry-After", str(problems.LATER_SECONDS)))
+        headers.append(("Retry-After", str(problems.wait_of(error))))
     if status == 401:
         headers.append(("WWW-Authenticate", "Bearer"))
     return answer_problem(status, str(error), error.code.decode("ascii"), headers)
