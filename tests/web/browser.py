@@ -57,7 +57,8 @@ class WebStage:
         self._tickets: dict[str, bytes] = {}
         clocks = Clocks(worker.clock, worker.clock.seconds, worker.clock.seconds)
         shared = Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others)
-        self.web = Web(shared, WebSettings(clocks, worker.entropy, assets, **said), self._let_in)
+        self.settings = WebSettings(clocks, worker.entropy, assets, **said)
+        self.web = Web(shared, self.settings, self._let_in)
 
     def _let_in(self) -> Entrance | None:
         return self.worker.entrance if self.serves else None

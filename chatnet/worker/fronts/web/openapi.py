@@ -73,7 +73,11 @@ _POSTED = _of(201, "It is on the disks.", json=bodies.Posted) | _of(
 )
 
 OPERATIONS: Sequence[Operation] = (
-    Operation("GET", "/about", "about", "What this is, and who asks.", _of(200, "That.", json=bodies.About)),
+    Operation(
+        *("GET", "/about", "about", "What this is, and who asks."),
+        _of(200, "That.", json=bodies.About),
+        is_open=True,
+    ),
     Operation(
         *("POST", "/session", "logIn", "Log in; register a free name, if the body says so."),
         _of(201, "Logged in.", json=bodies.LoggedIn),
@@ -83,6 +87,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         *("DELETE", "/session", "logOut", "End this session.", _of(204, "Ended.")),
         [Parameter("anyway", "query", "Only let the browser forget it.")],
+        is_open=True,
     ),
     Operation("GET", "/sessions", "sessions", "One's sessions.", _of(200, "Those.", json=bodies.SessionList)),
     Operation(
