@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,3 +112,24 @@ def test_loads_are_as_if_each_group_were_even(sessions: dict[str, int], groups: 
         ids = [id for id in sessions if group[id] == each]
         assert sum(even[id] for id in ids) == sum(sessions[id] for id in ids)
         assert max(even[id] for id in ids) - min(even[id] for id in ids) <= 1
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(0, 600))
+def test_who_comes_by_chance_is_evened_out_too(seed: int, workers: int, browsers: int) -> None:
+    """One worker begins anew, and chance placed all others. Those that are moved come back to workers which
+    give none away: few are moved twice, and then none is moved any more."""
+    chance, balance = random.Random(seed), Balance(0.0)
+    loads = {str(number): 0 for number in range(workers)}
+    for _ in range(browsers):
+        loads[str(chance.randrange(1, workers))] += 1
+    moved, last = 0, 0
+    for second in range(600):
+        for id, count in (orders := balance.orders(dict(loads), second)).items():
+            last, moved = second, moved + count
+            loads[id] -= count
+            for _ in range(count):
+                loads[chance.choice([other for other in loads if other not in orders])] += 1
+    assert moved <= browsers
+    assert last < 300
+    assert surplus(loads) == {}

@@ -198,6 +198,22 @@ def test_a_drained_host_is_emptied_and_then_stopped(master: Master) -> None:
     assert drain(master) == (0, 0)
 
 
+def test_those_who_came_by_a_shared_port_leave_a_drained_host_too(master: Master) -> None:
+    """By the name they find another machine."""
+    master.worker("here", 1).report(sessions=0, web="localhost:8080")
+    there = master.worker("far", 2, host="there", spawned=False)
+    there.report(sessions=5, shared=3, web="localhost:8080")
+    master.pass_time(1)
+    assert drain(master) == (1, 5)
+    master.pass_time(1)
+    assert there.hears.shed == [2]
+    assert there.hears.shed_shared == [3]
+    assert there.hears.shut_down == 0
+    there.report(sessions=3, shared=3, moving=3, shared_moving=3)
+    master.pass_time(1)
+    assert there.hears.shed_shared == [3]
+
+
 def test_a_drained_host_whose_workers_are_started_again_is_as_any_other(master: Master) -> None:
     """It gets clients, and as many workers as any host."""
     master.worker("here", 9, spawned=False).report()

@@ -6,7 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
@@ -14,6 +14,7 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from chatnet.addresses import Address
 from chatnet.net.one_answer import Asked
 from chatnet.web_options import Web
+from chatnet.worker.service import Worker
 from chatnet.worker.web_port import in_plain
 from chatnet.world import World
 from simulator.host import HOME, Host
@@ -245,6 +246,26 @@ def test_a_host_that_is_drained_leaves_its_port(simulation: Toys, alpha: Host) -
     simulation.run_while(lambda: bool(beta.living("chat-worker")), 60)
     assert fetched(simulation, host="beta") == {"refused": 20}
     assert fetched(simulation) == {SERVED: 20}
+
+
+def test_a_worker_that_is_emptied_leaves_the_port(simulation: Toys, alpha: Host) -> None:
+    """While its sessions move it is still there, but nobody comes by that port; until it is told otherwise."""
+    up(simulation, alpha)
+    workers = alpha.living("chat-worker")
+
+    def told(which: list[SimProcess], *emptied: bool) -> Counter[str]:
+        for worker in which:
+            for each in emptied:
+                worker.soon(cast(Worker, worker.service).other_workers, [], each)
+        simulation.run(0.5)
+        return fetched(simulation)
+
+    assert told(workers[:2], True) == {SERVED: 20}
+    assert told(workers[2:], True) == {"refused": 20}
+    assert told(workers[:1], False) == {SERVED: 20}
+    assert told(workers[:1], True, False, True) == {"refused": 20}
+    assert told(workers, False, True, False) == {SERVED: 20}
+    assert alpha.living("chat-worker") == workers
 
 
 def _squat(world: World) -> None:
