@@ -8,25 +8,47 @@ from twisted.internet import reactor as real
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 from web.browser import PAGE
 from worker.conftest import Worker
 
-from chatnet.entries import Draft, Entry
+from chatnet.credentials import as_typed
+from chatnet.entries import Draft, Entry, More
 from chatnet.keys import key_text
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.front import Web
+from chatnet.worker.fronts.web.kept import RequestPeer
 from chatnet.worker.fronts.web.settings import WebSettings
+from chatnet.worker.logins import Shown
 from chatnet.world import Clocks
 
 reactor: Any = real
+
+
+class AtOnce:
+    """A thread pool that has done its work in the next turn of the reactor."""
+
+    def callFromThread(self, f: Any, *args: Any) -> None:
+        f(*args)
+
+    def callInThreadWithCallback(self, done: Any, f: Any, *args: Any) -> None:
+        reactor.callLater(0, self._do, done, f, args)
+
+    def _do(self, done: Any, f: Any, args: Any) -> None:
+        try:
+            result = f(*args)
+        except Exception:
+            done(False, Failure())
+        else:
+            done(True, result)
 
 
 class RealFront(Worker):
     """A worker whose web listens, until :meth:`stop`."""
 
     def __init__(self) -> None:
-        super().__init__(clock=reactor)
+        super().__init__(clock=reactor, threads=AtOnce())
         clocks = Clocks(reactor, reactor.seconds, reactor.seconds)
         shared = Shared(self.outboxes, self.pulse, self.visitors, self.others)
         self.web = Web(shared, WebSettings(clocks, self.entropy, PAGE), lambda: self.entrance)
@@ -55,6 +77,17 @@ class RealFront(Worker):
         self.commit(*(self._draft("join", name, room, "") for room in follows))
         return key_text(self.sessions.ticket(name, by))
 
+    async def login(self, name: str, scope: Any = "", password: str = "") -> str:
+        """Register a user, with a password if one is given; return a token of this scope."""
+        peer = RequestPeer(None, "", lambda _: None)
+        more = More(device=self.entropy(16).hex(), scope=scope)
+        session = await self.entrance.arrival(peer).login(name, Shown(b"s" * 32, True, more))
+        ticket = session.ticket()
+        if password:
+            ticket = (await session.secret.set(self.entropy(16), b"s" * 32, as_typed(password))).ticket
+        session.lost("it is there")
+        return key_text(ticket)
+
     def _draft(self, kind: Any, user: str, room: str, text: str) -> Draft:
         return Draft(kind, user, room, text, self.entropy(16))
 
@@ -79,6 +112,12 @@ class RealFront(Worker):
     def is_heard(self, name: str) -> bool:
         """Return whether a session of this user hears what is said."""
         return any(one.cursor is not None for one in self.sessions.open if one.user == name)
+
+    def a_moment(self) -> Deferred[None]:
+        """Return a Deferred that fires after other things had their turn."""
+        moment: Deferred[None] = Deferred()
+        reactor.callLater(0.01, moment.callback, None)
+        return moment
 
     def cut(self) -> None:
         """Lose all connections."""

@@ -152,7 +152,7 @@ async def test_a_loop_hears_each_post_once_over_lost_connections(
 
     done = both.run(front.url, token, steps, state=tmp_path / "state")
     while not front.is_heard("bot"):
-        await a_moment()
+        await front.a_moment()
     front.say("alice", "0")
     await done
     said = [entry for entry in front.log.entries if entry.kind == "post" and entry.user == "alice"]
@@ -255,7 +255,7 @@ async def test_the_echo_bot_echoes_once(front: RealFront, tmp_path: Path) -> Non
                 front.commit(Draft("post", "alice", "#tea", "not here", b"%016d" % 1))
             echoed = ensureDeferred(front.until(lambda one: one.user == "echo" and one.kind == "post"))
             while not (tmp_path / "echo_bot.state").exists() or not front.is_heard("echo"):
-                await a_moment()
+                await front.a_moment()
             front.commit(Draft("post", "alice", "#echo", text, text.encode().zfill(16)))
             assert (await echoed).text == f"alice said: {text}"
         finally:
@@ -263,13 +263,6 @@ async def test_the_echo_bot_echoes_once(front: RealFront, tmp_path: Path) -> Non
             await program.output()
     posts = [one.text for one in front.log.entries if one.kind == "post" and one.user == "echo"]
     assert posts == ["alice said: one", "alice said: two"]
-
-
-def a_moment() -> Deferred[None]:
-    """Return a Deferred that fires after other things had their turn."""
-    moment: Deferred[None] = Deferred()
-    reactor.callLater(0.01, moment.callback, None)
-    return moment
 
 
 # ---- killed ----
@@ -356,7 +349,7 @@ async def test_a_bot_that_is_killed_misses_nothing_and_repeats_nothing(
     try:
         begin = zygote.start(0)
         while not state.exists():
-            await a_moment()
+            await front.a_moment()
         os.kill(begin, 9)
         await zygote.gone()
         talking = True

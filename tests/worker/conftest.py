@@ -188,9 +188,10 @@ def answered(found: list[Any]) -> Any:
 
 
 class Worker:
-    """Sessions on a log in memory. Time passes by :meth:`pass_time`, unless another ``clock`` is given."""
+    """Sessions on a log in memory. Time passes by :meth:`pass_time`, unless another ``clock`` is given, and
+    ``threads`` do nothing by themselves, unless there are others."""
 
-    def __init__(self, rate: int = 0, names: int = 0, clock: Any = None) -> None:
+    def __init__(self, rate: int = 0, names: int = 0, clock: Any = None, threads: Any = None) -> None:
         self.clock: Any = Clock() if clock is None else clock
         self.more = 0
         self.token = Token(b"t" * 32)
@@ -198,11 +199,11 @@ class Worker:
         self.channel = AmpChannel(self.outboxes)
         self.visitors = Visitors(self.clock)
         self.log = MemoryLog(clock=self.clock.seconds)
-        self.threads = Threads()
+        self.threads: Any = Threads() if threads is None else threads
         self.told: list[Event] = []
         tell = tell_all(self.told.append, SessionLines(self.clock).told)
         self.router = Router(tell)
-        hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
+        hashing = Hashing(self.threads, self.threads)
         secrets = Secrets(hashing, CHEAP, self.clock, self.clock.seconds)
         clocks = Clocks(self.clock, self.clock.seconds, self.clock.seconds)
         self.sessions = Sessions(self.log, self.router, secrets, self.token, rate, clocks, tell)
