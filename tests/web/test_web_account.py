@@ -195,6 +195,12 @@ def test_a_page_of_somebody_else_changes_nothing(alice: Browser) -> None:
     assert "access-control-allow-origin" not in alice.ask("GET", "/sessions").headers
 
 
+def test_who_forgot_to_name_a_proxy_is_told_so(stage: WebStage) -> None:
+    answer = Browser(stage, host="localhost", origin="https://localhost").login()
+    assert (answer.status, answer.json["code"]) == (403, "OTHER_ORIGIN")
+    assert "--trusted-proxies" in answer.json["detail"]
+
+
 # ---- who is there ----
 
 

@@ -198,3 +198,21 @@ def test_what_a_request_shows() -> None:
 def test_any_cookies_are_read(text: str) -> None:
     shown_by({"cookie": text, "authorization": text}, "log", "http")
     shown_by({"cookie": text}, "log", "http")
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_so"),
+    [
+        ("https://localhost", True),
+        ("http://localhost", False),
+        ("https://localhost:8080", False),
+        ("https://evil.example", False),
+        ("null", False),
+        ("://", False),
+    ],
+)
+def test_a_proxy_that_nobody_has_named_is_noticed(origin: str, is_so: bool) -> None:
+    """It speaks TLS, and we do not know: then the sentence says what the operator has to do."""
+    seen = Origins().see(HERE, {"host": "localhost"})
+    assert seen.fits_but_for_scheme(origin) is is_so
+    assert not (is_so and seen.fits(origin))

@@ -131,17 +131,27 @@ class Seen:
     """What is known of where a request comes from.
 
     ``address`` is the client's, of which a trusted proxy may have told. ``place`` is where the client thinks
-    we are; None if that is not our host.
+    we are; None if that is not our host, as it ``said_host``.
     """
 
     address: str
     scheme: str
     place: Place | None
     is_public: bool
+    said_host: str = ""
 
     def fits(self, origin: str) -> bool:
         """Return whether a page of this ``Origin`` is ours."""
         return self.place is not None and origin == self.place.origin
+
+    def fits_but_for_scheme(self, origin: str) -> bool:
+        """Return whether it would be ours by the other scheme: as behind a proxy that nobody has named."""
+        scheme, _, host = origin.partition("://")
+        if self.place is None or scheme not in _PORTS or scheme == self.scheme:
+            return False
+        place = Place.of_host(scheme, host)
+        said = Place.of_host(scheme, self.said_host)
+        return place is not None and place == said
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +172,10 @@ class Origins:
         host = headers.get("host", "")
         public = None if self.public_url is None else self.public_url.place
         if public is not None and Place.of_host(public.scheme, host) == public:
-            return Seen(address, public.scheme, public, True)
+            return Seen(address, public.scheme, public, True, host)
         place = Place.of_host(scheme, host)
-        return Seen(address, scheme, place if place is not None and self._is_ours(place) else None, False)
+        ours = place if place is not None and self._is_ours(place) else None
+        return Seen(address, scheme, ours, False, host)
 
     def _is_ours(self, place: Place) -> bool:
         """Return whether nobody else can let this host lead to us: see DNS rebinding."""

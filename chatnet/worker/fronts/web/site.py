@@ -348,9 +348,19 @@ def _check_origin(route: Route, request: Request) -> None:
     origin = headers.get("origin")
     if origin is not None:
         if not request.seen.fits(origin):
-            raise other_origin()
+            raise other_scheme() if request.seen.fits_but_for_scheme(origin) else other_origin()
     elif not (route.may_lack_origin or shows_bearer(headers)):
         raise other_origin()
+
+
+def other_scheme() -> Refused:
+    """Return the refusal of a page that came by another scheme than we think: for the operator."""
+    return Refused(
+        403,
+        "The page came by another scheme than this request. If a proxy speaks TLS for this server, who runs "
+        "it names the proxy by --trusted-proxies, or the page's address by --public-url.",
+        "OTHER_ORIGIN",
+    )
 
 
 def other_origin() -> Refused:
