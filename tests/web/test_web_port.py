@@ -249,7 +249,7 @@ def test_a_host_that_is_drained_leaves_its_port(simulation: Toys, alpha: Host) -
 
 
 def test_a_worker_that_is_emptied_leaves_the_port(simulation: Toys, alpha: Host) -> None:
-    """While its sessions move it is still there, but nobody comes by that port; until it is told otherwise."""
+    """While its sessions move it is still there, but nobody comes by that port; until it is told to."""
     up(simulation, alpha)
     workers = alpha.living("chat-worker")
 
