@@ -199,7 +199,7 @@ class Worker:
         self.channel = AmpChannel(self.outboxes)
         self.visitors = Visitors(self.clock)
         self.log = MemoryLog(clock=self.clock.seconds)
-        self.threads: Any = Threads() if threads is None else threads
+        self.threads: Any = threads or Threads()
         self.told: list[Event] = []
         tell = tell_all(self.told.append, SessionLines(self.clock).told)
         self.router = Router(tell)
