@@ -203,7 +203,7 @@ class Worker:
         self.told: list[Event] = []
         tell = tell_all(self.told.append, SessionLines(self.clock).told)
         self.router = Router(tell)
-        hashing = Hashing(self.threads, self.threads)
+        hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
         secrets = Secrets(hashing, CHEAP, self.clock, self.clock.seconds)
         clocks = Clocks(self.clock, self.clock.seconds, self.clock.seconds)
         self.sessions = Sessions(self.log, self.router, secrets, self.token, rate, clocks, tell)
