@@ -576,42 +576,60 @@ test("After the log was put back, what took texts back in it does so no more", a
   assert.deepEqual(page.placed("#tea"), ["is read"]);
 });
 
+/**
+ * Let something happen once after a worker has done a command, and before its answer is on its way.
+ * @param {FakeServer} server
+ * @param {string} t
+ * @param {() => void} act
+ */
+function before(server, t, act) {
+  const { do: answer } = server;
+  let isDone = false;
+  server.do = (user, asked, words) => {
+    const results = answer.call(server, user, asked, words);
+    if (asked === t && !isDone) {
+      isDone = true;
+      act();
+    }
+    return results;
+  };
+}
+
 test("A page that was made before its post was taken back is shown without it", async () => {
   const all = world();
-  const page = await opened(all, "#tea");
-  const said = all.server.say("bob", "bob", "secret, #tea");
-  await all.clock.pass(100);
-  const { do: answer } = all.server;
-  let isHeld = true;
-  all.server.do = (user, t, words) => {
-    const page = answer.call(all.server, user, t, words);
-    if (t !== "history" || !isHeld) return page;
-    // The worker has read the page; before it is on its way, the post is taken back.
-    isHeld = false;
-    all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq: said.seq, check: said.check } });
-    return page;
-  };
-  page.app.open("bob");
+  const { seq, check } = all.server.say("bob", "#tea", "secret");
+  for (let at = 0; at < 25; at++) all.server.say("bob", "alice=bob", "psst");
+  const page = await opened(all, "alice");
+  before(all.server, "history", () =>
+    all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq, check } }),
+  );
+  page.app.open("#tea");
   await all.clock.pass(500);
-  assert.equal(isHeld, false);
-  assert.deepEqual(page.placed("bob"), [""]);
+  assert.deepEqual(page.placed("#tea"), [""]);
+});
+
+test("What is heard between a join and its answer is in the room", async () => {
+  const all = world();
+  all.server.join("alice", "bob");
+  const page = await opened(all, "alice");
+  before(all.server, "join", () => all.server.say("bob", "bob", "welcome to #new"));
+  const joined = page.app.order("join", { room: "#new" });
+  await all.clock.pass(100);
+  await joined;
+  assert.deepEqual(page.placed("#new"), ["welcome to #new"]);
 });
 
 test("A cursor does not go back", async () => {
   const all = world();
   const page = await opened(all);
-  all.server.say("bob", "#tea", "one");
+  all.server.say("bob", "alice=bob", "psst");
   await all.clock.pass(100);
   const [session] = all.server.sessions;
   session?.say({ t: "upto", cursor: all.server.cursorAt(1) });
-  session?.say({ t: "posts", posts: all.server.entries.slice(1) });
-  await all.clock.pass(100);
-  assert.deepEqual(page.placed("#tea"), ["one"]);
-  all.server.say("bob", "alice=bob", "two, @alice");
-  await all.clock.pass(100);
   session?.say({ t: "posts", posts: all.server.entries.slice(-1) });
   await all.clock.pass(100);
   assert.equal(page.calls.length, 1);
+  assert.equal(page.app.room("@bob").unread, 1);
 });
 
 /**
