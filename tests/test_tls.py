@@ -10,7 +10,7 @@ import pytest
 from a_pair import DAY, Unreadable, new_authority
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 from twisted.internet.task import Clock
@@ -288,6 +288,28 @@ def test_what_openssl_does_not_take_leaves_the_old_pair() -> None:
         presented.renew(KeyPair(THEIRS.certificate, OURS.key))
     assert presented.pair is OURS
     assert Meeting(pinned(OURS.fingerprint), presented).is_good
+
+
+@pytest.mark.parametrize(
+    ("offered", "spoken"),
+    [(["h2", "http/1.1"], "http/1.1"), (["http/1.1"], "http/1.1"), (["h2"], ""), ([], "")],
+)
+def test_browsers_speak_http_1_1(offered: list[str], spoken: str) -> None:
+    """Every browser offers protocols by name. Where none of them is ours, the handshake goes on without."""
+    options = CertificateOptions(acceptableProtocols=[one.encode() for one in offered] or None)
+
+    @implementer(IOpenSSLClientConnectionCreator)
+    class Creator:
+        def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+            connection = SSL.Connection(options.getContext(), None)
+            if offered:
+                connection.set_alpn_protos([one.encode() for one in offered])
+            return connection
+
+    meeting = Meeting(Creator(), Presented(OURS))
+    assert meeting.client.is_trusted
+    assert meeting.server.received == b"hello"
+    assert meeting.client.transport.getHandle().get_alpn_proto_negotiated() == spoken.encode()
 
 
 def test_who_has_only_ciphers_of_old_is_refused() -> None:

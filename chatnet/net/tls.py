@@ -70,6 +70,8 @@ _UNREADABLE = (
     TypeError,
 )
 """What ``cryptography`` raises about a certificate that OpenSSL takes: the first five are no ValueErrors."""
+HTTP = b"http/1.1"
+"""What browsers call the protocol that they may speak within TLS (ALPN); AMP has no name there."""
 _BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
 """The label and the length of RFC 9266."""
 
@@ -248,7 +250,14 @@ def _server_context(pair: KeyPair) -> SSL.Context:
         acceptableCiphers=CIPHERS,
     )
     context: SSL.Context = options.getContext()
+    # Twisted's own asks the connection's protocol, and ours has none to say: it would fail for each browser.
+    context.set_alpn_select_callback(_spoken)
     return context
+
+
+def _spoken(connection: SSL.Connection, offered: Sequence[bytes]) -> Any:
+    """Return the protocol to speak of those that a client offers, if it is one of ours that has a name."""
+    return HTTP if HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
 def _shake_hands_within(context: SSL.Context) -> None:
