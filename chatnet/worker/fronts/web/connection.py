@@ -10,6 +10,7 @@ import sys
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol as Connected
 from twisted.internet.protocol import connectionDone
@@ -123,7 +124,7 @@ class WebConnection(Connected):
         self.transport = None
         if self.arriving is not None:
             self.arriving.lost()
-        self.speech.lost("it was closed" if reason is connectionDone else _phrase(reason))
+        self.speech.lost(_phrase(reason))
         waiting, self._when_lost = self._when_lost or [], None
         for deferred in waiting:
             deferred.callback(None)
@@ -282,4 +283,5 @@ class WebConnection(Connected):
 
 
 def _phrase(reason: Failure) -> str:
-    return reason.getErrorMessage().rstrip(".")
+    """Return why a connection was lost, as a phrase."""
+    return "it was closed" if reason.check(ConnectionDone) else reason.getErrorMessage().rstrip(".")

@@ -140,11 +140,11 @@ class Exchange:
         return True
 
     def filled(self) -> None:
-        if not self._is_closing:
+        if self._turn is None and not self._is_closing:
             self._wait(SEND_SECONDS)
 
     def drained(self) -> None:
-        if not self._is_closing:
+        if self._turn is None and not self._is_closing:
             self._stop_waiting()
 
     def ping(self) -> None:
@@ -257,6 +257,8 @@ class Exchange:
             self._close(lingers)
         else:
             self._http.start_next_cycle()
+            if self._connection.full:
+                self.filled()
 
     def _send(self, event: h11.Event) -> None:
         data = self._http.send(event)
