@@ -19,8 +19,8 @@ from chatnet.bot.place import KEEP_SECONDS, OPEN_SECONDS, PATIENCE_SECONDS, PING
 
 MOST_BYTES = 4 * 1024 * 1024
 """The longest message that is taken."""
-_FINAL = frozenset({401, 403, 426})
-"""What the cluster answers when it is of no use to try again."""
+_FINAL = frozenset({400, 401, 403, 404, 421, 426})
+"""What is answered when it is of no use to try again, by the cluster, or by whatever else is there."""
 _logger = logging.getLogger("chatnet.bot")
 
 
@@ -146,7 +146,7 @@ def _detail(error: InvalidStatus) -> str:
     try:
         return str(json.loads(error.response.body or b"")["detail"])
     except (ValueError, LookupError, TypeError):
-        return f"The cluster does not let this token in (status {error.response.status_code})."
+        return f"What is there does not let this token in (status {error.response.status_code})."
 
 
 def unasked(ask: Ask) -> None:

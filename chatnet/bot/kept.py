@@ -51,13 +51,16 @@ class StateFile:
         """
         # The file itself is another one after each write: beside it is one to lock.
         beside = self._path.with_name(f".{self._path.name}.lock")
-        self._lock = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            self._lock = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return self._read()
         except BlockingIOError:
             self.close()
             raise WrongState(f"Another process uses the state in {self._path}: a bot has its own.") from None
+        except OSError as error:
+            self.close()
+            raise WrongState(f"The state cannot be kept in {self._path}: {error.strerror}.") from error
         except BaseException:
             self.close()
             raise

@@ -440,14 +440,8 @@ def junk(beside: Beside) -> None:
 def browsers(beside: Beside) -> None:
     """Ask by HTTP, and speak WebSocket, as no browser does: too large, too slow, too much at once, unread."""
     port = beside.web
-    headers = f"Host: localhost:{port}\r\nOrigin: http://localhost:{port}\r\n"
-    body = json.dumps({"name": "mallory-web", "secret": "A" * 43, "new": True, "cookie": False})
-    with closing([Line(port)]) as [line]:
-        line.say(_posted(headers, body.encode()))
-        answer = b""
-        while b"}" not in answer:
-            answer += line.socket.recv(65536)
-    ticket = json.loads(answer.partition(b"\r\n\r\n")[2])["ticket"]
+    headers = _headers(port)
+    ticket = _ticket(port, "all")
     upgrade = (
         f"GET /ws HTTP/1.1\r\n{headers}Authorization: Bearer {ticket}\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -506,8 +500,60 @@ def _in_pieces(port: int, pieces: Sequence[bytes]) -> None:
         again(come, SECONDS)
 
 
-def _posted(headers: str, body: bytes) -> bytes:
-    head = f"POST /api/v1/session HTTP/1.1\r\n{headers}Content-Type: application/json\r\n"
+def streams(beside: Beside) -> None:
+    """Hear over plain HTTP on many connections, and read none; and ask long requests, one after the other."""
+    port = beside.web
+    headers = f"{_headers(port)}Authorization: Bearer {_ticket(port, 'all')}\r\n"
+    join = f"PUT /api/v1/rooms/user1/membership HTTP/1.1\r\n{headers}Content-Length: 0\r\n\r\n".encode()
+    kinds = ["Accept: text/event-stream\r\n", "Accept: application/x-ndjson\r\n"]
+    with closing([Line(port)]) as [line]:
+        line.say(join)
+        assert b" 200 " in line.socket.recv(65536)
+    with closing([]) as kept:
+
+        def come(number: int) -> None:
+            if len(kept) == MOST_KEPT:
+                kept.pop(0).close()
+            kept.append(Line(port))
+            kept[-1].say(f"GET /api/v1/stream HTTP/1.1\r\n{headers}{kinds[number % 2]}\r\n".encode())
+
+        again(come, SECONDS / 2)
+    ask = f"GET /api/v1/stream?wait=0 HTTP/1.1\r\n{headers}\r\n".encode()
+    flood([Line(port) for _ in range(30)], ask * 50, SECONDS / 2, reads=False)
+
+
+def webhooks(beside: Beside) -> None:
+    """Fling webhooks, long ones and many on each connection, and others that say nothing."""
+    port = beside.web
+    path = f"/api/v1/hooks/{_ticket(port, 'post')}"
+    bodies = [
+        json.dumps({"text": "x\n" * 20_000}).encode(),
+        json.dumps({"attachments": [{"text": "a" * 500, "fields": [{"title": "b"}] * 10}] * 90}).encode(),
+        b"payload=" + b"%20" * 20_000,
+        b'{"text":' + b"[" * 50_000,
+    ]
+    for body in bodies:
+        asked = _posted(_headers(port), body, path)
+        flood([Line(port) for _ in range(30)], asked * 20, SECONDS / 4, reads=False)
+
+
+def _headers(port: int) -> str:
+    return f"Host: localhost:{port}\r\nOrigin: http://localhost:{port}\r\n"
+
+
+def _ticket(port: int, scope: str) -> str:
+    """Return the ticket of a new session by the web."""
+    said = {"name": "mallory-web", "secret": "A" * 43, "new": True, "cookie": False, "scope": scope}
+    with closing([Line(port)]) as [line]:
+        line.say(_posted(_headers(port), json.dumps(said).encode()))
+        answer = b""
+        while b"}" not in answer:
+            answer += line.socket.recv(65536)
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["ticket"])
+
+
+def _posted(headers: str, body: bytes, path: str = "/api/v1/session") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\n{headers}Content-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -530,6 +576,8 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "sessions of a user": many_sessions,
     "texts, names, topics": costly_texts,
     "requests and messages of browsers": browsers,
+    "streams and long requests by HTTP": streams,
+    "webhooks": webhooks,
     "a browser at a master's port": lost_browsers,
     "who asks a shared port whose it is": who_asks,
     "lines of the log about strangers": junk,
@@ -546,6 +594,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
 
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
+    *("streams and long requests by HTTP", "webhooks"),
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),

@@ -55,6 +55,13 @@ def test_a_file_that_is_none_is_told_and_kept(tmp_path: Path, content: bytes) ->
     assert path.read_bytes() == content
 
 
+def test_a_place_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(WrongState, match="No such file"):
+        StateFile(tmp_path / "nowhere" / "bot.state").open()
+    with pytest.raises(WrongState, match="directory"):
+        StateFile(tmp_path).open()
+
+
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "bot.state"
     file = StateFile(path)

@@ -155,6 +155,15 @@ def test_its_bytes_are_the_same_in_both_versions(stage: WebStage, version: str) 
     assert "content-security-policy" in head
 
 
+def test_who_asks_for_its_head_gets_that_alone(stage: WebStage) -> None:
+    line = stage.line()
+    answer = line.ask("HEAD", "/api/v1/stream", authorization=f"Bearer {packed(stage.ticket('alice'))}")
+    assert (answer.status, answer.headers["content-type"]) == (200, LINES)
+    say(stage, "alice", "not for them")
+    assert line.came == b""
+    assert not stage.worker.sessions.open
+
+
 # ---- signs of life, and a full connection ----
 
 

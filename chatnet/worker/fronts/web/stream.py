@@ -388,19 +388,14 @@ class Streams:
             poll = Poll(request.connection, self._polls, request.seen.address, self._outboxes)
             return await poll.answer(request, start, seconds)
         kind = EVENT_STREAM if EVENT_STREAM in request.headers.get("accept", "") else LINES
+        named = f"{kind}; charset=utf-8" if kind == EVENT_STREAM else kind
+        headers = (("Content-Type", named), NOT_KEPT, ("X-Accel-Buffering", "no"))
+        if request.asked.method == "HEAD":
+            return Answer(200, headers, is_last=True)
         channel = self._channel(request.log_id, kind)
         stream = Stream(request.connection, channel, request.seen.address)
         await stream.chat(request, start)
-        return Switch(
-            200,
-            (
-                ("Content-Type", f"{kind}; charset=utf-8" if kind == EVENT_STREAM else kind),
-                NOT_KEPT,
-                ("X-Accel-Buffering", "no"),
-                ("Connection", "close"),
-            ),
-            stream,
-        )
+        return Switch(200, (*headers, ("Connection", "close")), stream)
 
     def _channel(self, log_id: str, kind: str) -> StreamChannel:
         channel = self._channels.get(kind)
