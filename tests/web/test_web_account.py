@@ -11,7 +11,6 @@ from worker.conftest import Worker
 
 from chatnet.entries import Draft
 from chatnet.reads import DevicesOf
-from chatnet.worker.fronts.web import kept
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.kept import KEPT_SECONDS
 from chatnet.worker.fronts.web.origins import PublicUrl, Trusted
@@ -364,8 +363,8 @@ def test_a_request_is_its_own_users_whatever_connection_it_comes_on(stage: WebSt
     assert names == ["alice", "bob", "alice", None]
 
 
-def test_as_many_are_kept_as_there_is_room_for(stage: WebStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "MOST_KEPT", 3)
+def test_as_many_are_kept_as_there_is_room_for(stage: WebStage) -> None:
+    stage.web._kept.most = 3
     for number in range(5):
         Browser(stage).login(f"user{number}")
     assert [session.user for session in stage.worker.sessions.open] == ["user2", "user3", "user4"]
@@ -396,11 +395,9 @@ def test_a_second_login_does_not_disturb_a_request(
     assert line.answer().status == 200
 
 
-def test_where_there_is_no_room_one_is_let_in_all_the_same(
-    stage: WebStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_there_is_no_room_one_is_let_in_all_the_same(stage: WebStage) -> None:
     """The session is not kept, and the next request is told to come again."""
-    monkeypatch.setattr(kept, "MOST_KEPT", 0)
+    stage.web._kept.most = 0
     browser = Browser(stage)
     assert browser.login().status == 201
     assert not stage.worker.sessions.open

@@ -151,10 +151,11 @@ class RequestPeer:
 
 
 class Kept:
-    """The sessions that requests use, until :data:`KEPT_SECONDS` after the last."""
+    """The sessions that requests use, until :data:`KEPT_SECONDS` after the last; ``most`` of them."""
 
-    def __init__(self, outboxes: Outboxes) -> None:
+    def __init__(self, outboxes: Outboxes, most: int = MOST_KEPT) -> None:
         self._outboxes = outboxes
+        self.most = most
         self._peers: dict[_Who, RequestPeer] = {}
 
     def __len__(self) -> int:
@@ -232,7 +233,7 @@ class Kept:
 
     def _make_room(self) -> bool:
         """Let the oldest idle one go, if there are too many; return False if there is none."""
-        if len(self._peers) < MOST_KEPT:
+        if len(self._peers) < self.most:
             return True
         idle = next((one for one in self._peers.values() if not one.asked and one.session), None)
         if idle is None:
