@@ -91,6 +91,7 @@ def opened(
     before: str = "",
 ) -> Iterator[Page]:
     """Open the page in a profile of its own, after the script ``before``; what it logs as errors fails."""
+    assets()  # what is wrong with them is told here
     context = chromium.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",

@@ -173,6 +173,14 @@ def test_names_and_topics_complete(chromium: Browser) -> None:
         expect(page.get_by_role("listbox")).to_have_count(0)
 
 
+def test_enter_sends_a_name_that_is_whole(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).press_sequentially("about #tea")
+        page.keyboard.press("Enter")
+        expect(composer(page)).to_have_value("")
+        expect(page.locator(".post").last).to_contain_text("about #tea")
+
+
 def test_emoji_complete_by_their_names(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         composer(page).press_sequentially("done :tad")
@@ -449,7 +457,7 @@ def test_a_private_room_is_made_and_somebody_invited(chromium: Browser) -> None:
         page.get_by_role("button", name="Private room").click()
         page.keyboard.type("Tea Plan")
         page.keyboard.press("Enter")
-        expect(page.locator("h1")).to_have_text("tea-plan")
+        expect(page.locator(".main h1")).to_have_text("tea-plan")
         page.get_by_role("button", name="Invite somebody").click()
         page.keyboard.type("nobody")
         page.keyboard.press("Enter")
@@ -467,7 +475,7 @@ def test_a_person_is_followed_blocked_and_written_to(chromium: Browser) -> None:
         page.get_by_role("dialog").get_by_role("button", name="Block").click()
         page.get_by_role("dialog").last.get_by_role("button", name="Block").click()
         page.get_by_role("dialog").get_by_role("button", name="Message").click()
-        expect(page.locator("h1")).to_have_text("carol")
+        expect(page.locator(".main h1")).to_have_text("carol")
         assert [t for t, _ in fake(page, "fake.ordered")] == ["join", "block"]
 
 
@@ -546,14 +554,14 @@ def test_keys(chromium: Browser) -> None:
         page.keyboard.press("Control+k")
         page.keyboard.type("op")
         page.keyboard.press("Enter")
-        expect(page.locator("h1")).to_have_text("ops")
+        expect(page.locator(".main h1")).to_have_text("ops")
         page.keyboard.press("Alt+ArrowDown")
-        expect(page.locator("h1")).not_to_have_text("ops")
+        expect(page.locator(".main h1")).not_to_have_text("ops")
         page.goto(f"{ORIGIN}/?scene=busy{TEA}")
         expect(page.locator(".post").last).to_be_visible()
         page.keyboard.press("ArrowUp")
         expect(composer(page)).to_have_value("Yes, tomorrow at ten?")
-        page.locator("h1").click()
+        page.locator(".main h1").click()
         page.locator("chat-timeline").focus()
         page.keyboard.press("?")
         expect(page.get_by_role("dialog")).to_contain_text("Ctrl+K")

@@ -194,7 +194,10 @@ export class ChatComposer extends HTMLElement {
 
   /** @param {Completion | null} completion */
   #complete(completion) {
-    this.#completion = completion?.words.length ? completion : null;
+    // A word that is whole already needs none: Enter sends it.
+    const typed = completion && this.#text.value.slice(completion.start, completion.end);
+    this.#completion =
+      completion?.words.length && !completion.words.includes(typed ?? "") ? completion : null;
     const words = this.#completion?.words.slice(0, 8) ?? [];
     this.#chosen = 0;
     this.#options.hidden = words.length === 0;

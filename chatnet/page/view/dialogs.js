@@ -5,25 +5,21 @@ import { fill, h } from "./h.js";
 import { iconButton } from "./icons.js";
 
 /**
- * Open a dialog with a title and a button that closes it. It is gone once it is closed.
+ * Open a dialog with a title and a button that closes it. It is gone once it is closed; then what had the focus has it again.
  * @param {string} title
  * @param {import("./h.js").Child} body
  * @param {string} [name] a class
  */
 export function show(title, body, name = "") {
-  const before = document.activeElement;
   const close = iconButton("close", en.close, { onclick: () => dialog.close() });
   const heading = h("h2", { id: "dialog-title", tabindex: "-1" }, title);
   const dialog = h(
     "dialog",
     { class: `sheet ${name}`, "aria-labelledby": "dialog-title" },
-    h("header", null, heading, close),
+    h("div", { class: "heading" }, heading, close),
     body,
   );
-  dialog.addEventListener("close", () => {
-    dialog.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
-  });
+  dialog.addEventListener("close", () => dialog.remove());
   // A press beside it closes it; one that began in it, and ended beside it, does not.
   dialog.addEventListener("pointerdown", event => {
     if (event.target === dialog && isBeside(dialog, event)) dialog.close();

@@ -96,6 +96,7 @@ export class ChatEnter extends HTMLElement {
     if (password) keep(`password ${name}`, "set");
     this.#app?.enter({
       name,
+      label: deviceName(),
       ...(password ? { password } : {}),
       ...(code?.trim() ? { code: code.trim() } : {}),
     });
@@ -161,3 +162,24 @@ export class ChatEnter extends HTMLElement {
   }
 }
 customElements.define("chat-enter", ChatEnter);
+
+/** How this device is called in the list of sessions: its browser and system, as far as they are known. */
+function deviceName() {
+  const agent = navigator.userAgent;
+  /** @param {[RegExp, string][]} names */
+  const first = names => names.find(([sign]) => sign.test(agent))?.[1];
+  const browser = first([
+    [/Edg/, "Edge"],
+    [/Firefox|FxiOS/, "Firefox"],
+    [/Chrom|CriOS/, "Chrome"],
+    [/Safari/, "Safari"],
+  ]);
+  const system = first([
+    [/Android/, "Android"],
+    [/iPhone|iPad/, "iOS"],
+    [/Windows/, "Windows"],
+    [/Mac OS/, "macOS"],
+    [/Linux|CrOS/, "Linux"],
+  ]);
+  return en.enter.device(browser, system);
+}

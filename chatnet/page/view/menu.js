@@ -37,7 +37,7 @@ export function openMenu(anchor, entries) {
     }
     menu.remove();
   });
-  (anchor.closest("dialog") ?? document.body).append(menu);
+  (anchor.closest("dialog, main, chat-people") ?? document.body).append(menu);
   menu.showPopover();
   const { top, bottom, left, right } = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;

@@ -60,8 +60,13 @@ export class ChatPeople extends HTMLElement {
     this.#app = app;
     this.#roles = roles;
     this.className = "people";
+    this.role = "complementary";
+    this.ariaLabel = en.people.title;
     const button = iconButton("close", en.close, { onclick: close });
-    this.append(h("header", null, h("h2", { tabindex: "-1" }, en.people.title), button), this.#body);
+    this.append(
+      h("div", { class: "heading" }, h("h2", { tabindex: "-1" }, en.people.title), button),
+      this.#body,
+    );
   }
 
   get about() {
@@ -73,7 +78,7 @@ export class ChatPeople extends HTMLElement {
   }
 
   /** One's role in the room. */
-  get role() {
+  get ownRole() {
     const me = this.#app?.me()?.name;
     return this.#members.find(member => member.name === me)?.role ?? "";
   }
@@ -152,7 +157,7 @@ export class ChatPeople extends HTMLElement {
     const isPublicAndOpen = room.startsWith("#") && !this.#members.some(member => member.role === "owner");
     const may =
       room === app.me()?.name ||
-      (app.room(room).isJoined && (isPublicAndOpen || this.#roles?.moderates(room, this.role)));
+      (app.room(room).isJoined && (isPublicAndOpen || this.#roles?.moderates(room, this.ownRole)));
     const change = () =>
       ask(en.people.aboutLabel, {
         fields: [{ name: "text", label: en.people.about, type: "area", value: this.#about, max: 500 }],
@@ -221,7 +226,7 @@ export class ChatPeople extends HTMLElement {
       .filter(({ name }) => name !== this.#room)
       .map(({ name, role }) => {
         const open = () =>
-          this.#app && this.#roles && openPerson(this.#app, name, this.#roles, this.#room, this.role);
+          this.#app && this.#roles && openPerson(this.#app, name, this.#roles, this.#room, this.ownRole);
         const roleName = en.people.roles[role];
         return h(
           "li",
@@ -257,7 +262,7 @@ export class ChatPeople extends HTMLElement {
     const app = /** @type {App} */ (this.#app);
     const box = h("section", null);
     const room = this.#room;
-    const may = this.role === "owner" || (room.startsWith("#") && this.#roles?.cluster === "admin");
+    const may = this.ownRole === "owner" || (room.startsWith("#") && this.#roles?.cluster === "admin");
     void policies(app, box, room, may);
     return box;
   }

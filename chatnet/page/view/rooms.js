@@ -41,6 +41,7 @@ export class ChatRooms extends HTMLElement {
   begin(app) {
     this.#app = app;
     this.className = "rooms";
+    this.ariaLabel = en.rooms.title;
     const find = h(
       "button",
       { class: "find", "data-open": "finder" },
@@ -50,9 +51,10 @@ export class ChatRooms extends HTMLElement {
     );
     const add = iconButton("add", en.rooms.add, { "data-open": "add" });
     this.append(
-      h("header", null, this.#you, add),
+      h("h1", { class: "hidden" }, en.app),
+      h("div", { class: "heading" }, this.#you, add),
       find,
-      h("nav", { "aria-label": en.rooms.title }, this.#list),
+      h("div", { class: "scroll" }, this.#list),
     );
     this.refresh();
   }

@@ -224,7 +224,9 @@ class ChatPage extends HTMLElement {
       route.room ||
       this.#room ||
       (app.rooms().some(row => row.room === app.here()) ? app.here() : (app.me()?.name ?? ""));
-    if (isList && matchMedia("(max-width: 699px)").matches) return;
+    const isAlone = isList && matchMedia("(max-width: 699px)").matches;
+    this.#rooms.role = isAlone ? "main" : "navigation";
+    if (isAlone) return;
     if (!room) return;
     this.#wanted = route.seq ?? 0;
     if (room !== this.#room) {
@@ -587,7 +589,7 @@ class ChatPage extends HTMLElement {
     const item = row && this.#byId.get(/** @type {HTMLElement} */ (row).dataset.id ?? "");
     const act = element.getAttribute("data-act");
     if (act === "person")
-      openPerson(app, element.getAttribute("data-name") ?? "", this.#roles, this.#room, this.#people.role);
+      openPerson(app, element.getAttribute("data-name") ?? "", this.#roles, this.#room, this.#people.ownRole);
     else if (act === "fill") app.fill(this.#room, element.getAttribute("data-gap") ?? "");
     else if (act === "reported") void this.#showReported(Number(element.getAttribute("data-seq")));
     else if (act === "reply" && item?.type === "post") this.#reply(item);
@@ -613,7 +615,7 @@ class ChatPage extends HTMLElement {
       ]);
       return;
     }
-    const moderates = this.#roles.moderates(this.#room, this.#people.role);
+    const moderates = this.#roles.moderates(this.#room, this.#people.ownRole);
     openMenu(anchor, [
       ...(item.isTakenBack ? [] : [{ text: en.post.reply, icon: "reply", act: () => this.#reply(item) }]),
       {
@@ -628,7 +630,7 @@ class ChatPage extends HTMLElement {
             {
               text: item.user,
               icon: "person",
-              act: () => openPerson(app, item.user, this.#roles, this.#room, this.#people.role),
+              act: () => openPerson(app, item.user, this.#roles, this.#room, this.#people.ownRole),
             },
           ]),
       ...(item.isTakenBack || item.isOwn
