@@ -201,9 +201,9 @@ class Cluster:
         ]
 
     def pages(self, reached: str) -> list[Page]:
-        """Return where the page is, for somebody who reached us at the host ``reached``."""
+        """Return where the page is, for somebody who reached us at the host ``reached``: our own host first."""
         found: dict[Page, None] = {}
-        for worker in self._registry.workers():
+        for worker in sorted(self._registry.workers(), key=lambda one: one.identity.host != self._host):
             if (place := Address.read(worker.load.web)) is None:
                 continue
             if self._public_url:

@@ -13,6 +13,7 @@ from chatnet.master.lost_processes import RETURN_SECONDS
 from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.supervisor import TERM_SECONDS, UNLINKED_SECONDS
 from chatnet.wire.cluster import Register, WorkerIdentity
+from chatnet.wire.operate import Page
 
 CHILD = 100
 """The pid of the first child."""
@@ -270,3 +271,23 @@ def test_what_the_operator_sees_of_a_worker(master: Master) -> None:
     assert shown.address == "chat.example:5"
     assert (shown.sessions, shown.posts, shown.deliveries) == (3, 30.0, 60.0)
     assert (shown.lag, shown.poison) == (2, 1)
+
+
+def test_where_the_page_is(master: Master) -> None:
+    """At each host whose workers have it, our own first; those that could not open it are a warning."""
+    there = master.worker("there", 2, host="there", spawned=False)
+    here, without = master.worker("here", 1), master.worker("without", 3)
+    assert master.cluster.pages("chat.example") == []
+    there.report(web="0.0.0.0:80")
+    here.report(web="localhost:8080")
+    without.report()
+    pages = master.cluster.pages("chat.example")
+    assert pages == [Page("http://localhost:8080", HOST), Page("https://chat.example:80")]
+    assert not master.cluster.page_warning()
+    here.report(web_taken="localhost:8080")
+    without.report(web_taken="localhost:8080")
+    assert master.cluster.page_warning() == (
+        f"2 of 3 workers cannot open the page: another program has localhost:8080 on {HOST}."
+    )
+    there.report(web="nonsense")
+    assert master.cluster.pages("chat.example") == []
