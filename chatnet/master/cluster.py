@@ -201,7 +201,7 @@ class Cluster:
         ]
 
     def pages(self, reached: str) -> list[Page]:
-        """Return where the page is, for somebody who reached us at the host ``reached``: our own host first."""
+        """Return where the page is, our own host first, for somebody who reached us at ``reached``."""
         found: dict[Page, None] = {}
         for worker in sorted(self._registry.workers(), key=lambda one: one.identity.host != self._host):
             if (place := Address.read(worker.load.web)) is None:

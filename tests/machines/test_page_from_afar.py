@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from machines.test_remote_workers import Cluster
@@ -27,13 +28,13 @@ def curl(host: Host, url: str, *options: str) -> tuple[str, str]:
 
 
 def test_another_machine_comes_by_tls(network: Network, tmp_path: Path) -> None:
-    """A page is sent to where TLS is spoken, a program refused; a master's port leads there. A machine that
-    is drained answers nobody, and the others go on."""
+    """A page is sent to where TLS is spoken, and a program refused; a master's port leads there. A machine
+    that is drained answers nobody, and the others go on."""
     cluster = OpenCluster(network, tmp_path)
     cluster.start()
     alpha, beta, gamma = (network[name] for name in ("alpha", "beta", "gamma"))
     for host in (alpha, beta):
-        wait_until(f"all serve on {host.name}", lambda host=host: _serves(gamma, host))
+        wait_until(f"all serve on {host.name}", partial(_serves, gamma, host))
         plain = f"http://{host.address}:8080"
         assert curl(gamma, f"{plain}/a?b") == ("308", f"https://{host.address}:8080/a?b")
         assert curl(gamma, f"{plain}/api/v1/about") == ("403", "")
