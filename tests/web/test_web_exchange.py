@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import h11
 import pytest
 from twisted.internet.defer import Deferred
 from web.browser import HOST, Line, WebStage, request
@@ -19,7 +20,9 @@ from chatnet.worker.fronts.web.exchange import (
     MOST_BODY,
     MOST_HEADERS,
     SEND_SECONDS,
+    Answer,
 )
+from chatnet.worker.fronts.web.site import Site
 
 GET = request("GET", "/healthz")
 
@@ -347,3 +350,18 @@ def test_a_refusal_behind_a_head_has_a_body(stage: WebStage) -> None:
     assert line.ask("HEAD", "/healthz").body == b""
     line.send(b"\0\r\n\r\n")
     assert line.answer().json["status"] == 400
+
+
+def test_an_answer_that_cannot_be_said_closes_the_connection(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch, logged_failures: Any
+) -> None:
+    """A header that is none, say: nobody waits for a minute, and the failure is logged."""
+
+    async def broken(*_: object) -> Answer:
+        return Answer(200, (("Bad", "one\r\ntwo"),))
+
+    monkeypatch.setattr(Site, "answer", broken)
+    line = stage.line()
+    line.send(GET)
+    assert not line.is_open
+    assert len(logged_failures.flush(h11.LocalProtocolError)) == 1

@@ -13,7 +13,7 @@ from wsproto.events import CloseConnection, Ping
 
 from chatnet.cursor import Cursor
 from chatnet.errors import SecretChanged
-from chatnet.worker.fronts.web import frames
+from chatnet.worker.fronts.web import dialect, frames
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.peer import MOST_UNANSWERED
 from chatnet.worker.fronts.web.socket import CLOSE_SECONDS, HELLO_SECONDS
@@ -542,3 +542,26 @@ def test_a_user_has_so_many_sockets_and_no_more(stage: WebStage) -> None:
     assert (answer.status, answer.json["code"]) == (429, "TRY_LATER")
     sockets[0].cut()
     assert WebSocket(stage, ticket).came.startswith(b"HTTP/1.1 101 ")
+
+
+def test_what_makes_our_code_fail_closes_one_connection(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch, logged_failures: Any
+) -> None:
+    """Whatever it is; others are served in the same turn."""
+    alice, bob = stage.socket("alice"), stage.socket("bob")
+    real = dialect.read
+
+    def broken(text: str) -> dict[str, Any]:
+        if "boom" in text:
+            raise ZeroDivisionError
+        return real(text)
+
+    monkeypatch.setattr(dialect, "read", broken)
+    for line, said in ((alice, b'{"t":"ping","n":1}'), (bob, b'{"t":"ping","n":2}')):
+        line.wire.client_transport.write(frame(TEXT, said) * 100)
+    alice.wire.client_transport.write(frame(TEXT, b"boom"))
+    stage.worker.settle()
+    assert not alice.is_open
+    assert len(bob.of("pong")) == 100
+    assert len(logged_failures.flush(ZeroDivisionError)) == 1
+    assert not [session for session in stage.worker.sessions.open if session.user == "alice"]

@@ -259,13 +259,27 @@ class WebConnection(Connected):
         left = share = min(share, usual, visitors.left)
         visitors.begin()
         while left > 0 and not (self._holds or self._aborted):
-            if not self.speech.step():
+            if not self._step():
                 self._waiting = 0
                 break
             left -= visitors.price()
         visitors.spend(share - left)
         if left <= 0 and self._waiting:
             self._go_on_soon()
+
+    def _step(self) -> bool:
+        try:
+            return self.speech.step()
+        except Exception:
+            self.broken(Failure())
+            return False
+
+    def broken(self, failure: Failure) -> None:
+        """Close: our own code failed, and nobody knows what the other end was told."""
+        line = "What {peer} sent made the server fail; closing"
+        if self.shared.visitors.may_be_logged(line):
+            self._logger.failure(line, failure, peer=str(Address(*self.peer)))
+        self.abort()
 
     def _go_on_soon(self) -> None:
         if not self._due:

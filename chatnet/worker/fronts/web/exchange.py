@@ -212,6 +212,7 @@ class Exchange:
         self._wait(ANSWER_SECONDS)
         answered = Deferred.fromCoroutine(self._answers.answer(asked, self._connection))
         answered.addCallbacks(self._answered, self._failed, (turn,), {}, (turn,))
+        answered.addErrback(self._connection.broken)
 
     @property
     def _came(self) -> Came:
