@@ -632,6 +632,66 @@ test("A cursor does not go back", async () => {
   assert.equal(page.app.room("@bob").unread, 1);
 });
 
+test("What was heard is shown by the next page before there is a connection, and goes on from there", async () => {
+  const all = world();
+  const { seq, check } = all.server.say("bob", "#tea", "goes");
+  all.server.say("bob", "#tea", "stays");
+  const first = await opened(all);
+  await all.clock.pass(15_000);
+  first.tell("leave");
+  first.kill();
+  all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq, check } });
+  all.server.say("bob", "#tea", "new");
+  all.server.isDown = true;
+  const second = all.profile.open();
+  await all.clock.pass(10);
+  assert.deepEqual(second.placed("#tea"), ["goes", "stays"]);
+  assert.equal(second.app.room("#tea").isJoined, true);
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  second.app.open("#tea");
+  await all.clock.pass(500);
+  assert.deepEqual(second.placed("#tea"), ["", "stays", "new"]);
+  assert.deepEqual(second.gaps("#tea"), []);
+});
+
+test("What was heard long ago is not shown once the worker has passed over what happened since", async () => {
+  const all = world();
+  const { seq, check } = all.server.say("bob", "#tea", "secret");
+  const first = await opened(all);
+  await all.clock.pass(15_000);
+  first.kill();
+  all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq, check } });
+  for (let at = 0; at < 600; at++) all.server.say("bob", "bob", "flood");
+  const second = await opened(all, "alice");
+  assert.deepEqual(second.placed("#tea"), [""]);
+});
+
+test("Who logs out leaves nothing that was heard in this browser", async () => {
+  const all = world();
+  all.server.say("bob", "#tea", "private");
+  const page = await opened(all);
+  await all.clock.pass(15_000);
+  assert.notEqual(await all.profile.store.heard(all.server.log, "alice"), undefined);
+  await Promise.all([page.app.logOut(), all.clock.pass(100)]);
+  await all.clock.pass(15_000);
+  assert.equal(await all.profile.store.heard(all.server.log, "alice"), undefined);
+});
+
+test("A page that sleeps hangs up, and goes on when it is back", async () => {
+  const all = world();
+  const page = await opened(all);
+  page.tell("leave");
+  assert.equal(all.server.sessions.size, 0);
+  page.say("#tea", "in my sleep");
+  all.server.say("bob", "#tea", "awake?");
+  await all.clock.pass(60_000);
+  assert.equal(all.server.sessions.size, 0);
+  page.tell("back");
+  await all.clock.pass(1000);
+  assert.deepEqual(page.placed("#tea"), ["awake?", "in my sleep"]);
+});
+
 /**
  * Chat for a while with pages that are cut, killed and reopened, and see that they show all, once, in order.
  * @param {number} seed
@@ -666,8 +726,13 @@ async function history(seed) {
     } else if (chance < 0.64 && page) {
       page.app.order(random() < 0.6 ? "join" : "leave", { room: "#new" }).catch(() => {});
     } else if (chance < 0.66) {
-      if (server.isIn("alice", "#new")) server.leave("alice", "#new");
-      else server.join("alice", "#new");
+      if (server.isIn("alice", "#new")) {
+        // That one has left a room on another device is learnt by coming back, not by being there.
+        server.leave("alice", "#new");
+        server.isDown = server.isHung = false;
+        server.kill();
+        await clock.pass(20_000);
+      } else server.join("alice", "#new");
     } else if (chance < 0.7 && page) {
       page.app.open(one());
       const { newest } = page.app.timeline(page.app.here());

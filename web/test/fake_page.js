@@ -7,10 +7,41 @@ import { settled } from "./fake_clock.js";
 /** @typedef {import("../../chatnet/page/state/ports.js").TabMessage} TabMessage */
 /** @typedef {import("../../chatnet/page/state/ports.js").Store} Store */
 
-/** A store that says that it keeps, and which a test can hold up: what is asked of it then happens when it goes on. */
+/** @typedef {import("../../chatnet/page/state/ports.js").FeedHead} FeedHead */
+/** @typedef {import("../../chatnet/page/state/ports.js").RoomRecord} RoomRecord */
+
+/** A store that outlives its pages. */
 class SharedStore extends MemoryStore {
+  /** @type {Map<string, {head: FeedHead, rooms: Map<string, RoomRecord>}>} */
+  #heard = new Map();
+
   isKept() {
     return true;
+  }
+
+  /** @param {string} [log] @param {string} [user] @returns {Promise<any>} */
+  async heard(log, user) {
+    const kept = this.#heard.get(`${log} ${user}`);
+    return kept && structuredClone({ head: kept.head, rooms: [...kept.rooms.values()] });
+  }
+
+  /**
+   * @param {string} [log]
+   * @param {string} [user]
+   * @param {FeedHead} [head]
+   * @param {RoomRecord[]} [rooms]
+   * @param {boolean} [isAll]
+   */
+  async keepHeard(log, user, head, rooms, isAll) {
+    const before = isAll ? [] : (this.#heard.get(`${log} ${user}`)?.rooms ?? []);
+    const changed = structuredClone(rooms ?? []).map(one => /** @type {const} */ ([one.room, one]));
+    if (head) this.#heard.set(`${log} ${user}`, { head, rooms: new Map([...before, ...changed]) });
+  }
+
+  /** @param {string} log @param {string} user */
+  async forget(log, user) {
+    await super.forget(log, user);
+    this.#heard.delete(`${log} ${user}`);
   }
 }
 
@@ -174,6 +205,7 @@ export class FakePage {
           this.hear = listener;
         },
         isSpeaker: () => [...profile.pages][0] === this,
+        isKeeper: () => [...profile.pages][0] === this,
       },
       onPage: listener => {
         this.tell = listener;

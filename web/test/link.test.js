@@ -125,9 +125,11 @@ test("Who is sent elsewhere dials once all is answered, or after a while, or whe
   }
 });
 
-test("A refused socket is asked about by HTTP; one that was cut is not", () => {
+test("A socket that is refused twice is asked about by HTTP; one that was cut is not", () => {
   const link = new Link(() => 0);
   link.start(0);
+  assert.deepEqual(what(link.closed(1, 1006)), []);
+  link.nudged(1);
   assert.deepEqual(what(link.closed(1, 1006)), ["ask who"]);
   online(link, 0);
   link.tick(1, false);

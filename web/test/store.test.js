@@ -171,3 +171,27 @@ test("A transaction that fails leaves nothing of itself, and the page goes on in
     ["1"],
   );
 });
+
+test("What was heard is kept by room, and as a whole where it is another tab's", async () => {
+  const factory = new IDBFactory();
+  const store = new BrowserStore(factory, later);
+  const room = (/** @type {string} */ name, high = 5) => ({
+    room: name,
+    placed: [],
+    known: [/** @type {const} */ ([1, high])].map(one => /** @type {[number, number]} */ ([...one])),
+  });
+  const head = (/** @type {number} */ seq) => ({ cursor: { seq, check: "c" }, since: 1, joined: ["#tea"] });
+  await store.keepHeard(LOG, "alice", head(5), [room("#tea"), room("alice")], true);
+  await store.keepHeard(LOG, "alice", head(9), [room("#tea", 9)], false);
+  await store.keepHeard(LOG, "bob", head(7), [room("bob")], true);
+  const next = new BrowserStore(factory, later);
+  assert.deepEqual(await next.heard(LOG, "alice"), {
+    head: head(9),
+    rooms: [room("#tea", 9), room("alice")],
+  });
+  await next.keepHeard(LOG, "alice", head(4), [room("#cake")], true);
+  assert.deepEqual(await next.heard(LOG, "alice"), { head: head(4), rooms: [room("#cake")] });
+  await next.forget(LOG, "alice");
+  assert.equal(await next.heard(LOG, "alice"), undefined);
+  assert.notEqual(await next.heard(LOG, "bob"), undefined);
+});

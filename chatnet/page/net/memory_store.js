@@ -86,6 +86,13 @@ export class MemoryStore {
     return [...this.#posts.values()].filter(post => post.log !== log || post.user !== user).length;
   }
 
+  /** @returns {Promise<undefined>} */
+  async heard() {
+    return undefined;
+  }
+
+  async keepHeard() {}
+
   /** @param {string} log @param {string} user */
   async forget(log, user) {
     for (const [at, one] of this.#composers)

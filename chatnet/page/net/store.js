@@ -10,10 +10,12 @@ import { isEmpty, MemoryStore } from "./memory_store.js";
 
 /** @typedef {import("../state/ports.js").Store} Store */
 /** @typedef {import("../state/ports.js").ComposerRecord} ComposerRecord */
+/** @typedef {import("../state/ports.js").FeedHead} FeedHead */
+/** @typedef {import("../state/ports.js").RoomRecord} RoomRecord */
 /** @typedef {import("../state/outbox.js").PostRecord} PostRecord */
 
 const NAME = "chatnet";
-const VERSION = 1;
+const VERSION = 2;
 /** Milliseconds in which the browser opens its database or ends a transaction, or is not believed to do so any more. */
 const LONGEST = 5000;
 /** The database is closed when another tab wants to change it, or when the browser likes; once more, then. */
@@ -136,13 +138,39 @@ export class BrowserStore {
     );
   }
 
+  /** @param {string} log @param {string} user */
+  async heard(log, user) {
+    const act = (/** @type {IDBTransaction} */ tx) => tx.objectStore("heard").getAll(ofUser(log, user));
+    const [head, ...rooms] = (await this.#run(["heard"], "readonly", act, "heard", log, user)) ?? [];
+    return head?.cursor ? { head, rooms } : undefined;
+  }
+
+  /**
+   * @param {string} log
+   * @param {string} user
+   * @param {FeedHead} head
+   * @param {RoomRecord[]} rooms
+   * @param {boolean} isAll
+   * @returns {Promise<void>}
+   */
+  keepHeard(log, user, head, rooms, isAll) {
+    const act = (/** @type {IDBTransaction} */ tx) => {
+      const heard = tx.objectStore("heard");
+      if (isAll) heard.delete(ofUser(log, user));
+      heard.put(head, [log, user, ""]);
+      for (const room of rooms) heard.put(room, [log, user, room.room]);
+    };
+    return this.#run(["heard"], "readwrite", act, "keepHeard", log, user, head, rooms, isAll);
+  }
+
   /** @param {string} log @param {string} user @returns {Promise<void>} */
   forget(log, user) {
     const act = (/** @type {IDBTransaction} */ tx) => {
+      tx.objectStore("heard").delete(ofUser(log, user));
       tx.objectStore("composers").delete(ofUser(log, user));
       tx.objectStore("settings").delete(`muted ${log} ${user}`);
     };
-    return this.#run(["composers", "settings"], "readwrite", act, "forget", log, user);
+    return this.#run(["composers", "settings", "heard"], "readwrite", act, "forget", log, user);
   }
 
   /** @param {"tabs"} otherwise @returns {Promise<(PostRecord | string)[]>} */
@@ -201,10 +229,13 @@ export class BrowserStore {
       const request = /** @type {IDBFactory} */ (this.factory).open(NAME, VERSION);
       request.onupgradeneeded = () => {
         const database = request.result;
+        for (const name of database.objectStoreNames) database.deleteObjectStore(name);
         const posts = database.createObjectStore("posts", { keyPath: "order", autoIncrement: true });
         posts.createIndex("key", "key", { unique: true });
         database.createObjectStore("composers", { keyPath: ["log", "user", "room"] });
         database.createObjectStore("settings");
+        // By log, user and room; how far was heard stands at the room "", which is none.
+        database.createObjectStore("heard");
       };
       request.onerror = () => stop(request.error);
       request.onsuccess = () => {

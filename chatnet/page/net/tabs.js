@@ -64,6 +64,10 @@ export class BrowserTabs {
     return this.speaks;
   }
 
+  isKeeper() {
+    return this.speaks && this.locks !== undefined;
+  }
+
   /** @param {TabMessage} message */
   #heard(message) {
     if (message.t === "here" && message.isNew && this.here !== null)

@@ -24,8 +24,11 @@ const COUNT_AGAIN = 12000;
 /** Who looks again after so long may have joined and left rooms elsewhere. */
 const LIST_AGAIN = 60_000;
 const COMPOSER_EVERY = 250;
+const KEEP_EVERY = 10_000;
 /** A connection that is lost for so short a time is not spoken of. */
 const UNSAID = 300;
+/** After so long without a connection one may have left rooms elsewhere, and come back. */
+const LONG_AWAY = 30_000;
 const MOST_PAGES = 100;
 const FIRST_RETRY = 1000;
 const LONGEST_RETRY = 30000;
@@ -103,6 +106,7 @@ export class Chat {
   #marking = new Map();
   /** @type {() => void} */
   #cancelTick = () => {};
+  #cancelKeep = () => {};
   /** @type {(() => void) | null} */
   #cancelCount = null;
   /** @type {Map<string, () => void>} */
@@ -114,6 +118,30 @@ export class Chat {
   #joinedSince = new Set();
 
   // ---- beginning and end ----
+
+  /** Show what an earlier page has heard. */
+  async restore() {
+    const heard = await this.ports.store.heard(this.log, this.name);
+    if (heard === undefined) return;
+    this.feed.restore(heard);
+    for (const [room, timeline] of this.feed.timelines) {
+      this.told.changed(`timeline:${room}`);
+      this.rooms.takeNewest(room, timeline.newest);
+      if (isTalk(room)) this.rooms.others.add(room);
+    }
+    this.told.changed("rooms");
+  }
+
+  /** Keep what was heard for the next page. */
+  #keepHeard() {
+    const heard = this.ports.tabs.isKeeper() ? this.feed.toKeep() : null;
+    if (heard) this.ports.store.keepHeard(this.log, this.name, heard.head, heard.rooms, heard.isAll);
+  }
+
+  #keepNow() {
+    this.#cancelKeep = this.ports.later(KEEP_EVERY, () => this.#keepNow());
+    this.#keepHeard();
+  }
 
   /** Read what is kept; then posts that wait are sent as soon as somebody takes them. */
   async load() {
@@ -131,8 +159,10 @@ export class Chat {
   start() {
     if (!this.#isStopped) return;
     this.#isStopped = false;
+    this.feed.kept.clear();
     this.#do(this.link.start(this.ports.ticks()));
     this.#ticking();
+    this.#cancelKeep = this.ports.later(KEEP_EVERY, () => this.#keepNow());
     this.told.changed("connection");
   }
 
@@ -142,6 +172,7 @@ export class Chat {
     this.#sayMarks(true);
     this.#isStopped = true;
     this.#cancelTick();
+    this.#cancelKeep();
     this.#do(this.link.stop());
     this.#detached();
     this.told.changed("connection");
@@ -178,6 +209,7 @@ export class Chat {
   /** The page may be gone in a moment. */
   hide() {
     this.#sayMarks(true);
+    this.#keepHeard();
     for (const room of this.#writing.keys()) this.#keepComposer(room);
   }
 
@@ -353,7 +385,9 @@ export class Chat {
       this.told.isOther(welcome.user, welcome.log);
       return;
     }
-    this.link.welcomed(this.ports.ticks());
+    const ticks = this.ports.ticks();
+    if (this.feed.isRestored || ticks > this.link.lostAt + LONG_AWAY) this.feed.doubt();
+    this.link.welcomed(ticks);
     this.#wasOnline = true;
     this.session = welcome;
     const isNew = this.feed.cursor === null;
@@ -942,7 +976,9 @@ export class Chat {
     if (room !== this.here || this.session === null) return;
     const timeline = this.feed.timeline(room);
     if (timeline.stale) this.#readPage(room, timeline.stale + 1);
+    const { newestGap } = timeline;
     if (!timeline.isLive) this.#readPage(room, undefined);
+    else if (newestGap && newestGap.to - newestGap.from <= MOST_BEHIND) this.#readPage(room, newestGap.to);
     else if (timeline.placed.length < FEWEST_SHOWN) this.older(room);
   }
 

@@ -18,6 +18,9 @@ import { RoomTimeline } from "./timeline.js";
 /** Events that have a line in the timeline of their room; of the others only their effects are shown. */
 const TOLD = new Set(["create", "remove", "describe", "role", "policy", "ban", "mute", "unban", "purge"]);
 
+/** How many posts of each room are kept for the next page. */
+const MOST_KEPT = 200;
+
 export class Feed {
   /**
    * @param {string} reader
@@ -37,6 +40,53 @@ export class Feed {
     this.joined = new Set();
     /** How many notes there were. */
     this.notes = 0;
+    /** The versions of timelines that are kept. @type {Map<string, number>} */
+    this.kept = new Map();
+    /** What is shown was kept by an earlier page, and the worker has not said yet what has changed since. */
+    this.isRestored = false;
+  }
+
+  /** Return what has to be kept for the next page, or null if all of it is. */
+  toKeep() {
+    if (this.cursor === null || this.isRestored) return null;
+    // What is there may be another tab's, which knew of other rooms.
+    const isAll = !this.kept.size;
+    const changed = [...this.timelines.values()].filter(one => this.kept.get(one.room) !== one.version);
+    if (!changed.length && this.kept.get("") === this.cursor.seq) return null;
+    for (const timeline of changed) this.kept.set(timeline.room, timeline.version);
+    this.kept.set("", this.cursor.seq);
+    return {
+      head: { cursor: this.cursor, since: this.since, joined: [...this.joined] },
+      rooms: changed.map(timeline => timeline.record(MOST_KEPT)),
+      isAll,
+    };
+  }
+
+  /**
+   * Begin with what an earlier page has heard.
+   * @param {{head: import("./ports.js").FeedHead, rooms: import("./ports.js").RoomRecord[]}} heard
+   */
+  restore({ head, rooms }) {
+    this.cursor = head.cursor;
+    this.since = head.since;
+    this.joined = new Set(head.joined);
+    this.isRestored = true;
+    for (const record of rooms) this.timeline(record.room).restore(record);
+  }
+
+  /**
+   * After a long time without a connection the reader may have left a room elsewhere, and joined it again: then what was
+   * said between is not brought. So a page of history has to join what comes to what was heard.
+   */
+  doubt() {
+    const upto = this.cursor?.seq ?? 0;
+    for (const room of this.joined) this.timelines.get(room)?.ended(upto);
+  }
+
+  /** Forget what an earlier page has heard: too much has happened since. */
+  #drop() {
+    this.cursor = null;
+    for (const timeline of this.timelines.values()) timeline.restore({ placed: [], known: [] });
   }
 
   /**
@@ -69,6 +119,9 @@ export class Feed {
   welcome(welcome) {
     const posts = welcome.posts ?? [];
     if (welcome.cursor === undefined) return [];
+    // Of posts before a gap nobody has told us whether they were taken back.
+    if (this.isRestored && welcome.posts !== undefined) this.#drop();
+    this.isRestored = false;
     const before = this.cursor;
     const isNew = before === null;
     this.cursor = welcome.cursor;
@@ -130,6 +183,8 @@ export class Feed {
   startAfresh() {
     this.cursor = null;
     this.since = Infinity;
+    this.isRestored = false;
+    this.kept.clear();
     this.takenBack = new TakenBack(this.reader);
     this.notes++;
     const rooms = [...this.timelines.keys()];

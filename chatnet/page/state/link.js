@@ -18,6 +18,8 @@ export const SHORTEST = 50;
 export const LONGEST = 10000;
 /** A connection that has lasted so long was a good one: the next pause is short. */
 const GOOD = 1000;
+/** A socket that is refused once may have met a worker that was just dying: that is asked about from the second one on. */
+const FEWEST_ATTEMPTS = 2;
 /** A tick that comes so much too late: the machine slept, or the tab did. */
 export const SLEPT = 5000;
 /** How long a pong may take. */
@@ -121,7 +123,8 @@ export class Link {
     if (before.is === "leaving" || code === WHY.moved) return this.#dial(now);
     const acts = this.#wait(now);
     // A refused upgrade says no more than that; and a session may have ended while nobody was connected.
-    const mayBeOut = before.is === "dialing" || before.is === "greeting" || code === WHY.ended;
+    const isRefused = before.is === "dialing" || before.is === "greeting";
+    const mayBeOut = (isRefused && this.attempts >= FEWEST_ATTEMPTS) || code === WHY.ended;
     return mayBeOut ? [...acts, { do: "ask who" }] : acts;
   }
 

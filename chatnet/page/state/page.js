@@ -60,6 +60,7 @@ export class Page {
   #answers = new Map();
   #starts = 0;
   #isLeaving = false;
+  #isAway = false;
   /** Other tabs that have said that they are here. @type {Set<string>} */
   #tabs = new Set();
   /** @type {Set<string>} */
@@ -115,6 +116,7 @@ export class Page {
   // ---- who is here ----
 
   async start() {
+    this.#isAway = false;
     this.ports.tabs.begin();
     const start = ++this.#starts;
     if (this.#chat !== null && this.#stage === "chatting") {
@@ -131,6 +133,7 @@ export class Page {
 
   stop() {
     this.#starts++;
+    this.#isAway = true;
     this.form.stop();
     this.#chat?.stop();
     this.ports.tabs.end();
@@ -172,7 +175,7 @@ export class Page {
    * @param {string} name
    * @param {string} log
    */
-  #enterChat(name, log) {
+  async #enterChat(name, log) {
     this.#chat?.end();
     this.#answers.clear();
     this.#awaited.clear();
@@ -190,6 +193,8 @@ export class Page {
     this.#go("chatting");
     this.#changed("me");
     this.#changed("here");
+    await chat.restore();
+    if (this.#chat !== chat || this.#isAway) return;
     chat.start();
     chat.load();
     this.#adoptAll(chat);

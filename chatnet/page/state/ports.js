@@ -29,6 +29,12 @@
 /** @typedef {{log: string, user: string, room: string, composer: Composer}} ComposerRecord */
 
 /**
+ * What was heard, to be read before there is a connection: how far, and the rooms that have changed.
+ * @typedef {{cursor: import("./messages.js").Cursor, since: number, joined: string[]}} FeedHead
+ * @typedef {{room: string, placed: import("./timeline.js").Placed[], known: import("./intervals.js").Interval[]}} RoomRecord
+ */
+
+/**
  * What is kept in the browser. Each promise is fulfilled once it is on disk.
  * @typedef {object} Store
  * @property {() => boolean} isKept false: it is kept in memory alone
@@ -47,7 +53,11 @@
  *   of a tab that is gone, by their order
  * @property {(log: string, user: string) => Promise<number>} others how many posts of other users, or for other servers,
  *   wait here
- * @property {(log: string, user: string) => Promise<void>} forget remove composers and settings of a user
+ * @property {(log: string, user: string) => Promise<{head: FeedHead, rooms: RoomRecord[]} | undefined>} heard
+ * @property {(log: string, user: string, head: FeedHead, rooms: RoomRecord[], isAll: boolean) => Promise<void>} keepHeard
+ *   `isAll`: these are all the rooms; otherwise those that have changed
+ * @property {(log: string, user: string) => Promise<void>} forget remove composers and settings of a user, and what they
+ *   have heard
  */
 
 /**
@@ -67,6 +77,7 @@
  * @property {(message: TabMessage) => void} say
  * @property {(listener: (message: TabMessage) => void) => void} onMessage
  * @property {() => boolean} isSpeaker whether it is this one that shows notifications
+ * @property {() => boolean} isKeeper whether it is this one, and surely no other, that keeps what is heard
  */
 
 /**

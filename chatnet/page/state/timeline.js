@@ -180,10 +180,36 @@ export class RoomTimeline {
     return low === undefined || low === Infinity ? undefined : low;
   }
 
+  /** The last gap; undefined if there is none. */
+  get newestGap() {
+    const [before, after] = this.known.slice(-2);
+    return before && after && { from: before[1], to: after[0] };
+  }
+
   /** Whether nothing was said before the first item. */
   get isFromBeginning() {
     const first = this.known[0];
     return first !== undefined && first[0] <= 1;
+  }
+
+  /**
+   * Return the newest `most` posts, to be kept.
+   * @param {number} most
+   */
+  record(most) {
+    const placed = this.placed.slice(-most);
+    const first = this.placed.length > most ? (placed[0]?.seq ?? 0) : 0;
+    return { room: this.room, placed, known: withoutInterval(this.known, 0, first - 1) };
+  }
+
+  /**
+   * Begin with what was kept.
+   * @param {{placed: Placed[], known: Interval[]}} record
+   */
+  restore({ placed, known }) {
+    this.placed = placed;
+    this.known = known;
+    this.version++;
   }
 
   /**
