@@ -362,7 +362,7 @@ export class Chat {
         this.#error(message.id, message.code, message.text);
         break;
       case "marked":
-        this.#read(message.room, message.seq);
+        this.read(message.room, message.seq);
         break;
       case "moved":
         this.link.moved(ticks);
@@ -451,7 +451,7 @@ export class Chat {
     this.#met(entry.user);
     if (post.isOwn) {
       if (this.outbox.find(entry.key)) this.#done(entry.key);
-      this.#read(post.room, post.seq);
+      this.read(post.room, post.seq);
     }
     if (isPast) for (const room of rooms) this.rooms.takeNewest(room, post.seq);
     else if (this.rooms.came(post, rooms) && this.ports.ticks() < this.#countedAt + COUNT_AGAIN)
@@ -874,12 +874,12 @@ export class Chat {
     this.#listedAt = this.ports.ticks();
     this.#joinedSince.clear();
     try {
-      const rooms = await this.#pages("unread", "rooms", "room");
+      const rooms = await this.#pages("unread", "rooms");
       if (number !== this.#listings) return;
       const listed = rooms.map(one => one.room);
       for (const room of this.feed.takeListing(listed, asked, this.#joinedSince)) this.#didLeave(room);
-      const marks = await this.#pages("marks", "marks", "room");
-      const talks = await this.#pages("conversations", "conversations", "room");
+      const marks = await this.#pages("marks", "marks");
+      const talks = await this.#pages("conversations", "conversations");
       if (number !== this.#listings) return;
       this.marks.takeAll(new Map(marks.map(({ room, seq }) => [room, seq])), this.ports.ticks());
       for (const { room, newest } of talks) {
@@ -898,7 +898,7 @@ export class Chat {
 
   async #listInvitations() {
     try {
-      this.invitations = /** @type {any[]} */ (await this.#pages("invitations", "invitations", "room"));
+      this.invitations = /** @type {any[]} */ (await this.#pages("invitations", "invitations"));
       this.told.changed("invitations");
     } catch (why) {
       if (!(why instanceof Refused)) throw why;
@@ -912,7 +912,7 @@ export class Chat {
       this.#cancelCount = null;
       const asked = this.feed.cursor?.seq ?? 0;
       try {
-        this.rooms.takeCounts(/** @type {any} */ (await this.#pages("unread", "rooms", "room")), asked);
+        this.rooms.takeCounts(/** @type {any} */ (await this.#pages("unread", "rooms")), asked);
         this.told.changed("rooms");
       } catch (why) {
         if (!(why instanceof Refused)) throw why;
@@ -921,13 +921,12 @@ export class Chat {
   }
 
   /**
-   * Return all pages of an answer that goes on after the last name of a page.
+   * Return all pages of an answer that goes on after the last room of a page.
    * @param {string} t
    * @param {string} field
-   * @param {string} by
    * @returns {Promise<Record<string, any>[]>}
    */
-  async #pages(t, field, by) {
+  async #pages(t, field) {
     const all = [];
     let after = "";
     for (let page = 0; page < MOST_PAGES; page++) {
@@ -935,7 +934,7 @@ export class Chat {
       const rows = answer[field] ?? [];
       all.push(...rows);
       if (!answer.more || !rows.length) break;
-      after = rows.at(-1)[by];
+      after = rows.at(-1).room;
     }
     return all;
   }
@@ -1077,16 +1076,8 @@ export class Chat {
    * @param {string} room
    * @param {number} seq
    */
-  #read(room, seq) {
+  read(room, seq) {
     if (this.marks.take(room, seq)) this.#wasRead(room);
-  }
-
-  /**
-   * @param {string} room
-   * @param {number} seq
-   */
-  readElsewhere(room, seq) {
-    this.#read(room, seq);
   }
 
   /** @param {string} room */

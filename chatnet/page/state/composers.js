@@ -3,7 +3,7 @@
 /** @typedef {import("./app.js").Composer} Composer */
 
 /** @type {Composer} */
-const EMPTY = { text: "", ref: null, refusal: null, others: [] };
+export const EMPTY = { text: "", ref: null, refusal: null, others: [] };
 
 export class Composers {
   constructor() {

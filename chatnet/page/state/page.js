@@ -3,6 +3,7 @@
 
 import { Chat } from "./chat.js";
 import { complete } from "./completion.js";
+import { EMPTY } from "./composers.js";
 import { EntryForm } from "./entry_form.js";
 import { ALL } from "./names.js";
 import { pendingItem } from "./outbox.js";
@@ -22,8 +23,6 @@ const LONGEST_RETRY = 5000;
 /** @typedef {import("./app.js").PendingItem} PendingItem */
 /** @typedef {import("./ports.js").TabMessage} TabMessage */
 
-/** @type {import("./app.js").Composer} */
-const NO_COMPOSER = { text: "", ref: null, refusal: null, others: [] };
 /** @type {Timeline} */
 const NO_TIMELINE = { room: "", items: [], top: "more", line: null, newest: 0, sentence: "" };
 
@@ -324,7 +323,7 @@ export class Page {
       if (this.#stage === "entering" || this.#stage === "ended") this.#askWho(++this.#starts);
       else chat?.nudgeWho();
     } else if (chat && message.log === chat.log && message.user === chat.name) {
-      if (message.t === "read") chat.readElsewhere(message.room, message.seq);
+      if (message.t === "read") chat.read(message.room, message.seq);
       else if (message.t === "composer") chat.composerElsewhere(message.room, message.composer);
       else chat.roomsElsewhere();
     }
@@ -450,7 +449,7 @@ export class Page {
       invitations: () => withChat(chat => chat.invitations, []),
       here: () => withChat(chat => chat.here, ALL),
       timeline: room => this.#timeline(room),
-      composer: room => withChat(chat => chat.composers.of(room), NO_COMPOSER),
+      composer: room => withChat(chat => chat.composers.of(room), EMPTY),
       title: () => this.#same("title", titleOf(this.#rows(), this.#chat?.name ?? "")),
       notices: () => this.#notices,
       oldPosts: () =>
@@ -490,8 +489,8 @@ export class Page {
       ask: (t, words = {}) => this.#chat?.ask(t, words) ?? out(),
       order: (t, words = {}) => this.#chat?.order(t, words) ?? out(),
       setPassword: words => this.#post("POST", "/password", words),
-      pair: password => this.#post("POST", "/pair", password ? { password } : {}),
-      forget: password => this.#post("POST", "/forget", password ? { password } : {}),
+      pair: password => this.#post("POST", "/pair", { password }),
+      forget: password => this.#post("POST", "/forget", { password }),
       makeToken: words => this.#post("POST", "/tokens", words),
     };
   }
