@@ -70,6 +70,15 @@ def test_what_is_refused_before_the_upgrade(stage: WebStage, headers: dict[str, 
     assert not stage.worker.sessions.open
 
 
+def test_a_socket_is_not_asked_for_by_head(stage: WebStage) -> None:
+    line = stage.line()
+    line.send(upgrade(stage.ticket("alice")).replace(b"GET ", b"HEAD "))
+    answer = line.answer("HEAD")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET")
+    assert not stage.worker.sessions.open
+    assert line.ask("GET", "/healthz").status == 200
+
+
 def test_while_nobody_is_served_one_is_put_off(stage: WebStage) -> None:
     ticket = stage.ticket("alice")
     stage.serves = False

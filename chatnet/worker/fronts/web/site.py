@@ -245,6 +245,9 @@ class Site:
             if self._may_be_logged(line):
                 self._logger.failure(line, peer=connection.peer)
             answer = answer_error(InternalFailure(InternalFailure.sentence))
+        if isinstance(answer, Switch) and asked.method == "HEAD":
+            answer.speech.lost("it was asked by HEAD")
+            answer = answer_problem(405, "Here one may GET.", "NOT_ALLOWED", (("Allow", "GET"),))
         return answer._replace(headers=(*answer.headers, *self._on_every_answer(seen)))
 
     def refusal(self, status: int, why: str, came: Came) -> Answer:
