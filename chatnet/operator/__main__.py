@@ -74,7 +74,8 @@ async def _ask(
         elif command == "drain":
             world.stdio.say(await drain(options["host"], masters, approach, link, world))
         elif isinstance(options.get("order"), orders.Listed):
-            world.stdio.say(await orders.policies(link, options["order"]))
+            listed = await orders.policies(link, options["order"])
+            world.stdio.say(about_the_same(listed, options, world))
             link.abort()
         elif isinstance(options.get("order"), orders.Coded):
             chat = ChatCommand.of(masters, world)

@@ -141,10 +141,10 @@ class UserOptions(CommandOptions):
 class SignupOptions(CommandOptions):
     """The options of ``signup``."""
 
-    synopsis = "[options] open|code|closed"
+    synopsis = "[options] [open|code|closed]"
     longdesc = (
-        "Says who may register a new name: anybody; who has a code (chatnet invite); or only those for whom "
-        "chatnet user add has made one."
+        "Decides who may register a new name: anybody; who has a code (chatnet invite); or only those for "
+        "whom chatnet user add has made one. Without a word it shows what holds."
     )
 
     def parseArgs(self, *words: str) -> None:
