@@ -191,6 +191,7 @@ CASES: list[Case] = [
     Case(("purge", "forget"), _ANYWHERE, ("!to_known",), NoSuchUser),
     Case(("purge",), (Where.PRIVATE,), ("!to_ever_there",), NotThere),
     Case(("purge",), _ANYWHERE, ("to_outranks",), OutOfReach),
+    Case(("purge",), _ANYWHERE, ("refers", "!ref_there"), NoSuchPost),
     Case(("expire",), _ANYWHERE, ("!ref_there",), NoSuchPost),
     # ---- reports ----
     Case(("report",), _ANYWHERE, ("!ref_readable",), NoSuchPost),
@@ -295,7 +296,7 @@ author alone owns it. ``full``: the author is in as many rooms as one may be in.
 this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``: they have a
 higher role there than the author. ``blocked``: they block the author. ``by_cluster``: the author is the
 cluster itself. ``direct_off``: the cluster's policy allows no conversation between the two.
-``members_invite``: the room's policy lets all members invite. ``refers``: it refers to a post;
+``members_invite``: the room's policy lets all members invite. ``refers``: it refers to an entry;
 ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
 ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:
 it is heard at a place that the author moderates, by a role there, or by one in the cluster, unless they are

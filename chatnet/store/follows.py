@@ -227,7 +227,7 @@ SQL: dict[str, Statements] = {
     "unblock": ("""UPDATE standing SET blocked = 0 WHERE room = {user} AND "user" = {to}""",),
     "redact": (),
     "forget": (*_FORGET, _blanking("{to}", "''", "{seq}", 1)),
-    "purge": (_blanking("{to}", "{room}", "{seq}", 0),),
+    "purge": (_blanking("{to}", "{room}", "CASE WHEN {ref} > 0 THEN {ref} ELSE {seq} END", 0),),
     "expire": (_blanking("''", "{room}", "{ref}", 0),),
     "report": ("INSERT INTO reported (seq) VALUES ({ref}) ON CONFLICT DO NOTHING",),
 }

@@ -142,7 +142,8 @@ class Standing:
                 if entry.ref is not None:
                     self.taken_back.setdefault(entry.ref.seq, entry.seq)
             case "purge":
-                self._takes_back(self._said | self._worded, to, room, entry.seq)
+                last = entry.seq if entry.ref is None else entry.ref.seq
+                self._takes_back(self._said | self._worded, to, room, last)
             case "expire":
                 last = 0 if entry.ref is None else entry.ref.seq
                 self._takes_back(self._said, "", room, last)

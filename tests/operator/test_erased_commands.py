@@ -50,9 +50,10 @@ def small(tmp_path: Path) -> Path:
 
 
 def rename(path: Path) -> None:
-    """Give the log an id as they have it: without a space."""
+    """Give the log an id as they have it: without a space; and each entry a time of its own."""
     with closing(apsw.Connection(str(path))) as store:
         store.execute("UPDATE log SET id = 'the-log'")
+        store.execute("UPDATE entry SET time = 1000 + seq")
 
 
 def list_of(*erasures: Erasure) -> bytes:
@@ -116,6 +117,30 @@ def test_a_list_is_obeyed_in_a_log_that_was_put_back(
     assert {(line.log, erasure) for line in found for erasure in line.erasures} == {
         ("the-log", each) for each in (REDACTED, FORGOTTEN, AWAITED)
     }
+
+
+def test_a_purge_is_repeated_up_to_its_time_and_no_further(
+    put_back: tuple[list[str], Rows, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Once; and the log's own list names each post that it took, for an older backup."""
+    where, rows, file = put_back
+    posts = "SELECT seq, time, key FROM entry WHERE \"user\" = 'bob' AND kind = 'post' ORDER BY seq"
+    *older, newer, again = rows(posts)
+    last, time, _ = older[-1]
+    came_again = Erasure("purged", "bob", key=bytes(again[2]), time=time)
+    file.write_bytes(list_of(Erasure("purge", "bob", "", time=time), came_again))
+    for _ in range(2):
+        said(capfd, "restore", "--erased", str(file), *where)
+        assert rows('SELECT "user", room, upto FROM blanking') == [("bob", "", last)]
+        kinds = rows(f"SELECT kind FROM entry WHERE \"user\" = '{CLUSTER}' ORDER BY kind")
+        assert kinds == [("purge",), ("redact",)]
+        texts = rows(f"SELECT text FROM entry WHERE seq IN ({newer[0]}, {again[0]}) ORDER BY seq")
+        assert texts == [("about #tea",), ("",)]
+    assert "are whole" in said(capfd, "check", *where)
+    lines = said(capfd, "erased", *where).encode().splitlines()
+    found = [erasure for line in lines for erasure in (line_in(line) or Line("", ())).erasures]
+    assert Erasure("purge", "bob", "", time=time) in found
+    assert {each.key for each in found if each.key} == {bytes(key) for _, _, key in (*older, again)}
 
 
 def test_a_list_is_put_beside_a_store_of_an_earlier_release(

@@ -115,7 +115,10 @@ class Step(NamedTuple):
             case "forget":
                 more = More(to=self.to if self.ref else self.user)
             case "purge":
-                room, text, more = "" if self.ref == 19 else self.room, self.text, More(to=self.to)
+                room, text = "" if self.ref == 19 else self.room, self.text
+                more = More(to=self.to, ref=ref if self.until > 1 else None)
+                if more.ref is not None:
+                    return Draft(self.kind, CLUSTER, room, text, key(500_000 + self.number), 0, more)
             case "expire":
                 room, more = "" if self.until else self.room, More(ref=ref or Ref(1, b"w" * 8))
                 return Draft(self.kind, CLUSTER, room, "", key(500_000 + self.number), 0, more)

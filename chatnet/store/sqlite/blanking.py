@@ -38,13 +38,15 @@ _COLUMNS = "entry.seq, time, kind, user, room, text, key, more, at"
 
 class Covered(NamedTuple):
     """What is to be overwritten next: the ``entries`` that ``blanking`` covers behind ``done``, up to
-    ``reached``; ``refusals``: its user's refusals are there, too, and go first."""
+    ``reached``; ``refusals``: its user's refusals are there, too, and go first. ``time``: that of the last
+    entry that it can cover, which is when it was decided, unless that was in a log that was put back."""
 
     blanking: Blanking
     done: int
     reached: int
     entries: list[Entry]
     refusals: bool = False
+    time: int = 0
 
 
 def find(connection: apsw.Connection) -> Covered | None:
@@ -57,7 +59,9 @@ def find(connection: apsw.Connection) -> Covered | None:
     if blanking.whole and execute("SELECT 1 FROM refusal WHERE user = ? LIMIT 1", (blanking.user,)).get:
         return Covered(blanking, done, done, [], refusals=True)
     found, reached = _texts(execute, blanking, done)
-    return Covered(blanking, done, reached, [entry for entry in found if blanking.covers(entry)])
+    covered = [entry for entry in found if blanking.covers(entry)]
+    time = execute("SELECT time FROM entry WHERE seq = ?", (blanking.upto,)).get or 0
+    return Covered(blanking, done, reached, covered, time=time)
 
 
 def _texts(execute: Execute, blanking: Blanking, done: int) -> tuple[list[Entry], int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulation.mutants.planting import Mutant, Put
 
-from chatnet.entries import Entry
+from chatnet.erased import Erasure
 from chatnet.store.sqlite import erased, opening
 from chatnet.store.sqlite.erased import ErasedList
 from chatnet.store.sqlite.writer import Listed, Writer
@@ -37,7 +37,7 @@ def nothing_is_written_down(put: Put) -> None:
     put(ErasedList, "write", _nothing)
 
 
-def _nothing(self: ErasedList, entries: Sequence[Entry]) -> Listed:
+def _nothing(self: ErasedList, erasures: Sequence[Erasure]) -> Listed:
     return Listed(0, "")
 
 
