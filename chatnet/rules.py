@@ -191,7 +191,7 @@ CASES: list[Case] = [
     Case(("purge", "forget"), _ANYWHERE, ("!to_known",), NoSuchUser),
     Case(("purge",), (Where.PRIVATE,), ("!to_ever_there",), NotThere),
     Case(("purge",), _ANYWHERE, ("to_outranks",), OutOfReach),
-    Case(("purge",), _ANYWHERE, ("refers", "!ref_there"), NoSuchPost),
+    Case(("purge",), _ANYWHERE, ("by_cluster", "refers", "!ref_there"), NoSuchPost),
     Case(("expire",), _ANYWHERE, ("!ref_there",), NoSuchPost),
     # ---- reports ----
     Case(("report",), _ANYWHERE, ("!ref_readable",), NoSuchPost),
