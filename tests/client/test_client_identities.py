@@ -12,7 +12,21 @@ from client.person import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.identity import Credentials
-from chatnet.errors import BadName, BadSecret, ChatnetError, InternalFailure, TryLater, WrongSecret
+from chatnet.errors import (
+    BadCode,
+    BadName,
+    BadSecret,
+    BadText,
+    ChatnetError,
+    CodeNeeded,
+    InternalFailure,
+    NameKept,
+    SignupClosed,
+    TooManySessions,
+    TooManyToday,
+    TryLater,
+    WrongSecret,
+)
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Login
 
@@ -282,6 +296,53 @@ def test_a_secret_of_which_nobody_knows_what_became_is_tried_again(
     assert person.seen() == ["Logged in as alice."]
     assert cluster.secrets["alice"] == before.secret
     assert kept(tmp_path).accepted
+
+
+CODE = "7KQM-2XWD-9TRP"
+
+
+@pytest.mark.parametrize("code", [CODE, ""])
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadCode.of(),
+        BadText.of(why="Too long."),
+        CodeNeeded.of(),
+        NameKept.of(name="alice"),
+        SignupClosed.of(),
+        TooManySessions.of(name="alice"),
+        TooManyToday.of(),
+    ],
+    ids=lambda error: error.code.decode(),
+)
+def test_what_is_said_of_a_code_takes_no_secret_away(
+    network: Network,
+    cluster: FakeCluster,
+    new_person: Callable[..., Person],
+    tmp_path: Path,
+    error: ChatnetError,
+    code: str,
+) -> None:
+    """Of two clients of one name, which have one secret, one registers it with a good code and does not know
+    it yet; the other has none that is good. If the first one dies now, its user is still who they are; and if
+    they had another secret before, that stays, too."""
+    for accepted in (False, True):
+        network.listeners[WORKER] = lambda: Refusing(cluster, None)
+        cluster.secrets.clear()
+        new_person(code=CODE).start().stop()
+        before = kept(tmp_path)
+        assert (before.accepted, before.fresh is not None) == (accepted, accepted)
+        registered = before.fresh or before.secret
+        network.listeners[WORKER] = lambda: Refusing(cluster, error)
+        new_person(code=code).start().stop()
+        assert kept(tmp_path) == before
+        cluster.worker(WORKER)
+        cluster.secrets["alice"] = registered or b""
+        cluster.tickets.clear()
+        person = new_person().start()
+        assert person.seen() == ["Logged in as alice."]
+        assert kept(tmp_path).secret == registered
+        person.stop()
 
 
 def test_a_secret_that_nobody_accepted_shuts_nobody_out(
