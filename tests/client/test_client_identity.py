@@ -402,7 +402,9 @@ def test_of_two_clients_that_show_one_code_the_refused_takes_nothing_away(tmp_pa
     assert kept_at(first.path) == Credentials(sent, b"new", (str(MASTER),), accepted=True)
 
 
-def test_a_secret_that_another_client_removed_is_on_disk_before_it_is_shown_with_a_code(tmp_path: Path) -> None:
+def test_a_secret_that_another_client_removed_is_on_disk_before_it_is_shown_with_a_code(
+    tmp_path: Path,
+) -> None:
     """It may be registered now: a crash before the answer must not cost the name."""
     one, other = identity(tmp_path), identity(tmp_path)
     for client in (one, other):
