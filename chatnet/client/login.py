@@ -139,8 +139,9 @@ def _login(link: Link, identity: Identity, secret: bytes, label: str, code: str 
 
 
 _OF_THE_SECRET = (WrongSecret, NoSuchUser, BadName, BadSecret)
-"""Refusals of a login that say something about the secret, or the name. Any other says nothing: another client
-of this name may have registered it by the same secret, with a code that was good, and not know it yet."""
+"""Refusals of a login that say something about the secret, or the name. Any other says nothing: another
+client of this name may have registered it by the same secret, with a code that was good, and not know it
+yet."""
 
 
 async def _by_secret(link: Link, identity: Identity, secret: bytes, label: str) -> Welcome:
