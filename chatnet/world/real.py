@@ -110,6 +110,10 @@ class RealFiles:
         except OSError:
             return False
 
+    def free_bytes(self, directory: Path) -> int:
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize
+
     def make_directory(self, path: Path) -> None:
         # mkdir's own ``parents`` would be open to everybody, and the store may be in one of them.
         for directory in (*reversed(path.parents), path):

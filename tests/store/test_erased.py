@@ -38,7 +38,7 @@ from chatnet.reads import CursorAt, Feed, History, Last, Newest
 from chatnet.store.erased import AGAIN_MS, REDACTS, untaken
 from chatnet.store.sqlite import erased as sqlite_erased
 from chatnet.store.sqlite import slack
-from chatnet.store.sqlite.disk import DiskFull, ListRefuses
+from chatnet.store.sqlite.disk import DiskFull, ListRefuses, NoRoomToWriteAnew
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
 from chatnet.store.sqlite.writer import Listed
@@ -261,6 +261,38 @@ def test_a_master_that_is_killed_while_it_writes_a_file_anew_is_followed_by_one_
     assert place.holding() == []
     place.disk.close()
     monkeypatch.setattr(slack, "write_anew", dies)
+    place.open()
+
+
+def test_a_file_is_not_written_anew_where_there_is_no_room(place: Place) -> None:
+    """Nothing is written then, which would fill the disk for others, again and again; the sentence says how
+    much room there has to be."""
+
+    class Small(RealFiles):
+        free = 0
+
+        def free_bytes(self, directory: Path) -> int:
+            return self.free
+
+    place.append(*BEGINNING)
+    place.append(*(Draft("post", "alice", "alice", f"{NEEDLE} {at}", POST % at) for at in range(300)))
+    backup = place.backup()
+    place.disk.files = files = Small()
+    with pytest.raises(NoRoomToWriteAnew) as no:
+        place.put_back(backup)
+    needed = 2 * backup.stat().st_size
+    assert (str(no.value), no.value.why, no.value.until) == (
+        "0 are free",
+        f"{place.disk.path} was made by VACUUM, as a backup is, and has to be written anew",
+        f"there is room for that: {needed:,} bytes in {place.data}",
+    )
+    files.free = needed - 1
+    with pytest.raises(NoRoomToWriteAnew):
+        place.open()
+    files.free = needed
+    place.open()
+    files.free = 0
+    place.disk.close()
     place.open()
 
 
