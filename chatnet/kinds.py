@@ -57,6 +57,7 @@ class Heard(Enum):
     MODERATORS = "by the moderators of its room"
     ALL = "in its room; of the cluster, by everybody"
     EVERYBODY = "by everybody, wherever it is"
+    READERS = "in its room, if that is private; otherwise by everybody"
     MODERATORS_OF_TARGET = (
         "by the moderators of where the entry is heard that it refers to, and the cluster's"
     )
@@ -96,6 +97,11 @@ class Kind:
     may_be_the_clusters: bool = False
     begins_session: bool = False
     holds_until: bool = False
+
+    @property
+    def depends_on_target(self) -> bool:
+        """Whether it depends on the entry to which it refers where it is heard."""
+        return Heard.AS_TARGET in self.heard or Heard.MODERATORS_OF_TARGET in self.heard
 
 
 def _in(*rooms: Where) -> frozenset[Where]:
@@ -216,7 +222,14 @@ _ROWS = (
     ),
     # One that is repeated in a log that was put back says up to which entry: what is newer stays.
     _order("purge", heard=(Heard.ALL,), may_have_ref=True),
-    Kind("expire", Text.NOTHING, rooms=_ORDERED, has_ref=True, is_the_clusters=True),
+    Kind(
+        "expire",
+        Text.NOTHING,
+        rooms=_ORDERED,
+        heard=(Heard.READERS,),
+        has_ref=True,
+        is_the_clusters=True,
+    ),
     Kind(
         "report",
         Text.WORDS,

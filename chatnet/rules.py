@@ -70,7 +70,7 @@ MOST_ROOMS = 2_000
 MOST_TOPICS = 100
 """How many topics a user may make in a day."""
 MOST_A_DAY = {
-    **{"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000, "report": 10},
+    **{"create": 20, "invite": 200, "redact": 1_000, "purge": 200, "report": 10},
     **{"ban": 500, "mute": 500, "unban": 500, "remove": 500, "role": 200, "describe": 200, "policy": 200},
     **{"block": 1_000, "unblock": 1_000, "session": 100, "code": 100},
 }
@@ -144,6 +144,8 @@ CASES: list[Case] = [
     Case(("join",), _ANYWHERE, ("member",), AlreadyJoined),
     Case(("join",), _ANYWHERE, ("banned",), Banned),
     Case(("join", "create"), _ANYWHERE, ("full",), TooManyRooms),
+    # Whose stay there has ended with the user whose room it was: see the table "ending".
+    Case(("leave",), (Where.USER,), ("!room_known",), NotJoined),
     Case(("leave",), _PUBLIC, ("!member",), NotJoined),
     Case(("leave",), (Where.PRIVATE,), ("last_owner",), LastOwner),
     Case(("create",), _ANYWHERE, ("made",), RoomTaken),

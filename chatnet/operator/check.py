@@ -189,6 +189,9 @@ def _compare(source: Source, derived: Derived) -> Iterator[str]:
     for table, columns, rows in derived.tables():
         if wrong := difference(table, rows, source.ask(f"SELECT {columns} FROM {table}")):
             yield wrong
+    for user, seq in source.ask('SELECT "user", seq FROM ending'):
+        if derived.state.forgotten.get(user) != seq:
+            yield f"ending has a row that follows from no entry: {user!r}, {seq!r}"
     for user, key in source.ask('SELECT "user", key FROM erased'):
         if not (isinstance(user, str) and is_name(user) and isinstance(key, bytes) and len(key) == KEY_BYTES):
             yield f"erased has a row that is not as it was written: {user!r}, {key!r}"

@@ -128,7 +128,9 @@ SQL: Mapping[str, str] = {
             WHERE room = '' AND "user" IN ({{user}}, {{to}}) AND role >= {_MODERATOR})))""",
     "members_invite": """EXISTS (SELECT 1 FROM policy
         WHERE room = {room} AND name = 'invite' AND value = 'members')""",
-    "full": f"""EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND rooms >= {MOST_ROOMS})""",
+    "full": f"""EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND rooms >= {MOST_ROOMS}
+        AND rooms - (SELECT count(*) FROM membership WHERE "user" = {{user}} AND "left" = {OPEN}
+            AND room IN (SELECT "user" FROM ending)) >= {MOST_ROOMS})""",
     "made": "EXISTS (SELECT 1 FROM private WHERE name = {room})",
     "room_known": """EXISTS (SELECT 1 FROM account WHERE "user" = {room})""",
     "to_known": """EXISTS (SELECT 1 FROM account WHERE "user" = {to})""",

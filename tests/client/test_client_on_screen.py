@@ -17,6 +17,8 @@ from chatnet.client.marks import ShownPosts
 from chatnet.client.screen import ScreenTerminal
 from chatnet.client.settings import ClientSettings
 from chatnet.command_lines import ChatCommand
+from chatnet.entries import More, Ref
+from chatnet.kinds import CLUSTER
 from chatnet.testing.fake_cluster import FakeCluster
 
 
@@ -369,6 +371,27 @@ def test_what_one_purges_disappears_from_one_s_own_screen(cluster: FakeCluster, 
     seated.type("CHAT", "/purge #tea carol")
     assert not [row for row in seated.sees() if row.endswith("words")]
     assert "Took back all that carol said in #tea." in seated.sees()
+
+
+def test_what_is_too_old_disappears_from_the_screen(cluster: FakeCluster, seated: Seated) -> None:
+    """What anybody said there up to then, and nothing else; without a word."""
+    seated.size = (80, 100)
+    said = [("carol", "#tea"), ("carol", "carol"), ("bob", "#tea"), ("bob", "#chai"), ("bob", "#tea")]
+    for number, (user, room) in enumerate(said, 1):
+        text = f"words {number}" + " #tea" * (room == "carol")
+        cluster.append("post", user, room, text, b"%016d" % number)
+    seated.type("CHAT", "/history #tea")
+    before = len(seated.sees())
+    more = More(ref=Ref(4, cluster.at(4).check))
+    cluster.append("expire", CLUSTER, "#tea", "", b"e" * 16, more)
+    seated.network.settle()
+    seen = seated.sees()
+    for number, stays in enumerate((False, False, False, True, True), 1):
+        assert any(f"words {number}" in row for row in seen) is stays
+    assert len(seen) == before
+    cluster.append("expire", CLUSTER, "", "", b"f" * 16, more)
+    seated.network.settle()
+    assert [row for row in seated.sees() if "words" in row and "words 5" not in row] == []
 
 
 def test_who_is_forgotten_disappears_from_the_screen(cluster: FakeCluster, seated: Seated) -> None:

@@ -46,8 +46,10 @@ from chatnet.reads import (
     PersonOf,
     PoliciesIn,
     ReportedPost,
+    Rooms,
     SnapshotOf,
     Talks,
+    UnreadOf,
 )
 from chatnet.rules import CASES
 from chatnet.testing.memory_log import MemoryLog
@@ -245,11 +247,14 @@ def read_by_all(subject: Subject) -> list[Any]:
     """Return what everybody can read."""
     found: list[Any] = []
     head = subject.log.window.head
+    found.append(subject.read(Rooms("", "")))
     for user in [*USERS, "zoe"]:
         found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))
         found.append(told(subject.read(Newest(user, head, 12))))
         snapshot = subject.read(SnapshotOf(user, 0, head, None, 1))
         found += [snapshot.barred, snapshot.disabled, str(snapshot.session)]
+        found += [told(subject.read(SnapshotOf(user, after, head))) for after in (0, 9, 12)]
+        found.append((user, [of[0] for of in subject.read(UnreadOf(user, head, "")).rooms]))
         found += [str(subject.read(AccountOf(user, device))) for device in DEVICES]
         found.append(str(subject.read(DevicesOf(user))))
         found += [subject.read(CodeOf(hashed(number), user)) for number in range(5)]

@@ -9,6 +9,8 @@ from chatnet.blanking import has_words
 from chatnet.entries import of_row
 from chatnet.kinds import SAID
 from chatnet.store.blanking import (
+    ENDING,
+    FOLLOWERS,
     HAS_WORDS,
     MOST_FOUND,
     SPAN,
@@ -16,10 +18,15 @@ from chatnet.store.blanking import (
     Execute,
     Freed,
     blanking_in,
+    forgetting,
     more_left,
     places_left,
     rooms_left,
 )
+from chatnet.store.pages import OPEN
+
+MOST_ENDED = 200
+"""How many stays are ended at a time, at most: whoever appends waits meanwhile."""
 
 _COLUMNS = 'entry.seq, time, kind, "user", entry.room, text, key, more, at'
 
@@ -43,6 +50,19 @@ _OVERWRITE = """
 """
 _GONE = "INSERT INTO gone SELECT * FROM unnest(%(names)s::text[], %(seqs)s::bigint[])"
 _DESCRIPTIONS = "UPDATE description SET text = '' WHERE seq = ANY(%(seqs)s)"
+# Whoever appends locks the same rows, and the head before them.
+_FIRST = "SELECT FROM log FOR UPDATE"
+_END_STAYS = f"""
+    WITH ended AS (
+        UPDATE membership SET "left" = %s
+        FROM ({FOLLOWERS}) AS follower
+        WHERE membership."user" = follower."user" AND membership."left" = {OPEN} AND membership.room = %s
+        RETURNING membership."user"
+    ), counted AS (
+        UPDATE account SET rooms = rooms - 1 FROM ended WHERE account."user" = ended."user"
+    )
+    SELECT count(*) FROM ended
+"""
 # Unless it was begun anew meanwhile, since more is to go.
 _DONE = """
     UPDATE blanking SET done = CASE WHEN done = %(done)s THEN %(reached)s ELSE done END
@@ -52,6 +72,9 @@ _DONE = """
 
 def free(execute: Execute) -> Freed:
     """Overwrite the next texts that are taken back together, within a transaction."""
+    ending = execute(ENDING).fetchone()
+    if ending is not None:
+        return _end_stays(execute, *ending)
     row = execute(f"{UNDONE} LIMIT 1").fetchone()
     if row is None:
         return Freed(None)
@@ -74,3 +97,12 @@ def free(execute: Execute) -> Freed:
         execute('DELETE FROM mark WHERE "user" = %(user)s', of)
     (is_done,) = execute(_DONE, {**of, "reached": reached}).fetchone()
     return Freed(blanking, len(seqs), bool(is_done))
+
+
+def _end_stays(execute: Execute, user: str, seq: int) -> Freed:
+    """Write down that others' stays have ended in the room of who is forgotten; or that all have."""
+    execute(_FIRST)
+    (ended,) = execute(_END_STAYS, (seq, user, MOST_ENDED, user)).fetchone()
+    if not ended:
+        execute('DELETE FROM ending WHERE "user" = %s', (user,))
+    return Freed(forgetting(user, seq))
