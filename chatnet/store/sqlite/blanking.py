@@ -43,9 +43,9 @@ _COLUMNS = "entry.seq, time, kind, user, room, text, key, more, at"
 class Covered(NamedTuple):
     """What is to be overwritten next: the ``entries`` that ``blanking`` covers behind ``done``, up to
     ``reached``; ``refusals``: its user's refusals are there, too, and go first. ``time``: that of the last
-    entry that it can cover, which is when it was decided, unless that was in a log that was put back. ``followers``: it
-    is about them alone, whose stays in its user's room have ended, and whose rows do not say so; without any,
-    that is done."""
+    entry that it can cover, which is when it was decided, unless that was in a log that was put back.
+    ``followers``: it is about them alone, whose stays in its user's room have ended, and whose rows do not
+    say so; without any, that is done."""
 
     blanking: Blanking
     done: int
