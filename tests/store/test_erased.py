@@ -32,9 +32,10 @@ from chatnet.errors import (
 )
 from chatnet.kinds import CLUSTER, KINDS, own_level
 from chatnet.log import Refused
+from chatnet.marks import UserMark
 from chatnet.names import MAX_NAME, MAX_TOPIC
 from chatnet.operator.check import check
-from chatnet.reads import CursorAt, Feed, History, Last, Newest
+from chatnet.reads import CursorAt, Feed, History, Last, MarksOf, Newest
 from chatnet.store.erased import AGAIN_MS, REDACTS, untaken
 from chatnet.store.sqlite import erased as sqlite_erased
 from chatnet.store.sqlite import slack
@@ -427,6 +428,19 @@ def test_what_a_backup_has_nothing_of_is_taken_back_all_the_same(place: Place) -
     place.open()
     assert place.log.window.head == head
     place.append(*in_ops, Draft("purge", "alice", "&ops", "", key(23), 0, More(to="bob")))
+
+
+def test_marks_are_cut_to_where_a_backup_ends_and_not_lost(place: Place, now: Now) -> None:
+    """Although what is taken back again has brought the log to where it was when they were kept."""
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    backup, end = place.backup(), place.log.window.head
+    place.redact(*seqs)
+    head = place.log.window.head
+    now(place.log.keep_marks([UserMark("alice", "alice", head)]))
+    place.put_back(backup)
+    assert place.log.window.head == head
+    assert now(place.log.read(MarksOf("alice", head, ""))).marks == [("alice", end)]
 
 
 def test_a_list_that_cannot_be_followed_ends_the_master_until_it_can(
