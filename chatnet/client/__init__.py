@@ -18,9 +18,10 @@ login       logs in · feed_requests  asks for posts: a feed's, and history
 commands    what a person types, and what they see: the same for both terminals
 manual      what HELP shows                                                         (pure)
 terminal    what a terminal promises to these commands · settings  what else they go by
+destination  where the lines of a chat are posted, and which nowhere                (pure)
 typed       whether a line is a command, a post or a password                       (pure)
 said        a post as people see it                                                 (pure)
-marks       tells the cluster what was shown · unread  shows where something is unread
+marks       tells the cluster what was read · unread  shows where something is new
 events      what happens in rooms, in one sentence                                  (pure)
 orders      the commands about rooms, people and what is taken back
 devices     the commands about one's devices, and about codes

@@ -44,6 +44,7 @@ from chatnet.client.own_cluster import OwnCluster
 from chatnet.client.pending import PendingRequests
 from chatnet.client.race import FAILURES, NoAnswer, Unreachable
 from chatnet.client.refused import REFUSED
+from chatnet.client.rooms import MOST_LISTED
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
 from chatnet.codes import fresh_code
@@ -230,8 +231,15 @@ class Connection:
         return rooms
 
     async def own_rooms(self) -> list[tuple[str, int]]:
-        """Return the first page of the rooms that the user is in, and how many posts are unread in each."""
-        return [(room, posts) for room, posts, _ in (await self.ask(Unread, after=""))["rooms"]]
+        """Return the first rooms that the user is in, a few pages, and how many posts are unread in each."""
+        rooms: list[tuple[str, int]] = []
+        after, more = "", True
+        while more and len(rooms) < MOST_LISTED:
+            page = await self.ask(Unread, after=after)
+            rooms += [(room, posts) for room, posts, _ in page["rooms"]]
+            more = page["more"] and bool(page["rooms"]) and page["rooms"][-1][0] > after
+            after = rooms[-1][0] if more else ""
+        return rooms
 
     def mark(self, room: str, seq: int) -> bool:
         """Say that the user has read ``room`` up to ``seq``; return False if there is no connection now.
