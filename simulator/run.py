@@ -25,7 +25,7 @@ from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
 from simulator.desk import Desk
 from simulator.people import Crowd, Person, crowd
-from simulator.probes import PutBack, SessionReads, Silence
+from simulator.probes import PutBack, SessionReads, Silence, Stale
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation, collect_quietly
 from simulator.sizes import draw_sizes
@@ -72,7 +72,8 @@ class Scale:
     ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are the
     kinds of faults, all by default; ``only`` are the numbers of the faults that strike, None for all.
     ``spoken`` is the protocol of all users; drawn if empty. ``encrypted``: hosts use TLS between each other;
-    drawn if None.
+    drawn if None. ``annex``: the one machine surely has another one beside it. ``narrow``: who does not read
+    is soon full.
     """
 
     users: int = 20
@@ -85,6 +86,8 @@ class Scale:
     store: str = "sqlite"
     spoken: str = ""
     encrypted: bool | None = None
+    annex: bool = False
+    narrow: bool = False
 
     @property
     def all_kinds(self) -> tuple[str, ...]:
@@ -130,15 +133,16 @@ class Run:
         simulation.programs["users"] = cast(
             Any, crowd(keep, lambda: simulation.now, simulation.is_encrypted, letters)
         )
-        self.cluster = cluster(simulation, scale.laptops, scale.store, keep)
+        self.cluster = cluster(simulation, scale.laptops, scale.store, keep, scale.annex)
         self.desk = Desk(simulation, self.cluster, letters)
         self.nemesis = self.cluster.nemesis
         self._laptops = self.cluster.laptops
         self._vitals = Vitals(simulation, self.cluster.hosts, keep)
         self._crowds: dict[str, SimProcess] = {}
         successions = Successions(simulation, scale.store == "postgresql")
+        self.stale = Stale()
         probes = SessionReads(simulation, keep), Silence(simulation), PutBack(simulation), successions
-        listeners = *probes, self.cluster
+        listeners = *probes, self.stale, self.cluster
         simulation.listeners += (listener.told for listener in listeners)
 
     def go(self) -> None:
@@ -367,13 +371,13 @@ def _run(simulation: Simulation, scale: Scale, story: bool) -> Verdict:
     began = time.process_time()
     it = Run(simulation, scale)
     try:
-        simulation.note("the world", "sizes: {}", str(draw_sizes(simulation)))
+        simulation.note("the world", "sizes: {}", str(draw_sizes(simulation, it._scale.narrow)))
         it.go()
     except NotInTime as late:
         it.violations.append(str(late))
     except Exception:
         it.violations.append(f"the simulator failed: {traceback.format_exc()}")
-    violations = it.violations + simulation.verdict()
+    violations = it.violations + it.stale.found + simulation.verdict()
     violations += check(it.evidence())
     return Verdict(
         seed=simulation.seed,
