@@ -23,7 +23,7 @@ from chatnet.net.approach import Approach
 from chatnet.operator import orders
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
-from chatnet.operator.erased import print_list, take_back_again
+from chatnet.operator.erased import add_to_list, print_list, take_back_again
 from chatnet.operator.export import export
 from chatnet.operator.level import raise_level, show_level
 from chatnet.operator.log import LogReader, Wanted
@@ -163,9 +163,13 @@ def _check(options: Any, world: World) -> None:
 
 
 def _erased(options: Any, world: World) -> None:
-    """Print the list without a reactor: it blocks."""
+    """Print the list, or add to one, without a reactor: it blocks."""
     with _ended_in_a_sentence(options, world):
-        print_list(options["file"], Path(options["data"]), _store_url(options, world), world)
+        where = options["file"], Path(options["data"]), _store_url(options, world), world
+        if options["into"] is None:
+            print_list(*where)
+        else:
+            world.stdio.say(add_to_list(Path(options["into"]), *where))
 
 
 def _restore(options: Any, world: World) -> None:

@@ -289,6 +289,9 @@ class ErasedOptions(FileOptions):
         "it beside backups: “chatnet restore” has all of it taken back again in a backup that was put back. "
         "A cluster may run meanwhile. FILE is a store or a data directory, as of a backup."
     )
+    optParameters = [
+        ["into", None, None, "Add what is new to this list, and print nothing of it: as often as you like."]
+    ]
 
     _command = "erased"
 

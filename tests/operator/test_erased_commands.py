@@ -143,6 +143,56 @@ def test_a_purge_is_repeated_up_to_its_time_and_no_further(
     assert {each.key for each in found if each.key} == {bytes(key) for _, _, key in (*older, again)}
 
 
+def test_a_list_is_kept_by_adding_to_it(
+    put_back: tuple[list[str], Rows, Path], small: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What it has stays, also what is of another log, and what the store does not know, which was put back:
+    that is an error, until the list is obeyed. Nothing is added twice."""
+    where, rows, file = put_back
+    (small / "erased").unlink(missing_ok=True)
+    added = ["erased", "--into", str(file), *where]
+    assert said(capfd, *added) == f"0 were added to {file}, which has 0 of this log now.\n"
+    first = small / "first"
+    first.write_bytes(list_of(REDACTED))
+    said(capfd, "restore", "--erased", str(first), *where)
+    assert rows("SELECT text FROM entry WHERE seq = 9") == [("",)]
+    kept = line_of("another", [FORGOTTEN]) + list_of(AWAITED, FORGOTTEN)
+    file.write_bytes(kept[:-1])
+    for new in (list_of(REDACTED), b""):
+        with pytest.raises(SystemExit) as ended:
+            main(added)
+        assert ended.value.code == 1
+        assert f"{file} says of 2 that they were taken back, and the log does not" in capfd.readouterr().err
+        kept += new
+        assert file.read_bytes() == kept
+    said(capfd, "restore", "--erased", str(file), *where)
+    rows("SELECT 1")
+    assert said(capfd, *added) == f"0 were added to {file}, which has 3 of this log now.\n"
+    assert file.read_bytes() == kept
+
+
+def test_no_list_is_lost_or_taken_for_another_when_it_is_added_to(
+    small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """While the database is away, the file stays; the store's own list is its master's; what is no list is
+    said, and stays as it is."""
+    file = tmp_path / "list"
+    for content, options, sentence in (
+        (list_of(REDACTED), ["--store", "postgresql://nobody@127.0.0.1:1/x"], "cannot be reached"),
+        (b"something else\n", ["--data", str(small)], "is damaged behind its byte 0"),
+    ):
+        opened(small)
+        file.write_bytes(content)
+        with pytest.raises(SystemExit) as ended:
+            main(["erased", "--into", str(file), *options])
+        assert ended.value.code == 1
+        assert sentence in capfd.readouterr().err
+        assert file.read_bytes() == content
+    with pytest.raises(SystemExit):
+        main(["erased", "--into", str(small / "erased"), "--data", str(small)])
+    assert "is the store's own list, in which its master writes" in capfd.readouterr().err
+
+
 def test_a_list_is_put_beside_a_store_of_an_earlier_release(
     small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
