@@ -35,7 +35,7 @@ from chatnet.client.feed import Feed
 from chatnet.client.feed_requests import FeedRequests
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.from_worker import FromWorker
-from chatnet.client.identities import QUESTION, UNKNOWN, Identities
+from chatnet.client.identities import ANOTHER, QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
 from chatnet.client.listener import Listener
 from chatnet.client.login import Welcome, keep, keep_ticket, log_in, resume
@@ -136,6 +136,7 @@ class Connection:
         self._password: bytes | None = None
         self._code = ""
         self._ended_why: str | None = None
+        self._told = ""
         self.name = ""
         """The user's name as the cluster spells it, once the client has logged in."""
 
@@ -447,9 +448,17 @@ class Connection:
         if self._identity is not None:
             return self._identity
         identity = self._identities.of(found.log_id, found.master)
+        if self._identities.is_another_cluster(identity, found.master):
+            self._tell_once(self._identities.ask(ANOTHER, identity, found.master))
         if not self._identities.may_show(identity):
             await self._ask_whether_same(identity, found.master)
         return identity
+
+    def _tell_once(self, sentence: str) -> None:
+        """Tell it, unless that was told last: an attempt to log in may be repeated."""
+        if sentence != self._told:
+            self._told = sentence
+            self._listener.told(sentence)
 
     async def _ask_whether_same(self, identity: Identity, master: Address) -> None:
         self._attempts.end()

@@ -118,6 +118,11 @@ class Identity:
         """The masters through which it was used; empty for a new one."""
         return self._credentials.addresses
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a login by it has succeeded."""
+        return self._credentials.accepted
+
     def was_used_at(self, masters: Iterable[Address]) -> bool:
         """Return whether it was used through one of ``masters``."""
         known = [Address.read(address) for address in self.addresses]

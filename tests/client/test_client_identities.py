@@ -11,6 +11,7 @@ import pytest
 from client.person import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
+from chatnet.client.identities import ANOTHER
 from chatnet.client.identity import Credentials
 from chatnet.errors import (
     BadCode,
@@ -176,7 +177,7 @@ def test_another_cluster_at_a_known_address_gets_another_secret(
     new.master(MASTER, worker=f"w:{WORKER}")
     new.worker(WORKER)
     person = new_person().start()
-    assert person.seen() == ["Logged in as alice."]
+    assert person.seen() == [ANOTHER.format(here=f"m:{MASTER}", name="alice"), "Logged in as alice."]
     [(name, arguments)] = new.asked()
     assert name == "Login"
     assert arguments["secret"] != old.secret
@@ -391,3 +392,27 @@ def test_two_clients_that_start_at_once_are_one_user(
     network.pass_time(0.1)
     assert [person.seen() for person in people] == [["Logged in as alice."]] * 2
     assert len({arguments["secret"] for _, arguments in cluster.asked("Login")}) == 1
+
+
+def test_who_comes_to_another_cluster_at_the_same_place_is_told_so(
+    network: Network, cluster: FakeCluster, alice: Person, new_person: Callable[..., Person], tmp_path: Path
+) -> None:
+    """A server was started on other data: one is new there, and keeps who one is in the other. It is said
+    once, and neither to who was there already, nor to somebody else, nor elsewhere."""
+    alice.stop()
+    other = FakeCluster(network)
+    other.log_id = "other"
+    for port in (MASTER, ELSEWHERE):
+        other.master(port, worker=f"w:{WORKER}")
+    other.worker(WORKER)
+    told = ANOTHER.format(here=f"m:{MASTER}", name="alice")
+    assert new_person(name="bob").start().seen() == ["Logged in as bob."]
+    assert new_person(**at(ELSEWHERE), directory=tmp_path / "else").start().seen() == ["Logged in as alice."]
+    other.secrets.clear()
+    assert new_person().start().seen() == [told, "Logged in as alice."]
+    assert new_person().start().seen() == ["Logged in as alice."]
+    assert len(files(tmp_path)) == 3
+    cluster.master(MASTER, worker=f"w:{WORKER}")
+    cluster.worker(WORKER)
+    assert new_person().start().seen() == ["Logged in as alice."]
+    assert len(files(tmp_path)) == 3
