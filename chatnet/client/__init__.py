@@ -7,6 +7,7 @@ identities  which identity belongs to which cluster, and where it may be shown
 race        asks several masters, and takes the first answer
 states      the states of a connection                                              (pure)
 connection  finds a worker, logs in, and reconnects; no request is lost or done twice
+requests    what a client asks of its cluster
 listener    what is told about events of the connection · from_worker  what a worker sends unasked
 attempts    why attempts fail, and what is shown until the first has succeeded
 pending     requests that are not answered yet                                      (pure)
