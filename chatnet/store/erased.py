@@ -83,18 +83,18 @@ def erasures_in(ask: Ask) -> Iterator[Erasure]:
         yield Erasure("redact", user, key=key)
     for (user,) in ask(_FORGOTTEN):
         yield Erasure("forget", user)
-    purges: list[tuple[Blanking, int]] = []
+    purges: dict[str, list[tuple[Blanking, int]]] = {}
     for user, room, upto, seq in ask(_TOGETHER):
         last = _at(ask, upto)
         if last is not None:
             yield Erasure("purge" if user else "expire", user, room, time=last.time)
             if user:
-                purges.append((Blanking(user, room, upto, seq), last.time))
+                purges.setdefault(user, []).append((Blanking(user, room, upto, seq), last.time))
     if purges:
-        since = last_before(ask, min(time for _, time in purges) - AGAIN_MS)
-        for row in ask(_OF_PURGED, since, max(blanking.upto for blanking, _ in purges)):
-            post = of_row(row)
-            for blanking, time in purges:
+        since = last_before(ask, min(time for all_of in purges.values() for _, time in all_of) - AGAIN_MS)
+        upto = max(blanking.upto for all_of in purges.values() for blanking, _ in all_of)
+        for post in map(of_row, ask(_OF_PURGED, since, upto)):
+            for blanking, time in purges.get(post.user, ()):
                 yield from purged(blanking, time, [post])
 
 

@@ -876,6 +876,26 @@ def test_what_cannot_be_written_down_is_not_taken_back_yet(
     assert (len(place.lines()), place.log.trouble) == (1, "")
 
 
+def test_purged_posts_that_cannot_be_written_down_are_not_overwritten_yet(
+    place: Place, now: Now, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing would know them any more by their keys. Nobody is given them meanwhile."""
+    place.append(*BEGINNING, *SAID, PURGE_EVERYWHERE)
+
+    def extend(self: RealFiles, path: Path, at: int, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as while_full:
+        while_full.setattr(RealFiles, "extend", extend)
+        with pytest.raises(DiskFull):
+            now(place.log.free())
+    assert (NEEDLE in place.given(), place.holding() != []) == (False, True)
+    place.free()
+    assert place.holding() == []
+    purged = [it.key for line in place.lines() for it in (line or Line("", ())).erasures if it.key]
+    assert purged == [post.key for post in SAID]
+
+
 def test_a_line_whose_batch_is_not_committed_is_written_over(place: Place) -> None:
     """The batch comes again when there is room, and its line once."""
     place.append(*BEGINNING)
