@@ -17,6 +17,7 @@ from chatnet.entries import Draft
 from chatnet.errors import Unreadable
 from chatnet.marks import UserMark
 from chatnet.reads import MarkPage, MarksOf, UnreadOf
+from chatnet.store.sqlite import slack
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.world.real import RealFiles
 
@@ -184,6 +185,39 @@ def test_what_cannot_be_read_is_said(disk: Any, now: Callable[[Any], Any], said:
     assert len([line for line in said if "cannot be kept now" in line]) == 1
     disk.path.with_name(MARKS).rmdir()
     assert now(log.keep_marks([UserMark("alice", "alice", 3)])) == [UserMark("alice", "alice", 3)]
+
+
+def test_marks_are_not_written_anew_where_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each who reads would try, on a disk that is full; they are there when there is room."""
+
+    class Small(RealFiles):
+        free = 0
+
+        def free_bytes(self, directory: Path) -> int:
+            return self.free
+
+    path, files, head = tmp_path / MARKS, Small(), Cursor(9, b"its head")
+    kept = SqliteMarks(path, files, "log", head, lambda seq: None, pytest.fail)
+    kept.keep([UserMark("alice", "bob", 7)], head)
+    kept.close()
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("VACUUM INTO ?", (str(tmp_path / "copy"),))
+    (tmp_path / "copy").rename(path)
+    begun: list[apsw.Connection] = []
+    real = slack.write_anew
+    monkeypatch.setattr(slack, "write_anew", lambda connection: (begun.append(connection), real(connection)))
+    kept = SqliteMarks(path, files, "log", head, lambda seq: None, pytest.fail)
+    for _ in range(3):
+        with pytest.raises(Unreadable):
+            kept.of("alice", ["bob"])
+    with pytest.raises(apsw.FullError):
+        kept.keep([UserMark("alice", "bob", 8)], head)
+    assert begun == []
+    files.free = 1 << 30
+    assert (kept.of("alice", ["bob"]), len(begun)) == ({"bob": 7}, 1)
+    kept.close()
 
 
 @pytest.mark.parametrize("how", ["opened again", "put back"])

@@ -207,7 +207,7 @@ class StoreFile:
         """
         if slack.is_clean(self._connection):
             return
-        needed, free = 2 * self._bytes(), self._files.free_bytes(self._path.parent)
+        needed, free = slack.needed_bytes(self._connection), self._files.free_bytes(self._path.parent)
         if needed > free:  # to find that out by trying could fill the disk again each second
             raise NoRoomToWriteAnew(self._path, needed, free)
         self._logger.warn(
@@ -218,13 +218,6 @@ class StoreFile:
         slack.write_anew(self._connection)
         self.has_to_erase = True
         self.checkpoint()
-
-    def _bytes(self) -> int:
-        """Return how many bytes the file has in use."""
-        pages, unused = (
-            self._connection.execute(f"PRAGMA {of}").get for of in ("page_count", "freelist_count")
-        )
-        return int(pages - unused) * self._page_bytes
 
     # ---- watching ----
 

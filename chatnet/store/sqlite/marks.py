@@ -231,6 +231,8 @@ class SqliteMarks:
         # and never the file.
         connection.execute("PRAGMA synchronous=NORMAL")
         if not slack.is_clean(connection):
+            if slack.needed_bytes(connection) > self._files.free_bytes(self._path.parent):
+                raise apsw.FullError("there is no room to write them anew")  # each reader would try
             slack.write_anew(connection)
         with connection:
             about = connection.execute("SELECT log, head, tail FROM about").fetchone()
