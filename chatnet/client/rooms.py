@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from chatnet.blanking import Blanking
 from chatnet.client.said import Said
 from chatnet.names import is_name, is_room, is_talk, named
 from chatnet.reads import MOST_UNREAD
@@ -24,12 +25,17 @@ def is_read_in(here: str, room: str, own: str) -> bool:
     return bool(here) and (room == here or (here == own and room[:1] not in _MARKS))
 
 
+class _Post(NamedTuple):
+    seq: int
+    user: str
+
+
 class Counts:
     """How many posts are new in each room: at most 99, as in the cluster's count."""
 
     def __init__(self) -> None:
         self._before: dict[str, int] = {}  # in the cluster's count, and not among these:
-        self._came: dict[str, deque[int]] = {}  # the seqs of those that came since the chat began
+        self._came: dict[str, deque[_Post]] = {}  # since the chat began
 
     def count(self, room: str, count: int) -> None:
         """The cluster has counted as many; less than nothing counts as nothing."""
@@ -37,20 +43,28 @@ class Counts:
         if (before := count - len(self._came.get(room, ()))) > 0:
             self._before[room] = before
 
-    def came(self, room: str, seq: int) -> None:
-        """The post ``seq`` came in ``room``."""
-        self._came.setdefault(room, deque(maxlen=MOST_UNREAD)).append(seq)
+    def came(self, room: str, post: _Post) -> None:
+        """``post`` came in ``room``."""
+        self._came.setdefault(room, deque(maxlen=MOST_UNREAD)).append(post)
 
     def gone(self, seq: int) -> None:
         """The post ``seq`` was taken back."""
-        for seqs in self._came.values():
-            if seq in seqs:
-                seqs.remove(seq)
+        self._drop({seq})
+
+    def all_gone(self, taken: Blanking) -> None:
+        """What is ``taken`` back together is new nowhere any more."""
+        rooms = [taken.room] if taken.room else self._came
+        posts = (post for room in rooms for post in self._came.get(room, ()))
+        self._drop({post.seq for post in posts if post.seq <= taken.upto and taken.user in ("", post.user)})
+
+    def _drop(self, gone: set[int]) -> None:
+        for room, posts in self._came.items() if gone else ():
+            self._came[room] = deque((post for post in posts if post.seq not in gone), MOST_UNREAD)
 
     def read(self, room: str, upto: int | None = None) -> bool:
         """``room`` was read up to the seq ``upto``; None: all of it. Return whether the cluster has to count
         what is left, since some of it came before the chat."""
-        left = [seq for seq in self._came.pop(room, ()) if upto is not None and seq > upto]
+        left = [post for post in self._came.pop(room, ()) if upto is not None and post.seq > upto]
         if left:
             self._came[room] = deque(left, MOST_UNREAD)
         if upto is None:
@@ -109,16 +123,18 @@ class Rooms:
         """The post ``seq`` is not new any more: it was taken back."""
         self._counts.gone(seq)
 
+    def all_taken_back(self, taken: Blanking) -> None:
+        """What was ``taken`` back together is not new any more. Who is forgotten is nobody: nothing is said
+        in their room, or with them."""
+        self._counts.all_gone(taken)
+        for room in (taken.user, "@" + taken.user) if taken.whole else ():
+            self._joined.discard(room)
+            self._forget(room)
+
     def left(self, room: str) -> None:
         """The user is no member of ``room`` any more."""
         self._joined.discard(room)
         if room != self.here:
-            self._forget(room)
-
-    def forgotten(self, user: str) -> None:
-        """There is no such user any more: nothing is said in their room, or with them."""
-        for room in (user, "@" + user):
-            self._joined.discard(room)
             self._forget(room)
 
     def heard(self, said: Said, is_new: bool) -> None:
@@ -133,7 +149,7 @@ class Rooms:
         topics = [word for word in also if word[0] == "#"]
         for room in topics if is_stray else {said.room, *topics}:
             if is_new and room in self and not self._reads(room):
-                self._counts.came(room, said.seq)
+                self._counts.came(room, _Post(said.seq, said.user))
         if said.user == self.own:
             self._counts.read(said.room, said.seq)
 

@@ -222,8 +222,8 @@ class ScreenTerminal:
 
     def all_taken_back(self, taken: Blanking, sentence: str) -> None:
         self._scroll.take_back_all(taken)
+        self._rooms.all_taken_back(taken)
         if taken.whole:
-            self._rooms.forgotten(taken.user)
             self._seen.forgotten(taken.user)
         if sentence:
             self.show(sentence)

@@ -10,6 +10,7 @@ import urwid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet.blanking import Blanking
 from chatnet.client.column import WIDTH, room_rows
 from chatnet.client.rooms import MOST_LISTED, Rooms
 from chatnet.client.said import Said
@@ -127,6 +128,21 @@ def test_what_was_taken_back_is_not_new(rooms: Rooms) -> None:
     say(rooms, "#zoo")
     rooms.taken_back(seq)
     assert (new(rooms)["bob"], new(rooms)["#zoo"]) == (0, 1)
+
+
+def test_what_was_taken_back_together_is_not_new(rooms: Rooms) -> None:
+    """Of one user or of all, in one room or anywhere, up to a seq; also in another room of the same post."""
+    for user, room in (("bob", "#zoo"), ("carol", "#zoo"), ("carol", "@carol"), ("bob", "@bob")):
+        say(rooms, room, user=user)
+    seq = say(rooms, "bob", "#zoo burns", user="bob")
+    rooms.all_taken_back(Blanking("bob", "#zoo", seq, seq))
+    assert new(rooms) == {"alice": 0, "#tea": 0, "#zoo": 1, "@bob": 1, "@carol": 1, "bob": 0}
+    rooms.all_taken_back(Blanking("", "#zoo", seq - 5, seq))
+    assert new(rooms)["#zoo"] == 1
+    rooms.all_taken_back(Blanking("", "#zoo", seq, seq))
+    assert new(rooms)["#zoo"] == 0
+    rooms.all_taken_back(Blanking("carol", "", seq, seq, whole=True))
+    assert new(rooms) == {"alice": 0, "#tea": 0, "#zoo": 0, "@bob": 1, "bob": 0}
 
 
 def test_what_is_said_at_home_counts_in_the_topics_that_it_names(rooms: Rooms) -> None:
