@@ -207,7 +207,12 @@ def test_marks_are_not_written_anew_where_there_is_no_room(
     (tmp_path / "copy").rename(path)
     begun: list[apsw.Connection] = []
     real = slack.write_anew
-    monkeypatch.setattr(slack, "write_anew", lambda connection: (begun.append(connection), real(connection)))
+
+    def write_anew(connection: apsw.Connection) -> None:
+        begun.append(connection)
+        real(connection)
+
+    monkeypatch.setattr(slack, "write_anew", write_anew)
     kept = SqliteMarks(path, files, "log", head, lambda seq: None, pytest.fail)
     for _ in range(3):
         with pytest.raises(Unreadable):
