@@ -10,7 +10,6 @@ from chatnet.entries import of_row
 from chatnet.kinds import SAID
 from chatnet.store.blanking import (
     ENDING,
-    FOLLOWERS,
     HAS_WORDS,
     MOST_FOUND,
     SPAN,
@@ -52,17 +51,13 @@ _GONE = "INSERT INTO gone SELECT * FROM unnest(%(names)s::text[], %(seqs)s::bigi
 _DESCRIPTIONS = "UPDATE description SET text = '' WHERE seq = ANY(%(seqs)s)"
 # Whoever appends locks the same rows, and the head before them.
 _FIRST = "SELECT FROM log FOR UPDATE"
-_END_STAYS = f"""
-    WITH ended AS (
-        UPDATE membership SET "left" = %s
-        FROM ({FOLLOWERS}) AS follower
-        WHERE membership."user" = follower."user" AND membership."left" = {OPEN} AND membership.room = %s
-        RETURNING membership."user"
-    ), counted AS (
-        UPDATE account SET rooms = rooms - 1 FROM ended WHERE account."user" = ended."user"
-    )
-    SELECT count(*) FROM ended
+# By their places in the table: whatever the database believes of it, it looks for no row twice.
+_LEAVE = f"""
+    UPDATE membership SET "left" = %s WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM membership WHERE room = %s AND "left" = {OPEN} ORDER BY "user" LIMIT %s))
+    RETURNING "user"
 """
+_COUNT = 'UPDATE account SET rooms = rooms - 1 WHERE "user" = ANY (%s)'
 # Unless it was begun anew meanwhile, since more is to go.
 _DONE = """
     UPDATE blanking SET done = CASE WHEN done = %(done)s THEN %(reached)s ELSE done END
@@ -102,7 +97,9 @@ def free(execute: Execute) -> Freed:
 def _end_stays(execute: Execute, user: str, seq: int) -> Freed:
     """Write down that others' stays have ended in the room of who is forgotten; or that all have."""
     execute(_FIRST)
-    (ended,) = execute(_END_STAYS, (seq, user, MOST_ENDED, user)).fetchone()
-    if not ended:
+    followers = [follower for (follower,) in execute(_LEAVE, (seq, user, MOST_ENDED)).fetchall()]
+    if followers:
+        execute(_COUNT, (followers,))
+    else:
         execute('DELETE FROM ending WHERE "user" = %s', (user,))
     return Freed(forgetting(user, seq))
