@@ -21,6 +21,7 @@ from chatnet.client.marks import ShownPosts
 from chatnet.client.orders import Orders
 from chatnet.client.refused import REFUSED, Misused, sentence_of, split
 from chatnet.client.said import Said
+from chatnet.client.said_in import found, said_in
 from chatnet.client.settings import ClientSettings
 from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.typed import Typed, command_in, post_in
@@ -28,12 +29,12 @@ from chatnet.client.unread import show_unread
 from chatnet.codes import FORM, looks_like_code
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
-from chatnet.errors import ChatnetError, NoSuchPost, NoSuchRoom, NoSuchUser, NotJoined, NotYours
-from chatnet.form import check_said_in, check_text
+from chatnet.errors import ChatnetError, NoSuchPost, NotJoined
+from chatnet.form import check_text
 from chatnet.kinds import SAID
-from chatnet.names import fold_for, fold_room, spelled_for
+from chatnet.names import fold_room
 from chatnet.text import meant
-from chatnet.wire.session import Forget, Join, Leave, List, WhoIs
+from chatnet.wire.session import Forget, Join, Leave
 
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
@@ -52,7 +53,6 @@ FORGET_AGAIN = "Once more: type “forget me”, and it is done."
 SLASH = "/"
 NOWHERE, OWN = "nowhere", "your own room"
 JOIN_FIRST = " (JOIN does that)"
-NO_ROOM = "There is no user {name}, and so no such room; a topic begins with #: #{name}."
 POSTED_NOWHERE = "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room."
 NOT_POSTED = (
     "That was posted nowhere: it was typed before that answer, and may be meant for others. Type it again."
@@ -208,7 +208,7 @@ class Interpreter:
 
     async def _chat(self, word: str) -> None:
         try:
-            room = await self._found(word) if word else ""
+            room = await found(self._connection, word) if word else ""
             if not self._chatting:
                 await self._connection.chat()
                 self._marks.flush()  # before the screen asks what is unread
@@ -240,13 +240,13 @@ class Interpreter:
         room, text = _first_word(rest)
         if not text:
             raise Misused(manual.SAY)
-        await self._post(text, self._said_in(room))
+        await self._post(text, said_in(room, self._name))
 
     async def _tell(self, rest: str) -> None:
         name, text = split(rest, 1, manual.TELL, more=True)
         if not text:
             raise Misused(manual.TELL)
-        await self._post(text, self._said_in("@" + name.removeprefix("@")))
+        await self._post(text, said_in("@" + name.removeprefix("@"), self._name))
 
     async def _reply(self, rest: str) -> None:
         number, text = split(rest, 1, manual.REPLY, more=True)
@@ -258,7 +258,7 @@ class Interpreter:
             raise Misused(f"No post {seq} was seen here: HISTORY ROOM shows posts with their numbers.")
         if room == author != self._name:  # there they alone post; in one's own they hear it by their name
             room, text = self._name, f"@{author} {text}"
-        await self._post(text, self._said_in(room), seq)
+        await self._post(text, said_in(room, self._name), seq)
 
     def _post(self, text: str, room: str, answers: int | None = None) -> Deferred[Any]:
         answer = self._connection.post(check_text(text), room or None, answers)
@@ -269,44 +269,6 @@ class Interpreter:
     def _acknowledged(self, answer: dict[str, Any], text: str) -> None:
         """What one has said in one's own room is shown in the topics that it names, too."""
         self._has_shown(Entry(answer["seq"], 0, "post", self._name, self._name, text, b""))
-
-    def _said_in(self, room: str) -> str:
-        """Return where it is that this user posts in ``room``, as they spell it; empty: in their own. Nobody
-        is asked.
-
-        :raises BadRoom: it is none. :raises NotYours: it is somebody else's.
-        :raises BadName: it is a conversation with nobody. :raises OwnRoom: it is one with oneself.
-        """
-        where = check_said_in(fold_for(room, self._name), self._name)
-        return "" if where == self._name else spelled_for(where, self._name)
-
-    async def _found(self, word: str) -> str:
-        """Return where it is that this user posts in the room ``word``, as :meth:`_said_in` does, and ask
-        whether they may post there at all: a muted member is told at the first post.
-
-        A private room that others have is answered by the same look, at the user's own rooms, as one that
-        nobody has.
-
-        :raises NoSuchRoom: the user is not in that private room, or there is none.
-        :raises NotJoined: the user is not in that topic. :raises NoSuchUser: there is nobody to talk to, or
-            there is no such user, whose room it would be.
-        """
-        try:
-            room = self._said_in(word)
-        except NotYours as error:
-            name = fold_room(word)
-            try:
-                await self._connection.ask(WhoIs, name=name)
-            except NoSuchUser:
-                raise NoSuchUser(NO_ROOM.format(name=name)) from None
-            raise error from None
-        if room[:1] == "@":
-            await self._connection.ask(WhoIs, name=room[1:])
-        elif room:
-            page = await self._connection.ask(List, prefix=room, after="", mine=True)
-            if room not in page["joined"]:
-                raise (NoSuchRoom if room[0] == "&" else NotJoined).of(room=room)
-        return room
 
     def _expect_lines(self) -> None:
         room = self._destination.room
