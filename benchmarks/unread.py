@@ -22,6 +22,7 @@ from benchmarks.newest import POSTS
 from benchmarks.processes import scratch
 from benchmarks.table import Row, median, milliseconds
 from benchmarks.wire import fresh_key
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft
 from chatnet.marks import MOST_MARKS, UserMark
 from chatnet.reads import MOST_UNREAD, UnreadOf
@@ -89,11 +90,12 @@ def _make(path: Path, posts: int) -> Store:
     head = log.execute("SELECT head FROM log").get
     # So far back, by the mean, that twice as many are unread as are counted; or a few.
     far, near = head - 2 * MOST_UNREAD * ROOMS, head - 3 * ROOMS
-    marks = SqliteMarks(path.with_suffix(".marks"), RealFiles(), "log", head, print)
+    end = Cursor(head, b"its head")
+    marks = SqliteMarks(path.with_suffix(".marks"), RealFiles(), "log", end, lambda seq: None, print)
     for reader in readers:
         of_reader = [UserMark(reader, _topic(n), max(1, far if n % 2 else near)) for n in range(ROOMS)]
         for start in range(0, ROOMS, MOST_MARKS):
-            marks.keep(of_reader[start : start + MOST_MARKS], head)
+            marks.keep(of_reader[start : start + MOST_MARKS], end)
     return Store(log, head, marks)
 
 

@@ -67,7 +67,8 @@ def blanking_of(entry: Entry) -> Blanking | None:
         case "forget":
             return Blanking(entry.to, "", entry.seq, entry.seq, whole=True)
         case "purge":
-            return Blanking(entry.to, entry.room, entry.seq, entry.seq)
+            upto = entry.seq if entry.ref is None else entry.ref.seq
+            return Blanking(entry.to, entry.room, upto, entry.seq)
         case "expire" if entry.ref is not None:
             return Blanking("", entry.room, entry.ref.seq, entry.seq)
     return None

@@ -226,6 +226,7 @@ _PLACES: dict[Heard, Callable[[Entry], str]] = {
     Heard.MODERATORS: lambda entry: moderators_of(entry.room),
     Heard.ALL: lambda entry: entry.room or ALL,
     Heard.EVERYBODY: lambda entry: ALL,
+    Heard.READERS: lambda entry: entry.room if is_private(entry.room) else ALL,
 }
 """Where an entry is heard, by the way in which it is; the store sets the places of the other way."""
 

@@ -17,14 +17,17 @@ from chatnet.entries import KEY_BYTES
 from chatnet.names import is_name, is_private, is_room, is_topic
 
 MOST_IN_LINE = 100
-"""How many erasures stand in a line of a list that is made anew."""
+"""How many erasures stand in a line."""
+MOST_LINE = 1 << 20
+"""How many bytes a line has, at most: thirty times what so many of the longest erasures need."""
 _TIME = re.compile("[0-9]{1,19}")
 
 
 class Erasure(NamedTuple):
     """What an entry of the ``kind`` took back. ``redact``: the post that ``user`` sent under ``key``.
     ``forget``: all that ``user`` ever said. ``purge``: what they said in ``room`` (empty: everywhere) up to
-    the log's ``time``, in milliseconds since 1970; ``expire``: the same of everybody."""
+    the log's ``time``, in milliseconds since 1970; ``expire``: the same of everybody. ``purged``: one of the
+    posts that a purge at that ``time`` took, by its ``key``: so it is known again if it comes again."""
 
     kind: str
     user: str = ""
@@ -40,6 +43,8 @@ class Erasure(NamedTuple):
                 return f"forget:{self.user}"
             case "purge":
                 return f"purge:{self.user}:{self.room}:{self.time}"
+            case "purged":
+                return f"purged:{self.user}:{self.key.hex()}:{self.time}"
         return f"expire:{self.room}:{self.time}"
 
 
@@ -79,6 +84,10 @@ def _erasure(word: str) -> Erasure:
     match word.split(":"):
         case ["redact", user, key] if is_name(user) and len(key) == 2 * KEY_BYTES:
             return Erasure("redact", user, key=bytes.fromhex(key))
+        case ["purged", user, key, time] if (
+            is_name(user) and len(key) == 2 * KEY_BYTES and _TIME.fullmatch(time)
+        ):
+            return Erasure("purged", user, key=bytes.fromhex(key), time=int(time))
         case ["forget", user] if is_name(user):
             return Erasure("forget", user)
         case ["purge", user, room, time] if is_name(user) and _is_place(room, time):

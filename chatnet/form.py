@@ -178,7 +178,7 @@ def _check_more(draft: Draft, kind: Kind) -> None:
     if is_odd or (more.ref is None and kind.has_ref):
         raise ValueError(f"A {draft.kind} is for somebody, or refers to an entry, or neither")
     if more.ref is not None:
-        if not (kind.has_ref or kind.is_said):
+        if not (kind.has_ref or kind.is_said or (kind.may_have_ref and draft.user == CLUSTER)):
             raise ValueError(f"A {draft.kind} refers to no entry")
         if not 0 <= more.ref.seq < 1 << 63 or len(more.ref.check) != CHECK_BYTES:
             raise NoSuchPost.of()

@@ -57,6 +57,7 @@ class Heard(Enum):
     MODERATORS = "by the moderators of its room"
     ALL = "in its room; of the cluster, by everybody"
     EVERYBODY = "by everybody, wherever it is"
+    READERS = "in its room, if that is private; otherwise by everybody"
     MODERATORS_OF_TARGET = (
         "by the moderators of where the entry is heard that it refers to, and the cluster's"
     )
@@ -72,7 +73,8 @@ class Kind:
     ``level``: from this level on the log takes it. ``rooms``: what its room may be, for its author.
     ``is_said``: it is what somebody says, and is heard at its places (:func:`chatnet.entries.places`); such
     places have a history. ``heard``: where else it is heard. ``has_to``: it is for another user, ``more.to``;
-    ``has_ref``: it refers to an entry, ``more.ref``. ``keeps_refusals``: a refusal of it lasts; see
+    ``has_ref``: it refers to an entry, ``more.ref``; ``may_have_ref``: it may, if the cluster itself appends
+    it. ``keeps_refusals``: a refusal of it lasts; see
     :mod:`chatnet.store.refusals`. ``is_the_clusters``: its author is :data:`CLUSTER`, not a user, and the
     primary itself appends it, and no worker may. ``may_be_the_clusters``: the same, or a user's.
     ``may_have_to``: it may be for a user, or for nobody in particular. ``begins_session``: it begins a
@@ -89,11 +91,17 @@ class Kind:
     has_to: bool = False
     may_have_to: bool = False
     has_ref: bool = False
+    may_have_ref: bool = False
     keeps_refusals: bool = False
     is_the_clusters: bool = False
     may_be_the_clusters: bool = False
     begins_session: bool = False
     holds_until: bool = False
+
+    @property
+    def depends_on_target(self) -> bool:
+        """Whether it depends on the entry to which it refers where it is heard."""
+        return Heard.AS_TARGET in self.heard or Heard.MODERATORS_OF_TARGET in self.heard
 
 
 def _in(*rooms: Where) -> frozenset[Where]:
@@ -111,6 +119,7 @@ def _order(
     rooms: frozenset[Where] = _ORDERED,
     holds_until: bool = False,
     heard: tuple[Heard, ...] = (),
+    may_have_ref: bool = False,
 ) -> Kind:
     """Return the row of an order about a user in a room, or in the cluster; ``heard``: by whom beside that
     user and moderators."""
@@ -120,6 +129,7 @@ def _order(
         rooms=rooms,
         heard=(*heard, Heard.TO, Heard.MODERATORS),
         has_to=True,
+        may_have_ref=may_have_ref,
         keeps_refusals=True,
         may_be_the_clusters=True,
         holds_until=holds_until,
@@ -210,8 +220,16 @@ _ROWS = (
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
-    _order("purge", heard=(Heard.ALL,)),
-    Kind("expire", Text.NOTHING, rooms=_ORDERED, has_ref=True, is_the_clusters=True),
+    # One that is repeated in a log that was put back says up to which entry: what is newer stays.
+    _order("purge", heard=(Heard.ALL,), may_have_ref=True),
+    Kind(
+        "expire",
+        Text.NOTHING,
+        rooms=_ORDERED,
+        heard=(Heard.READERS,),
+        has_ref=True,
+        is_the_clusters=True,
+    ),
     Kind(
         "report",
         Text.WORDS,

@@ -70,7 +70,7 @@ MOST_ROOMS = 2_000
 MOST_TOPICS = 100
 """How many topics a user may make in a day."""
 MOST_A_DAY = {
-    **{"create": 20, "invite": 200, "redact": 1_000, "purge": 1_000, "report": 10},
+    **{"create": 20, "invite": 200, "redact": 1_000, "purge": 200, "report": 10},
     **{"ban": 500, "mute": 500, "unban": 500, "remove": 500, "role": 200, "describe": 200, "policy": 200},
     **{"block": 1_000, "unblock": 1_000, "session": 100, "code": 100},
 }
@@ -144,6 +144,8 @@ CASES: list[Case] = [
     Case(("join",), _ANYWHERE, ("member",), AlreadyJoined),
     Case(("join",), _ANYWHERE, ("banned",), Banned),
     Case(("join", "create"), _ANYWHERE, ("full",), TooManyRooms),
+    # Whose stay there has ended with the user whose room it was: see the table "ending".
+    Case(("leave",), (Where.USER,), ("!room_known",), NotJoined),
     Case(("leave",), _PUBLIC, ("!member",), NotJoined),
     Case(("leave",), (Where.PRIVATE,), ("last_owner",), LastOwner),
     Case(("create",), _ANYWHERE, ("made",), RoomTaken),
@@ -191,6 +193,7 @@ CASES: list[Case] = [
     Case(("purge", "forget"), _ANYWHERE, ("!to_known",), NoSuchUser),
     Case(("purge",), (Where.PRIVATE,), ("!to_ever_there",), NotThere),
     Case(("purge",), _ANYWHERE, ("to_outranks",), OutOfReach),
+    Case(("purge",), _ANYWHERE, ("by_cluster", "refers", "!ref_there"), NoSuchPost),
     Case(("expire",), _ANYWHERE, ("!ref_there",), NoSuchPost),
     # ---- reports ----
     Case(("report",), _ANYWHERE, ("!ref_readable",), NoSuchPost),
@@ -295,7 +298,7 @@ author alone owns it. ``full``: the author is in as many rooms as one may be in.
 this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``: they have a
 higher role there than the author. ``blocked``: they block the author. ``by_cluster``: the author is the
 cluster itself. ``direct_off``: the cluster's policy allows no conversation between the two.
-``members_invite``: the room's policy lets all members invite. ``refers``: it refers to a post;
+``members_invite``: the room's policy lets all members invite. ``refers``: it refers to an entry;
 ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the room, too;
 ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's; ``ref_moderated``:
 it is heard at a place that the author moderates, by a role there, or by one in the cluster, unless they are

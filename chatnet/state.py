@@ -344,6 +344,9 @@ class State:
             self.members.get(place, {}).pop(user, None)
             self._close(place)
         memberships.registered = 0
+        for follower in list(self.members.get(user, ())):
+            self._change(Change(follower, user, False), entry.seq)
+        del self.rooms[user]
         self.standings = {of: it for of, it in self.standings.items() if user not in of}
         self.invitations = {of: it for of, it in self.invitations.items() if of[0] != user}
         self.tallies = {of: it for of, it in self.tallies.items() if of[0] != user}

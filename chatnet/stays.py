@@ -2,6 +2,8 @@
 
 A user has a stay in each room that they are a member of, and one at ``!mods`` and a room that they moderate.
 Everybody who follows the log agrees on stays, and so on who hears what.
+
+A ``forget`` ends more stays than it names: all of who is forgotten, and everybody's in that one's room.
 """
 
 from __future__ import annotations
@@ -60,7 +62,12 @@ CHANGES: dict[str, Callable[[Entry], tuple[Change, ...]]] = {
     "ban": _removed,
     "role": _role,
 }
-"""The kinds that begin or end stays, and whose."""
+"""The kinds that begin or end stays, and whose; see :meth:`Memberships.ended_by` for the other one."""
+
+
+def touches_stays(kind: str) -> bool:
+    """Return whether entries of this kind begin or end stays."""
+    return kind in CHANGES or kind == "forget"
 
 
 def changes(entry: Entry) -> tuple[Change, ...]:
@@ -107,8 +114,15 @@ class Memberships:
         """Apply an entry to the stays of ``user``. Return whether it changed where they listen now."""
         if entry.kind == "register" and entry.user == user:
             self.registered = entry.seq
-        changed = [self.change(change, entry.seq) for change in changes(entry) if change.user == user]
+        mine = self.ended_by(entry, user) if entry.kind == "forget" else changes(entry)
+        changed = [self.change(change, entry.seq) for change in mine if change.user == user]
         return any(changed)
+
+    def ended_by(self, forget: Entry, user: str) -> tuple[Change, ...]:
+        """Return the stays of ``user`` that a ``forget`` ends: all if they are forgotten, else the one in the
+        room of who is."""
+        places = self.rooms() if forget.to == user else [forget.to] if self.has(forget.to) else []
+        return tuple(Change(user, place, False) for place in places)
 
     def change(self, change: Change, seq: int) -> bool:
         """Begin or end a stay at ``seq``. Return whether that changed anything."""

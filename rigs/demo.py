@@ -120,15 +120,19 @@ class Demo:
     # ---- the chat ----
 
     async def _begin(self) -> None:
-        self._stage.tell("A cluster starts: a primary, two replicas, three workers.")
+        self._stage.tell(
+            "A real cluster starts here: three masters, and three workers to which clients connect."
+        )
         with (self._cluster.root / "master.log").open("wb") as output:
             self._cluster.launch(output)
         for user in self._users:
             user.start()
         await self._until("the users are connected", lambda: all(user.is_connected for user in self._users))
         masters, workers = self._cluster.masters(), self._cluster.workers(3)
-        self._stage.tell(f"The primary is {masters[0]['pid']}; replicas {_pids(masters[1:])} stand by.")
-        self._stage.tell(f"Workers {_pids(workers)} hold the users. Alice and Bob join each other.")
+        primary, standby, working = masters[0]["pid"], _pids(masters[1:]), _pids(workers)
+        self._stage.tell(f"Process {primary} is the primary, which commits each post; {standby} stand by.")
+        self._stage.tell(f"Processes {working} are the workers. Alice and Bob follow each other.")
+        self._stage.tell("Each line that they say is shown when the other one has heard it.")
         self.alice.join("bob")
         self.bob.join("alice")
         for user in self._users:
@@ -145,17 +149,17 @@ class Demo:
 
     async def _kill_worker(self) -> None:
         [worker] = [one for one in self._cluster.workers(3) if one["address"] == self.alice.worker]
-        self._stage.strike(f"SIGKILL to worker {worker['pid']}, which holds Alice")
+        self._stage.strike(f"kill -9 {worker['pid']}: the worker to which Alice is connected")
         await self._strike(worker["pid"], ("Now?", "Now."))
 
     async def _kill_primary(self) -> None:
         dead, lost = self._cluster.primary(), self._count(Lost)
-        self._stage.strike(f"SIGKILL to the primary, {dead}")
+        self._stage.strike(f"kill -9 {dead}: the primary")
         await self._strike(dead, ("And now?", "Fine here."))
         if self._count(Lost) == lost:
             self._stage.tell("Neither lost the connection.")
         masters = self._cluster.masters()
-        self._stage.tell(f"{masters[0]['pid']} is primary now, in epoch {self._cluster.status()['epoch']}.")
+        self._stage.tell(f"Process {masters[0]['pid']}, which stood by, is primary now.")
 
     async def _strike(self, pid: int, lines: Sequence[str]) -> None:
         """Kill a process; both users post at once; tell how long it took until both were answered."""
@@ -186,9 +190,9 @@ class Demo:
         for violation in self.violations:
             self._stage.end(f"BROKEN  {violation}", False)
         if not self.violations:
-            posts = sum(entry.kind in SAID for entry in log)
+            posts, heard = sum(entry.kind in SAID for entry in log), self._count(Took)
             self._stage.end(
-                f"The log has all {posts} posts; {self._count(Took)} deliveries were made of them.", True
+                f"All {posts} posts are in the log, and both heard them: {heard} deliveries.", True
             )
             self._stage.end("Nothing was lost, repeated or reordered, and nobody logged in again.", True)
 
@@ -250,6 +254,8 @@ def main() -> int:
     finally:
         cluster.close()
         shutil.rmtree(root)
+    if demo.violations == []:
+        stage.tell("All of it is removed again. “make run” starts a cluster to keep, and says how to chat.")
     if demo.violations is None:
         stage.tell("Interrupted; nothing is left.")
         return 130

@@ -107,11 +107,14 @@ class Cluster:
         raise NotImplementedError
 
 
-def cluster(simulation: Simulation, laptops: int, store: str, keep: Keep) -> Cluster:
-    """Make the cluster of a run by its ``store``, "sqlite" or "postgresql"; its leases go to ``keep``."""
+def cluster(
+    simulation: Simulation, laptops: int, store: str, keep: Keep, with_annex: bool = False
+) -> Cluster:
+    """Make the cluster of a run by its ``store``, "sqlite" or "postgresql"; its leases go to ``keep``.
+    ``with_annex``: one machine surely has an annex."""
     if store == "postgresql":
         return ManyMachines(simulation, laptops, keep)
-    return OneMachine(simulation, laptops, keep)
+    return OneMachine(simulation, laptops, keep, with_annex)
 
 
 class OneMachine(Cluster):
@@ -119,7 +122,7 @@ class OneMachine(Cluster):
 
     masters_at = "server"
 
-    def __init__(self, simulation: Simulation, laptops: int, keep: Keep) -> None:
+    def __init__(self, simulation: Simulation, laptops: int, keep: Keep, with_annex: bool = False) -> None:
         self._server = simulation.host("server")
         self._server.disk = WatchedDisk(simulation, self._server, keep)
         self.laptops = _laptops(simulation, laptops)
@@ -128,14 +131,15 @@ class OneMachine(Cluster):
             token = simulation.chance("token").randbytes(TOKEN_BYTES).hex()
             self._has_token(token)
             _know(self.laptops, ["server"], token)
-        self._annex = self._with_annex(simulation, simulation.chance("annex"))
+        often = 1.0 if with_annex else ANNEXES
+        self._annex = self._with_annex(simulation, simulation.chance("annex"), often)
         self.operators = [self._master, self._annex] if self._annex else [self._master]
         self.hosts = [operator.host for operator in self.operators]
         self.nemesis = Nemesis(simulation, self._master, self._annex, self.laptops)
 
-    def _with_annex(self, simulation: Simulation, chance: random.Random) -> Operator | None:
+    def _with_annex(self, simulation: Simulation, chance: random.Random, often: float) -> Operator | None:
         """Perhaps add another machine, with a worker that was started there by hand."""
-        if chance.random() >= ANNEXES:
+        if chance.random() >= often:
             return None
         # A person would copy the token; so it must be known before the master makes one.
         token = chance.randbytes(TOKEN_BYTES).hex()

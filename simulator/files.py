@@ -57,6 +57,9 @@ class SimFiles:
     def is_read_only(self, directory: Path) -> bool:
         return self._disk.is_read_only
 
+    def free_bytes(self, directory: Path) -> int:
+        return 1 << 60 if self._disk.room is None else self._disk.room
+
     def make_directory(self, path: Path) -> None:
         self._disk.make_directory(self._absolute(path))
 

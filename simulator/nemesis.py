@@ -195,6 +195,15 @@ class Nemesis:
         self._simulation.network.cut(server, other)
         return self._until(lambda: self._simulation.network.heal(server, other))
 
+    def cut_annex(self) -> bool:
+        """Cut the link between the server and the annex, for so long that the workers there fall behind."""
+        if len(self._operators) < 2:
+            return False
+        network, annex = self._simulation.network, self._operators[1].host
+        network.cut(self._server, annex)
+        seconds = self._chance.uniform(LONGEST_FAULT / 2, LONGEST_FAULT)
+        return self._after(seconds, lambda: network.heal(self._server, annex))
+
     def cut_one_way(self) -> bool:
         """Cut a link in one direction only."""
         ends = [self._server, self._chance.choice(self._others)]
@@ -377,7 +386,7 @@ KINDS = (
     "squat",
     "relay",
 )
-"""All kinds of faults."""
+"""All kinds of faults that are drawn where none are chosen."""
 
 
 def _commands(master: SimProcess | None) -> bool:

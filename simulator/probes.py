@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from chatnet.addresses import Address
 from chatnet.net.pulse import Pulse
@@ -20,6 +20,8 @@ from chatnet.telemetry import (
 )
 from chatnet.telemetry import Event as Happened
 from chatnet.testing.history import Event, Sample
+from chatnet.worker.frontend import Frontend
+from chatnet.worker.service import Worker
 from simulator.process import SimProcess
 from simulator.squatter import SQUATTER
 
@@ -110,6 +112,21 @@ class Silence:
         if theirs.process.program == SQUATTER:
             return ""  # a squatter may be silent on purpose
         return f"{theirs.owner} was taken for dead, and lives"
+
+
+class Stale:
+    """Finds workers that give a session what is left of their window while they cannot follow the log: some
+    of that may be taken back. ``found`` says which."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def told(self, process: SimProcess, event: Happened) -> None:
+        if isinstance(event, WentLive):
+            state = cast(Worker, process.service)._state
+            if isinstance(state, Frontend) and state.store.log.window.is_stale():
+                what = f"gave {event.user} what is left of its window, and cannot follow the log"
+                self.found.append(f"taken_back: {process} {what}")
 
 
 class PutBack:

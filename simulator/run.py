@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
 from simulator.desk import Desk
 from simulator.people import Crowd, Person, crowd
-from simulator.probes import PutBack, SessionReads, Silence
+from simulator.probes import PutBack, SessionReads, Silence, Stale
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation, collect_quietly
 from simulator.sizes import draw_sizes
@@ -46,6 +46,9 @@ SILENCE_SECONDS = 60.0
 CALM_LOOK_SECONDS = 0.23
 """Seconds between two looks whether all is calm: no part of a second, at which processes look themselves.
 Else what they do for a millisecond of each second is seen in each look."""
+FIRST_LOOKS = 5
+"""In how many looks, before the first user comes, timers are counted: what a process does every so often has
+no timer while it is doing it."""
 REPORTED_SECONDS = 2.5
 """Seconds after which all workers have reported their load, and the primary has looked at it."""
 REST_SECONDS = 10.0
@@ -69,7 +72,8 @@ class Scale:
     ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are the
     kinds of faults, all by default; ``only`` are the numbers of the faults that strike, None for all.
     ``spoken`` is the protocol of all users; drawn if empty. ``encrypted``: hosts use TLS between each other;
-    drawn if None.
+    drawn if None. ``annex``: the one machine surely has another one beside it. ``narrow``: who does not read
+    is soon full.
     """
 
     users: int = 20
@@ -82,6 +86,8 @@ class Scale:
     store: str = "sqlite"
     spoken: str = ""
     encrypted: bool | None = None
+    annex: bool = False
+    narrow: bool = False
 
     @property
     def all_kinds(self) -> tuple[str, ...]:
@@ -127,15 +133,16 @@ class Run:
         simulation.programs["users"] = cast(
             Any, crowd(keep, lambda: simulation.now, simulation.is_encrypted, letters)
         )
-        self.cluster = cluster(simulation, scale.laptops, scale.store, keep)
+        self.cluster = cluster(simulation, scale.laptops, scale.store, keep, scale.annex)
         self.desk = Desk(simulation, self.cluster, letters)
         self.nemesis = self.cluster.nemesis
         self._laptops = self.cluster.laptops
         self._vitals = Vitals(simulation, self.cluster.hosts, keep)
         self._crowds: dict[str, SimProcess] = {}
         successions = Successions(simulation, scale.store == "postgresql")
+        self.stale = Stale()
         probes = SessionReads(simulation, keep), Silence(simulation), PutBack(simulation), successions
-        listeners = *probes, self.cluster
+        listeners = *probes, self.stale, self.cluster
         simulation.listeners += (listener.told for listener in listeners)
 
     def go(self) -> None:
@@ -143,8 +150,7 @@ class Run:
 
         :raises NotInTime: the cluster did not start, or time stood still.
         """
-        self._start()
-        before = self._vitals.at_rest()
+        before = self._start()
         self._plan()
         end = UP_SECONDS + workload.ARRIVAL_SECONDS + self._scale.seconds
         while self._simulation.now < max(end, self.nemesis.healed_at):
@@ -177,7 +183,8 @@ class Run:
 
     # ---- the cluster and its users ----
 
-    def _start(self) -> None:
+    def _start(self) -> dict[str, int]:
+        """Start everything; return for each program the most timers that one process has at rest."""
         users = workload.names(self._scale.users)
         devices = workload.devices(self._simulation.chance("devices"), users)
         self._spoken = spoken = offers.drawn(self._simulation.chance("spoken"), devices, self._scale.spoken)
@@ -187,8 +194,19 @@ class Run:
             here = [device for device in devices if workload.owner(device) in owners]
             told = (offers.told(device, spoken[device]) for device in here)
             self._crowds |= dict.fromkeys(here, laptop.start("users", self.cluster.masters_at, *told))
+        self._simulation.run_until(UP_SECONDS - FIRST_LOOKS * CALM_LOOK_SECONDS)
+        timers = Counter[str]()
+        for _ in range(FIRST_LOOKS):
+            self._simulation.run(CALM_LOOK_SECONDS)
+            self._see_timers(timers)
         self._simulation.run_until(UP_SECONDS)
         self._simulation.run_while(lambda: list(self.cluster.lacking()), UP_SECONDS)
+        self._see_timers(timers)
+        return timers
+
+    def _see_timers(self, most: Counter[str]) -> None:
+        for program, (timers, _) in self._vitals.at_rest().items():
+            most[program] = max(most[program], timers)
 
     def _plan(self) -> None:
         simulation, scale, now = self._simulation, self._scale, self._simulation.now
@@ -270,7 +288,7 @@ class Run:
         if loads and loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
             yield f"the workers have {', '.join(map(str, loads))} sessions"
 
-    def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
+    def _at_rest(self, before: Mapping[str, int]) -> None:
         """Check that nothing has grown since ``before`` except through users, and that little happens."""
         simulation = self._simulation
         if unrest := self._until_calm(before):
@@ -285,7 +303,7 @@ class Run:
         if events > most * REST_SECONDS:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
 
-    def _until_calm(self, before: dict[str, tuple[int, int]]) -> list[str]:
+    def _until_calm(self, before: Mapping[str, int]) -> list[str]:
         """Wait until all have noticed lost ends and moved because of them; return what is still wrong after a
         time that is long enough."""
         simulation, since, moves = self._simulation, self._simulation.now, self._moves()
@@ -302,15 +320,15 @@ class Run:
     def _moves(self) -> int:
         return sum(isinstance(event, Moved) for event in self.history)
 
-    def _grown(self, before: dict[str, tuple[int, int]]) -> Iterator[str]:
+    def _grown(self, before: Mapping[str, int]) -> Iterator[str]:
         workers, replicas = self.cluster.workers, self.cluster.masters - 1
         sessions = sum(not person.is_forgotten for person in self._people())
         needed = {"chat-worker": workers + sessions, "chat-master": workers + 2 * replicas}
         for program, (timers, connections) in self._vitals.at_rest().items():
             if program not in needed:  # an operator's command
                 continue
-            if timers > before[program][0]:
-                yield f"growth: a {program} has {timers} timers, and had {before[program][0]}"
+            if timers > before[program]:
+                yield f"growth: a {program} has {timers} timers, and had {before[program]}"
             if connections != needed[program]:
                 yield f"growth: {program} has {connections} connections, and needs {needed[program]}"
 
@@ -353,13 +371,13 @@ def _run(simulation: Simulation, scale: Scale, story: bool) -> Verdict:
     began = time.process_time()
     it = Run(simulation, scale)
     try:
-        simulation.note("the world", "sizes: {}", str(draw_sizes(simulation)))
+        simulation.note("the world", "sizes: {}", str(draw_sizes(simulation, it._scale.narrow)))
         it.go()
     except NotInTime as late:
         it.violations.append(str(late))
     except Exception:
         it.violations.append(f"the simulator failed: {traceback.format_exc()}")
-    violations = it.violations + simulation.verdict()
+    violations = it.violations + it.stale.found + simulation.verdict()
     violations += check(it.evidence())
     return Verdict(
         seed=simulation.seed,

@@ -45,8 +45,9 @@ OFTEN = 0.6
 """How often each size is small, in a run that has small ones at all; every second run has."""
 
 
-def draw_sizes(simulation: Simulation) -> dict[str, Any]:
-    """Draw sizes from the seed, for each process that is started from now on; return what was drawn."""
+def draw_sizes(simulation: Simulation, narrow: bool = False) -> dict[str, Any]:
+    """Draw sizes from the seed, for each process that is started from now on; return what was drawn.
+    ``narrow``: buffers are as small as they may be, so that who does not read is soon full."""
     chance, network = simulation.chance("sizes"), simulation.network
     limits: dict[str, Any] = {}
     buffers: dict[str, int] = {}
@@ -68,6 +69,9 @@ def draw_sizes(simulation: Simulation) -> dict[str, Any]:
         if chance.random() < OFTEN:
             limits["window_bytes"] = chance.choice(WINDOWS)
     network.migrates = simulation.chance("migrates").random() < 0.5
+    if narrow:
+        buffers["transport"] = network.transport = min(TRANSPORTS)
+        buffers["buffer"] = network.buffer = min(BUFFERS)
     if simulation.chance("aging").random() < 0.5:
         limits["aging"] = AGING
     simulation.limits = limited(simulation.limits, limits)

@@ -214,6 +214,24 @@ def test_who_has_to_log_in_again(story: Accounts) -> None:
     only(story, "nobody_logs_in_again", "alice++/1 had to log in again at 6.000")
 
 
+def test_two_on_one_device_log_in_again(story: Accounts) -> None:
+    """Both at once, if the session of both has ended; not one that began after the other was back."""
+    for client in ("alice/1", "alice+/1"):
+        story.add(LoggedIn, client, how="resumed", session=1)
+    story.entry("session", "alice", "sha256:4")  # 6
+    story.entry("revoke", "alice", "1", to="alice")  # 7
+    story.does("alice++/1", "post", "known to be in the log")  # 8
+    story.add(LoggedIn, "alice/1", how="again", session=6)
+    story.add(LoggedIn, "alice+/1", how="again", session=6)
+    assert [how for how in story.broken() if how.startswith(AGAIN)] == []
+    both = story.events[-1]
+    story.events[-1] = replace(both, time=both.time + 2)
+    only(story, "nobody_logs_in_again", "alice+/1 had to log in again")
+    story.events[-1] = both
+    story.add(LoggedIn, "alice+/1", how="again", session=6)
+    only(story, "nobody_logs_in_again", "alice+/1 had to log in again")
+
+
 @pytest.mark.parametrize(
     ("sentence", "why"),
     [

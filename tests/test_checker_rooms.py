@@ -10,6 +10,7 @@ from test_checker import Story, key, only
 
 from chatnet.entries import Entry, More, Ref
 from chatnet.kinds import KindName
+from chatnet.testing.checker_rooms import comes_not_back
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -156,6 +157,27 @@ def test_a_text_that_was_taken_back(ops: Rooms) -> None:
     assert ops.broken() == []
     ops.events[-1] = ChatBegun(time=99.0, client="bob/1", reader=2, cursor=10, newest=[said])
     only(ops, "taken_back", "bob/1 was given the text of 9, which was taken back at 10")
+
+
+def test_a_text_that_comes_back_with_a_backup(ops: Rooms) -> None:
+    """In the log that was put back, or in what somebody is given since: what was taken back, or said before a
+    purge whose acknowledgement was seen, and nothing else."""
+    redacted = ops.act("alice/1", "post", text="redacted")
+    purged = ops.act("bob/1", "post", text="purged")
+    ops.act("alice/1", "redact", ref=redacted.seq)
+    ops.act("dan/1", "purge", to="bob")
+    ops.act("bob/1", "post", text="new")
+    beside = [replace(entry, text="") if entry == purged else entry for entry in ops.log]
+    assert list(comes_not_back(ops.events, beside, 0.0)) == []
+    for post in (redacted, purged):
+        back = [post if entry.seq == post.seq else entry for entry in beside]
+        assert list(comes_not_back(ops.events, back, 0.0)) == [
+            f"the log that was put back has the texts of {post.seq}, which were taken back"
+        ]
+        took = [*ops.events, Took(time=99.0, client="carol/1", reader=1, entry=post)]
+        given = f"carol/1 was given the text of {post.seq} again, which was taken back"
+        assert list(comes_not_back(took, beside, 98.0)) == [given]
+        assert list(comes_not_back(took, beside, 99.0)) == []
 
 
 def test_a_text_that_nobody_said_in_place_of_one_that_was_taken_back(ops: Rooms) -> None:

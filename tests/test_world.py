@@ -142,6 +142,22 @@ def test_a_process_that_is_told_twice_to_stop_stops(first: str) -> None:
     assert b"Main loop terminated" in done.stdout
 
 
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_signal_while_a_process_stops_by_itself_is_no_failure(number: str) -> None:
+    program = (
+        "import os, signal, sys; from twisted.python import log; "
+        "log.startLogging(sys.stdout, setStdout=False); from twisted.internet.task import deferLater; "
+        "from chatnet.world.real import real_world; from chatnet.world import stop_soon; "
+        "reactor = real_world().reactor; "
+        f"end = lambda: (os.kill(os.getpid(), signal.{number}), deferLater(reactor, 0.05))[1]; "
+        "reactor.addSystemEventTrigger('before', 'shutdown', end); "
+        "reactor.callWhenRunning(stop_soon, reactor); reactor.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, timeout=30, capture_output=True)
+    assert b"Traceback" not in done.stdout + done.stderr
+    assert f"Received {number}".encode() in done.stdout
+
+
 def test_the_reactors_timers_go_by_a_clock_that_does_not_step() -> None:
     """This holds also when made before the reactor runs, as by a tap: a wall clock set back stops no
     timer."""

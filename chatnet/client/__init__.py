@@ -7,6 +7,7 @@ identities  which identity belongs to which cluster, and where it may be shown
 race        asks several masters, and takes the first answer
 states      the states of a connection                                              (pure)
 connection  finds a worker, logs in, and reconnects; no request is lost or done twice
+requests    what a client asks of its cluster
 listener    what is told about events of the connection · from_worker  what a worker sends unasked
 attempts    why attempts fail, and what is shown until the first has succeeded
 pending     requests that are not answered yet                                      (pure)
@@ -18,9 +19,11 @@ login       logs in · feed_requests  asks for posts: a feed's, and history
 commands    what a person types, and what they see: the same for both terminals
 manual      what HELP shows                                                         (pure)
 terminal    what a terminal promises to these commands · settings  what else they go by
+destination  where the lines of a chat are posted, and which nowhere                (pure)
+said_in     where one posts, by the room that was typed
 typed       whether a line is a command, a post or a password                       (pure)
 said        a post as people see it                                                 (pure)
-marks       tells the cluster what was shown · unread  shows where something is unread
+marks       tells the cluster what was read · unread  shows where something is new
 events      what happens in rooms, in one sentence                                  (pure)
 orders      the commands about rooms, people and what is taken back
 devices     the commands about one's devices, and about codes

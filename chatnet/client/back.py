@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from chatnet.client.calendar import Calendar
 from chatnet.client.past import Past
 from chatnet.client.refused import REFUSED, sentence_of
-from chatnet.client.scroll import Scroll
+from chatnet.client.scroll import Line, Scroll
 from chatnet.entries import Entry
 
 ReadHistory = Callable[[str, "int | None"], Awaitable[Sequence[Entry]]]
@@ -32,6 +32,7 @@ class Back:
         self._scroll, self._calendar, self._read, self._changed = scroll, calendar, read, changed
         self._room = self._named = self._reader = ""
         self._past: Past | None = None
+        self._begins: int | None = None  # the seq before which nothing is in this room, once that is known
         self._missing = 0  # rows by which the view could not go up yet, in a view of this size:
         self._size = (0, 0)
         self.is_reading = False
@@ -45,6 +46,7 @@ class Back:
         """Let ``reader`` read back in ``room`` from now on; ``named`` is how a sentence names it."""
         if (room, reader) != (self._room, self._reader):
             self._room, self._named, self._reader = room, named, reader
+            self._begins = None
             self.end()
 
     def page_up(self, width: int, height: int) -> None:
@@ -74,9 +76,13 @@ class Back:
 
     def _want(self) -> None:
         if self._past is None and self._room:
-            self._past = Past(self._room, self._scroll.oldest, self._calendar, self._reader)
+            self._past = Past(self._room, self._scroll.oldest, self._calendar, self._reader, self._named)
         past = self._past
-        if past is not None and not self.is_reading and not past.is_whole:
+        if past is None or self.is_reading or past.is_whole:
+            return
+        if past.before is not None and past.before == self._begins:
+            self._put_above(past.came(()))
+        else:
             self.is_reading = True
             Deferred.fromCoroutine(self._page(past)).addErrback(
                 lambda failure: self._logger.failure("A page of history could not be shown", failure)
@@ -92,7 +98,12 @@ class Back:
         if past is not self._past:
             return
         self.is_reading = False
-        self._scroll.put_above(past.ends(why) if why else past.came(page), self._named)
+        if not (page or why):
+            self._begins = past.before
+        self._put_above(past.ends(why) if why else past.came(page))
+        self._changed()
+
+    def _put_above(self, lines: Sequence[Line]) -> None:
+        self._scroll.put_above(lines, self._named)
         if self._missing:
             self._up(self._missing)
-        self._changed()

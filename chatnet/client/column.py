@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from chatnet.client.cells import Row, rows
 from chatnet.client.rooms import Listed, Rooms
+from chatnet.reads import MOST_UNREAD
 
 WIDE = 100
 """From this width on, in columns, a screen has room for it."""
 WIDTH = 24
 """How wide it is, with the line at its right."""
-MOST_SHOWN = 99
-"""Greater counts are shown as more than this."""
 _RIGHT = Row(b" | ", [("waiting", 3)])
 
 
@@ -30,7 +29,7 @@ def beside(left: Row, right: Row) -> Row:
 
 
 def _row(listed: Listed) -> Row:
-    count = f" {MOST_SHOWN}+" if listed.came > MOST_SHOWN else f" {listed.came}" if listed.came else ""
+    count = f" {MOST_UNREAD}+" if listed.new >= MOST_UNREAD else f" {listed.new}" if listed.new else ""
     look = "here" if listed.is_here else "counted" if count else None
     name = rows(listed.room, WIDTH - len(_RIGHT.shown) - len(count), look)[0]
     return beside(name, rows(count, len(count), look)[0]) if count else name

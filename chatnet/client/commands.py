@@ -13,6 +13,7 @@ from chatnet.blanking import blanking_of
 from chatnet.client import manual
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
+from chatnet.client.destination import Destination
 from chatnet.client.devices import Devices
 from chatnet.client.events import Teller
 from chatnet.client.lookups import Lookups
@@ -20,6 +21,7 @@ from chatnet.client.marks import ShownPosts
 from chatnet.client.orders import Orders
 from chatnet.client.refused import REFUSED, Misused, sentence_of, split
 from chatnet.client.said import Said
+from chatnet.client.said_in import found, said_in
 from chatnet.client.settings import ClientSettings
 from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.typed import Typed, command_in, post_in
@@ -27,17 +29,19 @@ from chatnet.client.unread import show_unread
 from chatnet.codes import FORM, looks_like_code
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
-from chatnet.errors import ChatnetError, NoSuchPost, NoSuchRoom, NotJoined
-from chatnet.form import check_said_in, check_text
+from chatnet.errors import ChatnetError, NoSuchPost, NotJoined
+from chatnet.form import check_text
 from chatnet.kinds import SAID
-from chatnet.names import fold_for, fold_room, spelled_for
+from chatnet.names import fold_room
 from chatnet.text import meant
-from chatnet.wire.session import Forget, Join, Leave, List, WhoIs
+from chatnet.wire.session import Forget, Join, Leave
 
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
 
-DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "REPLY", "PASSWORD", "FORGET")
+POSTING = ("SAY", "TELL", "REPLY")
+"""The commands that post."""
+DRAFTED = (*POSTING, "JOIN", "LEAVE", "PASSWORD", "FORGET")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
 ALONE = ("CHATTEST", "FORGET", "PAIR", "QUIT", "SESSIONS", "UNREAD")
 """The commands that take nothing."""
@@ -47,7 +51,12 @@ FORGET = (
 )
 FORGET_AGAIN = "Once more: type “forget me”, and it is done."
 SLASH = "/"
-NOWHERE = "nowhere"
+NOWHERE, OWN = "nowhere", "your own room"
+JOIN_FIRST = " (JOIN does that)"
+POSTED_NOWHERE = "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room."
+NOT_POSTED = (
+    "That was posted nowhere: it was typed before that answer, and may be meant for others. Type it again."
+)
 
 
 class Interpreter:
@@ -75,14 +84,14 @@ class Interpreter:
         self._leave = leave
         self._name = ""
         self._chatting = False
-        self._room: str | None = ""  # where lines are posted; empty: in the user's own; None: nowhere
+        self._destination = Destination()
         self._quitting = False
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
         orders = Orders(connection, terminal, self._tell_how, calendar.now).commands
         devices = Devices(connection, terminal, calendar, self._secret, settings.chat_command)
         self._drafted = {*DRAFTED, *orders, *devices.drafted}
-        lookups = Lookups(connection, terminal, self._tell_how, list_pages, calendar.stamp, self._has_shown)
+        lookups = Lookups(connection, terminal, self._tell_how, list_pages, calendar.stamp, self._has_read)
         self._greet = lookups.greet
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "JOIN": self._join,
@@ -112,14 +121,17 @@ class Interpreter:
             line = await self._terminal.read()
             if line is None:
                 break
+            self._destination.read()
             if isinstance(line, Unreadable):
+                self._destination.unposted += self._chatting
                 self._terminal.show(line.sentence)
             else:
                 await self._obey(line)
         self._marks.flush()
         self._terminal.leaving(self._connection.unacknowledged())
         await self._connection.fewer_than(1)
-        self._leave(self._terminal.trouble())
+        why = [self._terminal.trouble(), "" if self._terminal.is_attended else self._destination.in_vain()]
+        self._leave(" ".join(filter(None, why)) or None)
 
     def undone(self) -> int:
         """Return how many typed lines are not known to be done: they wait, or have no answer yet."""
@@ -128,13 +140,15 @@ class Interpreter:
     async def _obey(self, line: Typed) -> None:
         if line.what != self._expected:
             if line.text.strip():
+                self._destination.unposted += line.what == "post" and command_in(line.text, "post") is None
                 wanted = f"typed as a {line.what}, and now a {self._expected} is expected"
                 self._terminal.show(f"A line was {wanted}: it was left out.")
             return
+        command = command_in(line.text, line.what)
         try:
-            command = command_in(line.text, line.what)
             await (self._say(post_in(line.text)) if command is None else self._command(command))
         except REFUSED as error:
+            self._destination.unposted += command is None or _first_word(command)[0].upper() in POSTING
             self._tell_how(sentence_of(error))
         self._commanding = False
 
@@ -149,9 +163,10 @@ class Interpreter:
         command = self._commands.get(word.upper())
         if command is None:
             if word or self._chatting:
+                self._destination.unposted += self._chatting
                 self._terminal.show(self._unknown(word))
         elif rest and word.upper() in ALONE:
-            self._tell_how(f"{word.upper()} takes nothing after it; nothing was done.")
+            raise Misused(f"{word.upper()} takes nothing after it; nothing was done.")
         else:
             self._commanding = True
             if self._chatting:
@@ -170,8 +185,7 @@ class Interpreter:
 
     async def _join(self, room: str) -> None:
         if not room:
-            self._tell_how(manual.JOIN)
-            return
+            raise Misused(manual.JOIN)
         fold_room(room)  # refuses what cannot be a room before it is sent
         answer = await self._connection.draft(Join, room=room)
         self._terminal.learn([answer["room"]], is_member=True)
@@ -179,48 +193,60 @@ class Interpreter:
 
     async def _leave_room(self, room: str) -> None:
         if not room:
-            self._tell_how(manual.LEAVE)
-            return
+            raise Misused(manual.LEAVE)
         fold_room(room)
         answer = await self._connection.draft(Leave, room=room)
         self._terminal.learn([answer["room"]], is_member=False)
         self._terminal.show(f"Left {answer['room']}.")
-        if self._chatting and self._room == answer["room"]:
-            self._room = None
+        if self._chatting and self._destination.room == answer["room"]:
+            self._destination.go_to(None)
             self._expect_lines()
 
     async def _unread(self, _: str) -> None:
         self._marks.flush()  # what is on the screen is read
         await show_unread(self._connection.ask, self._terminal.show, self._list_pages)
 
-    async def _chat(self, room: str) -> None:
-        self._room = None  # what was meant for a room that is refused is posted nowhere else
+    async def _chat(self, word: str) -> None:
         try:
-            said_in = self._said_in(room) if room else ""
-            await self._check_is_there(said_in)
-            self._room = said_in
-            if self._chatting:
-                where = self._room or "your own room"
-                self._terminal.moved(f"What you type is posted in {where} now.")
-            else:
+            room = await found(self._connection, word) if word else ""
+            if not self._chatting:
                 await self._connection.chat()
-                self._chatting = True
                 self._marks.flush()  # before the screen asks what is unread
-        finally:
+        except REFUSED as error:
+            why = self._not_there(error)
             self._expect_lines()
+            raise why from error
+        if self._chatting:
+            self._terminal.moved(f"What you type is posted in {room or OWN} now.")
+        self._chatting = True
+        self._destination.go_to(room)
+        self._expect_lines()
+
+    def _not_there(self, error: Exception) -> Exception:
+        """A CHAT was refused; return what is told of it. What was meant for that room is posted nowhere else:
+        nobody is at a script, to read where it is posted now."""
+        if not self._chatting:
+            return error
+        if not self._terminal.is_attended:
+            self._destination.go_to(None)
+            return error
+        self._destination.stay(self._terminal.ahead())
+        room = self._destination.room
+        where = NOWHERE if room is None else f"in {room or OWN}"
+        why = sentence_of(error).removesuffix(".") + (JOIN_FIRST if isinstance(error, NotJoined) else "")
+        return Misused(f"{why}; what you type is posted {where}, as before.")
 
     async def _say_in(self, rest: str) -> None:
         room, text = _first_word(rest)
         if not text:
-            self._tell_how(manual.SAY)
-            return
-        await self._post(text, self._said_in(room))
+            raise Misused(manual.SAY)
+        await self._post(text, said_in(room, self._name))
 
     async def _tell(self, rest: str) -> None:
         name, text = split(rest, 1, manual.TELL, more=True)
         if not text:
             raise Misused(manual.TELL)
-        await self._post(text, self._said_in("@" + name.removeprefix("@")))
+        await self._post(text, said_in("@" + name.removeprefix("@"), self._name))
 
     async def _reply(self, rest: str) -> None:
         number, text = split(rest, 1, manual.REPLY, more=True)
@@ -232,41 +258,22 @@ class Interpreter:
             raise Misused(f"No post {seq} was seen here: HISTORY ROOM shows posts with their numbers.")
         if room == author != self._name:  # there they alone post; in one's own they hear it by their name
             room, text = self._name, f"@{author} {text}"
-        await self._post(text, self._said_in(room), seq)
+        await self._post(text, said_in(room, self._name), seq)
 
     def _post(self, text: str, room: str, answers: int | None = None) -> Deferred[Any]:
         answer = self._connection.post(check_text(text), room or None, answers)
         to = "" if answers is None else self._connection.author_of(answers)
         self._terminal.posted(Said(room or self._name, self._name, text, answers=to), answer)
-        return answer
+        return answer if room else answer.addCallback(self._acknowledged, text)
 
-    def _said_in(self, room: str) -> str:
-        """Return where it is that this user posts in ``room``, as they spell it; empty: in their own.
-
-        :raises BadRoom: it is none. :raises NotYours: it is somebody else's.
-        :raises BadName: it is a conversation with nobody. :raises OwnRoom: it is one with oneself.
-        """
-        where = check_said_in(fold_for(room, self._name), self._name)
-        return "" if where == self._name else spelled_for(where, self._name)
-
-    async def _check_is_there(self, room: str) -> None:
-        """Ask whether the user may post in ``room`` at all: a muted member is told at the first post.
-
-        A private room that others have is answered by the same look, at the user's own rooms, as one that
-        nobody has.
-
-        :raises NoSuchRoom: the user is not in that private room, or there is none.
-        :raises NotJoined: the user is not in that topic. :raises NoSuchUser: there is nobody to talk to.
-        """
-        if room[:1] == "@":
-            await self._connection.ask(WhoIs, name=room[1:])
-        elif room:
-            page = await self._connection.ask(List, prefix=room, after="", mine=True)
-            if room not in page["joined"]:
-                raise (NoSuchRoom if room[0] == "&" else NotJoined).of(room=room)
+    def _acknowledged(self, answer: dict[str, Any], text: str) -> None:
+        """What one has said in one's own room is shown in the topics that it names, too."""
+        self._has_shown(Entry(answer["seq"], 0, "post", self._name, self._name, text, b""))
 
     def _expect_lines(self) -> None:
-        room = NOWHERE if self._room is None else self._room
+        room = self._destination.room
+        self._read_in("" if room is None or not self._chatting else room or self._name)
+        room = NOWHERE if room is None else room
         self._terminal.expect(self._expected, room if self._chatting else "")
 
     async def _chattest(self, _: str) -> None:
@@ -280,16 +287,14 @@ class Interpreter:
         # Ask for the new one even if the old one is wrong: that line must not be run as a command.
         new = password or await self._ask_password()
         if old is None or new is None:
-            self._terminal.show("The password was not changed.")
-            return
+            raise Misused("The password was not changed.")
         secret = old.encode("utf-8", "surrogatepass") if isinstance(old, str) else old
         await self._connection.set_password(secret, as_typed(new))
         self._terminal.show("Password set. On another device, start with --password.")
 
     async def _forget(self, _: str) -> None:
         if not self._terminal.is_attended:
-            self._terminal.show("FORGET asks twice: somebody has to be at the terminal. Nothing was done.")
-            return
+            raise Misused("FORGET asks twice: somebody has to be at the terminal. Nothing was done.")
         for question, wanted in (
             (FORGET.format(name=self._name), self._name),
             (FORGET_AGAIN, "forget me"),
@@ -319,6 +324,7 @@ class Interpreter:
     async def _ask_password(self) -> str | None:
         self._terminal.expect("password")
         line = await self._terminal.read()
+        self._destination.read()
         self._expect_lines()
         if isinstance(line, Unreadable):
             self._terminal.show(line.sentence)
@@ -349,22 +355,24 @@ class Interpreter:
     async def _say(self, line: str) -> None:
         if not line.strip():
             return
-        if self._room is None:
-            self._terminal.show(
-                "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room."
-            )
+        room = self._destination.room
+        if room is None or self._destination.is_refused():
+            self._destination.unposted += 1
+            self._terminal.show(POSTED_NOWHERE if room is None else NOT_POSTED)
             return
-        self._post(line, self._room).addErrback(self._refused)
+        self._post(line, room).addErrback(self._refused)
         await self._connection.fewer_than(PIPELINE)
 
     def _refused(self, failure: Failure) -> None:
         failure.trap(ChatnetError, RemoteAmpError)
+        self._destination.unposted += 1
         self._tell_how(sentence_of(failure.value))
 
     # ---- what the connection says ----
 
     def logged_in(self, name: str) -> None:
         self._name = name
+        self._read_in("")
         self._terminal.linked(name)
         self._terminal.show(f"Logged in as {name}.")
         Deferred.fromCoroutine(self._greet()).addErrback(_not_greeted)
@@ -391,14 +399,25 @@ class Interpreter:
         else:
             self._happened(post)
 
+    def _read_in(self, here: str) -> None:
+        """Where more is shown than the user reads, they read ``here`` from now on; empty: nowhere."""
+        if not self._terminal.shows_all:
+            self._marks.go_to(here, self._name)
+
     def _has_shown(self, post: Entry) -> None:
         self._marks.shown(post, self._name)
+
+    def _has_read(self, posts: Sequence[Entry]) -> None:
+        read = {room: post.seq for post in posts for room in self._marks.read(post, self._name)}
+        self._marks.flush()  # before the screen asks what is unread
+        for room, seq in read.items():
+            self._terminal.has_read(room, seq)
 
     def _said(self, post: Entry) -> Said:
         return Said.by(post, self._name, self._connection.author_of)
 
     def marked(self, room: str, seq: int) -> None:
-        """Do nothing: what another client has shown changes nothing here."""
+        self._terminal.has_read(room, seq)
 
     def _happened(self, event: Entry) -> None:
         teller = Teller(self._name, self._calendar.stamp, self._connection.author_of)

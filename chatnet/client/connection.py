@@ -26,7 +26,6 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
@@ -35,19 +34,18 @@ from chatnet.client.feed import Feed
 from chatnet.client.feed_requests import FeedRequests
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.from_worker import FromWorker
-from chatnet.client.identities import QUESTION, UNKNOWN, Identities
+from chatnet.client.identities import ANOTHER, QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
 from chatnet.client.listener import Listener
 from chatnet.client.login import Welcome, keep, keep_ticket, log_in, resume
 from chatnet.client.others import Others
 from chatnet.client.own_cluster import OwnCluster
-from chatnet.client.pending import PendingRequests
 from chatnet.client.race import FAILURES, NoAnswer, Unreachable
 from chatnet.client.refused import REFUSED
+from chatnet.client.requests import Requests
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
 from chatnet.codes import fresh_code
-from chatnet.entries import Entry
 from chatnet.errors import (
     BadCode,
     BadName,
@@ -69,10 +67,9 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.names import spelled_for
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from chatnet.wire.session import Forget, List, Mark, Post, SetSecret, Unread
+from chatnet.wire.session import Forget, Mark, SetSecret
 
 LOGIN_SECONDS = 10.0
 """Seconds that a worker has to answer a login."""
@@ -101,7 +98,7 @@ ASK_OWN = (
 )
 
 
-class Connection:
+class Connection(Requests):
     """A client's connection: see the module. ``clock`` keeps time; ``fresh_key`` makes a draft's key;
     ``chance`` spreads the retries of many clients."""
 
@@ -117,6 +114,7 @@ class Connection:
         chance: random.Random,
         feed: Feed,
     ) -> None:
+        super().__init__(fresh_key, feed)
         self._finder = finder
         self._own_cluster = OwnCluster(finder)
         self._identities = identities
@@ -125,64 +123,16 @@ class Connection:
         self._encrypted = False
         self._pulse = pulse
         self._clock = clock
-        self._fresh_key = fresh_key
         self._chance = chance
-        self._pending = PendingRequests()
-        self._feed = feed
         self._state: State = Waiting()
         self._running: Deferred[None] | None = None
         self._held: Deferred[None] | None = None
         self._password: bytes | None = None
         self._code = ""
         self._ended_why: str | None = None
-        self.name = ""
-        """The user's name as the cluster spells it, once the client has logged in."""
+        self._told = ""
 
-    # ---- requests ----
-
-    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Send a request; fires with the answer or the refusal. A lost connection only delays it."""
-        return self._pending.ask(command, **arguments)
-
-    def draft(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Send a request that must be done exactly once, under a new key; fires like :meth:`ask`. The
-        listener will not hear of it."""
-        key = self._fresh_key()
-        self._feed.sent(key)
-        return self.ask(command, key=key, **arguments)
-
-    def post(
-        self, text: str, room: str | None = None, answers: int | None = None
-    ) -> Deferred[dict[str, Any]]:
-        """Post ``text`` in ``room``, or in the user's own room; the listener will not hear it.
-
-        ``answers``: to the post of this seq, which was seen here."""
-        key = self._fresh_key()
-        self._feed.sent(key)
-        check = None if answers is None else self.check_of(answers)
-        asked = self.ask(Post, key=key, text=text, room=room, ref=answers, check=check)
-        return asked.addCallback(self._posted, key, room)
-
-    def _posted(self, answer: dict[str, Any], key: bytes, room: str | None) -> dict[str, Any]:
-        self._feed.saw(Entry(answer["seq"], 0, "post", self.name, room or self.name, "", key))
-        return answer
-
-    def check_of(self, seq: int) -> bytes | None:
-        """Return the check of a post that was seen here; None if it was not, or long ago."""
-        return self._feed.remembered.check_of(seq)
-
-    def author_of(self, seq: int) -> str:
-        """Return who said a post that was seen here; empty if it was not, or long ago."""
-        return self._feed.remembered.author_of(seq)
-
-    def has_seen(self, user: str) -> bool:
-        """Return whether a post of ``user`` was seen here, and not too long ago."""
-        return self._feed.remembered.knows(user)
-
-    def room_of(self, seq: int) -> str:
-        """Return where a post was said that was seen here, as the user spells it; empty if it was not, or
-        long ago."""
-        return spelled_for(self._feed.remembered.room_of(seq), self.name)
+    # ---- its user ----
 
     @property
     def random_secret(self) -> bytes | None:
@@ -200,39 +150,6 @@ class Connection:
         if self._identity is not None:
             keep_ticket(self._identity, answer["ticket"], forget_secret=True)
 
-    async def chat(self) -> None:
-        """Hear the newest posts, and then all that follow.
-
-        :raises ChatnetError: the worker refuses.
-        :raises Unbelievable: its answer holds something that is not a post.
-        """
-        await self._requests.chat()
-
-    async def unchat(self) -> None:
-        """Stop hearing posts."""
-        await self._requests.unchat()
-
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        """Return a page of history: see :meth:`.FeedRequests.history`."""
-        return await self._requests.history(room, before)
-
-    async def earlier(self, before: int | None) -> list[Entry]:
-        """Return a page of the feed's past: see :meth:`.FeedRequests.earlier`."""
-        return await self._requests.earlier(before)
-
-    async def reported(self, seq: int) -> Entry:
-        """Return the post that a report is about: see :meth:`.FeedRequests.reported`."""
-        return await self._requests.reported(seq)
-
-    async def first_rooms(self) -> list[str]:
-        """Return the first page of rooms that everybody may join."""
-        rooms: list[str] = (await self.ask(List, prefix="", after=""))["rooms"]
-        return rooms
-
-    async def own_rooms(self) -> list[tuple[str, int]]:
-        """Return the first page of the rooms that the user is in, and how many posts are unread in each."""
-        return [(room, posts) for room, posts, _ in (await self.ask(Unread, after=""))["rooms"]]
-
     def mark(self, room: str, seq: int) -> bool:
         """Say that the user has read ``room`` up to ``seq``; return False if there is no connection now.
 
@@ -243,14 +160,6 @@ class Connection:
         answer: Deferred[Any] = self._state.link.callRemote(Mark, room=room, seq=seq)
         answer.addErrback(lambda failure: failure.trap(ConnectionClosed, *REFUSED))
         return True
-
-    def unacknowledged(self) -> int:
-        """Return how many drafts are not answered."""
-        return self._pending.drafts()
-
-    def fewer_than(self, count: int) -> Deferred[None]:
-        """Return a Deferred that fires as soon as fewer than ``count`` drafts are unanswered."""
-        return self._pending.fewer_than(count)
 
     # ---- back-pressure ----
 
@@ -439,9 +348,17 @@ class Connection:
         if self._identity is not None:
             return self._identity
         identity = self._identities.of(found.log_id, found.master)
+        if self._identities.is_another_cluster(identity, found.master):
+            self._tell_once(self._identities.ask(ANOTHER, identity, found.master))
         if not self._identities.may_show(identity):
             await self._ask_whether_same(identity, found.master)
         return identity
+
+    def _tell_once(self, sentence: str) -> None:
+        """Tell it, unless that was told last: an attempt to log in may be repeated."""
+        if sentence != self._told:
+            self._told = sentence
+            self._listener.told(sentence)
 
     async def _ask_whether_same(self, identity: Identity, master: Address) -> None:
         self._attempts.end()

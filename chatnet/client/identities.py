@@ -17,6 +17,10 @@ UNKNOWN = (
     "{here} says that it is the cluster that you know at {there}. If it is, start with --same-cluster; if "
     "not, somebody there pretends to be it."
 )
+ANOTHER = (
+    "Another cluster than before is at {here}, and you are new there, as {name}; who you are in the one "
+    "before is kept for when that is back."
+)
 
 
 class Identities:
@@ -60,10 +64,28 @@ class Identities:
         """Return whether it may be shown to those whom the masters name."""
         return self._same_cluster or not identity.addresses or identity.was_used_at(self._masters)
 
+    def is_another_cluster(self, identity: Identity, master: Address) -> bool:
+        """Return whether ``identity`` was never accepted, but one of this name by another cluster that was at
+        ``master``, as where a server has been started on other data."""
+        if identity.is_accepted:
+            return False
+        try:
+            logs = [log.name for log in self._files.children(self._directory / "identities")]
+        except OSError:
+            return False
+        others = [
+            self._kind(self._files, self._directory, log, self.name, self.entropy)
+            for log in logs
+            if log != identity.log_id
+        ]
+        for other in others:
+            other.reread()
+        return any(other.is_accepted and other.was_used_at([master]) for other in others)
+
     def are_of_one_cluster(self) -> None:
         """Note that the user says the masters belong to the cluster that they know."""
         self._same_cluster = True
 
     def ask(self, sentence: str, identity: Identity, master: Address) -> str:
-        """Return :data:`QUESTION` or :data:`UNKNOWN`, filled in."""
+        """Return :data:`QUESTION`, :data:`UNKNOWN` or :data:`ANOTHER`, filled in."""
         return sentence.format(here=master, there=", ".join(identity.addresses), name=self.name)

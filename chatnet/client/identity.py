@@ -75,14 +75,16 @@ class Identity:
     def secret_for_code(self) -> bytes:
         """Return the secret to send with a code: a new one, if the cluster has accepted another before.
 
-        It is on disk before anybody hears of it. Clients of this name that show codes at the same time send
-        the same one.
+        It is on disk before anybody hears of it, also if another client has removed it, to which it was
+        refused. Clients of this name that show codes at the same time send the same one.
 
         :raises OSError: it could not be written.
         """
         self.reread()
         known = self._credentials
         if known.fresh is None and known.secret is not None and not known.accepted:
+            if self._files.status(self.path) is None:
+                self._keep(known)
             return known.secret
         fresh = known.fresh or self._entropy(SECRET_BYTES)
         self._keep(replace(known, fresh=fresh, device=self.device))
@@ -115,6 +117,11 @@ class Identity:
     def addresses(self) -> tuple[str, ...]:
         """The masters through which it was used; empty for a new one."""
         return self._credentials.addresses
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a login by it has succeeded."""
+        return self._credentials.accepted
 
     def was_used_at(self, masters: Iterable[Address]) -> bool:
         """Return whether it was used through one of ``masters``."""
@@ -199,8 +206,8 @@ class Identity:
         self._files.make_directory(self.path.parent)
         if self._files.create(self.path, msgspec.json.encode(fresh)):
             self._credentials = self._on_disk = fresh
-        else:  # another client of this name was faster
-            self._find()
+        elif not self._find():  # another client of this name was faster, and has removed it again
+            self._keep(fresh)
 
     def _find(self) -> bool:
         """Take over what is on disk, if it is not what we last saw there: a write of ours may have failed."""

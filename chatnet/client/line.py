@@ -145,6 +145,11 @@ class LineTerminal(Protocol):
     def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
         """Do nothing, either."""
 
+    shows_all = True
+
+    def has_read(self, room: str, upto: int) -> None:
+        """Do nothing: nothing is counted here."""
+
     def moved(self, sentence: str) -> None:
         self.show(sentence)
 
@@ -165,6 +170,9 @@ class LineTerminal(Protocol):
 
     def leaving(self, drafts: int) -> None:
         """Show nothing."""
+
+    def ahead(self) -> int:
+        return len(self._entered) + self._lines.has_begun
 
     def undone(self) -> int:
         self.dataReceived(self._stdio.unread())

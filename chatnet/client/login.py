@@ -11,20 +11,11 @@ from twisted.logger import Logger
 from chatnet.client.identity import Identity
 from chatnet.client.race import Unreachable
 from chatnet.errors import (
+    BadName,
+    BadSecret,
     BadTicket,
-    Barred,
     CannotStart,
-    ChatnetError,
-    CodeNeeded,
-    Disabled,
-    InternalFailure,
     NoSuchUser,
-    TlsRequired,
-    TooManySessions,
-    TooManyToday,
-    TooSlow,
-    TryLater,
-    Unreadable,
     WrongSecret,
 )
 from chatnet.names import is_name
@@ -119,9 +110,7 @@ async def _by_code(link: Link, identity: Identity, label: str, code: str) -> Wel
         ) from error
     try:
         answer = await _login(link, identity, secret, label, code)
-    except _OF_OTHER_THINGS:
-        raise
-    except ChatnetError:
+    except _OF_THE_SECRET:
         if identity.fresh is None:
             identity.refused()
         else:
@@ -149,17 +138,17 @@ def _login(link: Link, identity: Identity, secret: bytes, label: str, code: str 
     )
 
 
-_OF_OTHER_THINGS = (Barred, Disabled, TryLater, InternalFailure, TooSlow, Unreadable, TlsRequired)
-"""Refusals of a login that say nothing about the secret, and nothing about the code."""
+_OF_THE_SECRET = (WrongSecret, NoSuchUser, BadName, BadSecret)
+"""Refusals of a login that say something about the secret, or the name. Any other says nothing: another
+client of this name may have registered it by the same secret, with a code that was good, and not know it
+yet."""
 
 
 async def _by_secret(link: Link, identity: Identity, secret: bytes, label: str) -> Welcome:
     is_random = secret in (identity.secret, identity.fresh)
     try:
         answer = await _login(link, identity, secret, label)
-    except (*_OF_OTHER_THINGS, TooManySessions, TooManyToday, CodeNeeded):
-        raise
-    except ChatnetError as error:
+    except _OF_THE_SECRET as error:
         if is_random:
             identity.refused()
         elif isinstance(error, WrongSecret):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from chatnet.client.connection import Connection
 from chatnet.client.events import EVERYWHERE, named
 from chatnet.client.feed import Unbelievable, is_shown
+from chatnet.client.past import beginning_of
 from chatnet.client.refused import Misused, split
 from chatnet.client.said import Said
 from chatnet.client.terminal import Terminal
@@ -32,8 +33,8 @@ _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
 class Lookups:
     """Runs these commands on one terminal; each asks for ``most_pages`` at most. ``tell_how`` shows a
-    sentence that names commands; ``moment`` returns a time in milliseconds as people read it; ``has_shown``
-    hears of each post of history that is shown."""
+    sentence that names commands; ``moment`` returns a time in milliseconds as people read it; ``has_read``
+    hears of each page of history that is shown."""
 
     def __init__(
         self,
@@ -42,10 +43,10 @@ class Lookups:
         tell_how: Callable[[str], None],
         most_pages: int,
         moment: Callable[[int], str],
-        has_shown: Callable[[Entry], None],
+        has_read: Callable[[Sequence[Entry]], None],
     ) -> None:
         self._connection, self._terminal, self._most_pages = connection, terminal, most_pages
-        self._tell_how, self._moment, self._has_shown = tell_how, moment, has_shown
+        self._tell_how, self._moment, self._has_read = tell_how, moment, has_read
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "HISTORY": self._history,
             "MEMBERS": self._members,
@@ -84,14 +85,14 @@ class Lookups:
         room, number = split(rest, 1, _HISTORY, more=True)
         if number and not _SEQ.fullmatch(number):
             raise Misused(_HISTORY)
-        fold_for(room, self._connection.name)
+        where = spelled_for(fold_for(room, self._connection.name), self._connection.name)
         page = await self._connection.history(room, int(number) if number else None)
         posts = [post for post in page if is_shown(post)][-NEWEST:]
         for post in posts:
             self._terminal.numbered(Said.by(post, self._connection.name, self._connection.author_of))
-            self._has_shown(post)
+        self._has_read(posts)
         if not posts:
-            self._terminal.show(f"Nothing was said there{' before' if number else ''}.")
+            self._terminal.show(beginning_of(where) if number else f"Nothing was said in {where}.")
 
     async def _members(self, rest: str) -> None:
         typed, _ = split(rest, 1, _MEMBERS)

@@ -10,14 +10,43 @@ from chatnet.client.lookups import USAGES as OF_LOOKUPS
 from chatnet.client.orders import USAGES as OF_ORDERS
 
 HELP = """\
+CHAT           talk: the newest posts, then live ones; what you type is posted
+               in your own room. CHAT ROOM: in a topic (#tea) or private room
+               (&ops) that you are in, or to one person alone (@bob). In a chat
+               commands begin with a slash: /join #tea. /quit goes back. Two
+               slashes post a line that begins with one.
+JOIN ROOM      follow a topic, or what a user says (bob); LEAVE ROOM: stop
+LIST [PREFIX]  all rooms; ROOMS: those that you are in, and conversations
+UNREAD         how much is new in those
+SAY ROOM TEXT  one post there; TELL NAME TEXT: one for NAME alone
+HISTORY ROOM   what was said there, numbered; REPLY NUMBER TEXT answers it
+REDACT NUMBER  take a post back, for ever; REPORT NUMBER: tell moderators
+MEMBERS ROOM   who is there; WHOIS NAME: who that is, and where you meet
+BLOCK NAME     no conversation, mention or invitation of theirs reaches you;
+               what they say in rooms you still see. UNBLOCK undoes it
+CREATE &ROOM   a private room; INVITE &ROOM NAME; INVITATIONS: to which ones
+DESCRIBE ROOM  what it is about; ROLE: who keeps order; POLICY: what holds
+BAN ROOM NAME  keep somebody out; MUTE, REMOVE, UNBAN; PURGE all they said
+PAIR           let your other device in; SESSIONS: where you are; REVOKE
+PASSWORD       the next line is yours; FORGET: end your account, for good
+CODE           lets new users in; CHATTEST measures, with real posts of yours
+HELP COMMAND   more about one of them; QUIT leaves"""
+"""All commands, those first that a newcomer needs first. A screen of 80 columns and 24 rows shows all of it,
+with the line that was typed above it and its own two rows below."""
+_EACH = """\
 JOIN NAME      follow NAME's room, or a topic: JOIN #python
 LEAVE NAME     stop following it
 LIST [PREFIX]  all rooms, and those you have joined
 CHAT           the newest posts, then live ones; what you type is posted in your room
-CHAT #TOPIC    the same; what you type is posted in a topic that you have joined
+CHAT ROOM      the same; what you type is posted there: in a topic that you have
+               joined (#tea), in a private room that you are in (&ops), or in
+               your conversation with somebody (@bob).
                In a chat commands begin with a slash: /join #tea, /chat #tea, /chat.
                /quit goes back. Two slashes post a line that begins with one.
-UNREAD         in which of your rooms there is something that you have not read
+UNREAD         how many posts are new in each of your rooms, for all your devices
+               together: as the column on a wide screen says. Plain lines read
+               all that they show; on a screen you read the room where you post,
+               and in your own those of other users, too
 SAY ROOM TEXT  one post in a topic that you have joined, in a private room, or in your own room
 TELL NAME TEXT one post in your conversation with NAME, whom alone it reaches; CHAT @NAME stays there
 REPLY NUMBER TEXT          answer a post, where it was said
@@ -34,7 +63,9 @@ DESCRIBE ROOM TEXT         say what it is about
 ROLE ROOM NAME moderator   or owner, or none; ROLE * NAME admin, moderator or none for all of the server
 BAN ROOM NAME 7d REASON    keep somebody out; MUTE: from speaking; UNBAN undoes both; * for all rooms
 POLICY ROOM    what holds there; POLICY ROOM NAME VALUE decides it: invite members, keep 90d; * as above
-BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it
+BLOCK NAME     no conversation, mention or invitation of NAME's reaches you. What
+               NAME says in rooms that you are both in you still see: leave them,
+               or ask their moderators. UNBLOCK undoes it
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PURGE ROOM NAME            take back all that somebody said there, for ever; REDACT does so with one post
 SESSIONS       on which devices you are logged in; REVOKE NUMBER ends one of these sessions
@@ -42,8 +73,9 @@ PAIR           a code, with which another device of yours gets in within ten min
 CODE 20 7d     a code for admins, with which 20 new users get in within 7 days; &ROOM invites them
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
 FORGET         take back all that you ever said here, and end your account; you are asked twice
-HELP [COMMAND] this; or what there is to say of one command
+HELP [COMMAND] all commands; or what there is to say of one
 QUIT           leave"""
+"""What HELP COMMAND says."""
 JOIN = "JOIN takes a room: JOIN NAME, or JOIN #TOPIC."
 LEAVE = "LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC."
 SAY = "SAY takes a room and a text: SAY #TOPIC TEXT."
@@ -69,8 +101,8 @@ _WORD = re.compile(rf"(?<![-\w/&#@“])({'|'.join(COMMANDS)})(?![-\w])")
 
 
 def explained(command: str) -> list[str]:
-    """Return the lines about one command: those of HELP that name it, and how it is typed."""
-    entries = re.split(r"\n(?! )", HELP)
+    """Return the lines about one command: what it does, and how it is typed."""
+    entries = re.split(r"\n(?! )", _EACH)
     lines = [line for entry in entries if command in _WORD.findall(entry) for line in entry.splitlines()]
     return [*lines, USAGES[command]] if command in USAGES else lines
 

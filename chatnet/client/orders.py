@@ -42,7 +42,10 @@ ROOM_ROLES, CLUSTER_ROLES = ("owner", "moderator", "none"), ("admin", "moderator
 _TIME = re.compile(r"([1-9]\d{0,4})([mhd])", re.ASCII | re.IGNORECASE)
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
-_CREATE = "CREATE takes the name of a private room: CREATE &ROOM, or CREATE &ROOM all."
+_CREATE = (
+    "CREATE takes the name of a private room: CREATE &ROOM, or CREATE &ROOM all: then newcomers may read "
+    "what was said before."
+)
 _INVITE = "INVITE takes a private room and a name: INVITE &ROOM NAME."
 _REMOVE = "REMOVE takes a room, a name, and perhaps a reason: REMOVE &ROOM NAME REASON."
 _DESCRIBE = "DESCRIBE takes a room and a text: DESCRIBE &ROOM TEXT."
@@ -71,6 +74,11 @@ _REDACT = (
 _REPORT = (
     "REPORT takes the number of a post, which HISTORY ROOM shows, and what is wrong: REPORT NUMBER TEXT."
 )
+BLOCKED = (
+    "Blocked {to}: no conversation, mention or invitation of {to}'s reaches you. What {to} says in rooms "
+    "you still see: LEAVE such a room, or ask its moderators to MUTE {to}. UNBLOCK {to} undoes the block."
+)
+"""What somebody is told who blocks ``to``."""
 USAGES = {
     "CREATE": _CREATE,
     "INVITE": _INVITE,
@@ -200,7 +208,7 @@ class Orders:
     async def _block(self, rest: str) -> None:
         to = _name(split(rest, 1, _BLOCK.format(word="BLOCK"))[0])
         await self._connection.draft(Block, to=to)
-        self._tell_how(f"Blocked {to}. UNBLOCK {to} undoes it.")
+        self._tell_how(BLOCKED.format(to=to))
 
     async def _unblock(self, rest: str) -> None:
         to = _name(split(rest, 1, _BLOCK.format(word="UNBLOCK"))[0])

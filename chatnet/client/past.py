@@ -12,10 +12,11 @@ from chatnet.entries import Entry
 
 
 class Past:
-    """The history of ``room`` before the seq ``before``, None: all of it; as ``reader`` sees it."""
+    """The history of ``room`` before the seq ``before``, None: all of it; as ``reader`` sees it. ``named`` is
+    how a sentence names it."""
 
-    def __init__(self, room: str, before: int | None, calendar: Calendar, reader: str) -> None:
-        self.room, self.before = room, before
+    def __init__(self, room: str, before: int | None, calendar: Calendar, reader: str, named: str) -> None:
+        self.room, self.before, self._named = room, before, named
         self.is_whole = False  # nothing is left to read
         self._calendar, self._reader = calendar, reader
         self._day = ""  # of the oldest post that was read
@@ -24,7 +25,7 @@ class Past:
         """Take the page before :attr:`before`, oldest post first; return its lines, to be seen above those
         of the pages before it. An empty page is the beginning of the room."""
         if not page:
-            return self.ends("-- Nothing was said here before. --")
+            return self.ends(f"-- {beginning_of(self._named)} --")
         self.before = page[0].seq
         return list(self._lines(page))[::-1]
 
@@ -44,6 +45,11 @@ class Past:
                 yield Line(day_line(self._day))
             self._day = day
             yield Line(self._calendar.hour(post.time), None, Said.by(post, self._reader))
+
+
+def beginning_of(room: str) -> str:
+    """Return what is said where history ends. Of a private room, who joined it later cannot read all."""
+    return f"This is the beginning of {room}{', as far as you can read it' if room[0] == '&' else ''}."
 
 
 def day_line(day: str) -> str:

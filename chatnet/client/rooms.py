@@ -1,11 +1,17 @@
-"""The rooms of a chat: which there are, where posts go, and how much came in the others. Pure."""
+"""The rooms of a chat: which there are, where posts go, and how much is new in the others. Pure.
+
+What is new is what the cluster calls unread: UNREAD shows the same.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections import deque
+from typing import NamedTuple
 
+from chatnet.blanking import Blanking
 from chatnet.client.said import Said
 from chatnet.names import is_name, is_room, is_talk, named
+from chatnet.reads import MOST_UNREAD
 
 _MARKS = "#&@"
 """How rooms begin where more than one user posts: topics, private rooms, conversations; in this order."""
@@ -13,47 +19,68 @@ MOST_LISTED = 500
 """How many rooms are listed."""
 
 
-class Counts(Protocol):
-    """How many posts came in each room since it was looked at."""
-
-    def begin(self, room: str, count: int) -> None:
-        """As many posts as ``count`` came in ``room`` before; what this cannot be counts as none."""
-
-    def came(self, room: str) -> None:
-        """A post came in ``room``."""
-
-    def looked_at(self, room: str) -> None:
-        """The user looks at ``room``."""
-
-    def of(self, room: str) -> int:
-        """Return how many came in ``room`` since."""
+def is_read_in(here: str, room: str, own: str) -> bool:
+    """Return whether who is in ``here`` reads what comes in ``room``: in their ``own`` room they read those
+    of other users, too, where they cannot be."""
+    return bool(here) and (room == here or (here == own and room[:1] not in _MARKS))
 
 
-class LocalCounts:
-    """Counts what comes while this program runs, from where the cluster's count was at its beginning."""
+class _Post(NamedTuple):
+    seq: int
+    user: str
+
+
+class Counts:
+    """How many posts are new in each room: at most 99, as in the cluster's count."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
+        self._before: dict[str, int] = {}  # in the cluster's count, and not among these:
+        self._came: dict[str, deque[_Post]] = {}  # since the chat began
 
-    def begin(self, room: str, count: int) -> None:
-        if count > 0:
-            self._counts[room] = max(count, self.of(room))  # some may have come since, and count in both
+    def count(self, room: str, count: int) -> None:
+        """The cluster has counted as many; less than nothing counts as nothing."""
+        self._before.pop(room, None)
+        if (before := count - len(self._came.get(room, ()))) > 0:
+            self._before[room] = before
 
-    def came(self, room: str) -> None:
-        self._counts[room] = self._counts.get(room, 0) + 1
+    def came(self, room: str, post: _Post) -> None:
+        """``post`` came in ``room``."""
+        self._came.setdefault(room, deque(maxlen=MOST_UNREAD)).append(post)
 
-    def looked_at(self, room: str) -> None:
-        self._counts.pop(room, None)
+    def gone(self, seq: int) -> None:
+        """The post ``seq`` was taken back."""
+        self._drop({seq})
+
+    def all_gone(self, taken: Blanking) -> None:
+        """What is ``taken`` back together is new nowhere any more."""
+        rooms = [taken.room] if taken.room else self._came
+        posts = (post for room in rooms for post in self._came.get(room, ()))
+        self._drop({post.seq for post in posts if post.seq <= taken.upto and taken.user in ("", post.user)})
+
+    def _drop(self, gone: set[int]) -> None:
+        for room, posts in self._came.items() if gone else ():
+            self._came[room] = deque((post for post in posts if post.seq not in gone), MOST_UNREAD)
+
+    def read(self, room: str, upto: int | None = None) -> bool:
+        """``room`` was read up to the seq ``upto``; None: all of it. Return whether the cluster has to count
+        what is left, since some of it came before the chat."""
+        left = [post for post in self._came.pop(room, ()) if upto is not None and post.seq > upto]
+        if left:
+            self._came[room] = deque(left, MOST_UNREAD)
+        if upto is None:
+            self._before.pop(room, None)
+        return room in self._before
 
     def of(self, room: str) -> int:
-        return self._counts.get(room, 0)
+        """Return how many are new in ``room``."""
+        return min(self._before.get(room, 0) + len(self._came.get(room, ())), MOST_UNREAD)
 
 
 class Listed(NamedTuple):
-    """A room as it is listed: how many posts came since it was looked at, and whether one posts there."""
+    """A room as it is listed: how many posts are new there, and whether one posts there."""
 
     room: str
-    came: int
+    new: int
     is_here: bool
 
 
@@ -64,10 +91,10 @@ class Rooms:
     no chat.
     """
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self) -> None:
         self.own = ""
         self.here: str | None = None
-        self._counts = counts
+        self._counts = Counts()
         self._joined: set[str] = set()
         self._said: dict[str, None] = {}  # the rooms where something was said, the last one last
 
@@ -76,14 +103,33 @@ class Rooms:
         self.here = room
         if room:
             self._note(room)
-            self._counts.looked_at(room)
+            for one in (self.own, *self._joined, *self._said):
+                if self._reads(one):
+                    self._counts.read(one)
 
-    def joined(self, room: str, unread: int = 0) -> None:
-        """The user is a member of ``room``; as many posts as ``unread`` came there before the chat."""
+    def joined(self, room: str, new: int | None = None) -> None:
+        """The user is a member of ``room``; the cluster has counted ``new`` posts there."""
         if len(self._joined) < MOST_LISTED and _can_be_listed(room):
             self._joined.add(room)
-            if room != self.here:
-                self._counts.begin(room, unread)
+        if new is not None and room in self and not self._reads(room):
+            self._counts.count(room, new)
+
+    def has_read(self, room: str, upto: int) -> bool:
+        """The user has read ``room`` up to the seq ``upto``, somewhere. Return whether the cluster has to
+        count what is left."""
+        return self._counts.read(room, upto)
+
+    def taken_back(self, seq: int) -> None:
+        """The post ``seq`` is not new any more: it was taken back."""
+        self._counts.gone(seq)
+
+    def all_taken_back(self, taken: Blanking) -> None:
+        """What was ``taken`` back together is not new any more. Who is forgotten is nobody: nothing is said
+        in their room, or with them."""
+        self._counts.all_gone(taken)
+        for room in (taken.user, "@" + taken.user) if taken.whole else ():
+            self._joined.discard(room)
+            self._forget(room)
 
     def left(self, room: str) -> None:
         """The user is no member of ``room`` any more."""
@@ -91,20 +137,21 @@ class Rooms:
         if room != self.here:
             self._forget(room)
 
-    def forgotten(self, user: str) -> None:
-        """There is no such user any more: nothing is said in their room, or with them."""
-        for room in (user, "@" + user):
-            self._joined.discard(room)
-            self._forget(room)
-
     def heard(self, said: Said, is_new: bool) -> None:
-        """A post was heard; ``is_new``: since the chat has begun. What is said in a user's own room is said
-        in the topics that it names, too."""
+        """A post was heard; ``is_new``: since the chat has begun.
+
+        What is said in a user's own room is said in the topics that it names, too. Who posts in a room has
+        read it. What mentions the user in the room of somebody whom they do not follow is in none of theirs.
+        """
         self._note(said.room)
         also = named(said.text) if said.room == said.user else ()
-        for room in {said.room, *also}:
-            if is_new and room != self.here and room in self:
-                self._counts.came(room)
+        is_stray = f"@{self.own}" in also and said.room not in self._joined
+        topics = [word for word in also if word[0] == "#"]
+        for room in topics if is_stray else {said.room, *topics}:
+            if is_new and room in self and not self._reads(room):
+                self._counts.came(room, _Post(said.seq, said.user))
+        if said.user == self.own:
+            self._counts.read(said.room, said.seq)
 
     def __contains__(self, room: str) -> bool:
         return room == self.own or room in self._joined or room in self._said
@@ -113,8 +160,7 @@ class Rooms:
         """Return the rooms in order: one's own, topics, private ones, conversations, then those of others."""
         names = {self.own, *self._joined, *self._said} - {""}
         return [
-            Listed(room, 0 if room == self.here else self._counts.of(room), room == self.here)
-            for room in sorted(names, key=self._order)
+            Listed(room, self._counts.of(room), room == self.here) for room in sorted(names, key=self._order)
         ]
 
     def beside(self, room: str, step: int) -> str:
@@ -137,10 +183,13 @@ class Rooms:
         if len(self._said) > MOST_LISTED:
             self._forget(next(iter(self._said)))
 
+    def _reads(self, room: str) -> bool:
+        return room == self.own or is_read_in(self.here or "", room, self.own)
+
     def _forget(self, room: str) -> None:
         self._said.pop(room, None)
         if room not in self:
-            self._counts.looked_at(room)
+            self._counts.read(room)
 
 
 def _can_be_listed(room: str) -> bool:

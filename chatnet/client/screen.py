@@ -7,7 +7,7 @@ urwid reads keys and draws; the layout is made here, since urwid's own fails at 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from chatnet.client.layout import Layout
 from chatnet.client.past import day_line
 from chatnet.client.pastes import Pastes
 from chatnet.client.refused import REFUSED
-from chatnet.client.rooms import LocalCounts, Rooms
+from chatnet.client.rooms import Rooms
 from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.seen import Seen
@@ -67,7 +67,7 @@ class Reads(Protocol):
         """Return some rooms that there are."""
 
     async def own_rooms(self) -> Sequence[tuple[str, int]]:
-        """Return the rooms that the user is in, and how many posts are unread in each."""
+        """Return some of the rooms that the user is in, and how many posts are unread in each."""
 
 
 class Moved(str):
@@ -143,6 +143,7 @@ class ScreenTerminal:
     """Draws on the whole terminal from :meth:`open` to :meth:`close`, and then restores it."""
 
     is_attended = True
+    shows_all = False
     _logger = Logger()
 
     def __init__(self, reactor: Any, name: str, masters: str, calendar: Calendar, reads: Reads) -> None:
@@ -162,9 +163,9 @@ class ScreenTerminal:
         self._draft = Draft(self._entered, self.end, self.show, self._completion)
         self._reads = reads
         self._back = Back(self._scroll, calendar, self._older, self._changed)
-        self._rooms = Rooms(LocalCounts())
+        self._rooms = Rooms()
         self._moving: str | None = None  # the room that a key has moved to, until posts go there
-        self._is_counted = False  # what was unread before
+        self._is_counting, self._counts_again = False, False  # the cluster counts what is new
         self._is_moved = False  # the line that was read last was a key's
         self.layout = Layout(self._scroll, self._back, self._rooms, self._draft, self._move, self._stand)
         self._stand()
@@ -216,12 +217,13 @@ class ScreenTerminal:
 
     def taken_back(self, seq: int, sentence: str) -> None:
         self._scroll.take_back(seq)
+        self._rooms.taken_back(seq)
         self.show(sentence)
 
     def all_taken_back(self, taken: Blanking, sentence: str) -> None:
         self._scroll.take_back_all(taken)
+        self._rooms.all_taken_back(taken)
         if taken.whole:
-            self._rooms.forgotten(taken.user)
             self._seen.forgotten(taken.user)
         if sentence:
             self.show(sentence)
@@ -230,7 +232,7 @@ class ScreenTerminal:
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         shown = self._add_post(said._replace(time=self._calendar.now()), "waiting")
         answer.addCallbacks(
-            lambda result: self._look(result, shown, None, seq=result["seq"]),
+            lambda result: self._acknowledged(result, said, shown),
             lambda why: self._look(why, shown, "refused", NOT_POSTED),
         )
 
@@ -250,6 +252,11 @@ class ScreenTerminal:
         for room in rooms if is_member is not None else ():
             (self._rooms.joined if is_member else self._rooms.left)(room)
 
+    def has_read(self, room: str, upto: int) -> None:
+        if self._rooms.has_read(room, upto) and self._rooms.here is not None:
+            self._count()
+        self._changed()
+
     def moved(self, sentence: str) -> None:
         if not self._is_moved:  # whoever presses a key sees the prompt, and may press many
             self.show(sentence)
@@ -266,11 +273,11 @@ class ScreenTerminal:
         is_read = room is not None and room != NOWHERE
         where = (room or self._name) if is_read else ""
         self._back.go_to(where, room or "your rooms", self._name)
-        if self._rooms.here is None and room is not None:
-            Deferred.fromCoroutine(self._read_rooms()).addErrback(
-                lambda failure: self._logger.failure("The rooms could not be listed", failure)
-            )
+        is_new = self._rooms.here is None and room is not None
         self._rooms.go_to(None if room is None else where)
+        if is_new:
+            self._own(self._read_rooms())
+            self._count()
         if where == self._moving:
             self._moving = None
 
@@ -287,6 +294,9 @@ class ScreenTerminal:
         if drafts:
             self.show(f"Leaving once {drafts} of what you typed is acknowledged; Ctrl-C leaves at once.")
 
+    def ahead(self) -> int:
+        return len(self._lines) + bool(self._draft.text)
+
     def undone(self) -> int:
         return self._lines.undone + bool(self._draft.text.strip())
 
@@ -299,17 +309,35 @@ class ScreenTerminal:
             self._lines.end()
 
     async def _read_rooms(self) -> None:
-        """Learn which rooms there are, and in which the user is: the first of them; others are learnt when
-        they are listed, or when something is said there. What is unread counts once: later it was seen
-        here."""
-        is_first, self._is_counted = not self._is_counted, True
+        """Learn which rooms there are: the first of them; others are learnt when they are listed, or when
+        something is said there."""
         with suppress(*REFUSED):
             self.learn(await self._reads.first_rooms())
-            own = await self._reads.own_rooms()
-            self._seen.listed([room for room, _ in own])
-            for room, unread in own:
-                self._rooms.joined(room, unread if is_first else 0)
-            self._changed()
+
+    def _count(self) -> None:
+        """Let the cluster count what is new in the user's rooms; once more, if it counts already."""
+        self._counts_again = self._is_counting
+        if not self._is_counting:
+            self._is_counting = True
+            self._own(self._counted())
+
+    async def _counted(self) -> None:
+        try:
+            with suppress(*REFUSED):
+                own = await self._reads.own_rooms()
+                self._seen.listed([room for room, _ in own])
+                for room, new in own:
+                    self._rooms.joined(room, new)
+                self._changed()
+        finally:
+            self._is_counting = False
+        if self._counts_again:
+            self._count()
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(work).addErrback(
+            lambda failure: self._logger.failure("The rooms could not be listed", failure)
+        )
 
     async def _older(self, room: str, before: int | None) -> Sequence[Entry]:
         is_own = room == self._name  # posts go there from the feed of all rooms
@@ -342,6 +370,13 @@ class ScreenTerminal:
         self._reactor.callLater(0, self.close)
 
     # ---- drawing ----
+
+    def _acknowledged(self, result: Any, said: Said, line: Line) -> Any:
+        """The user has read where they post; what is posted in their own room may be new in a topic."""
+        seq = result["seq"]
+        self._rooms.heard(said._replace(seq=seq), is_new=True)
+        self.has_read(said.room, seq)
+        return self._look(result, line, None, seq=seq)
 
     def _look(self, result: Any, line: Line, look: str | None, mark: str = "", seq: int = 0) -> Any:
         line.turn(look, mark)

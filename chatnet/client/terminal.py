@@ -64,6 +64,13 @@ class Terminal(Protocol):
         """Say that there are these rooms, and whether the user is a member of them; None: not known."""
 
     @property
+    def shows_all(self) -> bool:
+        """Whether the user reads whatever is shown; if not, only in the room where they are."""
+
+    def has_read(self, room: str, upto: int) -> None:
+        """The user has read ``room`` up to the seq ``upto``: in its history, or on another device."""
+
+    @property
     def is_attended(self) -> bool:
         """Whether a person is there, who can be asked."""
 
@@ -72,6 +79,10 @@ class Terminal(Protocol):
 
     def leaving(self, drafts: int) -> None:
         """Show that nothing more is read, and that this many drafts are waited for."""
+
+    def ahead(self) -> int:
+        """Return how many lines were typed that :meth:`read` has not given out; one that is being typed
+        counts, as far as that is known."""
 
     def undone(self) -> int:
         """Return how many typed lines :meth:`read` has not given out; an incomplete line counts.

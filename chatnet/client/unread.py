@@ -1,4 +1,4 @@
-"""Shows in which rooms something is unread."""
+"""Shows in which rooms something is new: what the cluster calls unread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatnet.wire.session import Unread
 async def show_unread(
     ask: Callable[..., Deferred[dict[str, Any]]], show: Callable[[str], None], most_pages: int
 ) -> None:
-    """Ask for the user's rooms, ``most_pages`` at most, and show a line for each with something unread.
+    """Ask for the user's rooms, ``most_pages`` at most, and show a line for each with something new.
 
     :raises Unbelievable: the pages do not go on.
     """
@@ -36,9 +36,9 @@ async def show_unread(
 
 
 def line_of(room: str, posts: int, mentions: int) -> str:
-    """Return the line for a room."""
-    named = f", {_many(mentions)} of them with your name" if mentions else ""
-    return f"{room}: {_many(posts)} unread{named}"
+    """Return the line for a room. In a conversation all is for the user, and counts as a mention."""
+    named = f", {_many(mentions)} of them with your name" if mentions and room[0] != "@" else ""
+    return f"{room}: {_many(posts)} new{named}"
 
 
 def _many(count: int) -> str:

@@ -117,6 +117,7 @@ class EmbeddedStore:
         world, said = self._world, ""
         directory = world.files.status(self._data)
         while True:
+            began = world.reactor.seconds()
             try:
                 return await SqliteLog.open(
                     path=self._data / "log.sqlite",
@@ -141,7 +142,8 @@ class EmbeddedStore:
                 self._logger.critical("{sentence}{why}; trying again each second", sentence=sentence, why=why)
                 self._waits(sentence)
                 said = sentence
-            await deferLater(world.reactor, RETRY_SECONDS)
+            # What took long to fail, as a large file that is written anew, would keep the disk busy for good.
+            await deferLater(world.reactor, max(RETRY_SECONDS, world.reactor.seconds() - began))
             self._refuse_another(directory)
 
     def _refuse_another(self, locked: FileStatus | None) -> None:

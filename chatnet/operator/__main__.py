@@ -23,7 +23,7 @@ from chatnet.net.approach import Approach
 from chatnet.operator import orders
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
-from chatnet.operator.erased import print_list, take_back_again
+from chatnet.operator.erased import add_to_list, print_list, take_back_again
 from chatnet.operator.export import export
 from chatnet.operator.level import raise_level, show_level
 from chatnet.operator.log import LogReader, Wanted
@@ -74,7 +74,8 @@ async def _ask(
         elif command == "drain":
             world.stdio.say(await drain(options["host"], masters, approach, link, world))
         elif isinstance(options.get("order"), orders.Listed):
-            world.stdio.say(await orders.policies(link, options["order"]))
+            listed = await orders.policies(link, options["order"])
+            world.stdio.say(about_the_same(listed, options, world))
             link.abort()
         elif isinstance(options.get("order"), orders.Coded):
             chat = ChatCommand.of(masters, world)
@@ -162,9 +163,13 @@ def _check(options: Any, world: World) -> None:
 
 
 def _erased(options: Any, world: World) -> None:
-    """Print the list without a reactor: it blocks."""
+    """Print the list, or add to one, without a reactor: it blocks."""
     with _ended_in_a_sentence(options, world):
-        print_list(options["file"], Path(options["data"]), _store_url(options, world), world)
+        where = options["file"], Path(options["data"]), _store_url(options, world), world
+        if options["into"] is None:
+            print_list(*where)
+        else:
+            world.stdio.say(add_to_list(Path(options["into"]), *where))
 
 
 def _restore(options: Any, world: World) -> None:

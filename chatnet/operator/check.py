@@ -17,6 +17,7 @@ from chatnet.names import is_name
 from chatnet.operator.derived import Derived, difference
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import Source, head_of, open_source, read
+from chatnet.store.facts import IS_SAID
 from chatnet.store.sqlite.erased import NAME, is_list_of, read_list
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.store.sqlite.writer import Listed
@@ -33,7 +34,7 @@ _ENTRIES = f"SELECT {_COLUMNS} FROM entry WHERE seq > %s ORDER BY seq LIMIT %s"
 _ENTRY = f"SELECT {_COLUMNS} FROM entry WHERE seq = %s"
 _MENTION = 'SELECT 1 FROM mention WHERE "user" = %s AND room = %s AND seq = %s'
 _REFUSALS = 'SELECT DISTINCT "user", code FROM refusal'
-_HAS_TEXT = """SELECT seq FROM entry WHERE "user" = %s AND key = %s AND kind = 'post' AND text <> ''"""
+_HAS_TEXT = f'SELECT e.seq FROM entry AS e WHERE e."user" = %s AND e.key = %s AND {IS_SAID}'
 _COME_AGAIN = """SELECT e.seq FROM erased JOIN entry AS e ON e."user" = erased."user" AND e.key = erased.key
     WHERE e.kind = 'post' AND e.text <> ''"""
 _DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY key, "user" HAVING count(*) > 1'
@@ -188,6 +189,9 @@ def _compare(source: Source, derived: Derived) -> Iterator[str]:
     for table, columns, rows in derived.tables():
         if wrong := difference(table, rows, source.ask(f"SELECT {columns} FROM {table}")):
             yield wrong
+    for user, seq in source.ask('SELECT "user", seq FROM ending'):
+        if derived.state.forgotten.get(user) != seq:
+            yield f"ending has a row that follows from no entry: {user!r}, {seq!r}"
     for user, key in source.ask('SELECT "user", key FROM erased'):
         if not (isinstance(user, str) and is_name(user) and isinstance(key, bytes) and len(key) == KEY_BYTES):
             yield f"erased has a row that is not as it was written: {user!r}, {key!r}"

@@ -18,7 +18,7 @@ from chatnet.names import is_private, where
 from chatnet.policies import MOST_TEXT, wrong_policy
 from chatnet.rules import judge
 from chatnet.state import State
-from chatnet.store.blanking import rooms_left
+from chatnet.store.blanking import LEFT, ROOMS, rooms_left
 from chatnet.store.pages import OPEN
 
 Row = tuple[Any, ...]
@@ -115,11 +115,11 @@ class Derived:
     def tables(self) -> Iterator[tuple[str, str, set[Row]]]:
         """Yield each table, the query for its rows, and the rows that must be there."""
         state = self.state
-        columns = '"user", credential, secret_seq, registered, rooms, day, topics, fresh'
+        columns = f'"user", credential, secret_seq, registered, {ROOMS}, day, topics, fresh'
         yield "account", columns, {(user, *astuple(account)) for user, account in state.accounts.items()}
         yield (
             "membership",
-            '"user", "left", room, joined',
+            f'"user", {LEFT}, room, joined',
             {
                 (user, OPEN if stay.left is None else stay.left, stay.room, stay.joined)
                 for user, stays in state.memberships.items()

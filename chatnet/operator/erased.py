@@ -21,6 +21,11 @@ from chatnet.store.sqlite.erased import NAME, end_line, read_list
 from chatnet.world import World
 
 _AT_A_TIME = 500
+_PUT_BACK = (
+    "{path} says of {count:,} that they were taken back, and the log does not: it was put back to an earlier "
+    "state. Nothing of the list is lost. Stop the cluster, if it runs, and have the list obeyed: “chatnet "
+    "restore --erased FILE”."
+)
 _ANOTHER = "{path} is the list of another log, or of none: there is nothing in it about this one."
 
 
@@ -32,15 +37,67 @@ def print_list(target: str | None, data: Path, url: str, world: World) -> None:
     """
     source = open_source(target, data, url, world)
     with read(source):
-        _refuse_other_tables(source)
-        log_id = _log_of(source)
-        with source.moment():
-            known = set(erasures_in(source.ask))
-        if source.path is not None:
-            # A line that is not whole may be one that a master writes right now.
-            known |= set(_listed(source.path.with_name(NAME), world, log_id, lambda: None))
+        log_id, known = _taken_back(source, world)
     for line in lines_of(log_id, sorted(known)):
         world.stdio.say(line.decode().rstrip("\n"))
+
+
+def add_to_list(file: Path, target: str | None, data: Path, url: str, world: World) -> str:
+    """Add to the list ``file`` what it does not say of the same store; return a sentence about it. Blocks.
+
+    What it says already stays: when the store was put back, the list alone knows it.
+
+    :raises CannotStart: it cannot be done; or the list says more than the store, which was put back.
+    """
+    torn: list[Path] = []
+    source = open_source(target, data, url, world)
+    with read(source):
+        if source.path is not None and file.resolve() == source.path.with_name(NAME).resolve():
+            raise CannotStart(
+                f"{file} is the store's own list, in which its master writes: name another file."
+            )
+        log_id, known = _taken_back(source, world)
+        size, listed = _read_own(file, log_id, world, torn)
+        keys = {(erasure.user, erasure.key) for erasure in listed if erasure.key}
+        new = [it for it in known - listed if it.kind != "purged" or (it.user, it.key) not in keys]
+        if new:
+            try:
+                world.files.extend(file, size, b"".join(lines_of(log_id, sorted(new))))
+            except OSError as error:
+                raise CannotStart(f"{file} cannot be written ({error.strerror}).") from error
+        lost = _unknown(source, log_id, listed, known)
+    if lost:
+        raise CannotStart(_PUT_BACK.format(path=file, count=lost))
+    return f"{len(new):,} were added to {file}, which has {len(listed) + len(new):,} of this log now."
+
+
+def _taken_back(source: Source, world: World) -> tuple[str, set[Erasure]]:
+    """Return the log's id, and what it says was taken back."""
+    _refuse_other_tables(source)
+    log_id = _log_of(source)
+    with source.moment():
+        known = set(erasures_in(source.ask))
+    if source.path is not None:
+        # A line that is not whole may be one that a master writes right now.
+        known |= set(_listed(source.path.with_name(NAME), world, log_id, lambda: None))
+    return log_id, known
+
+
+def _read_own(path: Path, log_id: str, world: World, torn: list[Path]) -> tuple[int, set[Erasure]]:
+    """Return how long a list is, whose last line gets its end, and what it says of this log."""
+    size, known = 0, set[Erasure]()
+    for each in read_list(path, world.files, log_id, torn=lambda: torn.append(path)):
+        end_line(path, world.files, each)
+        size = each.listed.size
+        known.update(each.erasures)
+    return size, known
+
+
+def _unknown(source: Source, log_id: str, listed: set[Erasure], known: set[Erasure]) -> int:
+    """Return how much of a list the store does not say is taken back."""
+    keys = {(erasure.user, erasure.key) for erasure in known if erasure.key}
+    todo = again(log_id, (it for it in listed if (it.user, it.key) not in keys), source.ask)
+    return len(todo.drafts) + len(todo.awaited) + len(todo.names)
 
 
 def take_back_again(file: Path, data: Path, url: str, world: World) -> str:
@@ -68,11 +125,8 @@ def _in_directory(file: Path, data: Path, world: World, torn: list[Path]) -> str
         source = open_source(None, data, "", world)
         with read(source):
             log_id = _log_of(source)
-        path, size, known = data / NAME, 0, set[Erasure]()
-        for each in read_list(path, world.files, log_id, torn=lambda: torn.append(path)):
-            end_line(path, world.files, each)
-            size = each.listed.size
-            known.update(each.erasures)
+        path = data / NAME
+        size, known = _read_own(path, log_id, world, torn)
         new = sorted(set(_wanted(file, world, log_id, torn)) - known)
         if new:
             world.files.extend(path, size, b"".join(lines_of(log_id, new)))

@@ -18,6 +18,7 @@ from chatnet.kinds import HIDDEN, KINDS
 from chatnet.names import fold_name
 from chatnet.operator.source import Source, blankings_of, head_of, open_source, read
 from chatnet.rules import FOR_EVER, ROLES
+from chatnet.store.blanking import LEFT, ROOMS
 from chatnet.store.pages import OPEN
 from chatnet.store.sqlite.marks import MARKS
 from chatnet.world import World
@@ -54,10 +55,10 @@ def export(name: str, data: Path, url: str, world: World) -> None:
 
 
 def _lines(user: str, source: Source) -> Iterator[dict[str, Any]]:
-    asked = 'SELECT registered, rooms FROM account WHERE "user" = %s'
+    asked = f'SELECT registered, {ROOMS} FROM account WHERE "user" = %s'
     for registered, rooms in source.ask(asked, user):
         yield {"is": "account", "name": user, "registered_at_seq": registered, "rooms": rooms}
-    stays = 'SELECT room, joined, "left" FROM membership WHERE "user" = %s ORDER BY joined'
+    stays = f'SELECT room, joined, {LEFT} FROM membership WHERE "user" = %s ORDER BY joined'
     for room, joined, left in list(source.ask(stays, user)):
         yield {"is": "membership", "room": room, "since_seq": joined, "until_seq": _ended(left)}
     for room, role, invited, banned, muted in list(source.ask(_STANDING, user)):

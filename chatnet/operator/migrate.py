@@ -66,6 +66,7 @@ _DERIVED = {
     "description": ("room, text, seq", "SELECT room, text, seq FROM description"),
     "policy": ("room, name, value, seq", "SELECT room, name, value, seq FROM policy"),
     "forgotten": ('"user", seq', "SELECT user, seq FROM forgotten"),
+    "ending": ('"user", seq', "SELECT user, seq FROM ending"),
     "blanking": (
         '"user", room, upto, seq, whole, done',
         "SELECT user, room, upto, seq, whole, done FROM blanking",

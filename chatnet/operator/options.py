@@ -141,10 +141,10 @@ class UserOptions(CommandOptions):
 class SignupOptions(CommandOptions):
     """The options of ``signup``."""
 
-    synopsis = "[options] open|code|closed"
+    synopsis = "[options] [open|code|closed]"
     longdesc = (
-        "Says who may register a new name: anybody; who has a code (chatnet invite); or only those for whom "
-        "chatnet user add has made one."
+        "Decides who may register a new name: anybody; who has a code (chatnet invite); or only those for "
+        "whom chatnet user add has made one. Without a word it shows what holds."
     )
 
     def parseArgs(self, *words: str) -> None:
@@ -289,6 +289,9 @@ class ErasedOptions(FileOptions):
         "it beside backups: “chatnet restore” has all of it taken back again in a backup that was put back. "
         "A cluster may run meanwhile. FILE is a store or a data directory, as of a backup."
     )
+    optParameters = [
+        ["into", None, None, "Add what is new to this list, and print nothing of it: as often as you like."]
+    ]
 
     _command = "erased"
 

@@ -52,9 +52,11 @@ class Coded(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """The policies of a topic are asked for, or for an empty ``room`` those of the cluster."""
+    """The policies of a topic are asked for, or for an empty ``room`` those of the cluster: all, or the one
+    of this ``name``."""
 
     room: str
+    name: str = ""
 
 
 async def give(link: Link, orders: Sequence[Wanted], world: World) -> AsyncIterator[str]:
@@ -250,7 +252,7 @@ def _decided_about(room: str) -> str:
 
 
 async def policies(link: Link, listed: Listed) -> str:
-    """Return the policies of a topic, or of the cluster, as lines.
+    """Return the policies of a topic, or of the cluster, as lines; of one, what it means.
 
     :raises CannotStart: there is no such topic.
     """
@@ -258,15 +260,22 @@ async def policies(link: Link, listed: Listed) -> str:
         answer = await link.callRemote(RoomPolicies, room=listed.room)
     except Refusal as no:
         raise CannotStart(str(no)) from no
-    return "\n".join(f"{name:7} {value}" for name, value in answer["policies"])
+    found = [(name, value) for name, value in answer["policies"] if listed.name in ("", name)]
+    if listed.name == "signup":
+        return "\n".join(f"signup is {value}: {_SIGNUP[value]}." for _, value in found)
+    return "\n".join(f"{name:7} {value}" for name, value in found)
 
 
-def signup(words: tuple[str, ...]) -> list[Wanted]:
-    """Return the order of ``chatnet signup open|code|closed``."""
+def signup(words: tuple[str, ...]) -> list[Wanted] | Listed:
+    """Return the order of ``chatnet signup open|code|closed``, or what ``chatnet signup`` asks."""
     values = POLICIES["signup"].values
+    if not words:
+        return Listed("", "signup")
     if len(words) != 1 or words[0] not in values:
-        near = meant(words[0], values) if words else ""
-        raise usage.UsageError(f"signup takes open, code or closed: chatnet signup code.{near}")
+        raise usage.UsageError(
+            "signup takes open, code or closed: chatnet signup code; or nothing, and shows what holds."
+            + meant(words[0], values)
+        )
     return [Wanted("policy", "", "", f"signup {words[0]}")]
 
 

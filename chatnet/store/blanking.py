@@ -32,6 +32,20 @@ HEIRS = f"""
     ORDER BY gone.room LIMIT 100
 """
 """Private rooms of which somebody who is forgotten was the last owner, each with whoever is there longest."""
+ENDING = 'SELECT "user", seq FROM ending ORDER BY seq LIMIT 1'
+"""Whose room has to be left next, in the table of stays, and since when: see :data:`LEFT`."""
+FOLLOWERS = f'SELECT "user" FROM membership WHERE room = %s AND "left" = {OPEN} ORDER BY "user" LIMIT %s'
+LEFT = f"""CASE WHEN "left" = {OPEN}
+    THEN coalesce((SELECT e.seq FROM ending AS e WHERE e."user" = membership.room), {OPEN}) ELSE "left" END"""
+"""Of a stay: when it ends, though the row may not say so yet."""
+ROOMS = f"""rooms - (SELECT count(*) FROM membership AS m
+    WHERE m."user" = account."user" AND m."left" = {OPEN} AND m.room IN (SELECT "user" FROM ending))"""
+"""Of an account: in how many rooms the user is, without such stays."""
+
+
+def forgetting(user: str, seq: int) -> Blanking:
+    """Return what the ``forget`` at ``seq`` takes back."""
+    return Blanking(user, "", seq, seq, whole=True)
 
 
 Execute = Callable[..., Any]

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from chatnet.blanking import Blanking
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref, of_row
 from chatnet.erased import Erasure
@@ -18,11 +19,16 @@ from chatnet.errors import NoSuchPost, NoSuchUser, NotThere
 from chatnet.kinds import CLUSTER, SAID
 from chatnet.log import Outcome, Refused
 from chatnet.names import is_private
+from chatnet.rules import DAY_MS
 from chatnet.store.blanking import Ask, last_before
 from chatnet.store.pages import OPEN
 
 REDACTS = frozenset({"redact", "forget", "purge", "expire"})
 """The kinds of entries that take something back."""
+
+AGAIN_MS = 7 * DAY_MS
+"""Posts that were so old when they were purged are not in the list by their keys: no client still waits to
+be answered, and sends them again. The list would grow with all that was ever said."""
 
 _NOTHING_THERE = {
     "redact": (NoSuchPost.code,),
@@ -47,9 +53,9 @@ _IS_FORGOTTEN = 'SELECT 1 FROM forgotten WHERE "user" = %s'
 _IS_THERE = 'SELECT 1 FROM account WHERE "user" = %s'
 _EVER_THERE = f"""SELECT 1 FROM standing WHERE "user" = %s AND room = %s
     UNION ALL SELECT 1 FROM membership WHERE "user" = %s AND "left" = {OPEN} AND room = %s"""
-_PURGED = """SELECT e.time FROM blanking AS b JOIN entry AS e ON e.seq = b.seq
-    WHERE b."user" = %s AND b.room = %s"""
-_EXPIRED = """SELECT upto FROM blanking WHERE "user" = '' AND room = %s"""
+_UPTO = """SELECT upto FROM blanking WHERE "user" = %s AND room = %s"""
+_OF_PURGED = f"""SELECT {_COLUMNS} FROM entry WHERE seq > %s AND seq <= %s
+    AND "user" IN (SELECT "user" FROM blanking WHERE whole = 0) ORDER BY seq"""
 
 
 def erasure_of(entry: Entry, ask: Ask) -> Erasure | None:
@@ -58,8 +64,8 @@ def erasure_of(entry: Entry, ask: Ask) -> Erasure | None:
     match entry.kind:
         case "forget":
             return Erasure("forget", entry.to)
-        case "purge":
-            return Erasure("purge", entry.to, entry.room, time=entry.time)
+        case "purge":  # one that was repeated says up to which entry
+            return Erasure("purge", entry.to, entry.room, time=(target or entry).time)
         case "redact" if target is not None:
             return Erasure("redact", target.user, key=target.key)
         case "expire" if target is not None:
@@ -77,10 +83,26 @@ def erasures_in(ask: Ask) -> Iterator[Erasure]:
         yield Erasure("redact", user, key=key)
     for (user,) in ask(_FORGOTTEN):
         yield Erasure("forget", user)
+    purges: dict[str, list[tuple[Blanking, int]]] = {}
     for user, room, upto, seq in ask(_TOGETHER):
-        entry = _at(ask, seq if user else upto)
-        if entry is not None:
-            yield Erasure("purge" if user else "expire", user, room, time=entry.time)
+        last = _at(ask, upto)
+        if last is not None:
+            yield Erasure("purge" if user else "expire", user, room, time=last.time)
+            if user:
+                purges.setdefault(user, []).append((Blanking(user, room, upto, seq), last.time))
+    if purges:
+        since = last_before(ask, min(time for all_of in purges.values() for _, time in all_of) - AGAIN_MS)
+        upto = max(blanking.upto for all_of in purges.values() for blanking, _ in all_of)
+        for post in map(of_row, ask(_OF_PURGED, since, upto)):
+            for blanking, time in purges.get(post.user, ()):
+                yield from purged(blanking, time, [post])
+
+
+def purged(blanking: Blanking, time: int, posts: Iterable[Entry]) -> Iterator[Erasure]:
+    """Yield which of the ``posts`` that a purge at that ``time`` took may come again."""
+    for post in posts:
+        if blanking.covers(post) and post.kind in SAID and time - post.time <= AGAIN_MS:
+            yield Erasure("purged", post.user, key=post.key, time=time)
 
 
 @dataclass
@@ -97,9 +119,9 @@ class Again:
 def again(log_id: str, erasures: Iterable[Erasure], ask: Ask) -> Again:
     """Return what takes back again what the log with this id does not say is taken back."""
     found = Again()
-    for erasure in dict.fromkeys(erasures):
+    for erasure in _latest(erasures):
         match erasure.kind:
-            case "redact":
+            case "redact" | "purged":
                 _redact(log_id, erasure, ask, found)
             case "forget":
                 _forget(log_id, erasure, ask, found)
@@ -108,6 +130,17 @@ def again(log_id: str, erasures: Iterable[Erasure], ask: Ask) -> Again:
             case "expire":
                 _expire(log_id, erasure, ask, found)
     return found
+
+
+def _latest(erasures: Iterable[Erasure]) -> Iterator[Erasure]:
+    """Yield each once, and of those that take back up to a time the latest, in place of all of them."""
+    found: dict[tuple[object, ...], Erasure] = {}
+    for erasure in erasures:
+        about = erasure if erasure.kind in ("redact", "purged") else erasure[:3]
+        before = found.get(about)
+        if before is None or before.time < erasure.time:
+            found[about] = erasure
+    return iter(found.values())
 
 
 def untaken(drafts: Sequence[Draft], outcomes: Sequence[Outcome]) -> list[tuple[Draft, Refused]]:
@@ -125,9 +158,10 @@ def _redact(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
         found.awaited.append((erasure.user, erasure.key))
         return
     target = of_row(row)
-    if target.kind in SAID and target.text:
-        ref = Ref(target.seq, Cursor.at(log_id, target).check)
-        found.drafts.append(_draft(log_id, erasure, CLUSTER, More(ref=ref), ask))
+    # The purge itself takes what was said before it; what was sent again afterwards is there by itself.
+    is_late = erasure.kind == "redact" or target.time > erasure.time
+    if target.kind in SAID and target.text and is_late:
+        found.drafts.append(_draft(log_id, erasure, CLUSTER, More(ref=_ref(log_id, target)), ask))
 
 
 def _forget(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
@@ -140,20 +174,36 @@ def _forget(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
 
 
 def _purge(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
-    (done,) = next(ask(_PURGED, erasure.user, erasure.room), (-1,))
-    if done >= erasure.time or not _is(ask, _IS_THERE, erasure.user):
+    last = _last_untaken(erasure, ask)
+    if last is None or not _is(ask, _IS_THERE, erasure.user):
         return
     # Of who had not come to a private room yet there is nothing in it; as a refusal that would be kept.
     if not is_private(erasure.room) or _is(ask, _EVER_THERE, *(erasure.user, erasure.room) * 2):
-        found.drafts.append(_draft(log_id, erasure, erasure.room, More(to=erasure.user), ask))
+        more = More(to=erasure.user, ref=_ref(log_id, last))
+        found.drafts.append(_draft(log_id, erasure, erasure.room, more, ask))
 
 
 def _expire(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
-    (done,) = next(ask(_EXPIRED, erasure.room), (0,))
+    last = _last_untaken(erasure, ask)
+    if last is not None:
+        found.drafts.append(_draft(log_id, erasure, erasure.room, More(ref=_ref(log_id, last)), ask))
+
+
+def _last_untaken(erasure: Erasure, ask: Ask) -> Entry | None:
+    """Return the last entry that the erasure covers by its time, so that nothing newer goes with it; None if
+    the log says that it is taken back.
+
+    What a log has from the very millisecond of its own purge may be newer than that.
+    """
+    (done,) = next(ask(_UPTO, erasure.user, erasure.room), (0,))
+    if erasure.kind == "purge" and done and last_before(ask, erasure.time) <= done:
+        return None
     last = _at(ask, last_before(ask, erasure.time + 1))
-    if last is not None and last.seq > done:
-        ref = Ref(last.seq, Cursor.at(log_id, last).check)
-        found.drafts.append(_draft(log_id, erasure, erasure.room, More(ref=ref), ask))
+    return last if last is not None and last.seq > done else None
+
+
+def _ref(log_id: str, entry: Entry) -> Ref:
+    return Ref(entry.seq, Cursor.at(log_id, entry).check)
 
 
 def _draft(log_id: str, erasure: Erasure, room: str, more: More, ask: Ask) -> Draft:
@@ -162,7 +212,8 @@ def _draft(log_id: str, erasure: Erasure, room: str, more: More, ask: Ask) -> Dr
     seq = "" if more.ref is None else str(more.ref.seq)
     (level,) = next(ask("SELECT level FROM log"))
     key = hashlib.sha256(f"{log_id} {level} {erasure} {seq}".encode()).digest()[:16]
-    return Draft(erasure.kind, CLUSTER, room, "", key, 0, more)
+    kind = "redact" if erasure.kind == "purged" else erasure.kind
+    return Draft(kind, CLUSTER, room, "", key, 0, more)
 
 
 def _at(ask: Ask, seq: int) -> Entry | None:

@@ -59,9 +59,10 @@ def _alone_owns(user: str) -> str:
 
 _REF = "SELECT 1 FROM entry AS e WHERE e.seq = {ref} AND {check} = {ref_check}"
 _PUBLIC = "substr(e.room, 1, 1) <> '&' AND NOT {contains_sides}"
-_SAID = """e.kind = 'post' AND e.text <> '' AND NOT EXISTS (SELECT 1 FROM blanking AS b
+IS_SAID = """e.kind = 'post' AND e.text <> '' AND NOT EXISTS (SELECT 1 FROM blanking AS b
     WHERE b."user" IN (e."user", '') AND b.upto >= e.seq
         AND (b.room = '' OR EXISTS (SELECT 1 FROM place WHERE place.name = b.room AND place.seq = e.seq)))"""
+"""Of an entry ``e``: it is a post that was not taken back, whether it is overwritten yet or not."""
 _SIGNUP = "EXISTS (SELECT 1 FROM policy WHERE room = '' AND name = 'signup' AND value = '{}')"
 _THAT_SESSION = "CAST({text} AS bigint)"
 IS_RANDOM = "substr(credential, 1, 7) = 'sha256:'"
@@ -127,7 +128,9 @@ SQL: Mapping[str, str] = {
             WHERE room = '' AND "user" IN ({{user}}, {{to}}) AND role >= {_MODERATOR})))""",
     "members_invite": """EXISTS (SELECT 1 FROM policy
         WHERE room = {room} AND name = 'invite' AND value = 'members')""",
-    "full": f"""EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND rooms >= {MOST_ROOMS})""",
+    "full": f"""EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND rooms >= {MOST_ROOMS}
+        AND rooms - (SELECT count(*) FROM membership WHERE "user" = {{user}} AND "left" = {OPEN}
+            AND room IN (SELECT "user" FROM ending)) >= {MOST_ROOMS})""",
     "made": "EXISTS (SELECT 1 FROM private WHERE name = {room})",
     "room_known": """EXISTS (SELECT 1 FROM account WHERE "user" = {room})""",
     "to_known": """EXISTS (SELECT 1 FROM account WHERE "user" = {to})""",
@@ -147,17 +150,17 @@ SQL: Mapping[str, str] = {
     "often": f"""EXISTS (SELECT 1 FROM tally WHERE "user" = {{user}} AND {{user}} <> '{CLUSTER}'
         AND kind = {{kind}} AND day = {{day}} AND count >= CASE kind {_LIMITS} END)""",
     "refers": "{ref} > 0",
-    "ref_mine": f"""EXISTS ({_REF} AND {_SAID} AND e."user" = {{user}})""",
-    "ref_readable": f"""EXISTS ({_REF} AND {_SAID} AND (
+    "ref_mine": f"""EXISTS ({_REF} AND {IS_SAID} AND e."user" = {{user}})""",
+    "ref_readable": f"""EXISTS ({_REF} AND {IS_SAID} AND (
         {_PUBLIC}
         OR EXISTS (SELECT 1 FROM talk WHERE talk."user" = {{user}} AND talk.room = e.room)
         OR EXISTS (SELECT 1 FROM membership AS m JOIN private ON private.name = m.room
             WHERE m."user" = {{user}} AND m."left" = {OPEN} AND m.room = e.room
                 AND (m.joined <= e.seq OR private.history = 'all'))))""",
-    "ref_said": f"EXISTS ({_REF} AND {_SAID})",
+    "ref_said": f"EXISTS ({_REF} AND {IS_SAID})",
     "ref_there": f"EXISTS ({_REF})",
     "ref_here": "EXISTS (SELECT 1 FROM place WHERE name = {room} AND seq = {ref})",
-    "ref_public": f"EXISTS ({_REF} AND {_SAID} AND {_PUBLIC})",
+    "ref_public": f"EXISTS ({_REF} AND {IS_SAID} AND {_PUBLIC})",
     "ref_moderated": f"""({_BY_CLUSTER}
         OR EXISTS (SELECT 1 FROM standing AS s JOIN place ON place.name = s.room AND place.seq = {{ref}}
             WHERE s."user" = {{user}} AND s.role >= {_MODERATOR} AND s.muted <= {{now}})

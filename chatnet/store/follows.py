@@ -80,7 +80,9 @@ _BLOCKS = """INSERT INTO standing (room, "user", blocked) VALUES ({user}, {to}, 
     ON CONFLICT (room, "user") DO UPDATE SET blocked = 1"""
 
 _FORGET: Statements = (
-    f"""UPDATE membership SET "left" = {{seq}} WHERE "user" = {{to}} AND "left" = {OPEN}""",
+    f"""UPDATE membership
+        SET "left" = coalesce((SELECT e.seq FROM ending AS e WHERE e."user" = membership.room), {{seq}})
+        WHERE "user" = {{to}} AND "left" = {OPEN}""",
     f"""UPDATE standing SET invited = 0
         WHERE room IN (SELECT room FROM membership
                 WHERE "user" = {{to}} AND "left" = {{seq}} AND substr(room, 1, 1) = '&')
@@ -94,8 +96,12 @@ _FORGET: Statements = (
     """DELETE FROM session WHERE "user" = {to}""",
     "DELETE FROM code WHERE whose = {to} OR author = {to}",
     """INSERT INTO forgotten ("user", seq) VALUES ({to}, {seq})""",
+    "DELETE FROM room WHERE name = {to}",
+    f"""INSERT INTO ending ("user", seq) SELECT {{to}}, {{seq}}
+        WHERE EXISTS (SELECT 1 FROM membership WHERE room = {{to}} AND "left" = {OPEN})""",
 )
-"""Of who is forgotten nothing is left but entries, which are blanked, and the name."""
+"""Of who is forgotten nothing is left but entries, which are blanked, and the name. Stays of others in their
+room have ended: that is written down later, since they may be very many (:mod:`chatnet.store.blanking`)."""
 
 
 def _blanking(user: str, room: str, upto: str, whole: int) -> str:
@@ -227,7 +233,7 @@ SQL: dict[str, Statements] = {
     "unblock": ("""UPDATE standing SET blocked = 0 WHERE room = {user} AND "user" = {to}""",),
     "redact": (),
     "forget": (*_FORGET, _blanking("{to}", "''", "{seq}", 1)),
-    "purge": (_blanking("{to}", "{room}", "{seq}", 0),),
+    "purge": (_blanking("{to}", "{room}", "CASE WHEN {ref} > 0 THEN {ref} ELSE {seq} END", 0),),
     "expire": (_blanking("''", "{room}", "{ref}", 0),),
     "report": ("INSERT INTO reported (seq) VALUES ({ref}) ON CONFLICT DO NOTHING",),
 }

@@ -57,14 +57,16 @@ def take_page(entries: Iterable[Entry], size: PageSize) -> tuple[list[Entry], bo
 def snapshot_page(
     account: Account | None,
     upto: int,
-    stays: Sequence[tuple[str, int, int]],
+    stays: Sequence[tuple[str, int, int, int | None]],
     size: PageSize,
     orders: tuple[int, int] | None = None,
     session: Device | None = None,
 ) -> Snapshot:
-    """Return the page of a snapshot with these ``stays``: room, joined and left of each. ``orders`` is until
-    when the user is banned from the cluster, and whether their account is disabled; None: neither."""
-    intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
+    """Return the page of a snapshot with these ``stays``: room, joined and left of each, and when it has
+    ended, if that is not written down yet. ``orders`` is until when the user is banned from the cluster, and
+    whether their account is disabled; None: neither."""
+    ends = ((room, joined, ended or left) for room, joined, left, ended in stays)
+    intervals = [Interval(room, joined, end if end <= upto else None) for room, joined, end in ends]
     secret_seq, registered = (account.secret_seq, account.registered) if account else (0, 0)
     is_full = len(stays) == size.stays
     behind = (stays[-1][2], stays[-1][0]) if is_full else None

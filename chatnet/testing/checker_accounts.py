@@ -35,17 +35,25 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
     """The claim of section 1: after the first login a user only ever resumes, and nobody is turned away.
 
     Exceptions: who uses a session that the log has ended by then, is shut out, comes to a closed door, or
-    shows a code that is not good, as guests do.
+    shows a code that is not good, as guests do. Of two clients on a device whose session has ended both may
+    be logging in at the same time.
     """
     session: dict[tuple[str, bool], int] = {}
+    since: dict[tuple[str, bool], float] = {}
+    own: dict[str, int] = {}
     right = (NOBODY_FOUND, ANOTHER_KEY) if evidence.relayed else NOBODY_FOUND
     for event, upto in zip(evidence.events, evidence.latest, strict=True):
         device = event.user, _is_a_guest(event.client)
+        client = event.client.partition("/")[0]
         match event:
             case LoggedIn():
-                if event.how == "again" and not _has_ended(*device, session, upto, evidence):
+                began = since.get(device, 0.0) >= event.time - UNDER_WAY_SECONDS and own.get(client, 0)
+                both = began and evidence.end_of(event.user, began) <= upto
+                if event.how == "again" and not (both or _has_ended(*device, session, upto, evidence)):
                     yield f"{event.client} had to log in again at {event.time:.3f}"
-                session[device] = event.session or session.get(device, 0)
+                if event.session and event.session != session.get(device):
+                    session[device], since[device] = event.session, event.time
+                own[client] = event.session or own.get(client, 0)
             case Ended() if not event.sentence.startswith(right):
                 is_new = device not in session
                 about_codes = (BadCode.sentence, *([str(NameKept.of(name=event.user))] if is_new else []))

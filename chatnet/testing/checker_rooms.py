@@ -164,6 +164,9 @@ def comes_not_back(events: Sequence[Event], log: Sequence[Entry], since: float) 
                     posts[event.seq] = event.user, event.key
                 elif draft.kind == "redact" and draft.ref in posts:
                     gone.add(posts[draft.ref])
+                elif draft.kind == "purge" and not draft.room:
+                    before = (post for seq, post in posts.items() if seq < event.seq)
+                    gone.update(post for post in before if post[0] == draft.to)
             case Took():
                 given = [event.entry]
             case ChatBegun():

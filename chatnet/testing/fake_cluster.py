@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from chatnet.codes import code_text
 from chatnet.cursor import Cursor, is_of
-from chatnet.entries import Entry, More, Ref, blanked
+from chatnet.entries import Entry, More, Ref, blanked, places
 from chatnet.errors import (
     AlreadyJoined,
     BadCode,
@@ -39,7 +39,7 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.tls import Encrypted, Encryption, Presented
-from chatnet.reads import Invitation, Member, Talk
+from chatnet.reads import MOST_UNREAD, Invitation, Member, Talk
 from chatnet.testing.loopback import Loopback
 from chatnet.wire import session as wire
 from chatnet.wire.common import Ping
@@ -134,7 +134,8 @@ class FakeCluster:
     those of every room, and ``about`` is its description. ``barred`` are banned from the cluster.
     A new name ``needs_code``, one of ``codes``, each good once and for any name; ``devices`` are what each
     login showed of its device and code, and ``of_devices`` the sessions of everybody.
-    ``marked`` are the rooms that were marked, and ``unread`` is what is answered to ``Unread``.
+    ``marked`` are the rooms that were marked, and ``unread`` is what is answered to ``Unread``; None: what
+    follows from the marks of a single user.
     """
 
     log_id = "fake"
@@ -149,7 +150,7 @@ class FakeCluster:
         self.sessions: list[FakeSession] = []
         self.others: list[wire.Elsewhere] = []
         self.marked: list[tuple[str, int]] = []
-        self.unread: list[tuple[str, int, int]] = []
+        self.unread: list[tuple[str, int, int]] | None = None
         self.mute = self.deaf = False
         self.time = 0
         self.members: list[Member] = []
@@ -211,6 +212,32 @@ class FakeCluster:
         """Append what is no post."""
         more = More(to=to, until=until) if to else None
         self.append(kind, user, room, text, b"%016d" % self.head, more)
+
+    def unread_of(self, user: str) -> list[tuple[str, int, int]]:
+        """Return how much is unread in each room that ``user`` has joined, or in which they talk."""
+        if self.unread is not None:
+            return self.unread
+        rooms: dict[str, list[Entry]] = {room: [] for room in self.joined}
+        for post in _posts(self.entries):
+            for room in (spelled_for(place, user) for place in places(post.user, post.room, post.text)):
+                if room in rooms or spelled_for(post.room, user)[0] == "@" != post.room[0]:
+                    rooms.setdefault(room, []).append(post)
+        found = []
+        for room, posts in sorted(rooms.items()):
+            marks = [seq for marked, seq in self.marked if marked == room]
+            marks += [
+                post.seq for post in posts if spelled_for(post.room, user) == room and post.user == user
+            ]
+            new = [post for post in posts if post.seq > max(marks, default=0) and post.text]
+            mentions = [post for post in new if room[0] == "@" or f"@{user}" in post.text]
+            found.append((room, min(len(new), MOST_UNREAD), min(len(mentions), MOST_UNREAD)))
+        return found
+
+    def read_elsewhere(self, room: str, seq: int) -> None:
+        """Another device has read ``room``, as its user spells it, up to ``seq``."""
+        self.marked.append((room, seq))
+        for session in self.sessions:
+            session.link.callRemote(wire.Marked, room=room, seq=seq)
 
     def take_back(self, user: str, seq: int, reason: str = "", key: bytes | None = None) -> int:
         """Take back the post ``seq`` as ``user``."""
@@ -591,7 +618,7 @@ class FakeSession(Locator):
     @wire.Unread.responder
     def unread(self, after: str) -> dict[str, Any]:
         """Answer pages of two."""
-        rooms = [row for row in self.cluster.unread if row[0] > after]
+        rooms = [row for row in self.cluster.unread_of(self.user) if row[0] > after]
         return {"rooms": rooms[:2], "more": len(rooms) > 2}
 
     @wire.Chat.responder

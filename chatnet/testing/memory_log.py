@@ -316,7 +316,8 @@ class MemoryLog:
         session = next((one for one in sessions if one.seq == asked.session), None)
         if session is not None:
             session = msgspec.structs.replace(session, credential="")
-        return snapshot_page(self._account_of(asked.user), upto, shown, size, orders, session)
+        rows = [(*stay, None) for stay in shown]
+        return snapshot_page(self._account_of(asked.user), upto, rows, size, orders, session)
 
     def _newest(self, asked: Newest) -> list[Entry]:
         user, upto = known_name(asked.user), known_seq(asked.upto)

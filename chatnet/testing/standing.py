@@ -142,7 +142,8 @@ class Standing:
                 if entry.ref is not None:
                     self.taken_back.setdefault(entry.ref.seq, entry.seq)
             case "purge":
-                self._takes_back(self._said | self._worded, to, room, entry.seq)
+                last = entry.seq if entry.ref is None else entry.ref.seq
+                self._takes_back(self._said | self._worded, to, room, last)
             case "expire":
                 last = 0 if entry.ref is None else entry.ref.seq
                 self._takes_back(self._said, "", room, last)
@@ -164,6 +165,8 @@ class Standing:
                 self._goes(user, room)
                 if room in owned and room[:1] == "&" and there and not self._owners(room):
                     self.orphaned[room] = min(there, key=lambda who: self.stays[who][room][-1].begun)
+        for follower in list(self._members.get(user, ())):
+            self._goes(follower, user)
         for places in self.stays.get(user, {}).values():
             if places[-1].ended == FAR:
                 places[-1] = places[-1]._replace(ended=self.seq)
@@ -228,6 +231,8 @@ class Standing:
                 yield room or "!all"
             case "forget":
                 yield "!all"
+            case "expire":
+                yield room if room[:1] == "&" else "!all"
             case "redact":
                 target = 0 if entry.ref is None else entry.ref.seq
                 yield from self.places.get(target, ())

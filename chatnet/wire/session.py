@@ -84,8 +84,11 @@ _OTHERS = (b"workers", Packed[list[Elsewhere]](list[Elsewhere], optional=True))
 
 
 def ruled(*kinds: KindName, others: Sequence[type[ChatnetError]] = ()) -> dict[type[Exception], bytes]:
-    """Return the errors of a command that appends one of ``kinds``: those of the rules, and ``others``."""
-    of_rules = (case.error for case in CASES if not {*case.kinds}.isdisjoint(kinds))
+    """Return the errors of a command that appends one of ``kinds``: those of the rules, but for what the
+    cluster itself appends, and ``others``."""
+    of_rules = (
+        case.error for case in CASES if not {*case.kinds}.isdisjoint(kinds) and "by_cluster" not in case.facts
+    )
     return declared(*others, *dict.fromkeys(of_rules), NoSuchUser, KeyReused, Poison)
 
 

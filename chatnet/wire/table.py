@@ -183,7 +183,7 @@ RULES = (
     Rule(
         session.Purge,
         (Speaker.USER,),
-        f"{_RATE}; 1,000 a day",
+        f"{_RATE}; 200 a day",
         "a room, a name, 500 characters",
         "an entry; the user's texts are overwritten, a few at a time",
     ),

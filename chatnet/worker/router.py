@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chatnet.entries import ALL, Entry, ears_of, heard_at, places
 from chatnet.kinds import EVENTS, SAID, KindName
-from chatnet.stays import CHANGES, Change, Memberships, changes
+from chatnet.stays import CHANGES, Change, Memberships, changes, touches_stays
 from chatnet.telemetry import Tell, unheard
 from chatnet.worker.audience import Audience
 
@@ -71,7 +71,7 @@ class Router:
         if local_user is None:
             memberships = Memberships(snapshot.intervals, snapshot.registered)
             for entry in behind:
-                if entry.kind in CHANGES:
+                if touches_stays(entry.kind):
                     memberships.apply(entry, user)
             local_user = self._local_users[user] = LocalUser(user, memberships, since)
             self._keep_in_mind(local_user)
@@ -190,11 +190,11 @@ class Router:
                     self._move(change, entry.seq)
 
     def _end_stays(self, entry: Entry) -> None:
-        """End all stays of who is forgotten: what follows may be in the same batch, and their sessions end
-        behind it."""
-        local_user = self._local_users.get(entry.to)
-        for place in local_user.memberships.rooms() if local_user is not None else ():
-            self._move(Change(entry.to, place, False), entry.seq)
+        """End all stays of who is forgotten, and those in their room: what follows may be in the same batch,
+        and their sessions end behind it."""
+        for user, local_user in self._local_users.items():
+            for change in local_user.memberships.ended_by(entry, user):
+                self._move(change, entry.seq)
 
     def _move(self, change: Change, seq: int) -> None:
         local_user = self._local_users.get(change.user)

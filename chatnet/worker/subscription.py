@@ -92,11 +92,14 @@ class Subscription:
             return page.posts, page.cursor
 
     async def turn(self) -> None:
-        await self._log.window.fresh()
-        if self._waits is None:  # else it waits already, for what is not wanted now
-            self._waits = Visitor(self._local_user.user)
-        await self._pace.wait(self._waits)
-        self._waits = None
+        is_stale = True
+        while is_stale:
+            await self._log.window.fresh()
+            if self._waits is None:  # else it waits already, for what is not wanted now
+                self._waits = Visitor(self._local_user.user)
+            await self._pace.wait(self._waits)
+            self._waits = None
+            is_stale = self._log.window.is_stale()  # it may be by now: turns may take long
 
     def take(self, entries: list[Entry]) -> None:
         self._pace.spend(len(entries))

@@ -80,6 +80,9 @@ class Files(Protocol):
     def is_read_only(self, directory: Path) -> bool:
         """Return whether the file system of ``directory`` refuses writes."""
 
+    def free_bytes(self, directory: Path) -> int:
+        """Return for how many more bytes there is room in ``directory``, as far as that is known."""
+
     def make_directory(self, path: Path) -> None:
         """Make ``path`` and its parents, private to the user; harmless if it exists."""
 

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 import apsw
 from cryptography import x509
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -36,6 +37,19 @@ from chatnet.world import FileStatus, Lock, ProcessId, World
 from chatnet.world.stdio import RealStdio
 
 
+def _stop_once(reactor: Any) -> None:
+    """Have ``reactor`` take no harm from a second stop: Twisted's handlers would log a failure for a signal
+    that comes to a process which is stopping already."""
+    stop: Callable[[], object] = reactor.stop
+
+    def stop_once() -> None:
+        with suppress(ReactorNotRunning):
+            stop()
+
+    if hasattr(stop, "__self__"):  # else it was done before
+        reactor.stop = stop_once
+
+
 def real_world() -> World:
     """Return the real world."""
     from twisted.internet import reactor
@@ -45,6 +59,7 @@ def real_world() -> World:
     if not it.running:
         # Twisted's timers use the wall clock: set back by an hour, it would stop them all for an hour.
         it.seconds = time.monotonic
+        _stop_once(it)
     return World(
         reactor=reactor,
         entropy=os.urandom,
@@ -111,6 +126,10 @@ class RealFiles:
             return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
         except OSError:
             return False
+
+    def free_bytes(self, directory: Path) -> int:
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize
 
     def make_directory(self, path: Path) -> None:
         # mkdir's own ``parents`` would be open to everybody, and the store may be in one of them.

@@ -76,7 +76,7 @@ def test_the_posts_are_real(cluster: FakeCluster, alice: Person) -> None:
     alice.type("CHATTEST", "HELP")
     alice.network.pass_time(22)
     seen = alice.seen()
-    assert seen[len(RATES)].startswith("JOIN")
+    assert seen[len(RATES)].startswith("CHAT ")
     assert [entry.room for entry in cluster.entries if entry.kind == "post"] == ["alice"] * POSTS * len(RATES)
 
 

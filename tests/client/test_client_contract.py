@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import wcwidth
 from client.person import WORKER, Person
 
+from chatnet.client.commands import NOT_POSTED
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
 from chatnet.client.manual import COMMANDS, HELP, explained, in_a_chat
 from chatnet.client.pending import PendingRequests
@@ -145,7 +147,7 @@ def test_commands_work_while_chatting(cluster: FakeCluster, alice: Person) -> No
         "What you type is posted in your own room now.",
     ]
     assert said[6:-1] == in_a_chat(HELP).splitlines()
-    assert said[6].startswith("/join NAME")
+    assert said[6].startswith("/chat ")
     assert said[-1] == "Left bob."
     cluster.say("bob", "still here")
     alice.network.settle()
@@ -258,6 +260,107 @@ def test_a_mistyped_command_is_never_posted(
     assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["after"]
 
 
+@pytest.fixture
+def attended(cluster: FakeCluster, new_person: Callable[..., Person]) -> Person:
+    """Return Alice, logged in, at a terminal with plain lines."""
+    cluster.secrets["bob"] = b""
+    cluster.joined["#tea"] = None
+    person = new_person(tty_password="secret").start()
+    assert person.seen() == ["Logged in as alice."]
+    return person
+
+
+@pytest.mark.parametrize(
+    ("room", "why"),
+    [
+        ("nosuch", "There is no user nosuch, and so no such room; a topic begins with #: #nosuch"),
+        ("bob", "In the room bob only bob posts; a topic begins with #: #bob, a conversation with @: @bob"),
+        ("#nosuch", "You have not joined #nosuch (/join does that)"),
+        ("&nosuch", "No such room: &nosuch"),
+        ("&secret", "No such room: &secret"),
+        ("@nosuch", "There is no user nosuch"),
+        ("@alice", "That would be a conversation with yourself"),
+        ("#", str(BadRoom.of(room=quoted("#"))).removesuffix(".")),
+    ],
+)
+@pytest.mark.parametrize(("begin", "where"), [("CHAT", "your own room"), ("CHAT #tea", "#tea")])
+def test_who_cannot_go_to_a_room_stays_where_they_are(
+    cluster: FakeCluster, attended: Person, begin: str, where: str, room: str, why: str
+) -> None:
+    """One sentence says why, and where that is; of a private room the same, whether there is one."""
+    cluster.append("create", "bob", "&secret", "joined", b"s" * 16)
+    attended.type(begin)
+    attended.type(f"/chat {room}")
+    attended.type("hello")
+    assert attended.seen() == [f"{why}; what you type is posted in {where}, as before."]
+    assert posted(cluster) == [("hello", "#tea" if where == "#tea" else None)]
+    attended.type("/leave #tea", f"/chat {room}")
+    said = attended.seen()[-1]
+    assert (
+        said
+        == f"{why}; what you type is posted {'nowhere' if where == '#tea' else f'in {where}'}, as before."
+    )
+
+
+def test_what_was_typed_before_one_could_read_of_a_refusal_is_posted_nowhere(
+    cluster: FakeCluster, attended: Person
+) -> None:
+    """It is meant for the room that is refused. Commands are done; a CHAT that is not refused ends it, and so
+    does what is typed later."""
+    attended.type("CHAT #tea", "/chat &ops", "secret", "/whois bob", "more")
+    assert [line for line in attended.seen() if "nowhere" in line] == 2 * [NOT_POSTED]
+    attended.type(
+        "all may hear", "/chat &ops", "secret", "/chat", "home", "/chat &ops", "/password", "a secret"
+    )
+    attended.type("at last")
+    assert posted(cluster) == [("all may hear", "#tea"), ("home", None), ("at last", None)]
+    attended.stdio.protocol.dataReceived(b"/chat &ops\nsecret, too\nand half")
+    attended.network.settle()
+    attended.type(" a line", "heard")
+    assert posted(cluster)[3:] == [("heard", None)]
+    attended.type("/quit", "quit")
+    assert (attended.stdio.said, attended.exit_status()) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "count", "said"),
+    [
+        (["CHAT", "/chat #nosuch", "a", "b", "/chat", "c"], 2, ["c"]),
+        (["CHAT", "/chat nosuch", "a", "/whois alice", "/chat @x", "b"], 2, []),
+        (["CHAT #nosuch", "a", "", "JOIN #tea", "/quit", "LIST"], 2, []),
+        (["CHAT", b"\xff", "x" * 2001, "\x1b", "b"], 3, ["b"]),
+        (["CHAT", "/usr/bin is full", "//usr/lib is not", "a"], 1, ["a"]),
+        (["CHAT", "/say #nosuch hello", "/reply 7 hello", "/tell nosuch"], 3, []),
+        (["SAY #nosuch hello", "TELL", "CHAT", "c"], 2, ["c"]),
+        (["CHAT", "/leave alice", "/join", "/help nope", "/list x", "/unread x", "a", "/leave #x"], 0, ["a"]),
+        (["JOIN nosuch", "NOPE", b"\xff", "CHAT", "a"], 0, ["a"]),
+    ],
+)
+def test_a_script_in_which_something_was_not_posted_ends_with_status_1(
+    cluster: FakeCluster, alice: Person, typed: list[str | bytes], count: int, said: list[str]
+) -> None:
+    """Whyever: each line counts that was to be posted, in the chat or by a command. Other commands that are
+    refused are answered in a sentence, as these are, and that is all."""
+    alice.type(*typed)
+    alice.end_input()
+    lines = "1 line was" if count == 1 else f"{count} lines were"
+    assert alice.stdio.said == ([f"{lines} not posted: what was shown then says why."] if count else [])
+    assert alice.exit_status() == bool(count)
+    assert [text for text, _ in posted(cluster) if text in ("a", "b", "c")] == said
+
+
+def test_a_script_whose_post_is_refused_later_ends_with_status_1(cluster: FakeCluster, alice: Person) -> None:
+    """Posts are not waited for, one by one."""
+    cluster.joined["#tea"] = None
+    alice.type("CHAT #tea", "one")
+    del cluster.joined["#tea"]
+    alice.type("two", "three")
+    alice.end_input()
+    assert alice.seen() == 2 * ["You have not joined #tea."]
+    assert alice.stdio.said == ["2 lines were not posted: what was shown then says why."]
+    assert alice.exit_status() == 1
+
+
 def test_two_slashes_post_a_line_that_begins_with_one(cluster: FakeCluster, alice: Person) -> None:
     """Only at the beginning, and only one of them is taken away."""
     alice.type("CHAT", "//quit", "  //shrug", "///", "either // or /")
@@ -326,11 +429,16 @@ def test_every_command_is_explained(alice: Person, command: str) -> None:
 def test_a_command_is_explained_as_it_is_typed(alice: Person) -> None:
     """In a chat with a slash; what is no command names the nearest."""
     alice.type("HELP unblock", "HELP unblok", "CHAT", "/help /unblock", "/help unblok")
+    entry = [
+        "BLOCK NAME     no conversation, mention or invitation of NAME's reaches you. What",
+        "               NAME says in rooms that you are both in you still see: leave them,",
+        "               or ask their moderators. UNBLOCK undoes it",
+    ]
     assert alice.seen() == [
-        "BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it",
+        *entry,
         "UNBLOCK takes a name: UNBLOCK NAME.",
         "Unknown command: unblok. Did you mean UNBLOCK? HELP lists them.",
-        "/block NAME     hear nothing more of what NAME says to you; /unblock undoes it",
+        *map(in_a_chat, entry),
         "/unblock takes a name: /unblock NAME.",
         "Unknown command: /unblok. Did you mean /unblock? /help lists them; two slashes post a line that "
         "begins with one.",
@@ -496,22 +604,24 @@ def test_what_goes_on_is_indented_on_a_terminal(cluster: FakeCluster, alice: Per
 
 
 def test_help_names_every_command(alice: Person) -> None:
-    """It also says that CHATTEST makes real posts."""
+    """It also says that CHATTEST makes real posts. A screen of 80 by 24 shows all of it at once: under the
+    line that was typed, and above two rows of its own."""
+    alice.type("help", "chat", "/help")
+    said = alice.seen()
+    rows, in_chat = said[: len(said) // 2], said[len(said) // 2 :]
+    assert {*re.findall(r"\b[A-Z]{3,}\b", "\n".join(rows))} >= {*COMMANDS}
+    assert {*re.findall(r"/([a-z]+)", "\n".join(in_chat))} >= {command.lower() for command in COMMANDS}
+    assert any("real posts" in row for row in rows)
+    assert len(in_chat) <= 21
+    assert max(map(len, in_chat)) <= 79
+
+
+def test_help_begins_with_what_a_newcomer_needs(alice: Person) -> None:
+    """To talk, to find others, to read what was said; then what is for few."""
     alice.type("help")
-    said = "\n".join(alice.seen())
-    for word in (
-        "JOIN",
-        "LEAVE",
-        "LIST",
-        "CHAT",
-        "CHATTEST",
-        "PASSWORD",
-        "HELP",
-        "QUIT",
-        "/quit",
-        "real posts",
-    ):
-        assert word in said
+    firsts = [row.split()[0] for row in alice.seen() if row[0] != " "]
+    order = ["CHAT", "JOIN", "LIST", "UNREAD", "SAY", "HISTORY", "REDACT", "BLOCK", "CREATE", "BAN", "CODE"]
+    assert [first for first in firsts if first in order] == order
 
 
 def test_the_end_of_input_waits_for_acknowledgements(cluster: FakeCluster, alice: Person) -> None:

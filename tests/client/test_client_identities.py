@@ -11,8 +11,23 @@ import pytest
 from client.person import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
+from chatnet.client.identities import ANOTHER
 from chatnet.client.identity import Credentials
-from chatnet.errors import BadName, BadSecret, ChatnetError, InternalFailure, TryLater, WrongSecret
+from chatnet.errors import (
+    BadCode,
+    BadName,
+    BadSecret,
+    BadText,
+    ChatnetError,
+    CodeNeeded,
+    InternalFailure,
+    NameKept,
+    SignupClosed,
+    TooManySessions,
+    TooManyToday,
+    TryLater,
+    WrongSecret,
+)
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Login
 
@@ -162,7 +177,7 @@ def test_another_cluster_at_a_known_address_gets_another_secret(
     new.master(MASTER, worker=f"w:{WORKER}")
     new.worker(WORKER)
     person = new_person().start()
-    assert person.seen() == ["Logged in as alice."]
+    assert person.seen() == [ANOTHER.format(here=f"m:{MASTER}", name="alice"), "Logged in as alice."]
     [(name, arguments)] = new.asked()
     assert name == "Login"
     assert arguments["secret"] != old.secret
@@ -284,6 +299,53 @@ def test_a_secret_of_which_nobody_knows_what_became_is_tried_again(
     assert kept(tmp_path).accepted
 
 
+CODE = "7KQM-2XWD-9TRP"
+
+
+@pytest.mark.parametrize("code", [CODE, ""])
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadCode.of(),
+        BadText.of(why="Too long."),
+        CodeNeeded.of(),
+        NameKept.of(name="alice"),
+        SignupClosed.of(),
+        TooManySessions.of(name="alice"),
+        TooManyToday.of(),
+    ],
+    ids=lambda error: error.code.decode(),
+)
+def test_what_is_said_of_a_code_takes_no_secret_away(
+    network: Network,
+    cluster: FakeCluster,
+    new_person: Callable[..., Person],
+    tmp_path: Path,
+    error: ChatnetError,
+    code: str,
+) -> None:
+    """Of two clients of one name, which have one secret, one registers it with a good code and does not know
+    it yet; the other has none that is good. If the first one dies now, its user is still who they are; and if
+    they had another secret before, that stays, too."""
+    for accepted in (False, True):
+        network.listeners[WORKER] = lambda: Refusing(cluster, None)
+        cluster.secrets.clear()
+        new_person(code=CODE).start().stop()
+        before = kept(tmp_path)
+        assert (before.accepted, before.fresh is not None) == (accepted, accepted)
+        registered = before.fresh or before.secret
+        network.listeners[WORKER] = lambda: Refusing(cluster, error)
+        new_person(code=code).start().stop()
+        assert kept(tmp_path) == before
+        cluster.worker(WORKER)
+        cluster.secrets["alice"] = registered or b""
+        cluster.tickets.clear()
+        person = new_person().start()
+        assert person.seen() == ["Logged in as alice."]
+        assert kept(tmp_path).secret == registered
+        person.stop()
+
+
 def test_a_secret_that_nobody_accepted_shuts_nobody_out(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
@@ -330,3 +392,27 @@ def test_two_clients_that_start_at_once_are_one_user(
     network.pass_time(0.1)
     assert [person.seen() for person in people] == [["Logged in as alice."]] * 2
     assert len({arguments["secret"] for _, arguments in cluster.asked("Login")}) == 1
+
+
+def test_who_comes_to_another_cluster_at_the_same_place_is_told_so(
+    network: Network, cluster: FakeCluster, alice: Person, new_person: Callable[..., Person], tmp_path: Path
+) -> None:
+    """A server was started on other data: one is new there, and keeps who one is in the other. It is said
+    once, and neither to who was there already, nor to somebody else, nor elsewhere."""
+    alice.stop()
+    other = FakeCluster(network)
+    other.log_id = "other"
+    for port in (MASTER, ELSEWHERE):
+        other.master(port, worker=f"w:{WORKER}")
+    other.worker(WORKER)
+    told = ANOTHER.format(here=f"m:{MASTER}", name="alice")
+    assert new_person(name="bob").start().seen() == ["Logged in as bob."]
+    assert new_person(**at(ELSEWHERE), directory=tmp_path / "else").start().seen() == ["Logged in as alice."]
+    other.secrets.clear()
+    assert new_person().start().seen() == [told, "Logged in as alice."]
+    assert new_person().start().seen() == ["Logged in as alice."]
+    assert len(files(tmp_path)) == 3
+    cluster.master(MASTER, worker=f"w:{WORKER}")
+    cluster.worker(WORKER)
+    assert new_person().start().seen() == ["Logged in as alice."]
+    assert len(files(tmp_path)) == 3

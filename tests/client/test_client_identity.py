@@ -402,6 +402,35 @@ def test_of_two_clients_that_show_one_code_the_refused_takes_nothing_away(tmp_pa
     assert kept_at(first.path) == Credentials(sent, b"new", (str(MASTER),), accepted=True)
 
 
+def test_a_secret_that_another_client_removed_is_on_disk_before_it_is_shown_with_a_code(
+    tmp_path: Path,
+) -> None:
+    """It may be registered now: a crash before the answer must not cost the name."""
+    one, other = identity(tmp_path), identity(tmp_path)
+    for client in (one, other):
+        client.open(MASTER, make_secret=True)
+    other.refused()
+    assert not one.path.exists()
+    assert one.secret_for_code() == kept_at(one.path).secret
+
+
+def test_a_file_that_another_client_removes_at_once_is_made_again(tmp_path: Path) -> None:
+    """Who found it there when they wanted to make it has none then."""
+    other = identity(tmp_path)
+
+    class Removed(RealFiles):
+        def create(self, path: Path, content: bytes) -> bool:
+            other.open(MASTER, make_secret=True)
+            made = super().create(path, content)
+            other.refused()
+            return made
+
+    late = Identity(Removed(), tmp_path, "log", "alice", lambda size: b"l" * size)
+    other._entropy = lambda size: b"o" * size
+    late.open(MASTER, make_secret=True)
+    assert late.secret == kept_at(late.path).secret == b"l" * 32
+
+
 def test_the_secret_that_was_accepted_is_kept(tmp_path: Path) -> None:
     """Another client may have made a new one since, as the file was gone: that one has no name."""
     one, other = identity(tmp_path), identity(tmp_path)

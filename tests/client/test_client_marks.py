@@ -9,7 +9,7 @@ import pytest
 from client.person import Person
 from twisted.internet.task import Clock
 
-from chatnet.client.marks import MARK_SECONDS, MOST_ROOMS, Say, ShownPosts
+from chatnet.client.marks import MARK_SECONDS, MOST_ELSEWHERE, MOST_ROOMS, Say, ShownPosts
 from chatnet.entries import Entry
 from chatnet.testing.fake_cluster import FakeCluster, Network
 
@@ -126,15 +126,17 @@ def test_a_client_without_a_connection_leaves_at_once(
 
 
 def test_unread_says_where_and_how_much(alice: Person, cluster: FakeCluster) -> None:
-    """A line for each room with something unread, in order; 99 means so many, or more."""
+    """A line for each room with something new, in order; 99 means so many, or more. All of a conversation is
+    for the user, whose name need not be there."""
     alice.type("UNREAD")
-    cluster.unread = [("#a", 3, 0), ("#b", 0, 0), ("#c", 99, 99), ("bob", 1, 1), ("zoe", 0, 0)]
+    cluster.unread = [("#a", 3, 0), ("#b", 0, 0), ("#c", 99, 99), ("@bob", 2, 2), ("bob", 1, 1)]
     alice.type("UNREAD", "UNREAD all")
     assert alice.seen() == [
         "You have read all.",
-        "#a: 3 unread",
-        "#c: 99 or more unread, 99 or more of them with your name",
-        "bob: 1 unread, 1 of them with your name",
+        "#a: 3 new",
+        "#c: 99 or more new, 99 or more of them with your name",
+        "@bob: 2 new",
+        "bob: 1 new, 1 of them with your name",
         "UNREAD takes nothing after it; nothing was done.",
     ]
 
@@ -157,3 +159,62 @@ def test_history_that_is_shown_is_marked(alice: Person, cluster: FakeCluster, ne
     alice.type("JOIN bob", "HISTORY bob")
     network.pass_time(MARK_SECONDS + 0.1)
     assert cluster.marked == [("bob", 2)]
+
+
+def test_what_is_said_in_one_s_own_room_is_no_news_in_the_topics_that_it_names(
+    alice: Person, cluster: FakeCluster, network: Network
+) -> None:
+    """Nobody is told that their own post is new. One's own room needs no mark: nobody else posts there."""
+    cluster.joined["#tea"] = None
+    alice.type("CHAT", "who has #tea?", "and sugar?")
+    network.pass_time(MARK_SECONDS + 0.1)
+    assert cluster.marked == [("#tea", 1)]
+    alice.type("/unread")
+    assert alice.seen() == ["You have read all."]
+
+
+def go(shown: ShownPosts, here: str, said: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return what is marked because Alice goes somewhere."""
+    said.clear()
+    shown.go_to(here, "alice")
+    return said[:]
+
+
+def test_where_one_is_not_nothing_is_read_until_one_goes_there() -> None:
+    """Then it is marked at once. In one's own room one reads those of others; nowhere one reads nothing."""
+    clock, said = Clock(), list[tuple[str, int]]()
+    shown = ShownPosts(heard_by(said), clock)
+    shown.go_to("#tea", "alice")
+    for each in (
+        post(1, "#tea"),
+        post(2, "bob", "#pub"),
+        post(3, "alice=bob"),
+        post(4, "#tea"),
+        post(5, "#pub"),
+    ):
+        shown.shown(each, "alice")
+    clock.advance(MARK_SECONDS)
+    assert said == [("#tea", 4)]
+    assert go(shown, "", said) == []
+    shown.shown(post(6, "#tea"), "alice")
+    assert go(shown, "alice", said) == [("bob", 2)]
+    assert go(shown, "#pub", said) == [("#pub", 5)]
+    assert go(shown, "@bob", said) == [("@bob", 3)]
+    assert go(shown, "#tea", said) == [("#tea", 6)]
+    shown.shown(post(7, "#tea"), "alice")
+    assert go(shown, "#pub", said) == [("#tea", 7)]
+    assert not clock.getDelayedCalls()
+
+
+def test_where_one_never_goes_is_not_remembered_for_ever() -> None:
+    """Whoever names topic after topic fills nothing; the last ones are kept."""
+    clock, said = Clock(), list[tuple[str, int]]()
+    shown = ShownPosts(heard_by(said), clock)
+    shown.go_to("#tea", "alice")
+    for number in range(1, 2 * MOST_ELSEWHERE):
+        shown.shown(post(number, f"#t{number}"), "alice")
+    assert len(shown._elsewhere) == MOST_ELSEWHERE
+    assert go(shown, "#t1", said) == []
+    assert go(shown, f"#t{2 * MOST_ELSEWHERE - 1}", said) == [
+        (f"#t{2 * MOST_ELSEWHERE - 1}", 2 * MOST_ELSEWHERE - 1)
+    ]

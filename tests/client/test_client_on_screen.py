@@ -12,11 +12,13 @@ from twisted.internet.defer import Deferred
 
 from chatnet.client.calendar import Calendar
 from chatnet.client.chattest import Ladder
-from chatnet.client.commands import Interpreter
+from chatnet.client.commands import NOT_POSTED, Interpreter
 from chatnet.client.marks import ShownPosts
 from chatnet.client.screen import ScreenTerminal
 from chatnet.client.settings import ClientSettings
 from chatnet.command_lines import ChatCommand
+from chatnet.entries import More, Ref
+from chatnet.kinds import CLUSTER
 from chatnet.testing.fake_cluster import FakeCluster
 
 
@@ -51,6 +53,16 @@ class Seated:
     def rooms(self) -> list[str]:
         """Return the column of rooms."""
         return [row[:21].rstrip() for row in self.sees()[:-2] if row[:21].strip() and row[21:23] == " |"]
+
+    def new(self) -> dict[str, int]:
+        """Return what the column says that is new, which must be what UNREAD says. The screen is wide."""
+        listed = [row.split() for row in self.rooms()]
+        column = {room: int(count[0].removesuffix("+")) for room, *count in listed if count}
+        self.type("/unread")
+        feed = [row[24:] for row in self.sees()[:-2]]
+        said = [row.partition(": ") for row in feed[len(feed) - feed[::-1].index("> /unread") :]]
+        assert column == {room: int(count.split()[0]) for room, _, count in said if count}
+        return column
 
     def keys(self, *keys: str) -> None:
         """Press keys, and let the cluster answer."""
@@ -121,6 +133,7 @@ def test_a_conversation_is_known_by_the_other_s_name(cluster: FakeCluster, seate
     seated.keys("ctrl u")
     assert "00:00 [@bob] bob: psst" in seated.sees()[3]
     assert seated.rooms()[:2] == ["alice", "@bob                1"]
+    assert seated.new() == {"@bob": 1}
     seated.type("/chat @Bob", "yes?", "/chat bob=alice", "/chat alice=bob", "and?")
     assert seated.prompt == "in @bob:"
     assert [(asked["text"], asked["room"]) for _, asked in cluster.asked("Post")] == [
@@ -171,16 +184,16 @@ def test_commands_and_rooms_that_were_seen_are_completed(cluster: FakeCluster, s
 
 
 def test_a_wide_screen_has_a_column_of_rooms(cluster: FakeCluster, seated: Seated) -> None:
-    """While one chats: one's own, joined, and heard of, with how much came; on a narrow one nothing of it."""
+    """While one chats: one's own, joined, and heard of, with how much is new; on a narrow one none of it."""
     cluster.say("carol", "before the chat")
     seated.size = (100, 12)
     seated.type("join #tea")
     assert seated.rooms() == []
     assert not any("|" in row for row in seated.sees())
     seated.type("chat")
-    cluster.say("bob", "hi", "there")
+    cluster.say("bob", "hi", "there, #tea")
     seated.keys("end")
-    assert seated.rooms() == ["alice", "#tea", "bob                 2", "carol"]
+    assert seated.rooms() == ["alice", "#tea                1", "bob", "carol"]
     assert seated.sees()[0] == "alice                 | Logged in as alice."
     assert seated.sees()[-2:] == [" alice · connected · m:1", "say:"]
     seated.size = (99, 12)
@@ -189,7 +202,52 @@ def test_a_wide_screen_has_a_column_of_rooms(cluster: FakeCluster, seated: Seate
     seated.type("/leave #tea", "/quit")
     assert seated.rooms() == []
     seated.type("chat")
-    assert seated.rooms() == ["alice", "bob                 2", "carol"]
+    assert seated.rooms() == ["alice", "bob", "carol"]
+
+
+def test_the_column_and_unread_say_the_same(cluster: FakeCluster, seated: Seated) -> None:
+    """What came in a room since one was there, whoever said it; and what was read since, by any device."""
+    seated.size = (120, 200)
+    for room in ("#tea", "#pub", "&ops", "bob"):
+        cluster.joined[room] = None
+
+    def say(user: str, *rooms: str, text: str = "hi") -> None:
+        for room in rooms:
+            cluster.append("post", user, room, text, b"%016d" % cluster.head)
+        seated.network.settle()
+
+    say("bob", "#tea", "&ops", "bob", "alice=bob", "alice=bob")
+    seated.type("chat")
+    assert seated.new() == {"#tea": 1, "&ops": 1, "@bob": 2}
+    say("bob", "#tea", "#pub", "bob")
+    say("bob", "bob", text="#pub is open")
+    assert seated.new() == {"#tea": 2, "#pub": 2, "&ops": 1, "@bob": 2}
+    seated.type("/chat #tea")
+    say("bob", "#tea", "bob", "alice=bob")
+    assert seated.new() == {"#pub": 2, "&ops": 1, "@bob": 3, "bob": 1}
+    say("carol", "carol", text="hello @alice, at #pub")  # whom she does not follow
+    assert seated.new() == {"#pub": 3, "&ops": 1, "@bob": 3, "bob": 1}
+    seated.type("/say #pub me, too", "/history &ops")
+    assert seated.new() == {"@bob": 3, "bob": 1}
+    say("bob", "alice=bob", "#pub")
+    cluster.read_elsewhere("@bob", 4)
+    seated.network.settle()
+    assert seated.new() == {"@bob": 3, "#pub": 1, "bob": 1}
+    say("alice", "alice=bob")  # by another device
+    cluster.read_elsewhere("@bob", cluster.head)
+    seated.network.settle()
+    cluster.take_back("bob", next(e.seq for e in cluster.entries[::-1] if e.room == "#pub"))
+    seated.network.settle()
+    assert seated.new() == {"bob": 1}
+    seated.type("/chat", "hello #tea")
+    assert seated.new() == {"#tea": 1}
+    seated.keys("meta up", "meta down", "meta down")
+    assert seated.new() == {"#tea": 1}
+    seated.keys("meta down")
+    assert seated.prompt == "in #tea:"
+    assert seated.new() == {}
+    say("bob", *["#pub"] * 120)
+    assert seated.new() == {"#pub": 99}
 
 
 def test_page_up_and_down_go_by_the_rows_beside_the_column(cluster: FakeCluster, seated: Seated) -> None:
@@ -274,14 +332,14 @@ def test_tab_moves_where_nothing_is_typed_and_the_rooms_are_seen(
 
 
 def test_rooms_that_were_joined_before_are_listed(cluster: FakeCluster, seated: Seated) -> None:
-    """With what is unread there, as far as the first page goes; what there is is completed, after what was
-    seen."""
+    """With what is new there; what there is is completed, after what was seen."""
     cluster.secrets["#quiet"] = b""
     cluster.joined |= {"#quiet": None, "&ops": None}
     cluster.unread = [("#quiet", 99, 1), ("&ops", 3, 0), ("@bob", 0, 0), ("alice", 0, 0)]
     seated.size = (100, 12)
     seated.type("chat")
-    assert seated.rooms() == ["alice", "#quiet             99", "&ops                3"]
+    assert seated.rooms() == ["alice", "#quiet            99+", "&ops                3", "@bob"]
+    cluster.unread = None
     seated.keys("meta down", "meta up")
     assert [asked["prefix"] for _, asked in cluster.asked("List")] == ["", "#quiet"]
     seated.keys(*"/join #", "tab")
@@ -293,7 +351,7 @@ def test_rooms_that_were_joined_before_are_listed(cluster: FakeCluster, seated: 
     assert seated.prompt == "say: /join #queue"
     seated.keys("ctrl u")
     seated.type("/chat &ops", "/quit", "chat")
-    assert seated.rooms() == ["alice", "#queue              1", "#quiet", "&ops"]
+    assert seated.rooms() == ["alice", "#queue              1", "#quiet", "&ops", "@bob"]
 
 
 def test_alt_and_arrows_do_nothing_where_there_are_no_posts(cluster: FakeCluster, seated: Seated) -> None:
@@ -371,6 +429,27 @@ def test_what_one_purges_disappears_from_one_s_own_screen(cluster: FakeCluster, 
     assert "Took back all that carol said in #tea." in seated.sees()
 
 
+def test_what_is_too_old_disappears_from_the_screen(cluster: FakeCluster, seated: Seated) -> None:
+    """What anybody said there up to then, and nothing else; without a word."""
+    seated.size = (80, 100)
+    said = [("carol", "#tea"), ("carol", "carol"), ("bob", "#tea"), ("bob", "#chai"), ("bob", "#tea")]
+    for number, (user, room) in enumerate(said, 1):
+        text = f"words {number}" + " #tea" * (room == "carol")
+        cluster.append("post", user, room, text, b"%016d" % number)
+    seated.type("CHAT", "/history #tea")
+    before = len(seated.sees())
+    more = More(ref=Ref(4, cluster.at(4).check))
+    cluster.append("expire", CLUSTER, "#tea", "", b"e" * 16, more)
+    seated.network.settle()
+    seen = seated.sees()
+    for number, stays in enumerate((False, False, False, True, True), 1):
+        assert any(f"words {number}" in row for row in seen) is stays
+    assert len(seen) == before
+    cluster.append("expire", CLUSTER, "", "", b"f" * 16, more)
+    seated.network.settle()
+    assert [row for row in seated.sees() if "words" in row and "words 5" not in row] == []
+
+
 def test_who_is_forgotten_disappears_from_the_screen(cluster: FakeCluster, seated: Seated) -> None:
     """With all that they said, in conversations, too; and from the column, and from what is completed."""
     seated.size = (100, 100)
@@ -417,3 +496,30 @@ def test_who_leaves_the_room_that_posts_go_to_posts_nowhere(cluster: FakeCluster
     assert seated.prompt == "in nowhere:"
     seated.type("hello")
     assert not cluster.asked("Post")
+
+
+def test_who_cannot_go_to_a_room_stays_and_what_they_had_begun_is_not_posted(
+    cluster: FakeCluster, seated: Seated
+) -> None:
+    """It was meant for that room; the Up key has it again, for who wants to post it here. What is begun after
+    that is posted where the prompt says."""
+    cluster.joined["#tea"] = None
+    seated.size = (140, 24)
+    seated.type("chat #tea")
+    cluster.mute = True
+    seated.type("waits", "/chat &ops")
+    seated.keys(*"the password")
+    cluster.mute = False
+    seated.network.cut()
+    seated.network.pass_time(1)
+    assert seated.prompt == "in #tea: the password"
+    assert any(
+        "No such room: &ops; what you type is posted in #tea, as before." in row for row in seated.sees()
+    )
+    seated.keys("enter")
+    assert any(NOT_POSTED in row for row in seated.sees())
+    seated.type("is there no &ops?")
+    seated.keys("up", "up")
+    assert seated.prompt == "in #tea: the password"
+    texts = [asked["text"] for _, asked in cluster.asked("Post")]
+    assert texts == ["waits", "waits", "is there no &ops?"]

@@ -499,13 +499,24 @@ def test_one_reads_back_to_the_beginning_and_misses_nothing(reader: Person) -> N
             assert found[-1] + 1 >= seen[0] > found[0] or found[0] == 1
             seen = found
         assert reader.sees()[:3] == [
-            "-- Nothing was said here before. --",
+            "-- This is the beginning of #tea. --",
             "-- 2026-10-25 --",
             "12:00 [#tea] bob: 1",
         ]
         asked = len(reader.rooms.asked)
         reader.keys("page up")
         assert len(reader.rooms.asked) == asked
+    assert reader.rooms.asked.count(("#tea", 1)) == 1
+
+
+def test_the_beginning_of_another_room_is_asked_for_again(reader: Person) -> None:
+    """It is another one."""
+    reader.rooms.page = 100
+    for room, asked in (("#tea", ("#tea", 1)), ("#pub", ("#pub", 99)), ("#tea", ("#tea", 1))):
+        reader.terminal.expect("post", room)
+        reader.keys(*["page up"] * 40)
+        assert reader.sees()[0] == f"-- This is the beginning of {room}. --"
+        assert reader.rooms.asked[-1] == asked
 
 
 def test_what_is_looked_at_stays_while_history_and_posts_come(reader: Person) -> None:
@@ -546,7 +557,6 @@ def test_page_down_to_the_newest_forgets_what_was_read_back(reader: Person) -> N
     for keys in (["end"], ["page down"] * 40):
         reader.keys(*["page up"] * 20, *keys)
         assert len(reader.terminal._scroll) == 3
-        assert reader.rooms.asked[-1] == ("#tea", 1)
         reader.keys("page up")
         assert ("#tea", 99) in reader.rooms.asked[-3:]
 

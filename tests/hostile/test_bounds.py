@@ -201,6 +201,24 @@ def many_orders(beside: Beside) -> None:
         again(order, SECONDS)
 
 
+def many_purges(beside: Beside) -> None:
+    """As a moderator of the server, purge everywhere until the day's number is used up: all who chat are told
+    of each, and all processes look through what they hold."""
+    mallory, target = (Mallory(f"mallory{next(numbers)}") for _ in range(2))
+    refused: list[bytes | None] = []
+    ports = beside.workers()
+    with closing([mallory.log_in(ports[0]), target.log_in(ports[-1])]) as [line, other]:
+        operate(beside, "role", mallory.name, "moderator")
+
+        def purge(number: int) -> None:
+            other.say(box(command="Post", key=key(), ask=str(number), text="x" * 1500))
+            refused.append(line.ask("Purge", key=key(), to=target.name).get(b"_error_code"))
+
+        again(purge, 3 * SECONDS)
+    assert refused.count(None) <= 200
+    assert set(refused) == {None, b"TOO_MANY_TODAY"}
+
+
 def many_refusals(beside: Beside) -> None:
     """Make rooms that are taken, on some sessions, until no more is told; and leave what is not there."""
     [other] = sessions(beside, 1)
@@ -568,6 +586,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "posts of a user": fast_posts,
     "private rooms that a user makes, invitations, posts taken back, purges, reports": many_rooms,
     "orders of a user": many_orders,
+    "what is told to all who chat": many_purges,
     "topics that a user makes": many_topics,
     "refusals that are kept of a user": many_refusals,
     "marks of a user": many_marks,

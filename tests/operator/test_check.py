@@ -27,11 +27,15 @@ from chatnet.operator.check import check
 from chatnet.operator.derived import Derived
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import open_source
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.real import PostgresDatabases
+from chatnet.store.postgres.schema import STEPS as POSTGRES_STEPS
 from chatnet.store.sqlite.opening import open_store
 from chatnet.store.sqlite.schema import STEPS, set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import Writer
 from chatnet.world import World
 from chatnet.world.real import real_world
+from rigs.postgres import Server
 
 PAGE = 4096
 WHOLE = "5,009 entries, and all that follows from them, are whole."
@@ -328,6 +332,50 @@ def test_a_store_of_an_older_release_is_said_to_be_that(tmp_path: Path, version:
 
 
 LAST = len(STEPS)
+WITHOUT_ROOMS = 4
+"""The last version before private rooms and orders came, and with them most indexes: see the steps."""
+
+
+@pytest.mark.parametrize("version", range(WITHOUT_ROOMS, LAST))
+def test_what_later_steps_add_is_filled_from_what_is_there(tmp_path: Path, version: int) -> None:
+    """A store of each older version, with the kinds that were first, lacks nothing when it is brought up to
+    date: no index that came later, as that of events, stays without what it should have."""
+    path, new = tmp_path / "log.sqlite", tmp_path / "new.sqlite"
+    assert make_store(new, islice(drafts(), 60)) == 60
+    with closing(apsw.Connection(str(path))) as old:
+        old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        for step in STEPS[:version]:
+            old.execute(step)
+        old.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
+        old.execute("ATTACH ? AS new", (str(new),))
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_version'"
+        for (table,) in old.execute(tables).fetchall():
+            columns = ", ".join(row[1] for row in old.execute(f"PRAGMA table_info({table})"))
+            old.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table}")
+    open_it(path)
+    assert "60 entries, and all that follows from them, are whole." in check(
+        str(path), tmp_path, "", real_world()
+    )
+
+
+def test_what_later_steps_add_is_filled_in_a_database(data: Path, url: str, server: Server) -> None:
+    """The same."""
+    older = server.fresh()
+    with connect(older) as old, connect(url) as new:
+        old.execute("CREATE TABLE schema_version (version integer NOT NULL)")
+        for step in POSTGRES_STEPS[:WITHOUT_ROOMS]:
+            old.execute(step, prepare=False)
+        old.execute("INSERT INTO schema_version (version) VALUES (%s)", (WITHOUT_ROOMS,))
+        for table in ("log", "entry", "place", "membership", "account", "room"):
+            found = old.execute(f"SELECT * FROM {table} LIMIT 0").description or []
+            columns = ", ".join(f'"{column.name}"' for column in found)
+            with new.cursor().copy(f"COPY (SELECT {columns} FROM {table}) TO STDOUT") as rows:
+                content = b"".join(rows)
+            with old.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as rows:
+                rows.write(content)
+    with closing(PostgresDatabases().connect(older)) as database:
+        database.open("another")
+    assert check(None, data, older, real_world()).endswith(WHOLE)
 
 
 @pytest.mark.parametrize(

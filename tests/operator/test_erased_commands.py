@@ -50,9 +50,10 @@ def small(tmp_path: Path) -> Path:
 
 
 def rename(path: Path) -> None:
-    """Give the log an id as they have it: without a space."""
+    """Give the log an id as they have it: without a space; and each entry a time of its own."""
     with closing(apsw.Connection(str(path))) as store:
         store.execute("UPDATE log SET id = 'the-log'")
+        store.execute("UPDATE entry SET time = 1000 + seq")
 
 
 def list_of(*erasures: Erasure) -> bytes:
@@ -118,6 +119,80 @@ def test_a_list_is_obeyed_in_a_log_that_was_put_back(
     }
 
 
+def test_a_purge_is_repeated_up_to_its_time_and_no_further(
+    put_back: tuple[list[str], Rows, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Once; and the log's own list names each post that it took, for an older backup."""
+    where, rows, file = put_back
+    posts = "SELECT seq, time, key FROM entry WHERE \"user\" = 'bob' AND kind = 'post' ORDER BY seq"
+    *older, newer, again = rows(posts)
+    last, time, _ = older[-1]
+    came_again = Erasure("purged", "bob", key=bytes(again[2]), time=time)
+    file.write_bytes(list_of(Erasure("purge", "bob", "", time=time), came_again))
+    for _ in range(2):
+        said(capfd, "restore", "--erased", str(file), *where)
+        assert rows('SELECT "user", room, upto FROM blanking') == [("bob", "", last)]
+        kinds = rows(f"SELECT kind FROM entry WHERE \"user\" = '{CLUSTER}' ORDER BY kind")
+        assert kinds == [("purge",), ("redact",)]
+        texts = rows(f"SELECT text FROM entry WHERE seq IN ({newer[0]}, {again[0]}) ORDER BY seq")
+        assert texts == [("about #tea",), ("",)]
+    assert "are whole" in said(capfd, "check", *where)
+    lines = said(capfd, "erased", *where).encode().splitlines()
+    found = [erasure for line in lines for erasure in (line_in(line) or Line("", ())).erasures]
+    assert Erasure("purge", "bob", "", time=time) in found
+    assert {each.key for each in found if each.key} == {bytes(key) for _, _, key in (*older, again)}
+
+
+def test_a_list_is_kept_by_adding_to_it(
+    put_back: tuple[list[str], Rows, Path], small: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What it has stays, also what is of another log, and what the store does not know, which was put back:
+    that is an error, until the list is obeyed. Nothing is added twice."""
+    where, rows, file = put_back
+    (small / "erased").unlink(missing_ok=True)
+    added = ["erased", "--into", str(file), *where]
+    assert said(capfd, *added) == f"0 were added to {file}, which has 0 of this log now.\n"
+    first = small / "first"
+    first.write_bytes(list_of(REDACTED))
+    said(capfd, "restore", "--erased", str(first), *where)
+    assert rows("SELECT text FROM entry WHERE seq = 9") == [("",)]
+    kept = line_of("another", [FORGOTTEN]) + list_of(AWAITED, FORGOTTEN)
+    file.write_bytes(kept[:-1])
+    for new in (list_of(REDACTED), b""):
+        with pytest.raises(SystemExit) as ended:
+            main(added)
+        assert ended.value.code == 1
+        assert f"{file} says of 2 that they were taken back, and the log does not" in capfd.readouterr().err
+        kept += new
+        assert file.read_bytes() == kept
+    said(capfd, "restore", "--erased", str(file), *where)
+    rows("SELECT 1")
+    assert said(capfd, *added) == f"0 were added to {file}, which has 3 of this log now.\n"
+    assert file.read_bytes() == kept
+
+
+def test_no_list_is_lost_or_taken_for_another_when_it_is_added_to(
+    small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """While the database is away, the file stays; the store's own list is its master's; what is no list is
+    said, and stays as it is."""
+    file = tmp_path / "list"
+    for content, options, sentence in (
+        (list_of(REDACTED), ["--store", "postgresql://nobody@127.0.0.1:1/x"], "cannot be reached"),
+        (b"something else\n", ["--data", str(small)], "is damaged behind its byte 0"),
+    ):
+        opened(small)
+        file.write_bytes(content)
+        with pytest.raises(SystemExit) as ended:
+            main(["erased", "--into", str(file), *options])
+        assert ended.value.code == 1
+        assert sentence in capfd.readouterr().err
+        assert file.read_bytes() == content
+    with pytest.raises(SystemExit):
+        main(["erased", "--into", str(small / "erased"), "--data", str(small)])
+    assert "is the store's own list, in which its master writes" in capfd.readouterr().err
+
+
 def test_a_list_is_put_beside_a_store_of_an_earlier_release(
     small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,9 +203,9 @@ def test_a_list_is_put_beside_a_store_of_an_earlier_release(
     with closing(apsw.Connection(str(path))) as store:
         for column in ("erased", "erased_tail"):
             store.execute(f"ALTER TABLE log DROP COLUMN {column}")
-        for table in ("erased", "gone"):
+        for table in ("erased", "gone", "ending"):
             store.execute(f"DROP TABLE {table}")
-        store.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 2,))
+        store.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 3,))
     before = path.read_bytes()
     with pytest.raises(SystemExit):
         main(["erased", "--data", str(small)])

@@ -15,6 +15,7 @@ import apsw
 import msgspec
 import pytest
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More, Ref
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
@@ -51,6 +52,7 @@ from rigs.processes import wait_until
 
 USERS = ("alice", "bob", "carol")
 NOW = 1_800_000_000_000
+HEAD = Cursor(22, b"its head")
 
 
 class Source:
@@ -508,8 +510,8 @@ def test_marks_are_copied(tmp_path: Path, url: str, world: World) -> None:
     """What users have read in the log is read there; a copy that is made again has them once."""
     source = Source(tmp_path / "data")
     source.close()
-    marks = SqliteMarks(source.data / MARKS, RealFiles(), "the log's id", 22, pytest.fail)
-    marks.keep([UserMark("alice", "bob", 21), UserMark("alice", "#été", 19)], 22)
+    marks = SqliteMarks(source.data / MARKS, RealFiles(), "the log's id", HEAD, lambda seq: None, pytest.fail)
+    marks.keep([UserMark("alice", "bob", 21), UserMark("alice", "#été", 19)], HEAD)
     marks.close()
     said = migrate(source.data, url, world)
     assert "could not be copied" not in said
@@ -530,8 +532,8 @@ def test_a_log_is_copied_without_its_marks(tmp_path: Path, url: str, world: Worl
     source = Source(tmp_path / "data")
     source.close()
     if content == "of another log":
-        marks = SqliteMarks(source.data / MARKS, RealFiles(), content, 22, pytest.fail)
-        marks.keep([UserMark("alice", "bob", 3)], 22)
+        marks = SqliteMarks(source.data / MARKS, RealFiles(), content, HEAD, lambda seq: None, pytest.fail)
+        marks.keep([UserMark("alice", "bob", 3)], HEAD)
         marks.close()
     else:
         (source.data / MARKS).write_text(content)

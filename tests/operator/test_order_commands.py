@@ -16,7 +16,7 @@ from chatnet.command_lines import ChatCommand
 from chatnet.errors import CannotStart, NameTaken, OutOfReach
 from chatnet.net.link import Link
 from chatnet.operator.options import Options
-from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code
+from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code, policies
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code
         ("policy keep 90d #tea", Wanted("policy", "#tea", "", "keep 90d")),
         ("user forget bob --yes", Wanted("forget", "", "bob", "")),
         ("purge #tea bob --reason spam", Wanted("purge", "#tea", "bob", "spam")),
+        ("signup", Listed("", "signup")),
         ("signup closed", Wanted("policy", "", "", "signup closed")),
         ("user disable bob --reason left", Wanted("disable", "", "bob", "left")),
         ("user enable bob", Wanted("enable", "", "bob", "")),
@@ -89,7 +90,8 @@ def test_a_ban_may_take_back_what_was_said() -> None:
         ("user forget bob #tea --yes", "forget takes a user alone"),
         ("user mute bob --purge", "--purge is for ban"),
         ("purge bob", "purge takes a room and a user"),
-        ("signup", "signup takes open, code or closed"),
+        ("signup open closed", "signup takes open, code or closed"),
+        ("signup everybody", "or nothing, and shows what holds"),
         ("signup clsed", "Did you mean closed"),
         ("invite alice", "invite takes options alone"),
         ("invite --uses 0", "1 to 10,000 new names"),
@@ -234,6 +236,34 @@ def done(line: str, orders: Orders) -> tuple[list[str], Exception | None]:
 def test_what_was_done_is_said_in_a_sentence(line: str, told: str) -> None:
     """With where it stands in the log."""
     assert done(line, Orders()) == ([told], None)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("open", "signup is open: anybody may register a name."),
+        ("code", "signup is code: a new name needs a code, which “chatnet invite” prints."),
+        ("closed", "signup is closed: only whom “chatnet user add NAME” has added comes in anew."),
+    ],
+)
+def test_signup_alone_says_what_holds_and_what_that_means(value: str, told: str) -> None:
+    """And nothing of the other policies; ``policy`` lists all of them."""
+    link = SimpleNamespace(callRemote=_answers([("direct", "all"), ("signup", value)]))
+    options: Any = Options()
+    for line, shown in (("signup", told), ("policy", f"direct  all\nsignup  {value}")):
+        options.parseOptions([line])
+        found: list[Any] = []
+        asked = policies(cast(Link, link), options.subOptions["order"])
+        Deferred.fromCoroutine(asked).addBoth(found.append)
+        assert found == [shown]
+
+
+def _answers(held: list[tuple[str, str]]) -> Any:
+    async def answer(command: Any, room: str) -> dict[str, Any]:
+        assert room == ""
+        return {"policies": held}
+
+    return answer
 
 
 def test_what_was_done_before_a_refusal_is_said() -> None:

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from simulator.simulation import Simulation
 from simulator.toys import Toys
 
 
 @pytest.fixture
-def simulation() -> Iterator[Toys]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Toys(1) as toys:
-        yield toys
-        assert not toys.verdict()
+def simulation(request: pytest.FixtureRequest) -> Iterator[Simulation]:
+    """Yield a simulation, of the SEED of a test's module; without one, of toys. Fail the test on what no run
+    may have."""
+    seed = getattr(request.module, "SEED", None)
+    with Toys(1) if seed is None else Simulation(seed) as made:
+        yield made
+        assert not made.verdict(), made.failures[0]
 
 
 @pytest.fixture(autouse=True)

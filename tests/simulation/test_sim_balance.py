@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from simulation.populated import Place
 
 from chatnet.testing.history import Ended, LoggedIn, Lost, Moved
 from simulator import Simulation
 
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(5) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
+SEED = 5
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from simulator import Simulation, workload
 from simulator.desk import Desk
 from simulator.process import Status
 
+SEED = 1
 DONE, FAILED = Status(0, None), Status(1, None)
 CODE = "0123-4567-89AB"
 
@@ -46,13 +47,6 @@ class Machines:
 
     def log(self) -> list[Entry]:
         return self.entries
-
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation."""
-    with Simulation(1) as made:
-        yield made
 
 
 def test_an_order_is_given_until_it_is_done(simulation: Simulation) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -17,16 +16,9 @@ from simulator.clusters import read_log
 from simulator.host import HOME
 from simulator.people import Crowd
 
+SEED = 5
 TALK = ("post", "join", "leave", "chat")
 """What connected people do."""
-
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(5) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,13 +10,7 @@ from simulation.talking import DATA, Talk, a_whole_cluster, primary, replicas, w
 
 from simulator import Host, SimProcess, Simulation
 
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(11) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
+SEED = 11
 
 
 @pytest.fixture

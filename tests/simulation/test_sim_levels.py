@@ -19,6 +19,7 @@ from simulator import SimProcess, Simulation
 from simulator.database_server import Postgres
 from simulator.host import HOME
 
+SEED = 7
 TOKEN = "cd" * TOKEN_BYTES
 OLD, NEW = 1, toy_kind.LEVEL
 
@@ -27,14 +28,6 @@ OLD, NEW = 1, toy_kind.LEVEL
 def _toy() -> Iterator[None]:
     with toy_kind.there():
         yield
-
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(7) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
 
 
 class Land:

@@ -48,7 +48,7 @@ class Restored:
     """A cluster where all follow all, and whose store is put back to a backup while some are away.
 
     After the backup some take posts of theirs back, and a moderator takes one back of somebody who was not
-    told yet that it was taken, and who sends it again in the end.
+    told yet that it was taken, and who sends it again in the end; of another one all.
 
     In the end ``head`` is the backup's, ``ahead`` are those who had read more, and ``log`` is what is stored.
     It was put back ``at`` that time.
@@ -80,7 +80,7 @@ class Restored:
         self._talk([person for person in self.people if person is not early], 10)
         for person in late:
             self._have(person.hang_up, LONG)
-        away.append(self._take_back([person for person in self.people if person not in away]))
+        away += self._take_back([person for person in self.people if person not in away])
         self._power_off()
         self.ahead = [person.name for person in self.people if not self._has_read_at_most(self.head, person)]
         self._place.alpha.disk.restore(STORE, backup)
@@ -95,24 +95,34 @@ class Restored:
         self._power_off()
         self.log = self._log()
 
-    def _take_back(self, people: Sequence[Person]) -> Person:
+    def _take_back(self, people: Sequence[Person]) -> list[Person]:
         """Let each take two posts of theirs back, and the moderator one of somebody who does not know yet
-        that it is in the log; return who that is, whose connection is lost."""
-        unheard, *others = people[1:]
+        that it is in the log, and all of somebody else's, who does not know it of one; return who these two
+        are, whose connections are lost."""
+        unheard, purged, *others = people[1:]
         for person in (*others, *others):
             self._have(person.redact, Choice(self._chance.random(), own=True, mixed=False))
-        assert unheard.user is not None
-        self._have(unheard.user.stop_reading)
-        before = len(self._log())
-        self._have(unheard.post, "unheard")
-        self._until(lambda: any(entry.text == "unheard" for entry in self._log()[before:]))
-        self._have(unheard.hang_up, LONG)
-        seq = next(entry.seq for entry in self._log() if entry.text == "unheard")
-        self._until(lambda: self._moderator.has_read(seq))
+        seq = self._say_unheard(unheard)
         self._have(self._moderator.redact, This(seq))
         self._until(lambda: not self._log()[seq - 1].text)
+        self._say_unheard(purged)
+        self._have(self._moderator.order, "purge", "", purged.name, "")
+        theirs = [entry.seq for entry in self._log() if (entry.kind, entry.user) == ("post", purged.name)]
+        self._until(lambda: not any(self._log()[seq - 1].text for seq in theirs))
         self._wait_for([self._moderator, *others])
-        return unheard
+        return [unheard, purged]
+
+    def _say_unheard(self, person: Person) -> int:
+        """Let a person say something that is in the log, which they are not told; return its seq."""
+        assert person.user is not None
+        self._have(person.user.stop_reading)
+        before = len(self._log())
+        self._have(person.post, "unheard")
+        self._until(lambda: any(entry.text == "unheard" for entry in self._log()[before:]))
+        self._have(person.hang_up, LONG)
+        seq = next(entry.seq for entry in self._log()[before:] if entry.text == "unheard")
+        self._until(lambda: self._moderator.has_read(seq))
+        return seq
 
     def complaints(self) -> Iterator[str]:
         """Yield who was told without a reason, or not told, or missed something."""

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from chatnet.auth import TOKEN_BYTES
 from simulator import Simulation
 from simulator.database_server import Postgres
 from simulator.host import HOME
 
+SEED = 7
 TOKEN = "cd" * TOKEN_BYTES
-
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(7) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
 
 
 def test_workers_and_clients_go_on_from_where_the_log_was_put_back_to(simulation: Simulation) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -14,6 +13,7 @@ from simulator.clusters import read_log
 from simulator.database_server import PATH, Postgres
 from simulator.host import HOME
 
+SEED = 7
 TOKEN = "cd" * TOKEN_BYTES
 
 
@@ -57,14 +57,6 @@ class Land:
 
     def count(self, host: str, program: str) -> int:
         return len(self.simulation.host(host).living(program))
-
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(7) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
 
 
 @pytest.fixture

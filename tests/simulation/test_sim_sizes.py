@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, cast
@@ -18,13 +17,7 @@ from simulator.database_server import Postgres
 from simulator.sizes import PAGE_BYTES, SIZES, Size, draw_sizes, limited
 from simulator.watch import _connections
 
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(5) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
+SEED = 5
 
 
 def test_each_process_goes_by_the_limits_of_its_world(simulation: Simulation) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -12,15 +11,8 @@ from simulation.talking import DATA, Talk, a_whole_cluster, primary, replicas, w
 from chatnet.store.sqlite.file import StoreFile
 from simulator import Host, Simulation
 
+SEED = 5
 STORE = DATA / "log.sqlite"
-
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(5) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
 
 
 @pytest.fixture

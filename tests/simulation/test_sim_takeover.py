@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 
 import pytest
 from simulation.talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
 from simulator import Host, Simulation
 
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(7) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
+SEED = 7
 
 
 @pytest.fixture

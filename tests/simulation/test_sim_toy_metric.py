@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pytest
 from simulation.talking import Talk, a_whole_cluster, primary
 
 from chatnet import telemetry
@@ -14,6 +12,9 @@ from chatnet.listeners import tell_all
 from chatnet.world import World
 from simulator import Simulation
 from simulator.programs import Program, programs
+
+SEED = 7
+
 
 # ---- 1. write a module with a listener ----
 
@@ -55,14 +56,6 @@ def measured(program: str, metrics: list[ToyMetric]) -> Program:
 
 
 # ---- nothing else is needed ----
-
-
-@pytest.fixture
-def simulation() -> Iterator[Simulation]:
-    """Yield a simulation; fail the test on what no run may have."""
-    with Simulation(7) as made:
-        yield made
-        assert not made.verdict(), made.failures[0]
 
 
 def test_a_listener_counts_what_happens_in_its_process(simulation: Simulation) -> None:

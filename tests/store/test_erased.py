@@ -19,7 +19,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from zope.interface import implementer
 
 from chatnet.entries import Draft, Entry, More, Ref
-from chatnet.erased import Erasure, Line, line_in, line_of
+from chatnet.erased import MOST_IN_LINE, MOST_LINE, Erasure, Line, line_in, line_of, lines_of
 from chatnet.errors import (
     CannotStart,
     KeyReused,
@@ -32,16 +32,19 @@ from chatnet.errors import (
 )
 from chatnet.kinds import CLUSTER, KINDS, own_level
 from chatnet.log import Refused
-from chatnet.reads import CursorAt, Feed, History, Last, Newest
-from chatnet.store.erased import REDACTS, untaken
+from chatnet.marks import UserMark
+from chatnet.names import MAX_NAME, MAX_TOPIC
+from chatnet.operator.check import check
+from chatnet.reads import CursorAt, Feed, History, Last, MarksOf, Newest
+from chatnet.store.erased import AGAIN_MS, REDACTS, untaken
 from chatnet.store.sqlite import erased as sqlite_erased
 from chatnet.store.sqlite import slack
-from chatnet.store.sqlite.disk import DiskFull, ListRefuses
+from chatnet.store.sqlite.disk import DiskFull, ListRefuses, NoRoomToWriteAnew
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
 from chatnet.store.sqlite.writer import Listed
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.world.real import RealFiles
+from chatnet.world.real import RealFiles, real_world
 
 Now = Callable[[Any], Any]
 NEEDLE = "needle-in-the-hay"
@@ -262,6 +265,38 @@ def test_a_master_that_is_killed_while_it_writes_a_file_anew_is_followed_by_one_
     place.open()
 
 
+def test_a_file_is_not_written_anew_where_there_is_no_room(place: Place) -> None:
+    """Nothing is written then, which would fill the disk for others, again and again; the sentence says how
+    much room there has to be."""
+
+    class Small(RealFiles):
+        free = 0
+
+        def free_bytes(self, directory: Path) -> int:
+            return self.free
+
+    place.append(*BEGINNING)
+    place.append(*(Draft("post", "alice", "alice", f"{NEEDLE} {at}", POST % at) for at in range(300)))
+    backup = place.backup()
+    place.disk.files = files = Small()
+    with pytest.raises(NoRoomToWriteAnew) as no:
+        place.put_back(backup)
+    needed = 2 * backup.stat().st_size
+    assert (str(no.value), no.value.why, no.value.until) == (
+        "0 are free",
+        f"{place.disk.path} was made by VACUUM, as a backup is, and has to be written anew",
+        f"there is room for that: {needed:,} bytes in {place.data}",
+    )
+    files.free = needed - 1
+    with pytest.raises(NoRoomToWriteAnew):
+        place.open()
+    files.free = needed
+    place.open()
+    files.free = 0
+    place.disk.close()
+    place.open()
+
+
 def test_who_was_forgotten_or_purged_after_a_backup_is_so_when_it_is_put_back(place: Place, now: Now) -> None:
     """The entries themselves are not in the backup: the list alone says it."""
     place.append(*BEGINNING)
@@ -284,6 +319,89 @@ def test_who_was_forgotten_or_purged_after_a_backup_is_so_when_it_is_put_back(pl
     assert no.code == b"FORGOTTEN"
     (purged,) = [entry for entry in place.entries() if entry.kind == "purge"]
     assert (purged.user, purged.to, purged.room) == (CLUSTER, "bob", "#tea")
+
+
+PURGE_EVERYWHERE = Draft("purge", CLUSTER, "", "", key(70), 0, More(to="alice"))
+
+
+def test_a_purged_post_that_comes_again_after_a_restore_has_no_text(place: Place, now: Now) -> None:
+    """Nobody had told its author that it was there. What was said elsewhere has one, and what they say for
+    the first time. After the next restore it is the same."""
+    place.append(*BEGINNING)
+    backup = place.backup()
+    place.append(*SAID)
+    place.append(Draft("purge", CLUSTER, "#tea", "", key(70), 0, More(to="alice")))
+    place.free()
+    for _ in range(2):
+        place.put_back(backup)
+        head = place.log.window.head
+        assert now(place.log.append(SAID)) == [head + at for at in range(1, 5)]
+        place.append(Draft("post", "alice", "#tea", "new", key(71)))
+        said = [entry for entry in place.entries() if entry.user == "alice" and entry.kind == "post"]
+        texts = {entry.room: entry.text for entry in said[:4]}
+        assert texts == {post.room: "" if "#tea" in post.text else post.text for post in SAID}
+        assert said[4].text == "new"
+        assert check(None, place.data, "", real_world())
+
+
+def test_old_posts_that_were_purged_are_not_in_the_list_by_their_keys(place: Place) -> None:
+    """It would grow with all that was ever said; no client waits so long."""
+    place.append(*BEGINNING)
+    place.append(*SAID[:2])
+    place.disk.reactor.advance(AGAIN_MS / 1000 + 1)
+    place.append(*SAID[2:])
+    place.append(PURGE_EVERYWHERE)
+    place.free()
+    erasures = [it for line in place.lines() for it in (line or Line("", ())).erasures]
+    assert [it.kind for it in erasures] == ["purge", "purged", "purged"]
+    assert [it.key for it in erasures if it.kind == "purged"] == [post.key for post in SAID[2:]]
+    (place.data / "erased").unlink()
+    place.disk.close()
+    place.open()
+    assert {it for line in place.lines() for it in (line or Line("", ())).erasures} == set(erasures)
+
+
+def test_a_list_that_is_obeyed_late_takes_nothing_that_was_said_since(place: Place) -> None:
+    """Of a purge that is repeated all that was said before the first one goes, and a purged post that came
+    again meanwhile; and it is repeated once, in the log of the purge itself never."""
+    place.append(*BEGINNING, SAID[0])
+    place.disk.reactor.advance(5)
+    backup = place.backup()
+    place.append(SAID[1])
+    place.append(PURGE_EVERYWHERE, Draft("post", "alice", "alice", "at that moment", key(72)))
+    place.free()
+    kept, path = place.data.parent / "kept", place.data / "erased"
+    shutil.copy(path, kept)
+    path.write_bytes(line_of("another", []) + kept.read_bytes())  # so all of it is obeyed
+    place.disk.close()
+    place.open()
+    assert "at that moment" in place.given()
+    path.unlink()
+    place.disk.reactor.advance(5)
+    place.put_back(backup)
+    place.append(Draft("post", "alice", "alice", "newer", key(73)), SAID[1])
+    place.disk.close()
+    shutil.copy(kept, path)
+    for _ in range(2):
+        place.open()
+        assert (NEEDLE in place.given(), "newer" in place.given()) == (False, True)
+        place.free()
+        assert (place.holding(), place.holding("newer")) == ([], ["log.sqlite"])
+        kinds = [entry.kind for entry in place.entries()]
+        assert (kinds.count("purge"), kinds.count("redact")) == (1, 1)
+        place.disk.close()
+        path.write_bytes(kept.read_bytes())
+    assert check(None, place.data, "", real_world())
+
+
+def test_of_many_purges_of_one_user_in_one_room_the_last_is_repeated(place: Place) -> None:
+    place.append(*BEGINNING, *SAID)
+    backup = place.backup()
+    for _ in range(3):
+        place.disk.reactor.advance(1)
+        place.append(place.order("purge", CLUSTER, "#tea", to="alice"))
+    place.put_back(backup)
+    assert [entry.kind for entry in place.entries()].count("purge") == 1
 
 
 def test_what_a_backup_has_nothing_of_is_taken_back_all_the_same(place: Place) -> None:
@@ -310,6 +428,19 @@ def test_what_a_backup_has_nothing_of_is_taken_back_all_the_same(place: Place) -
     place.open()
     assert place.log.window.head == head
     place.append(*in_ops, Draft("purge", "alice", "&ops", "", key(23), 0, More(to="bob")))
+
+
+def test_marks_are_cut_to_where_a_backup_ends_and_not_lost(place: Place, now: Now) -> None:
+    """Although what is taken back again has brought the log to where it was when they were kept."""
+    place.append(*BEGINNING)
+    seqs = place.append(*SAID)
+    backup, end = place.backup(), place.log.window.head
+    place.redact(*seqs)
+    head = place.log.window.head
+    now(place.log.keep_marks([UserMark("alice", "alice", head)]))
+    place.put_back(backup)
+    assert place.log.window.head == head
+    assert now(place.log.read(MarksOf("alice", head, ""))).marks == [("alice", end)]
 
 
 def test_a_list_that_cannot_be_followed_ends_the_master_until_it_can(
@@ -692,9 +823,9 @@ def test_an_old_directory_gets_its_list(place: Place) -> None:
         with closing(apsw.Connection(str(store))) as connection:
             for column in ("erased", "erased_tail"):
                 connection.execute(f"ALTER TABLE log DROP COLUMN {column}")
-            for table in ("erased", "gone"):
+            for table in ("erased", "gone", "ending"):
                 connection.execute(f"DROP TABLE {table}")
-            connection.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 2,))
+            connection.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 3,))
     place.open()
     place.put_back(older)
     assert (NEEDLE in place.given(), place.holding()) == (False, [])
@@ -743,6 +874,26 @@ def test_what_cannot_be_written_down_is_not_taken_back_yet(
     place.disk.reactor.advance(3)
     assert answers == [[seq + len(SAID)]]
     assert (len(place.lines()), place.log.trouble) == (1, "")
+
+
+def test_purged_posts_that_cannot_be_written_down_are_not_overwritten_yet(
+    place: Place, now: Now, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing would know them any more by their keys. Nobody is given them meanwhile."""
+    place.append(*BEGINNING, *SAID, PURGE_EVERYWHERE)
+
+    def extend(self: RealFiles, path: Path, at: int, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as while_full:
+        while_full.setattr(RealFiles, "extend", extend)
+        with pytest.raises(DiskFull):
+            now(place.log.free())
+    assert (NEEDLE in place.given(), place.holding() != []) == (False, True)
+    place.free()
+    assert place.holding() == []
+    purged = [it.key for line in place.lines() for it in (line or Line("", ())).erasures if it.key]
+    assert purged == [post.key for post in SAID]
 
 
 def test_a_line_whose_batch_is_not_committed_is_written_over(place: Place) -> None:
@@ -802,6 +953,46 @@ def test_a_long_list_is_taken_back_bit_by_bit(place: Place, monkeypatch: pytest.
     assert NEEDLE not in place.given()
 
 
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_list_with_a_line_without_end_is_not_read_whole(place: Place, end: bytes) -> None:
+    """Of a line of any length so much is read as a line can have, and a bit: not all of it, and not again and
+    again what was read before."""
+    reads: list[int] = []
+
+    class Counted(RealFiles):
+        def read_on(self, path: Path, at: int, most: int) -> bytes:
+            reads.append(at)
+            return super().read_on(path, at, most)
+
+    place.append(*BEGINNING)
+    place.redact(*place.append(*SAID))
+    place.disk.close()
+    path = place.data / "erased"
+    whole = path.stat().st_size
+    with path.open("ab") as file:
+        file.truncate(whole + (64 << 20))
+        file.seek(0, os.SEEK_END)
+        file.write(end)
+    place.disk.files = Counted()
+    with pytest.raises(CannotStart, match=f"erased, is damaged behind its byte {whole}: put a copy of it in"):
+        place.open()
+    assert max(reads) < 4 * MOST_LINE
+
+
+def test_no_line_that_is_written_is_too_long_to_be_read(disk: Any) -> None:
+    """Not even of the longest names, in letters of four bytes."""
+    longest = [
+        Erasure("purge", "b" * MAX_NAME, "#" + "\U00020000" * MAX_TOPIC, time=(1 << 63) - at)
+        for at in range(1, 2 * MOST_IN_LINE + 1)
+    ]
+    lines = list(lines_of("the-log", longest))
+    assert [line_in(line[:-1]) for line in lines] == [
+        Line("the-log", tuple(longest[:MOST_IN_LINE])),
+        Line("the-log", tuple(longest[MOST_IN_LINE:])),
+    ]
+    assert max(map(len, lines)) < MOST_LINE / 5
+
+
 def test_a_line_says_what_was_written() -> None:
     """And a line in which anything is another way says nothing."""
     erasures = (
@@ -809,6 +1000,7 @@ def test_a_line_says_what_was_written() -> None:
         Erasure("forget", "bob"),
         Erasure("purge", "bob", "#été", time=17),
         Erasure("purge", "bob", "", time=18),
+        Erasure("purged", "bob", key=b"0123456789abcdef", time=18),
         Erasure("expire", room="&ops", time=1_800_000_000_000),
     )
     for place in ("bob", "alice=bob", "!mods", "@bob"):  # nothing is purged or expires there

@@ -4,10 +4,12 @@ overwrites it afterwards."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 import pytest
 from store.conftest import AtOnce, Disk
 from store.test_erasing import PIECES, TEXTS, holds, key
@@ -15,14 +17,39 @@ from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
-from chatnet.errors import EpochLost, Forgotten, KeyReused, NameTaken, NoSuchPost, NoSuchUser
+from chatnet.errors import (
+    EpochLost,
+    Forgotten,
+    KeyReused,
+    NameTaken,
+    NoSuchPost,
+    NoSuchRoom,
+    NoSuchUser,
+    NotJoined,
+)
 from chatnet.kinds import CLUSTER
 from chatnet.limits import Limits
 from chatnet.log import Refused
+from chatnet.marks import UserMark
 from chatnet.operator.check import check
-from chatnet.reads import Account, AccountOf, CursorAt, Feed, History, Members, Newest, PageOf
+from chatnet.reads import (
+    Account,
+    AccountOf,
+    CursorAt,
+    Feed,
+    History,
+    MarksOf,
+    Members,
+    Newest,
+    PageOf,
+    PersonOf,
+    Rooms,
+    SnapshotOf,
+    UnreadOf,
+)
 from chatnet.store.sqlite.disk import DiskFull
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
+from chatnet.store.sqlite.schema import STEPS
 from chatnet.world.real import real_world
 
 Now = Callable[[Any], Any]
@@ -79,7 +106,8 @@ def given(log: Any, now: Now, user: str) -> list[Entry]:
     head = log.window.head
     found = [*now(log.read(Newest(user, head))), *now(log.read(Feed(user, 0, head))).posts]
     for room in ("alice", "#tea", "&ops", f"alice={user}"):
-        found += now(log.read(History(room, None, user, head)))
+        with suppress(NoSuchRoom):
+            found += now(log.read(History(room, None, user, head)))
     return [*found, *now(log.read(PageOf(0))), *log.window.after(0)]
 
 
@@ -346,3 +374,92 @@ def test_who_lost_the_lease_overwrites_nothing(disk: Any, now: Now) -> None:
     step = Deferred.fromCoroutine(log.free())
     assert not step.called
     assert [type(why.value) for why in disk.fatal] == [EpochLost]
+
+
+def followed(count: int) -> list[Draft]:
+    """Return the drafts of so many users who follow alice, and bob, and then leave bob."""
+    names = [f"fan{number}" for number in range(count)]
+    rooms = ("alice", "bob")
+    return [
+        *(Draft("register", name, name, "sha256:fan", key(1)) for name in names),
+        *(Draft("join", name, room, "", key(2 + at)) for name in names for at, room in enumerate(rooms)),
+        *(Draft("leave", name, "bob", "", key(4)) for name in names),
+    ]
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_nobody_follows_who_is_forgotten(disk: Any, now: Now, kind: str, monkeypatch: Any) -> None:
+    """From the entry on the stays of others in their room have ended: in every list, for who logs in, and for
+    whoever wants to leave; and that is so before the tables say it, while they are changed, a few rows at a
+    time, and after that, also of who is forgotten meanwhile, or has as many rooms as one may have."""
+    monkeypatch.setattr("chatnet.store.sqlite.blanking.MOST_FOUND", 2)
+    monkeypatch.setattr("chatnet.store.postgres.blanking.MOST_ENDED", 2)
+    log = getattr(disk, kind)()
+    appended(log, now, *BEGINNING, *followed(5))
+    before = log.window.head
+    assert [one[0] for one in now(log.read(UnreadOf("fan4", before, ""))).rooms] == ["alice", "fan4"]
+    assert now(log.keep_marks([UserMark("fan4", "alice", before)]))
+    (seq,) = appended(log, now, FORGET)
+    appended(log, now, Draft("forget", "fan3", "fan3", "", key(9), 0, More(to="fan3")))
+    refused = [Refused.of(error.of(room="alice")) for error in (NotJoined, NoSuchRoom)]
+    number, steps = iter(range(50, 1_000)), 0
+    while True:
+        head = log.window.head
+        assert now(log.read(Rooms("a", ""))).names == []
+        for fan in ("fan0", "fan4"):
+            assert [room for room, _, _ in now(log.read(UnreadOf(fan, head, ""))).rooms] == [fan]
+            assert now(log.read(MarksOf(fan, head, ""))).marks == []
+            assert now(log.read(PersonOf("fan4", fan, head))).rooms == []
+            stays = {stay.room: stay for stay in now(log.read(SnapshotOf(fan, 0, head))).intervals}
+            assert (stays["alice"].left, stays["bob"].left is None) == (seq, False)
+            behind = now(log.read(SnapshotOf(fan, 0, before))).intervals
+            assert [stay.left for stay in behind if stay.room == "alice"] == [None]
+            assert [stay.room for stay in now(log.read(SnapshotOf(fan, seq, head))).intervals] == []
+            wanted = [Draft(what, fan, "alice", "", key(next(number))) for what in ("leave", "join")]
+            assert now(log.append(wanted)) == refused
+        with pytest.raises(NoSuchRoom):
+            now(log.read(Members("alice", "bob", head)))
+        assert is_whole(disk)
+        if now(log.free()).blanking is None:
+            break
+        steps += 1
+    assert steps > 4
+    assert is_whole(disk)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_store_of_an_earlier_version_is_mended(disk: Any, now: Now, kind: str) -> None:
+    """There, a forgotten user's room was in the lists, others were in it, and few were told what is taken
+    back together."""
+    log = getattr(disk, kind)()
+    seqs = appended(log, now, *BEGINNING, *followed(3))
+    at = now(log.read(CursorAt(seqs[-1])))
+    ref = More(ref=Ref(at.seq, at.check))
+    rooms = ("#tea", "&ops", "")
+    expires = [Draft("expire", CLUSTER, room, "", key(20 + n), 0, ref) for n, room in enumerate(rooms)]
+    purges = [
+        Draft("purge", CLUSTER, room, "", key(30 + n), 0, More(to="carol")) for n, room in enumerate(rooms)
+    ]
+    appended(log, now, *expires, *purges, FORGET)
+    disk.close()
+    version = len(STEPS) - 1
+    statements = (
+        "DROP TABLE ending",
+        "INSERT INTO room VALUES ('alice')",
+        "DELETE FROM event WHERE name IN ('!all', '#tea', '&ops') AND seq > 13",
+        f"UPDATE schema_version SET version = {version}",
+    )
+    if kind == "open_postgres":
+        with psycopg.connect(disk.url, autocommit=True) as database:
+            for statement in statements:
+                database.execute(statement)
+    else:
+        connection = apsw.Connection(str(disk.path))
+        connection.execute(";".join(statements))
+        connection.close()
+    log = disk.open_postgres(disk.url) if kind == "open_postgres" else disk.open()
+    assert is_whole(disk)
+    assert now(log.read(Rooms("a", ""))).names == []
+    assert [one[0] for one in now(log.read(UnreadOf("fan1", log.window.head, ""))).rooms] == ["fan1"]
+    freed(log, now)
+    assert is_whole(disk)

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, places, visible
+from chatnet.entries import Draft, Entry, More, places, visible
 from chatnet.errors import (
     AlreadyJoined,
     BadText,
@@ -607,6 +607,20 @@ def test_nobody_is_in_too_many_rooms(new_log: Callable[[], Subject]) -> None:
     assert also == left + 1
     assert subject.append(joins[2_000]) == [one_more]
     assert "2,000" in TooManyRooms.sentence
+
+
+def test_who_is_forgotten_makes_room(new_log: Callable[[], Subject]) -> None:
+    """At once: whoever was in their room may join another, before the store has written that down, too."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    topics = [f"#t{number:04}" for number in range(2_000)]
+    made(subject, topics)
+    joins = [Draft("join", "alice", topic, "", key(number)) for number, topic in enumerate(["bob", *topics])]
+    forget = Draft("forget", "bob", "bob", "", key(8_000), 0, More(to="bob"))
+    *_, full, seq = subject.append(*joins, forget)
+    assert full == said(TooManyRooms.of())
+    again = [Draft("join", "alice", topic, "", key(9_000 + n)) for n, topic in enumerate(topics[-2:])]
+    assert subject.append(*again) == [said(AlreadyJoined.of(room=topics[-2])), seq + 1]
 
 
 @pytest.mark.parametrize("make", [on_sqlite, on_postgres, in_memory])

@@ -12,6 +12,7 @@ from chatnet.limits import PAGE
 from chatnet.reads import Account, Snapshot
 from chatnet.stays import Interval
 from chatnet.store.pages import (
+    OPEN,
     draft_bytes,
     entry_bytes,
     snapshot_page,
@@ -80,7 +81,7 @@ def test_an_entry_larger_than_a_page_goes_alone() -> None:
 
 def test_a_page_of_a_snapshot_fits() -> None:
     """Even with the longest names it fits an AMP value; a full page says where the next begins."""
-    stays = [("#" + "𐀀" * 64, BIG, BIG)] * PAGE.stays
+    stays = [("#" + "𐀀" * 64, BIG, BIG, None)] * PAGE.stays
     account = Account("sha256:", BIG, BIG)
     page = snapshot_page(account, BIG, stays, PAGE)
     assert page.behind == (BIG, stays[0][0])
@@ -90,5 +91,6 @@ def test_a_page_of_a_snapshot_fits() -> None:
 
 def test_a_snapshot_shows_the_past() -> None:
     """A stay that ended later is still open in it."""
-    page = snapshot_page(None, 5, [("#x", 1, 5), ("#y", 2, 6)], PAGE)
-    assert page == Snapshot(5, 0, 0, [Interval("#x", 1, 5), Interval("#y", 2, None)])
+    stays = [("#x", 1, 5, None), ("#y", 2, 6, None), ("bob", 3, OPEN, 5), ("carol", 4, OPEN, 6)]
+    ended = [Interval("#x", 1, 5), Interval("#y", 2, None), Interval("bob", 3, 5), Interval("carol", 4, None)]
+    assert snapshot_page(None, 5, stays, PAGE) == Snapshot(5, 0, 0, ended)

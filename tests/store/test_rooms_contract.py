@@ -46,8 +46,10 @@ from chatnet.reads import (
     PersonOf,
     PoliciesIn,
     ReportedPost,
+    Rooms,
     SnapshotOf,
     Talks,
+    UnreadOf,
 )
 from chatnet.rules import CASES
 from chatnet.testing.memory_log import MemoryLog
@@ -115,7 +117,10 @@ class Step(NamedTuple):
             case "forget":
                 more = More(to=self.to if self.ref else self.user)
             case "purge":
-                room, text, more = "" if self.ref == 19 else self.room, self.text, More(to=self.to)
+                room, text = "" if self.ref == 19 else self.room, self.text
+                more = More(to=self.to, ref=ref if self.until > 1 else None)
+                if more.ref is not None:
+                    return Draft(self.kind, CLUSTER, room, text, key(500_000 + self.number), 0, more)
             case "expire":
                 room, more = "" if self.until else self.room, More(ref=ref or Ref(1, b"w" * 8))
                 return Draft(self.kind, CLUSTER, room, "", key(500_000 + self.number), 0, more)
@@ -242,11 +247,14 @@ def read_by_all(subject: Subject) -> list[Any]:
     """Return what everybody can read."""
     found: list[Any] = []
     head = subject.log.window.head
+    found.append(subject.read(Rooms("", "")))
     for user in [*USERS, "zoe"]:
         found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))
         found.append(told(subject.read(Newest(user, head, 12))))
         snapshot = subject.read(SnapshotOf(user, 0, head, None, 1))
         found += [snapshot.barred, snapshot.disabled, str(snapshot.session)]
+        found += [told(subject.read(SnapshotOf(user, after, head))) for after in (0, 9, 12)]
+        found.append((user, [of[0] for of in subject.read(UnreadOf(user, head, "")).rooms]))
         found += [str(subject.read(AccountOf(user, device))) for device in DEVICES]
         found.append(str(subject.read(DevicesOf(user))))
         found += [subject.read(CodeOf(hashed(number), user)) for number in range(5)]

@@ -12,10 +12,12 @@ import pytest
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft
 from chatnet.errors import Unreadable
 from chatnet.marks import UserMark
-from chatnet.reads import MarkPage, MarksOf
+from chatnet.reads import MarkPage, MarksOf, UnreadOf
+from chatnet.store.sqlite import slack
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.world.real import RealFiles
 
@@ -113,6 +115,65 @@ def test_a_log_that_was_put_back_cuts_its_marks(disk: Any, now: Callable[[Any], 
     assert marks(opened(disk, now), now) == [("alice", 5)]
 
 
+def test_marks_above_a_log_are_cut_though_none_is_needed_before_it_has_grown(
+    disk: Any, now: Callable[[Any], Any]
+) -> None:
+    """When the log has passed them nobody can tell any more that it was put back."""
+    says(opened(disk, now), now)
+    disk.close()
+    backup = disk.path.read_bytes()
+    log = opened(disk, now)
+    says(log, now, 1, 2, 3)
+    now(log.keep_marks([UserMark("alice", "bob", 10)]))
+    disk.close()
+    disk.path.write_bytes(backup)
+    says(opened(disk, now), now, 4, 5, 6, 7)
+    disk.close()
+    assert marks(opened(disk, now), now) == [("bob", 7)]
+
+
+def test_marks_of_a_state_of_the_log_that_is_gone_are_not_used(
+    disk: Any, now: Callable[[Any], Any], said: list[str]
+) -> None:
+    """They were copied, and put beside a log that has other entries there, since it was put back meanwhile:
+    what stands at their seqs now, nobody has read. Unread stays right, and marks are kept again."""
+    says(opened(disk, now), now)
+    disk.close()
+    backup = disk.path.read_bytes()
+    log = opened(disk, now)
+    says(log, now, 1, 2, 3)
+    now(log.keep_marks([UserMark("alice", "bob", 10)]))
+    disk.close()
+    copy = disk.path.with_name(MARKS).read_bytes()
+    for others in ((1, 2, 3, 4), (4, 5, 6), (4, 5, 6, 7)):
+        disk.path.write_bytes(backup)
+        disk.path.with_name(MARKS).unlink(missing_ok=True)
+        log = opened(disk, now)
+        says(log, now, *others)
+        disk.close()
+        disk.path.with_name(MARKS).write_bytes(copy)
+        log = opened(disk, now)
+        is_same = others[0] == 1
+        assert marks(log, now) == ([("bob", 10)] if is_same else [])
+        page = now(log.read(UnreadOf("alice", log.window.head, "")))
+        assert ("bob", 1 if is_same else len(others), 0) in page.rooms
+        assert bool([line for line in said if "is of entries that are not in the log" in line]) is not is_same
+        assert now(log.keep_marks([UserMark("alice", "bob", 9)])) == (
+            [] if is_same else [UserMark("alice", "bob", 9)]
+        )
+        disk.close()
+
+
+def says(log: Any, now: Callable[[Any], Any], *numbers: int) -> None:
+    """Let bob say these in his room, in which alice is."""
+    begun = [
+        Draft("register", "bob", "bob", "sha256:2", bytes(16)),
+        Draft("join", "alice", "bob", "", bytes([3] * 16)),
+    ]
+    posts = [Draft("post", "bob", "bob", "hi", bytes([2] * 15 + [number])) for number in numbers]
+    assert all(isinstance(outcome, int) for outcome in now(log.append([*begun, *posts])))
+
+
 def test_what_cannot_be_read_is_said(disk: Any, now: Callable[[Any], Any], said: list[str]) -> None:
     """Marks that cannot be kept are dropped, with one line, and the log goes on."""
     disk.path.with_name(MARKS).mkdir()
@@ -126,18 +187,57 @@ def test_what_cannot_be_read_is_said(disk: Any, now: Callable[[Any], Any], said:
     assert now(log.keep_marks([UserMark("alice", "alice", 3)])) == [UserMark("alice", "alice", 3)]
 
 
+def test_marks_are_not_written_anew_where_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each who reads would try, on a disk that is full; they are there when there is room."""
+
+    class Small(RealFiles):
+        free = 0
+
+        def free_bytes(self, directory: Path) -> int:
+            return self.free
+
+    path, files, head = tmp_path / MARKS, Small(), Cursor(9, b"its head")
+    kept = SqliteMarks(path, files, "log", head, lambda seq: None, pytest.fail)
+    kept.keep([UserMark("alice", "bob", 7)], head)
+    kept.close()
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("VACUUM INTO ?", (str(tmp_path / "copy"),))
+    (tmp_path / "copy").rename(path)
+    begun: list[apsw.Connection] = []
+    real = slack.write_anew
+
+    def write_anew(connection: apsw.Connection) -> None:
+        begun.append(connection)
+        real(connection)
+
+    monkeypatch.setattr(slack, "write_anew", write_anew)
+    kept = SqliteMarks(path, files, "log", head, lambda seq: None, pytest.fail)
+    for _ in range(3):
+        with pytest.raises(Unreadable):
+            kept.of("alice", ["bob"])
+    with pytest.raises(apsw.FullError):
+        kept.keep([UserMark("alice", "bob", 8)], head)
+    assert begun == []
+    files.free = 1 << 30
+    assert (kept.of("alice", ["bob"]), len(begun)) == ({"bob": 7}, 1)
+    kept.close()
+
+
 @pytest.mark.parametrize("how", ["opened again", "put back"])
 def test_no_file_has_how_far_a_forgotten_user_had_read(tmp_path: Path, how: str) -> None:
     """Neither the file nor its WAL, at once; also if the file is one that VACUUM made."""
     path = tmp_path / "data" / MARKS
     path.parent.mkdir()
+    head = Cursor(9_999, b"its head")
 
     def opened() -> SqliteMarks:
-        return SqliteMarks(path, RealFiles(), "log", 9_999, pytest.fail)
+        return SqliteMarks(path, RealFiles(), "log", head, lambda seq: None, pytest.fail)
 
     kept = opened()
     for user in ("alice", "erna", "zoe"):
-        kept.keep([UserMark(user, f"&{user}-room-{at}", 4_711) for at in range(90)], 9_999)
+        kept.keep([UserMark(user, f"&{user}-room-{at}", 4_711) for at in range(90)], head)
     kept.close()
     if how == "put back":
         copy = tmp_path / "copy"
@@ -145,10 +245,10 @@ def test_no_file_has_how_far_a_forgotten_user_had_read(tmp_path: Path, how: str)
             connection.execute("VACUUM INTO ?", (str(copy),))
         copy.rename(path)
     kept = opened()
-    kept.keep([UserMark("erna", "&erna-room-1", 4_712)], 9_999)
+    kept.keep([UserMark("erna", "&erna-room-1", 4_712)], head)
     kept.forget("erna")
     assert [each.name for each in path.parent.iterdir() if b"&erna-room" in each.read_bytes()] == []
-    kept.keep([UserMark("zoe", "&zoe-room-1", 4_713)], 9_999)
+    kept.keep([UserMark("zoe", "&zoe-room-1", 4_713)], head)
     assert kept.of("zoe", ["&zoe-room-1"]) == {"&zoe-room-1": 4_713}
     kept.close()
     assert [each.name for each in path.parent.iterdir() if b"&erna-room" in each.read_bytes()] == []
@@ -157,11 +257,12 @@ def test_no_file_has_how_far_a_forgotten_user_had_read(tmp_path: Path, how: str)
 def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
     """A cluster whose clients set no marks has no such file; what is closed stays closed."""
     path = tmp_path / MARKS
-    kept = SqliteMarks(path, RealFiles(), "log", 5, pytest.fail)
+    head = Cursor(5, b"its head")
+    kept = SqliteMarks(path, RealFiles(), "log", head, lambda seq: None, pytest.fail)
     assert not path.exists()
     assert kept.of("alice", ["alice"]) == {}
     kept.close()
     with pytest.raises(Unreadable):
         kept.of("alice", ["alice"])
     with pytest.raises(apsw.Error):
-        kept.keep([], 5)
+        kept.keep([], head)

@@ -152,6 +152,37 @@ def test_who_may_have_a_text_on_a_screen_is_told_that_it_is_gone() -> None:
     assert (alice.seqs(), bob.seqs(), carol.seqs()) == ([3, 4], [2, 3, 4], [2, 3, 4])
 
 
+def test_nobody_listens_in_the_room_of_who_is_forgotten() -> None:
+    """Their own stays end, and those of others in their room: for who is here, and for who arrives with an
+    older snapshot. Other stays go on."""
+    crowd = Crowd()
+    bob = crowd.live("bob")
+    joins = (
+        entry(1, "join", "bob", "carol"),
+        entry(2, "join", "bob", "#tea"),
+        entry(3, "join", "carol", "#tea"),
+    )
+    forget = Entry(4, 4, "forget", "carol", "carol", "", b"k" * 16, More(to="carol"))
+    crowd.live("carol")
+    crowd.apply(*joins, forget, post(5, "carol"), entry(6, "post", "bob", "#tea", "hi"))
+    late = crowd.router.arrive("alice", Snapshot(0, 0, 1, [Interval("carol", 1, None)]), 1, [forget])
+    here, gone = (crowd.router.arrive(user, NOTHING, 0, []) for user in ("bob", "carol"))
+    assert bob.seqs() == [4, 6]
+    assert [one.memberships.rooms() for one in (late, here, gone)] == [[], ["#tea"], []]
+    assert here.memberships.covers("carol", 3)
+    assert not here.memberships.covers("carol", 5)
+
+
+def test_what_is_too_old_is_told_to_whoever_could_read_it() -> None:
+    """Everybody could, but in a private room: of that, its members alone learn."""
+    crowd = Crowd()
+    alice, bob = map(crowd.live, ("alice", "bob"))
+    crowd.apply(entry(1, "join", "bob", "&ops"))
+    for seq, room in ((2, "#tea"), (3, "&ops"), (4, "")):
+        crowd.apply(Entry(seq, seq, "expire", CLUSTER, room, "", b"k" * 16))
+    assert (alice.seqs(), bob.seqs()) == ([2, 4], [2, 3, 4])
+
+
 def test_posts_in_a_row_travel_as_one_write() -> None:
     """However many posts a batch holds, a session's bytes are written once per turn of the reactor."""
     crowd = Crowd()

@@ -37,7 +37,7 @@ class Program(NamedTuple):
     @property
     def refer(self) -> str:
         """The kinds that are heard where it depends on the entry to which they refer."""
-        return names(kind for kind in self.kinds if kind.has_ref and kind.heard)
+        return names(kind for kind in self.kinds if kind.depends_on_target)
 
     @property
     def as_target(self) -> str:

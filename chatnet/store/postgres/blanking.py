@@ -9,6 +9,7 @@ from chatnet.blanking import has_words
 from chatnet.entries import of_row
 from chatnet.kinds import SAID
 from chatnet.store.blanking import (
+    ENDING,
     HAS_WORDS,
     MOST_FOUND,
     SPAN,
@@ -16,10 +17,15 @@ from chatnet.store.blanking import (
     Execute,
     Freed,
     blanking_in,
+    forgetting,
     more_left,
     places_left,
     rooms_left,
 )
+from chatnet.store.pages import OPEN
+
+MOST_ENDED = 200
+"""How many stays are ended at a time, at most: whoever appends waits meanwhile."""
 
 _COLUMNS = 'entry.seq, time, kind, "user", entry.room, text, key, more, at'
 
@@ -43,6 +49,15 @@ _OVERWRITE = """
 """
 _GONE = "INSERT INTO gone SELECT * FROM unnest(%(names)s::text[], %(seqs)s::bigint[])"
 _DESCRIPTIONS = "UPDATE description SET text = '' WHERE seq = ANY(%(seqs)s)"
+# Whoever appends locks the same rows, and the head before them.
+_FIRST = "SELECT FROM log FOR UPDATE"
+# By their places in the table: whatever the database believes of it, it looks for no row twice.
+_LEAVE = f"""
+    UPDATE membership SET "left" = %s WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM membership WHERE room = %s AND "left" = {OPEN} ORDER BY "user" LIMIT %s))
+    RETURNING "user"
+"""
+_COUNT = 'UPDATE account SET rooms = rooms - 1 WHERE "user" = ANY (%s)'
 # Unless it was begun anew meanwhile, since more is to go.
 _DONE = """
     UPDATE blanking SET done = CASE WHEN done = %(done)s THEN %(reached)s ELSE done END
@@ -52,6 +67,9 @@ _DONE = """
 
 def free(execute: Execute) -> Freed:
     """Overwrite the next texts that are taken back together, within a transaction."""
+    ending = execute(ENDING).fetchone()
+    if ending is not None:
+        return _end_stays(execute, *ending)
     row = execute(f"{UNDONE} LIMIT 1").fetchone()
     if row is None:
         return Freed(None)
@@ -74,3 +92,14 @@ def free(execute: Execute) -> Freed:
         execute('DELETE FROM mark WHERE "user" = %(user)s', of)
     (is_done,) = execute(_DONE, {**of, "reached": reached}).fetchone()
     return Freed(blanking, len(seqs), bool(is_done))
+
+
+def _end_stays(execute: Execute, user: str, seq: int) -> Freed:
+    """Write down that others' stays have ended in the room of who is forgotten; or that all have."""
+    execute(_FIRST)
+    followers = [follower for (follower,) in execute(_LEAVE, (seq, user, MOST_ENDED)).fetchall()]
+    if followers:
+        execute(_COUNT, (followers,))
+    else:
+        execute('DELETE FROM ending WHERE "user" = %s', (user,))
+    return Freed(forgetting(user, seq))

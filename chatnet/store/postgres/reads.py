@@ -102,11 +102,13 @@ ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
     ORDER BY name LIMIT {PAGE_ROOMS + 1}
 """
+# Of a stay: it has ended by "upto", though its row does not say so yet.
+_HAS_ENDED = f"""("left" = {OPEN} AND room IN (SELECT "user" FROM ending WHERE seq <= %(upto)s))"""
 # The rooms that the user is in, and since when: their own too, and their conversations, since always.
-_ROOMS_OF = """
+_ROOMS_OF = f"""
     SELECT room, joined FROM membership
     WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s AND room > %(after)s
-        AND left(room, 1) <> '!'
+        AND left(room, 1) <> '!' AND NOT {_HAS_ENDED}
     UNION ALL
     SELECT room, 0 FROM talk WHERE "user" = %(user)s AND room > %(after)s
         AND EXISTS (SELECT FROM place WHERE place.name = talk.room AND place.seq <= %(upto)s)
@@ -167,7 +169,7 @@ _NEWEST_POSTS = f"""
             VALUES (%(user)s::text COLLATE "C", 0), ('@' || %(user)s, {_REGISTERED})
             UNION ALL
             SELECT room, {_SHOWN_FROM} FROM membership
-            WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s
+            WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s AND NOT {_HAS_ENDED}
             UNION ALL
             SELECT room, 0 FROM talk WHERE "user" = %(user)s
         ) AS listened(name, after), LATERAL (
@@ -205,9 +207,9 @@ PERSON = """
         coalesce((SELECT blocked FROM standing WHERE room = %(user)s AND standing."user" = %(about)s), 0)
     FROM account WHERE account."user" = %(about)s AND registered <= %(upto)s
 """
-_STAYS_AT = """
-    SELECT room FROM membership WHERE "user" = {} AND "left" > %(upto)s AND joined <= %(upto)s
-        AND left(room, 1) <> '!'
+_STAYS_AT = f"""
+    SELECT room FROM membership WHERE "user" = {{}} AND "left" > %(upto)s AND joined <= %(upto)s
+        AND left(room, 1) <> '!' AND NOT {_HAS_ENDED}
 """
 SHARED = f"""
     {_STAYS_AT.format("%(user)s")} INTERSECT {_STAYS_AT.format("%(about)s")}
@@ -276,10 +278,11 @@ def statements(size: PageSize) -> Statements:
         ),
         # Stays that began by "upto" and did not end by "after".
         stays=f"""
-            SELECT room, joined, "left" FROM membership
-            WHERE "user" = %(user)s AND ("left", room) < (%(left)s, %(room)s COLLATE "C")
-                AND "left" > %(after)s AND joined <= %(upto)s
-            ORDER BY "left" DESC, room DESC LIMIT {size.stays}
+            SELECT m.room, m.joined, m."left", e.seq FROM membership AS m
+                LEFT JOIN ending AS e ON e."user" = m.room AND m."left" = {OPEN}
+            WHERE m."user" = %(user)s AND (m."left", m.room) < (%(left)s, %(room)s COLLATE "C")
+                AND m."left" > %(after)s AND m.joined <= %(upto)s AND (e.seq IS NULL OR e.seq > %(after)s)
+            ORDER BY m."left" DESC, m.room DESC LIMIT {size.stays}
         """,
         history=_as_page(
             f"""

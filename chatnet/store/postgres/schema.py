@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chatnet.errors import CannotStart, Outgrown
+from chatnet.store.pages import OPEN
 from chatnet.store.postgres.append import Functions, functions
 
 # Names sort by code point, as they do everywhere else in chatnet: hence COLLATE "C".
@@ -271,6 +272,22 @@ INSERT INTO gone SELECT place.name, place.seq FROM place JOIN entry ON entry.seq
     WHERE entry.text = '' AND left(place.name, 1) <> '@';
 """
 
+_ENDING = f"""
+-- Who is forgotten, and since which seq, as long as the table of stays does not say yet that those of others
+-- in their room have ended then.
+CREATE TABLE ending (
+    "user" text COLLATE "C" PRIMARY KEY,
+    seq bigint NOT NULL
+);
+INSERT INTO ending SELECT "user", seq FROM forgotten WHERE EXISTS (
+    SELECT FROM membership WHERE membership.room = forgotten."user" AND "left" = {OPEN});
+DELETE FROM room WHERE name IN (SELECT "user" FROM forgotten);
+-- Where it is heard that texts were taken back together: it was told to few, or to nobody.
+INSERT INTO event SELECT CASE WHEN kind = 'forget' OR room = '' OR kind = 'expire' AND left(room, 1) = '#'
+        THEN '!all' ELSE room END, seq
+    FROM entry WHERE kind IN ('forget', 'purge', 'expire') ON CONFLICT DO NOTHING;
+"""
+
 STEPS = (
     _TABLES,
     _TOKEN,
@@ -286,6 +303,7 @@ STEPS = (
     _NEWCOMERS,
     _ERASED,
     _GONE,
+    _ENDING,
 )
 """Each step brings a store from one schema version to the next. Never change a released step.
 

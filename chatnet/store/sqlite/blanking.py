@@ -15,6 +15,8 @@ from chatnet.blanking import Blanking, has_words
 from chatnet.entries import Entry, of_row
 from chatnet.kinds import SAID
 from chatnet.store.blanking import (
+    ENDING,
+    FOLLOWERS,
     HAS_WORDS,
     HEIRS,
     MOST_FOUND,
@@ -24,11 +26,13 @@ from chatnet.store.blanking import (
     Overdue,
     asking,
     blanking_in,
+    forgetting,
     more_left,
     overdue,
     places_left,
     rooms_left,
 )
+from chatnet.store.pages import OPEN
 
 WRITE_SECONDS = 0.005
 """How many seconds of the writer's thread a step takes, at most, beside the commit itself."""
@@ -38,18 +42,27 @@ _COLUMNS = "entry.seq, time, kind, user, room, text, key, more, at"
 
 class Covered(NamedTuple):
     """What is to be overwritten next: the ``entries`` that ``blanking`` covers behind ``done``, up to
-    ``reached``; ``refusals``: its user's refusals are there, too, and go first."""
+    ``reached``; ``refusals``: its user's refusals are there, too, and go first. ``time``: that of the last
+    entry that it can cover, which is when it was decided, unless that was in a log that was put back.
+    ``followers``: it is about them alone, whose stays in its user's room have ended, and whose rows do not
+    say so; without any, that is done."""
 
     blanking: Blanking
     done: int
     reached: int
     entries: list[Entry]
     refusals: bool = False
+    time: int = 0
+    followers: list[str] | None = None
 
 
 def find(connection: apsw.Connection) -> Covered | None:
     """Return what is to be overwritten next; None if nothing is."""
     execute = connection.execute
+    ending = execute(ENDING).fetchone()
+    if ending is not None:
+        followers = [user for (user,) in asking(execute, "?")(FOLLOWERS, ending[0], MOST_FOUND)]
+        return Covered(forgetting(*ending), 0, 0, [], followers=followers)
     row = execute(f"{UNDONE} LIMIT 1").fetchone()
     if row is None:
         return None
@@ -57,7 +70,9 @@ def find(connection: apsw.Connection) -> Covered | None:
     if blanking.whole and execute("SELECT 1 FROM refusal WHERE user = ? LIMIT 1", (blanking.user,)).get:
         return Covered(blanking, done, done, [], refusals=True)
     found, reached = _texts(execute, blanking, done)
-    return Covered(blanking, done, reached, [entry for entry in found if blanking.covers(entry)])
+    covered = [entry for entry in found if blanking.covers(entry)]
+    time = execute("SELECT time FROM entry WHERE seq = ?", (blanking.upto,)).get or 0
+    return Covered(blanking, done, reached, covered, time=time)
 
 
 def _texts(execute: Execute, blanking: Blanking, done: int) -> tuple[list[Entry], int]:
@@ -83,6 +98,9 @@ def overwrite(execute: Execute, found: Covered, seconds: Callable[[], float]) ->
     """Overwrite what was found, within a transaction, for :data:`WRITE_SECONDS` at most.
 
     Return how many texts, and whether all of the blanking is done now."""
+    if found.followers is not None:
+        _end_stays(execute, found.blanking, found.followers, seconds)
+        return 0, False
     began, texts, reached = seconds(), 0, found.reached
     user, room = found.blanking.user, found.blanking.room
     if found.refusals:
@@ -99,6 +117,24 @@ def overwrite(execute: Execute, found: Covered, seconds: Callable[[], float]) ->
     execute(done, (reached, user, room, found.done))
     left = execute("SELECT done < upto FROM blanking WHERE user = ? AND room = ?", (user, room)).get
     return texts, not left
+
+
+def _end_stays(execute: Execute, of: Blanking, followers: list[str], seconds: Callable[[], float]) -> None:
+    """Write down that the followers' stays have ended in the room of who is forgotten; or that all have."""
+    began = seconds()
+    if not followers:
+        execute("DELETE FROM ending WHERE user = ?", (of.user,))
+    for follower in followers:
+        execute(_COUNT, (follower, of.user))
+        execute(_LEAVE, (follower, of.user, of.seq))
+        if seconds() - began >= WRITE_SECONDS:
+            break
+
+
+_IS_OPEN = f"user = ?1 AND left = {OPEN} AND room = ?2"
+_COUNT = f"""UPDATE account SET rooms = rooms - 1
+    WHERE user = ?1 AND EXISTS (SELECT 1 FROM membership WHERE {_IS_OPEN})"""
+_LEAVE = f"UPDATE membership SET left = ?3 WHERE {_IS_OPEN}"
 
 
 def _overwrite(execute: Execute, entry: Entry) -> None:

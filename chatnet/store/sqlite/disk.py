@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import apsw
 
@@ -20,6 +21,15 @@ class DiskFull(DiskRefuses):
     why = "The disk of the log is full"
     until = "there is room"
     over = "There is room on the disk again; posts are stored as usual"
+
+
+class NoRoomToWriteAnew(DiskFull):
+    """There is no room for a second copy of the store, and for its WAL. ``needed``: bytes."""
+
+    def __init__(self, path: Path, needed: int, free: int) -> None:
+        super().__init__(f"{free:,} are free")
+        self.why = f"{path} was made by VACUUM, as a backup is, and has to be written anew"
+        self.until = f"there is room for that: {needed:,} bytes in {path.parent}"
 
 
 class StoreDamaged(DiskRefuses):

@@ -21,11 +21,11 @@ import apsw
 import msgspec
 from twisted.logger import Logger
 
-from chatnet.entries import Draft, Entry
-from chatnet.erased import Erasure, line_in, line_of, lines_of
+from chatnet.entries import Draft
+from chatnet.erased import MOST_LINE, Erasure, line_in, lines_of
 from chatnet.errors import CannotStart
 from chatnet.store.blanking import Ask, asking
-from chatnet.store.erased import again, erasure_of, erasures_in, untaken
+from chatnet.store.erased import again, erasures_in, untaken
 from chatnet.store.sqlite.writer import Batch, Listed, Writer
 from chatnet.world import Files
 
@@ -91,13 +91,17 @@ def read_list(
 
 
 def _lines(path: Path, files: Files, at: int) -> Iterator[tuple[bytes, bool]]:
-    """Yield each line, and whether it has its end."""
+    """Yield each line, and whether it has its end. In place of one that is too long, and of all behind it, is
+    an empty one, which nobody has written."""
     rest = b""
     while piece := files.read_on(path, at, _MOST_READ):
         at += len(piece)
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             yield line, True
+        if len(rest) > MOST_LINE:
+            yield b"", True
+            return
     if rest:
         yield rest, False
 
@@ -147,10 +151,10 @@ class ErasedList:
         self._path, self._files = path, files
         self._ask, self._log_id = asking(connection.execute, "?"), log_id
 
-    def write(self, entries: Iterable[Entry]) -> Listed:
-        """Write down what these take back, durably; return what the list is then.
+    def write(self, erasures: Sequence[Erasure]) -> Listed:
+        """Write these down, durably; return what the list is then.
 
-        They are in the store already, in a transaction that is committed afterwards.
+        The store has them already, in a transaction that is committed afterwards.
 
         :raises OSError: that cannot be written now.
         """
@@ -161,9 +165,9 @@ class ErasedList:
             content = _content(self._log_id, _all_in(self._ask))
             self._files.write(self._path, content)
             return _with_lines(NOTHING, content)
-        line = line_of(self._log_id, [it for entry in entries if (it := erasure_of(entry, self._ask))])
-        self._files.extend(self._path, known.size, line)  # what is behind it was never committed
-        return _with_lines(known, line)
+        content = b"".join(lines_of(self._log_id, erasures))
+        self._files.extend(self._path, known.size, content)  # what is behind it was never committed
+        return _with_lines(known, content)
 
 
 def catch_up(

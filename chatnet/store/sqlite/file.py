@@ -21,7 +21,7 @@ from chatnet.entries import Draft
 from chatnet.store.blanking import Freed
 from chatnet.store.sqlite import slack
 from chatnet.store.sqlite.blanking import Covered
-from chatnet.store.sqlite.disk import DiskReadOnly
+from chatnet.store.sqlite.disk import DiskReadOnly, NoRoomToWriteAnew
 from chatnet.store.sqlite.schema import BUSY_MS
 from chatnet.store.sqlite.writer import Batch, Writer
 from chatnet.world import Files, FileStatus
@@ -202,9 +202,14 @@ class StoreFile:
         """Write the main file anew if another program made it, as a backup is made: see :mod:`.slack`.
 
         Nobody may be served yet: it takes a while for a large log, and as much room again twice.
+
+        :raises NoRoomToWriteAnew: there is less; nothing was written.
         """
         if slack.is_clean(self._connection):
             return
+        needed, free = slack.needed_bytes(self._connection), self._files.free_bytes(self._path.parent)
+        if needed > free:  # to find that out by trying could fill the disk again each second
+            raise NoRoomToWriteAnew(self._path, needed, free)
         self._logger.warn(
             "{path} was made by VACUUM, as a backup is: it is written anew, so that nothing of what is taken "
             "back is left in it; a master commands when that is done",

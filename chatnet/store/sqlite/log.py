@@ -6,6 +6,7 @@ One writer thread commits and checkpoints; reader threads have their own connect
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar, cast
@@ -25,7 +26,7 @@ from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.net.timer import Timer
-from chatnet.reads import Head, LaneName, PageOf, Question
+from chatnet.reads import CursorAt, Head, LaneName, PageOf, Question
 from chatnet.store.absence import Absence
 from chatnet.store.appender import Appender
 from chatnet.store.blanking import Freed, Overdue
@@ -37,6 +38,7 @@ from chatnet.store.sqlite.file import Committed
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
 from chatnet.store.sqlite.readers import Readers
+from chatnet.store.sqlite.schema import set_up_reader
 from chatnet.store.sqlite.writer import Batch
 from chatnet.store.taken_back import up_to_date
 from chatnet.store.window import Window
@@ -175,8 +177,10 @@ class SqliteLog:
             raise
         if opened.warning:
             cls._logger.critical("{warning}", warning=opened.warning)
-        head = opened.store.head
-        marks = SqliteMarks(path.with_name(MARKS), files, opened.log_id, head, partial(_warn, reactor))
+        check_at, said = partial(_check_at, path, files, opened.log_id), partial(_warn, reactor)
+        marks = SqliteMarks(path.with_name(MARKS), files, opened.log_id, opened.ended, check_at, said)
+        with suppress(apsw.Error, OSError):  # whoever needs them meets it again
+            await deferToThreadPool(reactor, marker, marks.settle)
         log = cls(reactor, wall, on_fatal, writer, readers, marker, marks, opened, limits, level, tell)
         tell(LogOpened(log.log_id, log.window.head, reactor.seconds() - began, opened.warning))
         return log
@@ -373,7 +377,7 @@ class SqliteLog:
         marks = [mark for mark in marks if not blankings.has_forgotten(mark.user)]
         try:
             kept = await deferToThreadPool(
-                self._reactor, self._marker, self._marks.keep, marks, self.window.head
+                self._reactor, self._marker, self._marks.keep, marks, self.window.cursor
             )
         except (apsw.Error, OSError) as error:
             if not self._said_unkept:
@@ -405,6 +409,14 @@ class SqliteLog:
             rest = self.window.after(after, min(self._page.entries, max(0, upto - after)))
             return take_page(rest, self._page)[0]
         return await self.read(PageOf(after, upto))
+
+
+def _check_at(path: Path, files: Files, log_id: str, seq: int) -> bytes | None:
+    """Return the check of the log's entry at ``seq``, from any thread; None if it has none there."""
+    with closing(files.database(path)) as connection:
+        set_up_reader(connection)
+        cursor = sqlite_reads.answer(connection, CursorAt(seq))
+    return None if cursor is None else cursor.check
 
 
 def _warn(reactor: Any, sentence: str) -> None:

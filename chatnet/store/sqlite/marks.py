@@ -2,6 +2,10 @@
 
 Nothing in the log depends on it: if it is missing or damaged, it is made anew, and if it belongs to another
 log, too. It is written in a thread of its own, so that no commit of the log waits for it.
+
+Either file may be put back without the other. If the log ends before the marks, these are cut to its end,
+when it is opened. If it went on from there with other entries, as only their checks can tell, the marks are
+of posts that are not there any more.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from chatnet.cursor import Cursor
 from chatnet.errors import Unreadable
 from chatnet.marks import UserMark, cut
 from chatnet.store.marks import oldest
@@ -29,10 +34,11 @@ TABLE = """
     ) WITHOUT ROWID
 """
 _ABOUT = """
-    -- Whose marks these are: the log's id, and the greatest head that it had when some were kept.
+    -- Whose marks these are: the log's id, the greatest head that it had when some were kept, and its check.
     CREATE TABLE IF NOT EXISTS about (
         log TEXT NOT NULL,
-        head INTEGER NOT NULL
+        head INTEGER NOT NULL,
+        tail BLOB NOT NULL
     )
 """
 _BUSY_MS = 5_000
@@ -121,21 +127,37 @@ class Remade(Exception):
 
 
 class SqliteMarks:
-    """The marks of the log ``log_id``, whose head is ``head``, in the file ``path``.
+    """The marks of the log ``log_id`` in the file ``path``.
 
-    Any thread may call its methods; one works at a time. ``said`` is called, in the thread that finds it,
-    with a sentence for the operator. The file is opened when it is first needed.
+    ``head`` is where the log ended when it was opened; ``check_at`` returns the check of its entry at a seq
+    up to that. Any thread may call the methods; one works at a time. ``said`` is called, in the thread that
+    finds it, with a sentence for the operator. The file is opened when it is first needed.
     """
 
     def __init__(
-        self, path: Path, files: Files, log_id: str, head: int, said: Callable[[str], object]
+        self,
+        path: Path,
+        files: Files,
+        log_id: str,
+        head: Cursor,
+        check_at: Callable[[int], bytes | None],
+        said: Callable[[str], object],
     ) -> None:
         self._path, self._files, self._log_id, self._head, self._said = path, files, log_id, head, said
+        self._check_at = check_at
         self._lock = Lock()
         self._connection: apsw.Connection | None = None
         self._closed = False
 
-    def keep(self, marks: Sequence[UserMark], head: int) -> list[UserMark]:
+    def settle(self) -> None:
+        """Cut marks that are there to where the log ends: later nobody can tell that it was put back.
+
+        :raises apsw.Error, OSError: that is not possible now.
+        """
+        if self._files.status(self._path) is not None:
+            self._do(lambda connection: None)
+
+    def keep(self, marks: Sequence[UserMark], head: Cursor) -> list[UserMark]:
         """Write the greatest marks, cut to the log's ``head``; return those that rose.
 
         :raises apsw.Error: it cannot be written now.
@@ -165,12 +187,14 @@ class SqliteMarks:
             self._closed = True
             self._give_up()
 
-    def _keep(self, connection: apsw.Connection, marks: Sequence[UserMark], head: int) -> list[UserMark]:
-        self._head = max(self._head, head)
+    def _keep(self, connection: apsw.Connection, marks: Sequence[UserMark], head: Cursor) -> list[UserMark]:
+        if head.seq > self._head.seq:
+            self._head = head
         kept: list[UserMark] = []
         with connection:
-            connection.execute("UPDATE about SET head = max(head, ?)", (self._head,))
-            kept += keep(connection.execute, marks, head)
+            its_head = self._head.seq, self._head.check
+            connection.execute("UPDATE about SET head = ?1, tail = ?2 WHERE head < ?1", its_head)
+            kept += keep(connection.execute, marks, head.seq)
         return kept
 
     def _do(self, work: Callable[[apsw.Connection], T]) -> T:
@@ -207,21 +231,31 @@ class SqliteMarks:
         # and never the file.
         connection.execute("PRAGMA synchronous=NORMAL")
         if not slack.is_clean(connection):
+            if slack.needed_bytes(connection) > self._files.free_bytes(self._path.parent):
+                raise apsw.FullError("there is no room to write them anew")  # each reader would try
             slack.write_anew(connection)
         with connection:
-            about = connection.execute("SELECT log, head FROM about").fetchone()
+            about = connection.execute("SELECT log, head, tail FROM about").fetchone()
             if about is None:
-                connection.execute("INSERT INTO about VALUES (?, ?)", (self._log_id, self._head))
+                mine = self._log_id, self._head.seq, self._head.check
+                connection.execute("INSERT INTO about VALUES (?, ?, ?)", mine)
                 return
-            log_id, head = about
-            if log_id != self._log_id:
-                raise Remade("it is another log's")
-            if not isinstance(head, int):
-                raise Remade("it is damaged")
-            if head > self._head:
+            self._refuse_another(*about)
+            if about[1] > self._head.seq:
                 # The log was put back: nobody has read what will be said there from now on.
-                connection.execute("UPDATE mark SET seq = ? WHERE seq > ?", (self._head, self._head))
-                connection.execute("UPDATE about SET head = ?", (self._head,))
+                connection.execute("UPDATE mark SET seq = ?1 WHERE seq > ?1", (self._head.seq,))
+                connection.execute("UPDATE about SET head = ?, tail = ?", (self._head.seq, self._head.check))
+
+    def _refuse_another(self, log_id: object, head: object, tail: object) -> None:
+        """:raises Remade: the marks are of another log, or of a state of it that was replaced by a backup."""
+        if log_id != self._log_id:
+            raise Remade("it is another log's")
+        if not isinstance(head, int):
+            raise Remade("it is damaged")
+        if head <= self._head.seq:
+            check = self._head.check if head == self._head.seq else self._check_at(head)
+            if check != tail:
+                raise Remade("it is of entries that are not in the log, which was put back")
 
     def _give_up(self) -> None:
         connection, self._connection = self._connection, None

@@ -52,13 +52,17 @@ class Known:
 
 @dataclass(frozen=True)
 class Opened:
-    """An open store; ``warning`` is what the operator should know about its state when it was opened."""
+    """An open store; ``warning`` is what the operator should know about its state when it was opened.
+
+    ``ended`` is where it ended before that was taken back again which its list says.
+    """
 
     log_id: str
     epoch: int
     store: Writer
     file: StoreFile
     connections: list[apsw.Connection]
+    ended: Cursor
     base: Cursor | None
     newest: list[Entry]
     blankings: list[Blanking]
@@ -108,6 +112,7 @@ def open_store(
             set_up_reader(reader)
         store = Writer(connection, epoch, own_level)
         before = store.head
+        ended = sqlite_reads.answer(connection, CursorAt(before)) or Cursor.beginning(log_id)
         try:
             catch_up(path, files, connection, store, log_id, partial(_commit, file, store, now))
         except StoreDamaged as damaged:  # nobody is served yet
@@ -119,7 +124,7 @@ def open_store(
             newest = _newest(connection, path, limits.prefill)
         base = sqlite_reads.answer(connection, CursorAt(store.head - len(newest)))
         blankings = undone(connection.execute)
-        return Opened(log_id, epoch, store, file, connections, base, newest, blankings, warning)
+        return Opened(log_id, epoch, store, file, connections, ended, base, newest, blankings, warning)
 
 
 _LOST_WAL = (

@@ -183,11 +183,13 @@ def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     stays = tables.execute(
         """
-        SELECT room, joined, left FROM membership
-        WHERE user = ? AND (left, room) < (?, ?) AND left > ? AND joined <= ?
-        ORDER BY left DESC, room DESC LIMIT ?
+        SELECT m.room, m.joined, m.left, e.seq FROM membership AS m
+            LEFT JOIN ending AS e ON e.user = m.room AND m.left = ?1
+        WHERE m.user = ?2 AND (m.left, m.room) < (?3, ?4) AND m.left > ?5 AND m.joined <= ?6
+            AND (e.seq IS NULL OR e.seq > ?5)
+        ORDER BY m.left DESC, m.room DESC LIMIT ?7
         """,
-        (user, *(asked.behind or FIRST_STAY), min(asked.after, upto), upto, tables.page.stays),
+        (OPEN, user, *(asked.behind or FIRST_STAY), min(asked.after, upto), upto, tables.page.stays),
     )
     orders = "SELECT banned, disabled FROM standing WHERE room = '' AND user = ?"
     barred = tables.execute(orders, (user,)).fetchone()
@@ -458,7 +460,10 @@ def _stays(tables: SqliteTables, user: str, after: int, upto: int) -> list[tuple
     """Return room, joined and left of the user's stays begun by ``upto`` and not ended by ``after``."""
     return list(
         tables.execute(
-            "SELECT room, joined, left FROM membership WHERE user = ? AND left > ? AND joined <= ?",
+            f"""
+            SELECT room, joined, left FROM membership WHERE user = ?1 AND left > ?2 AND joined <= ?3
+                AND NOT (left = {OPEN} AND room IN (SELECT user FROM ending WHERE seq <= ?2))
+            """,
             (user, after, upto),
         )
     )

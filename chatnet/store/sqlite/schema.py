@@ -6,6 +6,7 @@ import apsw
 
 from chatnet.errors import CannotStart, Outgrown
 from chatnet.kinds import FIRST_LEVEL
+from chatnet.store.pages import OPEN
 from chatnet.store.sqlite import slack
 
 STEPS = (
@@ -240,6 +241,21 @@ STEPS = (
     ) WITHOUT ROWID;
     INSERT INTO gone SELECT place.name, place.seq FROM place JOIN entry ON entry.seq = place.seq
         WHERE entry.text = '' AND substr(place.name, 1, 1) <> '@';
+    """,
+    f"""
+    -- Who is forgotten, and since which seq, as long as the table of stays does not say yet that those of
+    -- others in their room have ended then.
+    CREATE TABLE ending (
+        user TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    INSERT INTO ending SELECT user, seq FROM forgotten WHERE EXISTS (
+        SELECT 1 FROM membership WHERE membership.room = forgotten.user AND left = {OPEN});
+    DELETE FROM room WHERE name IN (SELECT user FROM forgotten);
+    -- Where it is heard that texts were taken back together: it was told to few, or to nobody.
+    INSERT OR IGNORE INTO event SELECT CASE WHEN kind = 'forget' OR room = '' OR kind = 'expire'
+            AND substr(room, 1, 1) = '#' THEN '!all' ELSE room END, seq
+        FROM entry WHERE kind IN ('forget', 'purge', 'expire');
     """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""

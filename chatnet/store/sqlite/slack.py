@@ -47,6 +47,14 @@ def changed_tables(connection: apsw.Connection) -> Iterator[None]:
             _note(connection, at)
 
 
+def needed_bytes(connection: apsw.Connection) -> int:
+    """Return for how many bytes there has to be room to write the file anew: twice those that are in use."""
+    pages, unused, size = (
+        connection.execute(f"PRAGMA {of}").get for of in ("page_count", "freelist_count", "page_size")
+    )
+    return 2 * int(pages - unused) * int(size)
+
+
 def write_anew(connection: apsw.Connection) -> None:
     """Write the whole file anew, so that it is clean; afterwards the WAL is as long as the file.
 

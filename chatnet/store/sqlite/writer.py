@@ -24,6 +24,7 @@ from chatnet.entries import (
     places,
     settled,
 )
+from chatnet.erased import Erasure
 from chatnet.errors import EpochLost, KeyReused, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import SAID, own_level
@@ -31,7 +32,7 @@ from chatnet.log import Outcome, Refused
 from chatnet.rules import DAY_MS, judge
 from chatnet.store import follows
 from chatnet.store.blanking import asking
-from chatnet.store.erased import AWAIT, KEEP_NAME, REDACTS
+from chatnet.store.erased import AWAIT, KEEP_NAME, REDACTS, erasure_of, purged
 from chatnet.store.refusals import content, is_kept, lasts, refused
 from chatnet.store.sqlite.binding import bound, values
 from chatnet.store.sqlite.blanking import Covered, add_gone, overwrite
@@ -83,7 +84,7 @@ class Writer:
         self.facts.level = self._execute("SELECT level FROM log").get
         self._log_id: str = self._execute("SELECT id FROM log").get
         self._talks: dict[str, None] = {}  # conversations that were begun
-        self._write_list: Callable[[list[Entry]], Listed] | None = None
+        self._write_list: Callable[[list[Erasure]], Listed] | None = None
         self._takes_back = False  # the batch under way does
         # Posts that were taken back, and are not in the log, which was put back to before them.
         self._erased: set[tuple[str, bytes]] = set(self._execute("SELECT user, key FROM erased"))
@@ -119,15 +120,17 @@ class Writer:
 
         def run() -> tuple[int, bool]:
             self._begin()
-            done = overwrite(self._execute, found, seconds)
+            texts, is_done = overwrite(self._execute, found, seconds)
+            if found.blanking.user and not found.blanking.whole:
+                self._list(list(purged(found.blanking, found.time, found.entries[:texts])))
             self._execute("COMMIT")
-            return done
+            return texts, is_done
 
         return self._all_or_nothing(run)
 
-    def keep_list(self, write: Callable[[list[Entry]], Listed]) -> None:
-        """Have ``write`` write down what entries take back, from now on, before they are committed; it
-        returns what the list is then."""
+    def keep_list(self, write: Callable[[list[Erasure]], Listed]) -> None:
+        """Have ``write`` write down what is taken back, from now on, before that is committed; it returns
+        what the list is then."""
         self._write_list = write
 
     def list_is(self, listed: Listed) -> None:
@@ -204,9 +207,13 @@ class Writer:
         """Write down what the batch takes back, before it is committed: the list is never behind the log."""
         taking = [entry for entry in batch.entries if entry.kind in REDACTS]
         batch.erases = batch.erases or any(entry.kind == "redact" for entry in taking)
-        if taking and self._write_list is not None:
+        ask = asking(self._execute, "?")
+        self._list([erasure for entry in taking if (erasure := erasure_of(entry, ask))])
+
+    def _list(self, erasures: list[Erasure]) -> None:
+        if erasures and self._write_list is not None:
             try:
-                listed = self._write_list(taking)
+                listed = self._write_list(erasures)
             except OSError as error:
                 raise refusal_of(error) from error
             self._execute(_LIST_IS, listed)

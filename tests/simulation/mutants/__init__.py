@@ -5,6 +5,7 @@ log        what is committed, acknowledged and read
 delivery   from the log to the readers
 accounts   sessions that end, and codes
 aging      what is taken back for its age
+behind     a worker that cannot follow the log, hunted where the machine of some is cut off
 rooms      private rooms, conversations, blocks, and taking back
 clients    what a client sends again, and how far it has read
 toys       the same, in a client that speaks in lines
@@ -24,6 +25,7 @@ hunt       how many seeds it takes to catch a bug, and which check catches it
 from simulation.mutants import (
     accounts,
     aging,
+    behind,
     clients,
     cluster,
     database,
@@ -87,6 +89,7 @@ MUTANTS: tuple[Mutant, ...] = (
     masters.handing_over_in_the_middle_of_a_batch,
     masters.the_store_is_closed_under_a_batch,
     *aging.MUTANTS,
+    *behind.MUTANTS,
     *rooms.MUTANTS,
     *hostile.MUTANTS,
     *handshakes.MUTANTS,

@@ -10,8 +10,10 @@ from simulation.mutants.planting import Mutant, Put
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.master.retention import Retention
+from chatnet.stays import Change
 from chatnet.store import blanking
 from chatnet.store.window import Window
+from chatnet.worker.router import Router
 
 
 def what_is_too_old_stays(put: Put) -> None:
@@ -46,6 +48,16 @@ def windows_keep_what_is_too_old(put: Put) -> None:
     real: Callable[..., Any] = put(Window, "_take_back", take_back)
 
 
+def who_chats_is_not_told_what_is_too_old(put: Put) -> None:
+    """A worker tells those who catch up of what is taken back for its age, and not those who are live."""
+
+    def event(self: Router, entry: Entry, moves: Sequence[Change]) -> None:
+        if entry.kind != "expire":
+            real(self, entry, moves)
+
+    real: Callable[..., None] = put(Router, "_event", event)
+
+
 def the_check_of_a_post_is_of_its_text(put: Put) -> None:
     """A post whose text is gone has another check than before: who has read up to it is told that the log was
     put back."""
@@ -64,5 +76,6 @@ MUTANTS: tuple[Mutant, ...] = (
     posts_go_before_their_time,
     a_policy_that_was_lifted_is_followed,
     windows_keep_what_is_too_old,
+    who_chats_is_not_told_what_is_too_old,
     the_check_of_a_post_is_of_its_text,
 )

@@ -7,8 +7,8 @@ from typing import Any
 from simulation.mutants.planting import Put
 from twisted.internet.defer import Deferred
 
-from chatnet.client.connection import Connection
 from chatnet.client.pending import Ask, PendingRequests
+from chatnet.client.requests import Requests
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.net.link import Link
@@ -44,7 +44,7 @@ def unanswered_is_forgotten(put: Put) -> None:
 def cursor_by_acknowledgement(put: Put) -> None:
     """An acknowledged post moves the cursor past undelivered posts of others."""
 
-    def post(self: Connection, text: str, room: str | None = None) -> Deferred[dict[str, Any]]:
+    def post(self: Requests, text: str, room: str | None = None) -> Deferred[dict[str, Any]]:
         def acknowledged(answer: dict[str, Any]) -> dict[str, Any]:
             mine = Entry(answer["seq"], 0, "post", self.name, self.name, text, key)
             self._feed.nothing_up_to(Cursor.at(self._feed.log_id, mine))
@@ -54,4 +54,4 @@ def cursor_by_acknowledgement(put: Put) -> None:
         key = next(reversed(self._feed._own))
         return posted.addCallback(acknowledged)
 
-    real = put(Connection, "post", post)
+    real = put(Requests, "post", post)

@@ -7,8 +7,8 @@ from typing import Any
 
 from simulation.mutants.planting import Mutant, Put
 
-from chatnet.entries import Entry
-from chatnet.store.sqlite import erased, opening
+from chatnet.erased import Erasure
+from chatnet.store.sqlite import erased, opening, writer
 from chatnet.store.sqlite.erased import ErasedList
 from chatnet.store.sqlite.writer import Listed, Writer
 
@@ -37,12 +37,18 @@ def nothing_is_written_down(put: Put) -> None:
     put(ErasedList, "write", _nothing)
 
 
-def _nothing(self: ErasedList, entries: Sequence[Entry]) -> Listed:
+def _nothing(self: ErasedList, erasures: Sequence[Erasure]) -> Listed:
     return Listed(0, "")
+
+
+def the_list_has_no_key_of_a_purged_post(put: Put) -> None:
+    """It says who was purged, and until when, which says nothing of what comes again later."""
+    put(writer, "purged", lambda blanking, time, posts: ())
 
 
 MUTANTS: tuple[Mutant, ...] = (
     the_list_is_not_read,
     what_comes_again_is_not_awaited,
     nothing_is_written_down,
+    the_list_has_no_key_of_a_purged_post,
 )
