@@ -11,7 +11,7 @@ from chatnet.worker.fronts.web.linking import linked
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("const a = 1; // one\nconst b = a - -1;\n", "const a=1;const b=a- -1;"),
+        ("const a = 1; // one\nconst b = a - -1;\n", "let a=1;let b=a- -1;"),
         ("/** @type {x} */ (a).b();", "(a).b();"),
         ("say(\"a  // b\", '/* c */');", "say(\"a  // b\",'/* c */');"),
         ("f(`a  ${b + `c  ${ {d: 1}.d }  `}  // e`);", "f(`a  ${b+`c  ${{d:1}.d}  `}  // e`);"),
@@ -26,7 +26,7 @@ from chatnet.worker.fronts.web.linking import linked
         ),
         ("async () => { await x; }", "async()=>{await x}"),
         ("a + +b; a++ + b;", "a+ +b;a++ +b;"),
-        ("const é = 'ß';\nlet x;", "const é='ß';let x;"),
+        ("const é = 'ß';\nlet x;", "let é='ß';let x;"),
     ],
 )
 def test_a_compact_script_is_the_same_script(source: str, expected: str) -> None:
@@ -52,16 +52,16 @@ def test_modules_come_in_the_order_in_which_they_need_each_other() -> None:
         "unused.js": "export const no = 1;\n",
     }
     assert linked(files, "main.js") == (
-        "const $d=(()=>{const d=1;return{d}})();\n"
-        "const $x_a=(()=>{const{d}=$d;const a=d;const b=2;return{a,b}})();\n"
-        "const $main=(()=>{const{a,b:c}=$x_a;function main(){return a+c}return{main}})();\n"
+        "let $d=(()=>{let d=1;return{d}})();\n"
+        "let $x_a=(()=>{let{d}=$d;let a=d;let b=2;return{a,b}})();\n"
+        "let $main=(()=>{let{a,b:c}=$x_a;function main(){return a+c}return{main}})();\n"
         "export const{main}=$main;\n"
     )
 
 
 def test_what_is_imported_late_is_there_already() -> None:
     files = {"a.js": 'export const f = () => import("./b.js");\n', "b.js": "export const b = 1;\n"}
-    assert "const f=()=>Promise.resolve($b);" in linked(files, "a.js")
+    assert "let f=()=>Promise.resolve($b);" in linked(files, "a.js")
 
 
 def test_what_is_passed_on_is_exported() -> None:

@@ -85,6 +85,8 @@ class _Script:
             raise ValueError(f"a string does not end: {source[at : at + 40]}")
         self._at = found.end() if found else at + 1
         token = found[0] if found else source[at]
+        if token == "const" and self._last != ".":
+            return "let"  # that nobody writes to it again, has been checked before
         return self._private_name(token) if token[0] == "#" else token
 
     def _private_name(self, name: str) -> str:

@@ -71,14 +71,14 @@ class _Linker:
         body = _LAZY.sub(lambda found: f"Promise.resolve({_name(_path(name, found[1]))})", body)
         if not exported and not body:
             return ""
-        return f"const {_name(name)}=(()=>{{{body}return{{{','.join(exported)}}}}})();\n"
+        return f"let {_name(name)}=(()=>{{{body}return{{{','.join(exported)}}}}})();\n"
 
     def _imported(self, name: str, found: re.Match[str]) -> str:
         path = _path(name, found[2])
         names = _names(found[1])
         if missing := [one for one in names if _RENAMED.split(one)[0] not in self.exported[path]]:
             raise ValueError(f"{name} imports {', '.join(missing)}, which {path} does not export")
-        return f"const {{{','.join(_RENAMED.sub(':', one) for one in names)}}}={_name(path)};"
+        return f"let {{{','.join(_RENAMED.sub(':', one) for one in names)}}}={_name(path)};"
 
 
 def _names(listed: str) -> list[str]:
