@@ -1,6 +1,7 @@
 // Puts the page together: what it knows, what the browser has for it, and what people see.
 
 import { askToKeep, browserPorts } from "./net/browser.js";
+import { keepShell } from "./net/shell.js";
 import { createApp } from "./state/app.js";
 import { start } from "./view/shell.js";
 
@@ -9,4 +10,5 @@ export function main(base) {
   const ports = browserPorts();
   start(createApp(ports), base);
   void askToKeep(ports);
+  void keepShell();
 }

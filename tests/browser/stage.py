@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from chatnet.worker.fronts.web.assets import Assets, assets_of, with_whole
+from chatnet.worker.fronts.web.assets import Asset, Assets, assets_of, with_whole
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -28,8 +28,12 @@ ORIGIN = "http://localhost:1"
 PAGE = Path(__file__).parents[2] / "chatnet" / "page"
 MAIN = """\
 import { begin } from "./view/fake.js";
+import { keepShell } from "./net/shell.js";
 import { start } from "./view/shell.js";
-export function main(base) { start(begin(), base); }
+export function main(base) {
+  start(begin(), base);
+  if (location.search.includes("keep")) void keepShell();
+}
 """
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -37,6 +41,11 @@ CSP = (
     "form-action 'self'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; "
     "trusted-types chatnet"
 )
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 @cache
@@ -49,17 +58,16 @@ def assets() -> Assets:
     return assets_of(with_whole({**files, "main.js": MAIN.encode(), "view/fake.js": fake}))
 
 
+def asset_at(target: str) -> Asset | None:
+    """Return what a worker has there."""
+    path, known = urlsplit(target).path, assets()
+    return known.roots.get(path) or known.files.get(path.removeprefix(f"/a/{known.hash}/"))
+
+
 def answer(route: Route) -> None:
     """Answer one request as the web front does."""
-    path = urlsplit(route.request.url).path
-    known = assets()
-    asset = known.roots.get(path) or known.files.get(path.removeprefix(f"/a/{known.hash}/"))
-    headers = {
-        "Content-Security-Policy": CSP,
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Referrer-Policy": "no-referrer",
-    }
+    asset = asset_at(route.request.url)
+    headers = {**HEADERS, "Content-Security-Policy": CSP}
     if asset is None:
         route.fulfill(status=404, headers=headers)
     else:

@@ -114,6 +114,7 @@ export function form({ fields = [], text, go, isDangerous, cancel, isFocused, ac
     try {
       const values = Object.fromEntries(new FormData(element));
       await act(/** @type {Record<string, string>} */ (values));
+      element.reset();
     } catch (error) {
       fill(refused, sentence(error));
     }

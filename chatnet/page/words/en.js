@@ -388,7 +388,8 @@ export const en = {
   },
 
   banners: {
-    password: "This browser alone has the key to your name.",
+    password:
+      "You may have no password yet: then only the browsers where you are logged in have your name’s key.",
     passwordGo: "Set a password",
     later: "Later",
     notify: "You were mentioned. Shall the browser tell you, when you are elsewhere?",
