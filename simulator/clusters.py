@@ -14,6 +14,7 @@ from chatnet.client.identity import config_directory
 from chatnet.entries import Entry, of_row
 from chatnet.net.pair import self_made
 from chatnet.testing.history import Event
+from chatnet.web_options import NONE, WEB_PORT
 from simulator.database_server import PATH, Postgres
 from simulator.disk import Disk
 from simulator.host import HOME, Host
@@ -98,6 +99,14 @@ class Cluster:
             running = [process for process in living if process.reactor.running]
             if not len(living) == len(running) == wanted:
                 yield f"there are {len(living)} of {program}, and {len(running)} run: not {wanted}"
+        for host in self.hosts:
+            if host.web != NONE:
+                yield from _lacking_page(host, Address.parse(host.web).port)
+
+    def with_page(self) -> None:
+        """Let all its hosts have a page."""
+        for host in self.hosts:
+            host.web = f"localhost:{WEB_PORT}"
 
     def told(self, process: SimProcess, event: telemetry.Event) -> None:
         """Hear an event in a process: a listener."""
@@ -105,6 +114,15 @@ class Cluster:
     def log(self) -> list[Entry]:
         """Return everything that is committed."""
         raise NotImplementedError
+
+
+def _lacking_page(host: Host, port: int) -> Iterator[str]:
+    """Yield what is wrong with the page's port of a host: its workers have it, and nobody else."""
+    workers, sharers = set(host.living("chat-worker")), host.listeners(port)
+    if workers != sharers:
+        yield f"{len(workers & sharers)} of {len(workers)} workers on {host} have the page's port"
+    if sharers - workers:
+        yield f"others have the page's port on {host}, too"
 
 
 def cluster(

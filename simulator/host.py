@@ -31,7 +31,7 @@ class Host:
     """A machine of the simulation; ``number`` determines its address.
 
     ``slow_start`` multiplies the time that processes take to start. ``level`` is what the installed program
-    understands: a process keeps the level from its start.
+    understands: a process keeps the level from its start. ``web`` is where its people want the page.
     """
 
     def __init__(self, simulation: Simulation, name: str, number: int) -> None:
@@ -45,6 +45,7 @@ class Host:
         self.ended: dict[int, SimProcess] = {}
         self.slow_start = 1.0
         self.level = own_level()
+        self.web = NONE
         self.is_up = True
         self.is_asleep = False
         self._pids = 1000 * number
@@ -75,8 +76,7 @@ class Host:
     ) -> SimProcess:
         """Start a program by its command line; the new process has not run yet.
 
-        ``output`` is the file that gets what it prints. Its terminal is :attr:`SimProcess.terminal`. There is
-        a page only where ``environ`` or an option says so.
+        ``output`` is the file that gets what it prints. Its terminal is :attr:`SimProcess.terminal`.
 
         :raises FileNotFoundError: there is no such program.
         """
@@ -84,7 +84,7 @@ class Host:
             raise OSError(errno.EHOSTDOWN, f"{self.name} is down")
         self._pids += 1
         variables = {"HOME": str(HOME)} if environ is None else dict(environ)
-        variables.setdefault(WEB_VARIABLE, NONE)
+        variables.setdefault(WEB_VARIABLE, self.web)
         process = SimProcess(self, self._pids, argv, variables, parent, output, Terminal())
         self.processes[process.pid] = process
         delay = self.chance.uniform(*START_SECONDS) * self.slow_start
@@ -167,6 +167,10 @@ class Host:
             group.remove(socket)
             if not group:
                 del self._ports[port]
+
+    def listeners(self, port: int) -> set[SimProcess]:
+        """Return the processes that listen at ``port``."""
+        return {one.process for one in self._ports.get(port, ()) if one.is_listening}
 
     def listener(self, port: int, client: SimSocket) -> SimSocket | None:
         """Return the socket that listens at ``port`` for ``client``, which dialled one of this host's

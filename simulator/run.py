@@ -34,6 +34,8 @@ from simulator.users import offers
 from simulator.watch import Vitals
 from simulator.workload import Step
 
+PAGES = 0.5
+"""How often the workers have the page's port."""
 UP_SECONDS = 5.0
 """When the first user comes; the cluster is started at 0."""
 WHOLE_SECONDS = 90.0
@@ -134,6 +136,8 @@ class Run:
             Any, crowd(keep, lambda: simulation.now, simulation.is_encrypted, letters)
         )
         self.cluster = cluster(simulation, scale.laptops, scale.store, keep, scale.annex)
+        if simulation.chance("page").random() < PAGES:
+            self.cluster.with_page()
         self.desk = Desk(simulation, self.cluster, letters)
         self.nemesis = self.cluster.nemesis
         self._laptops = self.cluster.laptops
