@@ -70,7 +70,7 @@ function other(item, me) {
       "div",
       { class: "event warn", role: "listitem" },
       icon("warning"),
-      en.banners.texts[item.code] ?? item.code,
+      h("span", null, en.banners.texts[item.code] ?? item.code),
     );
   }
   const said = happened(item, me, shortMoment);

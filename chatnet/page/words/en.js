@@ -388,8 +388,7 @@ export const en = {
   },
 
   banners: {
-    password:
-      "You may have no password yet: then only the browsers where you are logged in have your name’s key.",
+    password: "Without a password, only this browser can bring you back.",
     passwordGo: "Set a password",
     later: "Later",
     notify: "You were mentioned. Shall the browser tell you, when you are elsewhere?",
