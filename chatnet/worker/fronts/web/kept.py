@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import REFUSALS, ChatnetError, TryLater
+from chatnet.errors import REFUSALS, ChatnetError, SessionEnded, TryLater
 from chatnet.kinds import KindName
 from chatnet.net.outbox import Outboxes
 from chatnet.worker.entrance import Entrance
@@ -140,7 +140,7 @@ class RequestPeer:
             self._gone(self)
 
     def ended(self, code: str, sentence: str) -> None:
-        self.over(REFUSALS[code.encode()](sentence))
+        self.over(REFUSALS.get(code.encode(), SessionEnded)(sentence))
 
     def hang_up(self) -> None:
         self.over(TryLater.of(seconds=1))
