@@ -26,6 +26,7 @@ from chatnet.worker.fronts.web.linking import linked
         ),
         ("async () => { await x; }", "async()=>{await x}"),
         ("a + +b; a++ + b;", "a+ +b;a++ +b;"),
+        ("a({ b: true, c: !false });\nreturn true;", "a({b:!0,c:!!1});return!0;"),
         ("const é = 'ß';\nlet x;", "let é='ß';let x;"),
     ],
 )

@@ -20,16 +20,7 @@ export async function ask(method, path, body) {
       ? {}
       : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) }),
   });
-  const text = await answer.text();
+  const json = await answer.json().catch(() => null);
   const seconds = Number(answer.headers.get("Retry-After") ?? 0);
-  return { status: answer.status, body: jsonOf(text), later: Number.isFinite(seconds) ? seconds * 1000 : 0 };
-}
-
-/** @param {string} text */
-function jsonOf(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
+  return { status: answer.status, body: json, later: Number.isFinite(seconds) ? seconds * 1000 : 0 };
 }

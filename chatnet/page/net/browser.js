@@ -25,7 +25,7 @@ export function browserPorts() {
     dial: listener => dial(url, listener),
     api: ask,
     store: new BrowserStore(databases(), later),
-    tabs: new BrowserTabs(encoded(entropy(ID_BYTES)), navigator.locks, channel()),
+    tabs: new BrowserTabs(encoded(entropy(ID_BYTES)), navigator.locks, new BroadcastChannel("chatnet")),
     onPage,
     hasFocus,
   };
@@ -77,10 +77,6 @@ function databases() {
   } catch {
     return undefined;
   }
-}
-
-function channel() {
-  return "BroadcastChannel" in globalThis ? new BroadcastChannel("chatnet") : null;
 }
 
 function hasFocus() {

@@ -14,7 +14,7 @@ export class BrowserTabs {
   /**
    * @param {string} id
    * @param {LockManager | undefined} locks
-   * @param {BroadcastChannel | null} channel
+   * @param {BroadcastChannel} channel
    */
   constructor(id, locks, channel) {
     this.id = id;
@@ -25,7 +25,7 @@ export class BrowserTabs {
     this.speaks = locks === undefined;
     /** @type {AbortController | null} */
     this.here = null;
-    channel?.addEventListener("message", event => this.#heard(event.data));
+    channel.addEventListener("message", event => this.#heard(event.data));
   }
 
   begin() {
@@ -52,7 +52,7 @@ export class BrowserTabs {
 
   /** @param {TabMessage} message */
   say(message) {
-    this.channel?.postMessage(message);
+    this.channel.postMessage(message);
   }
 
   /** @param {(message: TabMessage) => void} listener */

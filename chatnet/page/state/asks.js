@@ -11,6 +11,7 @@ const MOST = 8;
  * @typedef {object} Ask
  * @property {string} t
  * @property {Record<string, unknown>} words
+ * @property {boolean} isFleeting it is not asked again on the next connection, but refused: there it is asked anew
  * @property {number} id of the present connection; -1: not sent on it
  * @property {(results: Record<string, any>) => void} answered
  * @property {(why: Refused) => void} refused
@@ -25,11 +26,12 @@ export class Asks {
   /**
    * @param {string} t
    * @param {Record<string, unknown>} words
+   * @param {boolean} [isFleeting]
    * @returns {Promise<Record<string, any>>}
    */
-  ask(t, words) {
+  ask(t, words, isFleeting = false) {
     return new Promise((answered, refused) => {
-      this.open.add({ t, words, id: -1, answered, refused });
+      this.open.add({ t, words, isFleeting, id: -1, answered, refused });
     });
   }
 
@@ -52,7 +54,10 @@ export class Asks {
 
   /** The connection is lost. */
   detached() {
-    for (const ask of this.open) ask.id = -1;
+    for (const ask of this.open) {
+      ask.id = -1;
+      if (ask.isFleeting) this.#end(ask);
+    }
   }
 
   /** How many are unanswered on this connection. */
@@ -79,8 +84,13 @@ export class Asks {
 
   /** Nobody will answer: the session has ended. */
   end() {
-    for (const ask of this.open) ask.refused(new Refused("ENDED", ""));
-    this.open.clear();
+    for (const ask of this.open) this.#end(ask);
+  }
+
+  /** @param {Ask} ask */
+  #end(ask) {
+    this.open.delete(ask);
+    ask.refused(new Refused("ENDED", ""));
   }
 
   /** @param {number} id */

@@ -253,17 +253,13 @@ export class Feed {
   post(entry) {
     const isTakenBack = !entry.text || this.takenBack.covers(entry, true);
     return {
+      ref: null,
+      form: "",
+      ...entry,
       type: "post",
       id: `${entry.user}:${entry.key}`,
-      seq: entry.seq,
-      check: entry.check,
-      time: entry.time,
-      user: entry.user,
       room: spelledFor(entry.room, this.reader),
       text: isTakenBack ? "" : entry.text,
-      key: entry.key,
-      ref: entry.ref ?? null,
-      form: entry.form ?? "",
       isOwn: entry.user === this.reader,
       isMention: !isTakenBack && isMention(entry, this.reader),
       isTakenBack,
@@ -350,19 +346,7 @@ export class Feed {
    * @returns {EventItem}
    */
   event(entry) {
-    return {
-      type: "event",
-      id: `${entry.user}:${entry.key}`,
-      seq: entry.seq,
-      time: entry.time,
-      kind: entry.kind,
-      user: entry.user,
-      room: entry.room,
-      text: entry.text,
-      to: entry.to ?? "",
-      ref: entry.ref ?? null,
-      until: entry.until ?? 0,
-    };
+    return { to: "", ref: null, until: 0, ...entry, type: "event", id: `${entry.user}:${entry.key}` };
   }
 
   /** @param {Entry} entry what takes texts back */

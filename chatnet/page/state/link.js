@@ -31,7 +31,9 @@ const SILENCE_AWAITING = 5000;
 const LEAVING = 2000;
 export const TICK = 2000;
 
-const WHY = { ended: 4002, version: 4003, moved: 4001 };
+/** Why a worker closes. */
+const MOVED = 4001;
+const ENDED = 4002;
 
 /**
  * @typedef {{is: "idle"} | {is: "waiting", until: number} | {is: "dialing", until: number} |
@@ -120,11 +122,11 @@ export class Link {
     const before = this.state;
     if (!this.#hasSocket()) return [];
     this.#lost(now);
-    if (before.is === "leaving" || code === WHY.moved) return this.#dial(now);
+    if (before.is === "leaving" || code === MOVED) return this.#dial(now);
     const acts = this.#wait(now);
     // A refused upgrade says no more than that; and a session may have ended while nobody was connected.
     const isRefused = before.is === "dialing" || before.is === "greeting";
-    const mayBeOut = (isRefused && this.attempts >= FEWEST_ATTEMPTS) || code === WHY.ended;
+    const mayBeOut = (isRefused && this.attempts >= FEWEST_ATTEMPTS) || code === ENDED;
     return mayBeOut ? [...acts, { do: "ask who" }] : acts;
   }
 
@@ -255,6 +257,6 @@ export class Link {
   }
 
   #hasSocket() {
-    return ["dialing", "greeting", "online", "leaving"].includes(this.state.is);
+    return !["idle", "waiting", "ended"].includes(this.state.is);
   }
 }

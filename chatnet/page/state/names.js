@@ -6,8 +6,6 @@
 
 /** The room of everything that the user sees: what `Earlier` goes back in. */
 export const ALL = "*";
-const MAX_NAME = 32;
-const MAX_TOPIC = 64;
 
 const RESERVED = new Set(
   (
@@ -111,7 +109,7 @@ export function findNamed(text) {
     const mark = match[1] ?? "";
     const written = match[0].replace(TRAILING, "");
     const word = fold(match[2] ?? "");
-    if (mark === "@" ? isName(word) : WORD.test(word) && [...word].length <= MAX_TOPIC)
+    if (mark === "@" ? isName(word) : WORD.test(word))
       found.push({ start: match.index, end: match.index + written.length, word: mark + word });
   }
   return found;
@@ -203,5 +201,3 @@ export function asSent(typed) {
     .replace(/\r\n?|[\u2028\u2029]/g, "\n")
     .replace(/^(?:[^\S\n]*\n)+|\s+$/g, "");
 }
-
-export { MAX_NAME, MAX_TEXT };

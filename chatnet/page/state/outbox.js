@@ -281,18 +281,12 @@ export class Outbox {
  * @returns {import("./app.js").PendingItem | null}
  */
 export function pendingItem(draft) {
-  const { post, state, key } = draft;
+  const { post, state } = draft;
   if (post === null) return null;
   return {
+    ...post,
     type: "pending",
-    id: `${post.user}:${key}`,
-    key,
-    user: post.user,
-    room: post.room,
-    text: post.text,
-    ref: post.ref,
-    form: post.form,
-    made: post.made,
+    id: `${post.user}:${post.key}`,
     state: state === "handing" ? "kept" : state,
     mayWithdraw: mayWithdraw(draft),
   };

@@ -192,10 +192,11 @@ export class Page {
     this.#go("chatting");
     this.#changed("me");
     this.#changed("here");
-    await chat.restore();
+    await chat.hearing.restore();
     if (this.#chat !== chat || this.#isAway) return;
     chat.start();
-    chat.load();
+    chat.speech.load();
+    chat.reading.load();
     this.#adoptAll(chat);
     this.#countOthers(chat);
   }
@@ -216,7 +217,7 @@ export class Page {
   async #adoptWhenGone(chat, tab) {
     const { tabs } = this.ports;
     if (tab === tabs.id) {
-      await chat.adopt(tab);
+      await chat.speech.adopt(tab);
       return;
     }
     if (this.#awaited.has(tab)) return;
@@ -224,7 +225,7 @@ export class Page {
     await tabs.gone(tab);
     this.#awaited.delete(tab);
     this.#tabs.delete(tab);
-    if (this.#chat === chat) await chat.adopt(tab);
+    if (this.#chat === chat) await chat.speech.adopt(tab);
   }
 
   /** @param {Chat} chat */
@@ -307,7 +308,7 @@ export class Page {
       this.form.nudge();
       chat?.nudge();
     } else if (what === "hide") chat?.hide();
-    else chat?.focused(what === "focus");
+    else chat?.reading.focused(what === "focus");
   }
 
   /** @param {TabMessage} message */
@@ -323,9 +324,9 @@ export class Page {
       if (this.#stage === "entering" || this.#stage === "ended") this.#askWho(++this.#starts);
       else chat?.nudgeWho();
     } else if (chat && message.log === chat.log && message.user === chat.name) {
-      if (message.t === "read") chat.read(message.room, message.seq);
-      else if (message.t === "composer") chat.composerElsewhere(message.room, message.composer);
-      else chat.roomsElsewhere();
+      if (message.t === "read") chat.reading.read(message.room, message.seq);
+      else if (message.t === "composer") chat.speech.composerElsewhere(message.room, message.composer);
+      else chat.places.listAgain(0);
     }
   }
 
@@ -334,27 +335,16 @@ export class Page {
   /** @returns {Connection} */
   #connection() {
     const chat = this.#chat;
-    const isKept = this.ports.store.isKept();
-    if (chat === null)
-      return {
-        state: "none",
-        isSlow: false,
-        since: 0,
-        waiting: 0,
-        sentence: this.#sentence,
-        isKept,
-        isOld: false,
-      };
-    const { is } = chat.link.state;
+    const is = chat?.link.state.is ?? "none";
     const isOnline = is === "online" || is === "leaving";
     return {
-      state: isOnline ? "online" : is === "waiting" ? "offline" : "connecting",
-      isSlow: chat.isSlow,
-      since: isOnline ? 0 : chat.lostAt,
-      waiting: chat.outbox.waiting,
+      state: isOnline ? "online" : is === "waiting" ? "offline" : chat ? "connecting" : "none",
+      isSlow: chat?.isSlow ?? false,
+      since: (!isOnline && chat?.lostAt) || 0,
+      waiting: chat?.outbox.waiting ?? 0,
       sentence: this.#sentence,
-      isKept,
-      isOld: chat.isOld,
+      isKept: this.ports.store.isKept(),
+      isOld: chat?.isOld ?? false,
     };
   }
 
@@ -375,16 +365,20 @@ export class Page {
     if (chat === null) return { ...NO_TIMELINE, room };
     const timeline = chat.feed.timeline(room);
     const { above } = timeline;
-    const top = timeline.isFromBeginning ? "beginning" : chat.isReading(room, above) ? "reading" : "more";
-    const line = chat.lines.get(room) ?? null;
-    const sentence = chat.sentences.get(room) ?? "";
-    const read = [...chat.reading].filter(page => page.startsWith(`${room} `)).join();
+    const top = timeline.isFromBeginning
+      ? "beginning"
+      : chat.places.isReading(room, above)
+        ? "reading"
+        : "more";
+    const line = chat.reading.lines.get(room) ?? null;
+    const sentence = chat.places.sentences.get(room) ?? "";
+    const read = [...chat.places.pages].filter(page => page.startsWith(`${room} `)).join();
     const stamp = [chat.feed.notes, timeline.version, chat.outbox.version, top, line, sentence, read].join(
       "|",
     );
     const before = this.#answers.get(`timeline ${room}`);
     if (before?.stamp === stamp) return before.value;
-    const items = timeline.items(to => chat.isReading(room, to));
+    const items = timeline.items(to => chat.places.isReading(room, to));
     items.push(...this.#pending(chat, room, timeline));
     const value = { room, items, top, line, newest: timeline.newest, sentence };
     this.#answers.set(`timeline ${room}`, { stamp, value });
@@ -446,7 +440,7 @@ export class Page {
           `room ${room}`,
           withChat(chat => chat.rooms.row(room, chat.here, this.#drafted(chat)), noRow(room)),
         ),
-      invitations: () => withChat(chat => chat.invitations, []),
+      invitations: () => withChat(chat => chat.places.invitations, []),
       here: () => withChat(chat => chat.here, ALL),
       timeline: room => this.#timeline(room),
       composer: room => withChat(chat => chat.composers.of(room), EMPTY),
@@ -468,26 +462,29 @@ export class Page {
       leaveForm: () => this.form.leave(),
       logOut: (anyway = false) => this.#logOut(anyway),
 
-      open: (room, seq) => this.#chat?.open(room, seq),
-      write: (room, text) => this.#chat?.write(room, text),
-      answer: (room, ref) => this.#chat?.answer(room, ref),
-      send: (room, form) => withChat(chat => chat.send(room, form ?? ""), false),
-      takeBack: (room, key) => this.#chat?.takeBack(room, key),
-      withdraw: key => this.#chat?.withdraw(key),
-      confirmOld: (key, whatToDo) => this.#chat?.confirmOld(key, whatToDo),
-      older: room => this.#chat?.older(room),
-      fill: (room, gap) => this.#chat?.fill(room, gap),
-      seen: (room, seq) => this.#chat?.seen(room, seq),
-      mute: (room, isMuted) => this.#chat?.mute(room, isMuted),
+      open: (room, seq) => this.#chat?.places.open(room, seq),
+      write: (room, text) => this.#chat?.speech.write(room, text),
+      answer: (room, ref) => this.#chat?.speech.answer(room, ref),
+      send: (room, form) => withChat(chat => chat.speech.send(room, form ?? ""), false),
+      takeBack: (room, key) => this.#chat?.speech.takeBack(room, key),
+      withdraw: key => this.#chat?.speech.withdraw(key),
+      confirmOld: (key, whatToDo) => this.#chat?.speech.confirmOld(key, whatToDo),
+      older: room => this.#chat?.places.older(room),
+      fill: (room, gap) => this.#chat?.places.fill(room, gap),
+      seen: (room, seq) => this.#chat?.reading.seen(room, seq),
+      mute: (room, isMuted) => this.#chat?.reading.mute(room, isMuted),
       dismiss: id => {
         this.#notices = this.#notices.filter(notice => notice.id !== id);
         this.#changed("notices");
       },
       complete: (text, at) =>
-        withChat(chat => complete(text, at, [...chat.people].reverse(), chat.mentionable), null),
+        withChat(
+          chat => complete(text, at, [...chat.places.people].reverse(), chat.places.mentionable),
+          null,
+        ),
 
       ask: (t, words = {}) => this.#chat?.ask(t, words) ?? out(),
-      order: (t, words = {}) => this.#chat?.order(t, words) ?? out(),
+      order: (t, words = {}) => this.#chat?.speech.order(t, words) ?? out(),
       setPassword: words => this.#post("POST", "/password", words),
       pair: password => this.#post("POST", "/pair", { password }),
       forget: password => this.#post("POST", "/forget", { password }),

@@ -17,6 +17,8 @@ _BEFORE_PATTERN = re.compile(
     re.DOTALL,
 )
 _GLUED = re.compile(r"[\w$#][\w$#]|\+\+|--|//", re.ASCII | re.DOTALL)
+_SHORTER = {"const": "let", "true": "!0", "false": "!1"}
+"""Words that mean the same, once it has been checked that nobody writes to a constant."""
 _NEEDLESS = {(";", "}"), (",", "}"), (",", ")"), (",", "]")}
 """What may be left out before what."""
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -85,8 +87,8 @@ class _Script:
             raise ValueError(f"a string does not end: {source[at : at + 40]}")
         self._at = found.end() if found else at + 1
         token = found[0] if found else source[at]
-        if token == "const" and self._last != ".":
-            return "let"  # that nobody writes to it again, has been checked before
+        if self._last != ".":
+            token = _SHORTER.get(token, token)
         return self._private_name(token) if token[0] == "#" else token
 
     def _private_name(self, name: str) -> str:

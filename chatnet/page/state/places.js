@@ -1,0 +1,270 @@
+/** @file The rooms of the user, and what is read of them: asked of the worker, page by page. */
+
+import { ALL, isPrivate, isTalk } from "./names.js";
+import { Refused } from "./refused.js";
+
+/** How many posts of a room that is not open are remembered. */
+const MOST_REMEMBERED = 500;
+/** How many posts an open room has at least, if it has had so many. */
+const FEWEST_SHOWN = 40;
+/** The worker counts again so long after a room was read elsewhere, or in part: it gathers marks for ten seconds. */
+const COUNT_AGAIN = 12000;
+/** Who looks again after so long may have joined and left rooms elsewhere. */
+const LIST_AGAIN = 60_000;
+/** A gap of so many seqs is filled without being asked. */
+const SMALL_GAP = 500;
+const MOST_PAGES = 100;
+
+export class Places {
+  /** @param {import("./chat.js").Chat} chat */
+  constructor(chat) {
+    this.chat = chat;
+    /** @type {import("./messages.js").Invitation[]} */
+    this.invitations = [];
+    /** @type {Map<string, string>} why a room could not be read */
+    this.sentences = new Map();
+    /** @type {Set<string>} the pages that are being read: a room, a space, and the seq before which */
+    this.pages = new Set();
+    /** @type {string[]} users, those seen last at the end */
+    this.people = [];
+    this.listedAt = -Infinity;
+    this.countedAt = -Infinity;
+  }
+
+  #listings = 0;
+  /** @type {Set<string>} */
+  #joinedSince = new Set();
+  /** @type {(() => void) | null} */
+  #cancelCount = null;
+
+  /** Ask in which rooms the user is, how much is unread there, and what else has no news of its own. */
+  async list() {
+    const number = ++this.#listings;
+    const asked = this.chat.feed.cursor?.seq ?? 0;
+    this.listedAt = this.chat.ports.ticks();
+    this.#joinedSince.clear();
+    try {
+      const rooms = await this.#pages("unread", "rooms");
+      if (number !== this.#listings) return;
+      const listed = rooms.map(one => one.room);
+      for (const room of this.chat.feed.takeListing(listed, asked, this.#joinedSince)) this.#didLeave(room);
+      const marks = await this.#pages("marks", "marks");
+      const talks = await this.#pages("conversations", "conversations");
+      if (number !== this.#listings) return;
+      this.chat.marks.takeAll(new Map(marks.map(({ room, seq }) => [room, seq])), this.chat.ports.ticks());
+      for (const { room, newest } of talks) {
+        this.chat.rooms.others.add(room);
+        this.chat.rooms.takeNewest(room, newest);
+      }
+      this.chat.rooms.takeCounts(/** @type {any} */ (rooms), asked);
+      this.countedAt = this.chat.ports.ticks();
+      this.chat.told.changed("rooms");
+      this.show(this.chat.here);
+      this.listInvitations();
+    } catch (why) {
+      if (!(why instanceof Refused)) throw why;
+    }
+  }
+
+  async listInvitations() {
+    try {
+      this.invitations = /** @type {any[]} */ (await this.#pages("invitations", "invitations"));
+      this.chat.told.changed("invitations");
+    } catch (why) {
+      if (!(why instanceof Refused)) throw why;
+    }
+  }
+
+  /** The counts may be too high: count again, once the worker knows what was read. */
+  countAgain() {
+    if (this.#cancelCount !== null) return;
+    this.#cancelCount = this.chat.ports.later(COUNT_AGAIN, async () => {
+      this.#cancelCount = null;
+      const asked = this.chat.feed.cursor?.seq ?? 0;
+      try {
+        this.chat.rooms.takeCounts(/** @type {any} */ (await this.#pages("unread", "rooms")), asked);
+        this.chat.told.changed("rooms");
+      } catch (why) {
+        if (!(why instanceof Refused)) throw why;
+      }
+    });
+  }
+
+  /**
+   * Return all pages of an answer that goes on after the last room of a page.
+   * @param {string} t
+   * @param {string} field
+   * @returns {Promise<Record<string, any>[]>}
+   */
+  async #pages(t, field) {
+    const all = [];
+    let after = "";
+    for (let page = 0; page < MOST_PAGES; page++) {
+      const answer = await this.chat.ask(t, { after }, true);
+      const rows = answer[field] ?? [];
+      all.push(...rows);
+      if (!answer.more || !rows.length) break;
+      after = rows.at(-1).room;
+    }
+    return all;
+  }
+
+  /**
+   * Ask again, if that was not done for a while: nobody tells that one has left a room on another device.
+   * @param {number} [ms]
+   */
+  listAgain(ms = LIST_AGAIN) {
+    const { link, ports } = this.chat;
+    if (link.isOnline && ports.ticks() >= this.listedAt + ms) this.list();
+  }
+
+  /** Whether the worker may have counted what only now comes, after we were away. */
+  get mayBeCountedTwice() {
+    return this.chat.ports.ticks() < this.countedAt + COUNT_AGAIN;
+  }
+
+  /**
+   * The user has joined a room, by the entry with this seq.
+   * @param {string} room
+   * @param {number} seq
+   */
+  joined(room, seq) {
+    const { feed, marks, ports, told } = this.chat;
+    if (feed.isHeardAlways(room)) return;
+    feed.didJoin(room, seq);
+    this.#joinedSince.add(room);
+    marks.read(room, seq, false, ports.ticks());
+    this.listInvitations();
+    this.show(room);
+    told.changed("rooms");
+    told.changed(`timeline:${room}`);
+  }
+
+  /**
+   * The user is not in a room any more, by the entry with this seq.
+   * @param {string} room
+   * @param {number} seq
+   */
+  left(room, seq) {
+    this.chat.feed.left(room, seq);
+    this.#joinedSince.delete(room);
+    this.#didLeave(room);
+  }
+
+  /**
+   * Show a room.
+   * @param {string} room
+   * @param {number} [seq]
+   */
+  open(room, seq) {
+    const before = this.chat.here;
+    if (before !== room) {
+      this.chat.here = room;
+      this.chat.reading.line(before, null);
+      this.chat.feed.timelines.get(before)?.trim(MOST_REMEMBERED);
+      const mark = this.chat.marks.of(room);
+      this.chat.reading.line(room, this.chat.rooms.unread(room).posts ? mark : null);
+      this.chat.told.changed("here");
+      this.chat.told.changed("rooms");
+    }
+    this.show(room);
+    if (seq !== undefined && !this.chat.feed.timeline(room).post(seq)) {
+      this.#readPage(room, seq + 1);
+      this.#readPage(room, seq + SMALL_GAP);
+    }
+  }
+
+  /**
+   * Read what is missing of the room that is open.
+   * @param {string} room
+   */
+  show(room) {
+    if (room !== this.chat.here || this.chat.session === null) return;
+    const timeline = this.chat.feed.timeline(room);
+    if (timeline.stale) this.#readPage(room, timeline.stale + 1);
+    const { newestGap } = timeline;
+    if (!timeline.isLive) this.#readPage(room, undefined);
+    else if (newestGap && newestGap.to - newestGap.from <= SMALL_GAP) this.#readPage(room, newestGap.to);
+    else if (timeline.placed.length < FEWEST_SHOWN) this.older(room);
+  }
+
+  /** @param {string} room */
+  older(room) {
+    const timeline = this.chat.feed.timeline(room);
+    if (!timeline.isFromBeginning) this.#readPage(room, timeline.above);
+  }
+
+  /**
+   * @param {string} room
+   * @param {string} id
+   */
+  fill(room, id) {
+    const gap = this.chat.feed
+      .timeline(room)
+      .items(() => false)
+      .find(item => item.id === id);
+    if (gap?.type === "gap") this.#readPage(room, gap.to);
+  }
+
+  /**
+   * @param {string} room
+   * @param {number | undefined} before
+   */
+  isReading(room, before) {
+    return this.pages.has(`${room} ${before}`);
+  }
+
+  /**
+   * @param {string} room
+   * @param {number | undefined} before
+   */
+  async #readPage(room, before) {
+    const page = `${room} ${before}`;
+    if (this.pages.has(page) || this.chat.session === null) return;
+    this.pages.add(page);
+    this.chat.told.changed(`timeline:${room}`);
+    const isMember = this.chat.feed.joined.has(room);
+    const words = { ...(room === ALL ? {} : { room }), ...(before === undefined ? {} : { before }) };
+    try {
+      const { posts } = await this.chat.ask(room === ALL ? "earlier" : "history", words);
+      this.sentences.delete(room);
+      this.chat.feed.page(room, posts, before, isMember);
+      for (const post of posts) {
+        this.met(post.user);
+        if (room !== ALL && before === undefined) this.chat.rooms.takeNewest(room, post.seq);
+      }
+    } catch (why) {
+      if (!(why instanceof Refused)) throw why;
+      this.sentences.set(room, why.message);
+    } finally {
+      this.pages.delete(page);
+      this.chat.told.changed(`timeline:${room}`);
+      this.chat.told.changed("rooms");
+    }
+    const timeline = this.chat.feed.timeline(room);
+    if (!this.sentences.has(room) && (timeline.stale || timeline.isLive)) this.show(room);
+  }
+
+  /** @param {string} user */
+  met(user) {
+    if (this.people.at(-1) === user) return;
+    this.people = [...this.people.filter(one => one !== user).slice(-499), user];
+  }
+
+  /** @param {string} room */
+  #didLeave(room) {
+    this.chat.rooms.left(room);
+    this.chat.told.changed("rooms");
+    this.chat.told.changed(`timeline:${room}`);
+  }
+
+  /** The rooms for completion, those with the newest posts first. */
+  get mentionable() {
+    const rooms = this.chat.rooms.rows(this.chat.here, new Set()).map(row => row.room);
+    return rooms.filter(room => !isTalk(room) || isPrivate(room));
+  }
+
+  end() {
+    this.#cancelCount?.();
+  }
+}
