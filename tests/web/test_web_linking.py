@@ -49,25 +49,25 @@ def test_modules_come_in_the_order_in_which_they_need_each_other() -> None:
     files = {
         "main.js": 'import { a, b as c } from "./x/a.js";\nexport function main() {\n  return a + c;\n}\n',
         "x/a.js": 'import { d } from "../d.js";\nexport const a = d;\nconst b = 2;\nexport { b };\n',
-        "d.js": "/** @file Says\nimport nothing. */\nexport const d = 1;\n",
+        "d.js": "/** @file Says\nimport nothing. */\nexport const d = 1;\nexport const e = 2;\n",
         "unused.js": "export const no = 1;\n",
     }
     assert linked(files, "main.js") == (
-        "let $d=(()=>{let d=1;return{d}})();\n"
-        "let $x_a=(()=>{let{d}=$d;let a=d;let b=2;return{a,b}})();\n"
-        "let $main=(()=>{let{a,b:c}=$x_a;function main(){return a+c}return{main}})();\n"
-        "export const{main}=$main;\n"
+        "let $0=(()=>{let d=1;let e=2;return{d}})();\n"
+        "let $1=(()=>{let{d}=$0;let a=d;let b=2;return{a,b}})();\n"
+        "let $2=(()=>{let{a,b:c}=$1;function main(){return a+c}return{main}})();\n"
+        "export const{main}=$2;\n"
     )
 
 
 def test_what_is_imported_late_is_there_already() -> None:
     files = {"a.js": 'export const f = () => import("./b.js");\n', "b.js": "export const b = 1;\n"}
-    assert "let f=()=>Promise.resolve($b);" in linked(files, "a.js")
+    assert "let f=()=>Promise.resolve($0);" in linked(files, "a.js")
 
 
 def test_what_is_passed_on_is_exported() -> None:
     files = {"a.js": 'export { b } from "./b.js";\n', "b.js": "export const b = 1;\n"}
-    assert linked(files, "a.js").endswith("export const{b}=$a;\n")
+    assert linked(files, "a.js").endswith("export const{b}=$1;\n")
 
 
 @pytest.mark.parametrize(

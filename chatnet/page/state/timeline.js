@@ -232,28 +232,25 @@ export class RoomTimeline {
    * @returns {Item[]}
    */
   items(isReading) {
-    /** @type {Item[]} */
-    const items = [];
-    /** @type {(Item & {seq?: number})[]} what stands between the posts, with the seq that it stands before */
-    const between = [];
-    /** @type {number[]} */
-    const befores = [];
+    /** @type {{at: number, item: Item}[]} what stands between the posts, and where */
+    const between = this.notes.map(({ after, note }) => ({ at: after + 0.5, item: note }));
     for (let at = 1; at < this.known.length; at++) {
       const from = this.known[at - 1]?.[1] ?? 0;
       const to = this.known[at]?.[0] ?? 0;
-      between.push({ type: "gap", id: `gap-${from}`, from, to, isReading: isReading(to) });
-      befores.push(to);
+      between.push({
+        at: to - 0.5,
+        item: { type: "gap", id: `gap-${from}`, from, to, isReading: isReading(to) },
+      });
     }
-    let next = 0;
-    let noted = 0;
+    between.sort((one, other) => one.at - other.at);
+    /** @type {Item[]} */
+    const items = [];
+    let next = between.shift();
     for (const one of this.placed) {
-      while (noted < this.notes.length && (this.notes[noted]?.after ?? 0) < one.seq)
-        push(items, this.notes[noted++]?.note);
-      while (next < between.length && (befores[next] ?? 0) <= one.seq) push(items, between[next++]);
+      for (; next && next.at < one.seq; next = between.shift()) items.push(next.item);
       items.push(one);
     }
-    while (next < between.length) push(items, between[next++]);
-    while (noted < this.notes.length) push(items, this.notes[noted++]?.note);
+    for (; next; next = between.shift()) items.push(next.item);
     return items;
   }
 
@@ -261,7 +258,7 @@ export class RoomTimeline {
   #placeOf(seq) {
     let low = 0;
     let high = this.placed.length;
-    if (high === 0 || (this.placed[high - 1]?.seq ?? 0) < seq) return high;
+    if (this.newest < seq) return high;
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.placed[middle]?.seq ?? 0) < seq) low = middle + 1;
@@ -283,12 +280,4 @@ export class RoomTimeline {
     if (this.stale < low) return;
     this.stale = this.#newestUpto(low - 1);
   }
-}
-
-/**
- * @param {Item[]} items
- * @param {Item | undefined} item
- */
-function push(items, item) {
-  if (item !== undefined) items.push(item);
 }

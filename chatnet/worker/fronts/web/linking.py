@@ -11,7 +11,7 @@ needs itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from posixpath import dirname, join, normpath
 
 from chatnet.worker.fronts.web.compact import compact_script
@@ -32,7 +32,9 @@ def linked(files: Mapping[str, str], entry: str) -> str:
     """
     linker = _Linker(files)
     linker.need(entry, ())
-    return f"{''.join(linker.parts)}export const{{{','.join(linker.exported[entry])}}}={_name(entry)};\n"
+    linker.used.update((entry, one) for one in linker.exported[entry])
+    exported = ",".join(linker.exported[entry])
+    return f"{''.join(linker.parts())}export const{{{exported}}}={linker.called(entry)};\n"
 
 
 class _Linker:
@@ -40,8 +42,13 @@ class _Linker:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = files
-        self.parts: list[str] = []
+        self._bodies: dict[str, str] = {}
         self.exported: dict[str, list[str]] = {}
+        self.used: set[tuple[str, str]] = set()
+
+    def called(self, name: str) -> str:
+        """Return what a module is called: a short name, by its place among those that were written."""
+        return f"${list(self.exported).index(name)}"
 
     def need(self, name: str, needed_by: tuple[str, ...]) -> None:
         """Write ``name``, and before it what it needs, unless that is done."""
@@ -56,9 +63,16 @@ class _Linker:
             self.need(_path(name, found[2]), (*needed_by, name))
         for found in _LAZY.finditer(compact_script(source)):
             self.need(_path(name, found[1]), (*needed_by, name))
-        self.parts.append(self._module(name, source))
+        self._bodies[name] = self._body(name, source)
 
-    def _module(self, name: str, source: str) -> str:
+    def parts(self) -> Iterator[str]:
+        """Yield the modules, each with those of its exports that another one uses."""
+        for name, body in self._bodies.items():
+            exported = ",".join(one for one in self.exported[name] if (name, one) in self.used)
+            if exported or body:
+                yield f"let {self.called(name)}=(()=>{{{body}return{{{exported}}}}})();\n"
+
+    def _body(self, name: str, source: str) -> str:
         exported = [next(filter(None, found.groups())) for found in _EXPORT.finditer(source)]
         for found in _LISTED.finditer(source):
             exported += _names(found[1])
@@ -68,17 +82,19 @@ class _Linker:
         body = compact_script(source)
         if other := _OTHER.search(body):
             raise ValueError(f"{name}: {other[0]}: this cannot be linked")
-        body = _LAZY.sub(lambda found: f"Promise.resolve({_name(_path(name, found[1]))})", body)
-        if not exported and not body:
-            return ""
-        return f"let {_name(name)}=(()=>{{{body}return{{{','.join(exported)}}}}})();\n"
+        return _LAZY.sub(lambda found: self._there(_path(name, found[1])), body)
+
+    def _there(self, name: str) -> str:
+        self.used.update((name, one) for one in self.exported[name])
+        return f"Promise.resolve({self.called(name)})"
 
     def _imported(self, name: str, found: re.Match[str]) -> str:
         path = _path(name, found[2])
         names = _names(found[1])
         if missing := [one for one in names if _RENAMED.split(one)[0] not in self.exported[path]]:
             raise ValueError(f"{name} imports {', '.join(missing)}, which {path} does not export")
-        return f"let {{{','.join(_RENAMED.sub(':', one) for one in names)}}}={_name(path)};"
+        self.used.update((path, _RENAMED.split(one)[0]) for one in names)
+        return f"let {{{','.join(_RENAMED.sub(':', one) for one in names)}}}={self.called(path)};"
 
 
 def _names(listed: str) -> list[str]:
@@ -87,7 +103,3 @@ def _names(listed: str) -> list[str]:
 
 def _path(importer: str, named: str) -> str:
     return normpath(join(dirname(importer), named))
-
-
-def _name(module: str) -> str:
-    return "$" + re.sub(r"\W", "_", module.removesuffix(".js"))
