@@ -200,6 +200,22 @@ def test_a_reply_shows_what_it_answers(chromium: Browser) -> None:
         expect(page.locator(".replying")).to_be_hidden()
 
 
+def test_everything_is_one_feed_and_answers_go_where_it_was_said(chromium: Browser) -> None:
+    with opened(chromium) as page:
+        expect(page.locator(".room[aria-current]")).to_contain_text("Everything")
+        fake(page, "fake.say('*', 'bob', 'Said in tea', {room: '#tea'})")
+        fake(page, "fake.say('*', 'dave', 'Said on a page', {room: 'dave'})")
+        post = page.locator(".post", has_text="Said in tea")
+        expect(post.locator(".elsewhere")).to_have_text("#tea")
+        page.locator(".post", has_text="Said on a page").hover()
+        expect(page.locator("[data-act=reply]")).to_be_hidden()
+        post.hover()
+        page.locator("[data-act=reply]").click()
+        expect(page.locator(".main h1")).to_have_text("tea")
+        expect(page.locator(".replying")).to_be_visible()
+        expect(composer(page)).to_be_focused()
+
+
 # ---- hostile texts ----
 
 HOSTILE = [

@@ -1,5 +1,6 @@
 // Where one writes. Every change goes to the app at once, which keeps it; nothing here waits for anything.
 
+import { ALL } from "../state/app.js";
 import { en, sentence } from "../words/en.js";
 import { fill, h, keep, tell } from "./h.js";
 import { icon, iconButton } from "./icons.js";
@@ -154,7 +155,8 @@ export class ChatComposer extends HTMLElement {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.isComposing) return;
+    // 229: Safari tells so of the Enter that ends a composition.
+    if (event.isComposing || event.keyCode === 229) return;
     if (this.#completion && this.#keyInCompletions(event)) {
       event.preventDefault();
       event.stopPropagation();
@@ -308,4 +310,4 @@ const told = refusal => sentence({ code: refusal.code, text: refusal.sentence })
 /** What is written in a composer that one has opened: its hint.
  * @param {string} room @param {string} me */
 export const labelOf = (room, me) =>
-  room === me ? en.composer.own : en.composer.label(room.startsWith("@") ? bare(room) : room);
+  room === me || room === ALL ? en.composer.own : en.composer.label(room.startsWith("@") ? bare(room) : room);

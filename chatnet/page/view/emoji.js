@@ -3,16 +3,17 @@
 import { en } from "../words/en.js";
 import { h } from "./h.js";
 
-const NAMED = `😀 grinning smile|😄 happy|😅 sweat_smile|😂 joy laugh|🤣 rofl|🙂 slight_smile|😉 wink|😊 blush|
-😍 heart_eyes|😘 kiss|😋 yum|🤔 thinking|🤨 raised_eyebrow|😐 neutral|🙄 eye_roll|
-😌 relieved|😴 sleeping|🤯 mind_blown|🥳 party_face|😎 cool sunglasses|🤓 nerd|😕 confused|🙁 frown|😮 wow open_mouth|😳 flushed
-🥺 pleading|😢 cry|😭 sob|😱 scream|😩 weary|😠 angry|💀 skull|🤖 robot
-👍 thumbsup yes +1|👎 thumbsdown no -1|👌 ok_hand|✌️ victory|🤞 fingers_crossed|👏 clap|🙌 raised_hands|🙏 pray thanks please|🤝 handshake|💪 muscle strong|👋 wave hello|🤷 shrug
-👀 eyes|👉 point_right|✋ raised_hand stop|🫡 salute|🫶 heart_hands|❤️ heart|💚 green_heart|
-💔 broken_heart|💯 hundred|🔥 fire|✨ sparkles|⭐ star|🎉 tada party|🎂 cake birthday|🎁 gift|🏆 trophy|🚀 rocket ship_it|💡 idea bulb
-✅ check done|❌ cross wrong|⚠️ warning|❓ question|❗ exclamation|🔒 lock|🔑 key|🔔 bell|📌 pin|📅 calendar
-📈 chart_up|📉 chart_down|📝 memo|📖 book|💻 laptop|📱 phone|🐛 bug|🔧 wrench|⚙️ gear|🧪 test_tube|🗑️ trash|⏳ hourglass
-⏰ alarm|☕ coffee|🍵 tea|🍺 beer|🍕 pizza|🌱 seedling|🌈 rainbow
+const NAMED = `😀 smile|😄 happy|😅 sweat|😂 joy laugh|🤣 rofl|🙂 slight_smile|😉 wink|😊 blush
+😍 heart_eyes|😘 kiss|😋 yum|🤔 thinking|🤨 doubt|😐 neutral|🙄 eye_roll|😌 relieved
+😴 sleeping|🤯 mind_blown|🥳 party|😎 cool|🤓 nerd|😕 confused|🙁 frown|😮 wow
+😳 flushed|🥺 pleading|😢 cry|😭 sob|😱 scream|😩 weary|😠 angry|💀 skull
+👍 thumbsup yes +1|👎 thumbsdown no -1|👌 ok|✌️ victory|🤞 luck|👏 clap|🙌 hooray|🙏 please thanks
+🤝 handshake|💪 strong|👋 wave|🤷 shrug|👀 eyes|👉 point|✋ stop|🫡 salute
+❤️ heart|💚 green_heart|💔 broken_heart|💯 hundred|🔥 fire|✨ sparkles|⭐ star|🎉 tada
+🎂 cake|🎁 gift|🏆 trophy|🚀 rocket|💡 idea|✅ check|❌ cross|⚠️ warning
+❓ question|❗ exclamation|🔒 lock|🔑 key|🔔 bell|📌 pin|📅 calendar|📈 chart
+📝 memo|📖 book|💻 laptop|📱 phone|🐛 bug|🔧 wrench|🧪 test|🗑️ trash
+⏳ hourglass|⏰ alarm|☕ coffee|🍵 tea|🍺 beer|🍕 pizza|🌱 seedling|🌈 rainbow
 ☀️ sun|🌍 earth|🏠 house|🚗 car|✈️ plane|🎵 music|🐶 dog|🐱 cat`;
 
 /** @type {{sign: string, names: string[]}[]} */

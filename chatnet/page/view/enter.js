@@ -166,20 +166,7 @@ customElements.define("chat-enter", ChatEnter);
 /** How this device is called in the list of sessions: its browser and system, as far as they are known. */
 function deviceName() {
   const agent = navigator.userAgent;
-  /** @param {[RegExp, string][]} names */
-  const first = names => names.find(([sign]) => sign.test(agent))?.[1];
-  const browser = first([
-    [/Edg/, "Edge"],
-    [/Firefox|FxiOS/, "Firefox"],
-    [/Chrom|CriOS/, "Chrome"],
-    [/Safari/, "Safari"],
-  ]);
-  const system = first([
-    [/Android/, "Android"],
-    [/iPhone|iPad/, "iOS"],
-    [/Windows/, "Windows"],
-    [/Mac OS/, "macOS"],
-    [/Linux|CrOS/, "Linux"],
-  ]);
-  return en.enter.device(browser, system);
+  const browser = /Edg|Firefox/.exec(agent) ?? /Chrome|Safari/.exec(agent);
+  const system = /Android|iPhone|iPad|Windows|Mac|Linux/.exec(agent);
+  return en.enter.device(browser?.[0].replace("Edg", "Edge"), system?.[0]);
 }

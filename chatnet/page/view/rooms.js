@@ -1,5 +1,6 @@
 // The column of rooms, conversations and people.
 
+import { ALL } from "../state/app.js";
 import { en } from "../words/en.js";
 import { fill, h, keep } from "./h.js";
 import { icon, iconButton } from "./icons.js";
@@ -11,7 +12,7 @@ import { addressOf, bare } from "./route.js";
 
 /** @type {Record<RoomRow["what"], keyof typeof en["rooms"]["headings"] | "">} */
 const SECTION = {
-  all: "",
+  all: "own",
   own: "own",
   topic: "rooms",
   private: "rooms",
@@ -21,9 +22,15 @@ const SECTION = {
 
 /** @param {RoomRow["what"]} what @param {string} room */
 export function mark(what, room) {
+  if (what === "all") return h("span", { class: "mark" }, icon("all"));
   if (what === "topic") return h("span", { class: "mark" }, icon("hash"));
   if (what === "private") return h("span", { class: "mark" }, icon("lock"));
   return tile(bare(room));
+}
+
+/** @param {RoomRow["what"]} what @param {string} room */
+export function nameOf(what, room) {
+  return what === "all" ? en.rooms.all : what === "own" ? en.rooms.own : bare(room);
 }
 
 export class ChatRooms extends HTMLElement {
@@ -66,17 +73,19 @@ export class ChatRooms extends HTMLElement {
     if (this.#you.textContent !== name.slice(0, 1).toUpperCase() + name) {
       fill(this.#you, tile(name), h("bdi", null, name));
     }
-    const rows = app.rooms();
+    const rows = [app.room(ALL), ...app.rooms()];
     const invitations = app.invitations();
     /** @type {{name: string, title: string, rows: readonly any[]}[]} */
     const sections = [];
     if (invitations.length)
       sections.push({ name: "invitations", title: en.rooms.invitations, rows: invitations });
     for (const [name, title] of Object.entries(en.rooms.headings)) {
-      const own = rows.filter(row => SECTION[row.what] === name && (row.isJoined || row.isHere));
+      const own = rows.filter(
+        row => SECTION[row.what] === name && (row.isJoined || row.isHere || row.what === "all"),
+      );
       if (own.length) sections.push({ name, title, rows: own });
     }
-    const isEmpty = rows.length < 2 && invitations.length === 0;
+    const isEmpty = rows.length < 3 && invitations.length === 0;
     if (isEmpty) sections.push({ name: "none", title: "", rows: [] });
     keep(this.#list, sections, section => section.name, sectionElement, updateSection);
   }
@@ -110,7 +119,7 @@ function updateSection(element, section) {
 /** @param {RoomRow} row */
 function roomElement(row) {
   const { room, what, unread, mentions, isHere, hasDraft, isMuted } = row;
-  const name = what === "own" ? en.rooms.own : bare(room);
+  const name = nameOf(what, room);
   const count = mentions > 0 ? mentions : what === "conversation" ? unread : 0;
   const classes = ["room", unread > 0 && !isMuted && "unread", isMuted && "muted"].filter(Boolean).join(" ");
   return h(

@@ -1,5 +1,6 @@
 // The page: which view is shown, and what goes on between its parts.
 
+import { ALL } from "../state/app.js";
 import { en, sentence } from "../words/en.js";
 import { closeAll, openAccount, passwordForm } from "./account.js";
 import { ChatComposer, labelOf } from "./composer.js";
@@ -13,7 +14,7 @@ import { openMenu } from "./menu.js";
 import { askToNotify, mayNotify, notify } from "./notify.js";
 import { ChatPeople, copy, openPerson, rolesOf } from "./people.js";
 import { element } from "./post.js";
-import { ChatRooms, mark } from "./rooms.js";
+import { ChatRooms, mark, nameOf } from "./rooms.js";
 import { addressOf, bare, routeOf } from "./route.js";
 import { rowMaker } from "./rows.js";
 import { keep, kept } from "./settings.js";
@@ -220,10 +221,7 @@ class ChatPage extends HTMLElement {
     const isList = route.room === "";
     this.#frame.classList.toggle("list", isList);
     // Where there is room for both, something is open beside the list.
-    const room =
-      route.room ||
-      this.#room ||
-      (app.rooms().some(row => row.room === app.here()) ? app.here() : (app.me()?.name ?? ""));
+    const room = route.room || this.#room || ALL;
     const isAlone = isList && matchMedia("(max-width: 699px)").matches;
     this.#rooms.role = isAlone ? "main" : "navigation";
     if (isAlone) return;
@@ -304,7 +302,7 @@ class ChatPage extends HTMLElement {
     const words = en.room.beginning;
     const name = bare(this.#room);
     const text = {
-      all: "",
+      all: words.all,
       own: words.own,
       person: words.user(name),
       topic: words.topic(this.#room),
@@ -324,9 +322,10 @@ class ChatPage extends HTMLElement {
         conversation: en.room.talk,
         own: this.#people.about || en.room.ownPage,
         person: this.#people.about || en.room.page,
-        all: "",
+        all: en.room.all,
       }[/** @type {"own"} */ (what)] ?? this.#people.about;
     const isOpen = this.#frame.classList.contains("with-people");
+    this.#frame.classList.toggle("everything", what === "all");
     const join = () => void this.#join(room);
     const key = [room, isJoined, about, isOpen, what].join("\n");
     if (this.#header.dataset.shown === key) return;
@@ -338,7 +337,7 @@ class ChatPage extends HTMLElement {
       h(
         "div",
         { class: "title" },
-        h("h1", null, h("bdi", null, what === "own" ? en.rooms.own : bare(room))),
+        h("h1", null, h("bdi", null, nameOf(what, room))),
         about && h("p", { dir: "auto", title: about }, about),
       ),
       what === "person" &&
@@ -351,7 +350,8 @@ class ChatPage extends HTMLElement {
           icon("message"),
           h("span", null, en.room.message),
         ),
-      iconButton("people", en.room.people, { "data-open": "people", "aria-expanded": String(isOpen) }),
+      what !== "all" &&
+        iconButton("people", en.room.people, { "data-open": "people", "aria-expanded": String(isOpen) }),
     );
   }
 
@@ -360,9 +360,10 @@ class ChatPage extends HTMLElement {
     const room = this.#room;
     if (!room) return;
     const { what, isJoined } = app.room(room);
-    const maySay = what === "own" || what === "conversation" || (isJoined && what !== "person");
+    const maySay =
+      what === "own" || what === "all" || what === "conversation" || (isJoined && what !== "person");
     const key = maySay ? "composer" : `${what} ${isJoined} ${room}`;
-    this.#timeline.setAttribute("aria-label", room === app.me()?.name ? en.rooms.own : room);
+    this.#timeline.setAttribute("aria-label", nameOf(what, room));
     if (this.#foot.dataset.shown === key) return;
     this.#foot.dataset.shown = key;
     if (maySay) {
@@ -387,7 +388,7 @@ class ChatPage extends HTMLElement {
             h("span", null, en.room.notIn),
             h("button", { class: "solid", onclick: join }, `${en.room.join} ${room}`),
           );
-    fill(this.#foot, what === "all" ? null : bar);
+    fill(this.#foot, bar);
   }
 
   #drawConnection() {
@@ -548,7 +549,10 @@ class ChatPage extends HTMLElement {
     const tools = this.#tools();
     const over = (/** @type {Event} */ event) => {
       const row = /** @type {Element} */ (event.target).closest?.(".post");
-      if (row && this.#timeline.contains(row) && tools.parentElement !== row) row.append(tools);
+      if (!row || !this.#timeline.contains(row) || tools.parentElement === row) return;
+      const item = this.#byId.get(/** @type {HTMLElement} */ (row).dataset.id ?? "");
+      tools.firstElementChild?.toggleAttribute("hidden", item?.type !== "post" || !this.#isAnswerable(item));
+      row.append(tools);
     };
     timeline.addEventListener("pointerover", over);
     timeline.addEventListener("focusin", over);
@@ -596,9 +600,23 @@ class ChatPage extends HTMLElement {
     else if (act === "more" && row) this.#openActions(row, element);
   }
 
+  /** Where an answer to a post is said: here; what is read among everything, where it was said.
+   * @param {PostItem} item */
+  #placeOf(item) {
+    return this.#room === ALL ? item.room : this.#room;
+  }
+
+  /** On the page of somebody else nobody answers.
+   * @param {PostItem} item */
+  #isAnswerable(item) {
+    return !item.isTakenBack && this.#app.room(this.#placeOf(item)).what !== "person";
+  }
+
   /** @param {PostItem} item */
   #reply(item) {
-    this.#app.answer(this.#room, { seq: item.seq, check: item.check });
+    const room = this.#placeOf(item);
+    this.#app.answer(room, { seq: item.seq, check: item.check });
+    if (room !== this.#room) location.hash = addressOf(room);
     this.#composer.focus();
   }
 
@@ -617,11 +635,13 @@ class ChatPage extends HTMLElement {
     }
     const moderates = this.#roles.moderates(this.#room, this.#people.ownRole);
     openMenu(anchor, [
-      ...(item.isTakenBack ? [] : [{ text: en.post.reply, icon: "reply", act: () => this.#reply(item) }]),
+      ...(this.#isAnswerable(item)
+        ? [{ text: en.post.reply, icon: "reply", act: () => this.#reply(item) }]
+        : []),
       {
         text: en.post.link,
         icon: "link",
-        act: () => copy(location.origin + location.pathname + addressOf(this.#room, item.seq)),
+        act: () => copy(location.origin + location.pathname + addressOf(this.#placeOf(item), item.seq)),
       },
       ...(item.isTakenBack ? [] : [{ text: en.post.copyText, icon: "copy", act: () => copy(item.text) }]),
       ...(item.isOwn

@@ -101,7 +101,7 @@ export const en = {
     go: "Come in",
     going: "One moment…",
     code: "Code",
-    codeHint: "Twelve letters and digits: from who runs this server, or from another device of yours.",
+    codeHint: "From who runs this server, or from another device of yours.",
     haveCode: "I have a code",
     havePassword: "I have a password",
     password: "Password",
@@ -135,6 +135,7 @@ export const en = {
     none: "You are in no room yet.",
     noneHint: "Join a topic, write to somebody, or follow a person.",
     own: "Your page",
+    all: "Everything",
     draft: "Draft",
     /** @param {number} posts @param {number} mentions */
     unread: (posts, mentions) =>
@@ -144,8 +145,8 @@ export const en = {
 
   room: {
     people: "People and details",
-    about: "Describe this room…",
     page: "Everything that they say on their page",
+    all: "All that you hear, the newest last.",
     ownPage: "What you say here goes to whoever follows you.",
     talk: "Only the two of you read this.",
     beginning: {
@@ -157,6 +158,7 @@ export const en = {
       talk: name => `This is the beginning of your conversation with ${name}.`,
       /** @param {string} name */
       user: name => `This is the first that ${name} said.`,
+      all: "Here all comes together: your rooms, conversations, and whom you follow.",
       own: "Your page begins here. What you say goes to whoever follows you.",
     },
     join: "Join",
@@ -185,7 +187,6 @@ export const en = {
     kept: "Kept here; not on the server yet",
     sent: "On its way",
     stored: "On the server’s disk",
-    refused: "Not posted",
     actions: "What one can do with this post",
     reply: "Reply",
     link: "Copy link",
@@ -262,8 +263,7 @@ export const en = {
     unblock: "Unblock",
     /** @param {string} name */
     blockTitle: name => `Block ${name}?`,
-    blockText:
-      "You hear no more of what they say to you: no mentions, no conversation, no invitations. They are not told.",
+    blockText: "You hear no more of what they say to you. They are not told.",
     blocked: "You have blocked them.",
     both: "Rooms that you are both in",
     moderate: "Moderate",
@@ -291,14 +291,14 @@ export const en = {
 
   remove: {
     title: "Delete this post?",
-    text: "Its text goes, for everybody, and for ever. A mark stays that something was here.",
+    text: "Its text goes, for everybody, and for ever.",
     go: "Delete",
     reason: "Reason (others read it)",
   },
 
   report: {
     title: "Report this post?",
-    text: "Moderators of this room and of the server can then read it, also from a private room or a conversation.",
+    text: "Moderators can then read it, also from a private room or a conversation.",
     what: "What is wrong with it?",
     go: "Report",
     done: "Reported. Thank you.",
@@ -352,7 +352,7 @@ export const en = {
     endOthers: "End all others",
     scopes: { all: "everything", read: "read only", post: "post only" },
     pair: "Let in another device",
-    pairText: "A code that is good once, for ten minutes. Type it there, with your name.",
+    pairText: "A code that is good once, for ten minutes, with your name.",
     pairGo: "Make a code",
     tokens: "For a program",
     tokenText: "A token lets a program act as you. It is shown once.",
@@ -362,8 +362,8 @@ export const en = {
     notify: "Notifications",
     notifyText: "Of mentions, and of what is said to you alone.",
     notifyOn: "Turn on",
-    notifyIsOn: "On. Single rooms can be silenced in their details.",
-    notifyDenied: "This browser does not allow them for this page; its own settings do.",
+    notifyIsOn: "They are on.",
+    notifyDenied: "This browser does not allow them here.",
     theme: "Colours",
     themes: { "": "As the system", light: "Light", dark: "Dark" },
     codes: "Invite new people",
@@ -376,13 +376,12 @@ export const en = {
     keysShow: "Show what keys do",
     logout: "Log out",
     logoutTitle: "Log out?",
-    logoutKey:
-      "You have no password: if you log out, nobody can ever be this name again. Set a password first.",
+    logoutKey: "You have no password: if you log out, nobody can ever be this name again.",
     logoutAnyway: "Log out anyway",
     forget: "Leave for good",
     forgetTitle: "Leave for good?",
     forgetText:
-      "All that you ever said here is deleted, your account ends on all devices, and nobody gets the name again. It cannot be undone.",
+      "All that you ever said here is deleted, and nobody gets the name again. It cannot be undone.",
     /** @param {string} name */
     forgetType: name => `Type ${name}, if you want that`,
   },
@@ -396,10 +395,8 @@ export const en = {
     no: "No",
     /** @type {Record<string, string>} */
     texts: {
-      MEMORY:
-        "This browser keeps nothing for this page: what is not on the server is lost when you close it.",
-      REWOUND: "The server was put back to an earlier state: the newest posts before that are gone.",
-      CURSOR_AHEAD: "The server was put back to an earlier state: here is what it has.",
+      MEMORY: "This browser keeps nothing: what is not on the server yet is lost when you close the page.",
+      REWOUND: "The server was put back to an earlier state: the newest posts are gone.",
       OLD: "You wrote this more than a day ago, and it was never posted:",
     },
     /** @type {Record<string, (n: number) => string>} */
@@ -422,7 +419,7 @@ export const en = {
       ["Esc", "To the newest post, and all is read"],
       ["Alt+↑  Alt+↓", "To the next unread room"],
       ["Tab  @  #", "Complete a name or a topic"],
-      ["↑  ↓", "Among the posts: from one to the next; Enter shows what one can do"],
+      ["↑  ↓", "From post to post; Enter shows what one can do"],
       ["?", "This"],
     ],
   },
@@ -432,3 +429,5 @@ export const en = {
     title: (user, room) => (room.startsWith("@") ? user : `${user} in ${room}`),
   },
 };
+
+en.banners.texts.CURSOR_AHEAD = en.banners.texts.REWOUND ?? "";
