@@ -14,6 +14,7 @@ from worker.conftest import Worker
 
 from chatnet.credentials import as_typed
 from chatnet.entries import Draft, Entry, More
+from chatnet.errors import SessionEnded
 from chatnet.keys import key_text
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.web.connection import WebConnection
@@ -123,6 +124,19 @@ class RealFront(Worker):
         """Lose all connections."""
         for connection in self.connections:
             connection.abort()
+
+    def move(self) -> None:
+        """Send all clients to another worker, which is this one."""
+        for session in list(self.sessions.open):
+            session.peer.moved()
+
+    def end_once_heard(self, name: str) -> None:
+        """End the sessions of a user, as soon as one of them hears what is said."""
+        if not self.is_heard(name):
+            reactor.callLater(0.01, self.end_once_heard, name)
+            return
+        for session in list(self.sessions.open):
+            session.end(SessionEnded.of(name=session.user))
 
     async def stop(self) -> None:
         """Close the port and all connections."""

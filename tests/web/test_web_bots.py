@@ -16,6 +16,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
 from web.real_front import RealFront, reactor
 
 from chatnet.bot import Bot, BotError, LoggedOut, NotKept, Refused, sync
@@ -44,7 +45,19 @@ class Both:
 
     def run(self, url: str, token: str, steps: Steps, **options: Any) -> Deferred[Any]:
         """Return what ``steps`` of a bot returns: it yields calls, and is sent their results."""
-        return deferToThread(self._sync if self.face == "sync" else self._async, url, token, steps, options)
+        done: Deferred[Any] = Deferred()
+        work = self._sync if self.face == "sync" else self._async
+
+        def run() -> None:
+            try:
+                result = work(url, token, steps, options)
+            except BaseException:
+                reactor.callFromThread(done.errback, Failure())
+            else:
+                reactor.callFromThread(done.callback, result)
+
+        threading.Thread(target=run, daemon=True).start()  # of a bot that never ends, the test ends
+        return done
 
     @staticmethod
     def _sync(url: str, token: str, steps: Steps, options: Any) -> Any:
@@ -144,7 +157,7 @@ async def test_a_loop_hears_each_post_once_over_lost_connections(
             post: Post = yield lambda: following(posts)
             heard.append(post.text)
             if len(heard) % 7 == 0:
-                reactor.callFromThread(front.cut)
+                reactor.callFromThread(front.move if len(heard) % 2 else front.cut)
                 reactor.callFromThread(front.say, "alice", f"{len(heard)} while cut")
             bot.answer(post, f"echo {post.seq}", "bot")
             reactor.callFromThread(front.say, "alice", f"{len(heard)}")
@@ -167,9 +180,13 @@ async def test_a_token_that_is_not_good_ends_a_bot(front: RealFront, both: Both)
 
     def steps(bot: Any) -> Any:
         yield lambda: bot.post("hello")
+        reactor.callFromThread(front.end_once_heard, "bot")
+        yield lambda: following(bot.posts())
 
     with pytest.raises(LoggedOut, match="no longer good"):
         await both.run(front.url, "AAAA", steps)
+    with pytest.raises(LoggedOut, match="was ended"):
+        await both.run(front.url, front.token_of("bot"), steps)
 
 
 @pytest_twisted.ensureDeferred
