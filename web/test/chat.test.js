@@ -51,7 +51,7 @@ test("What others say is shown in its place, and what one says oneself once", as
   assert.deepEqual(page.placed("#tea"), ["before", "hello", "hello bob", "again"]);
   assert.deepEqual(page.pending("#tea"), []);
   assert.equal(page.app.timeline("#tea").top, "beginning");
-  assert.deepEqual(await all.profile.store.tabs(), []);
+  assert.deepEqual(await all.profile.store.posts(), []);
 });
 
 test("A post is pending at the end until its place is known, and its id stays", async () => {
@@ -110,7 +110,7 @@ test("A refused post goes back into the composer, or beside it, and does not hol
     composer.others.map(one => one.text),
     ["bad"],
   );
-  assert.deepEqual(await all.profile.store.tabs(), []);
+  assert.deepEqual(await all.profile.store.posts(), []);
 });
 
 test("A passing failure is tried again under the same key, and holds up nobody", async () => {
@@ -208,7 +208,7 @@ test("A page that is opened after all were killed sends what they had kept", asy
   const second = await opened(all);
   await all.clock.pass(1000);
   assert.deepEqual(second.placed("#tea"), ["sent, and not answered"]);
-  assert.deepEqual(await all.profile.store.tabs(), []);
+  assert.deepEqual(await all.profile.store.posts(), []);
 });
 
 test("What is written is kept for each room, and seen in another tab", async () => {
@@ -328,7 +328,7 @@ test("An answer does not move the cursor: what others said before it still comes
     page.pending("#tea").map(item => item.state),
     ["stored"],
   );
-  assert.deepEqual(await all.profile.store.tabs(), []);
+  assert.deepEqual(await all.profile.store.posts(), []);
   all.server.kill();
   await all.clock.pass(12_000);
   assert.deepEqual(page.placed("#tea"), ["before", "mine"]);
@@ -678,6 +678,68 @@ test("Who logs out leaves nothing that was heard in this browser", async () => {
   assert.equal(await all.profile.store.heard(all.server.log, "alice"), undefined);
 });
 
+test("What comes where nobody looks is not remembered for ever, and read again by who goes there", async () => {
+  const all = world();
+  const page = await opened(all, "alice");
+  for (let at = 0; at < 1200; at++) {
+    all.server.say("bob", "#tea", `${at}`);
+    if (at % 100 === 0) await all.clock.pass(10);
+  }
+  await all.clock.pass(100);
+  const remembered = page.app.timeline("#tea").items.length;
+  assert.ok(remembered >= 500 && remembered <= 1000, `${remembered}`);
+  await page.readAll("#tea");
+  assert.equal(page.placed("#tea").length, 1200);
+});
+
+test("What is shown is the same object until it changes", async () => {
+  const all = world();
+  const page = await opened(all);
+  await offline(all);
+  page.say("#tea", "waits");
+  await all.clock.pass(500);
+  const shown = () => [
+    page.app.rooms(),
+    page.app.timeline("#tea"),
+    page.app.connection(),
+    page.app.me(),
+    page.app.title(),
+  ];
+  const before = shown();
+  const [pending] = page.pending("#tea");
+  page.app.write("#tea", "x");
+  page.app.write("#tea", "");
+  await all.clock.pass(0);
+  for (const [at, one] of shown().entries()) assert.equal(one, before[at]);
+  page.say("#tea", "too");
+  await all.clock.pass(10);
+  assert.equal(page.pending("#tea")[0], pending);
+});
+
+test("Posts of another user that wait in this browser are told of, and left alone", async () => {
+  const all = world();
+  const { store } = all.profile;
+  const post = {
+    key: "k",
+    log: all.server.log,
+    user: "bob",
+    tab: "old",
+    room: "#tea",
+    text: "bob's",
+    ref: null,
+  };
+  const record = { ...post, form: /** @type {const} */ (""), made: all.clock.now(), wasHanded: false };
+  const composer = { text: "", ref: null, refusal: null, others: [] };
+  await store.keepPost(record, { log: post.log, user: "bob", room: "#tea", composer });
+  const page = await opened(all);
+  assert.deepEqual(
+    page.app.notices().map(one => [one.code, one.count]),
+    [["OTHERS", 1]],
+  );
+  assert.deepEqual(page.placed("#tea"), []);
+  assert.equal((await store.posts()).length, 1);
+});
+
 test("A page that sleeps hangs up, and goes on when it is back", async () => {
   const all = world();
   const page = await opened(all);
@@ -797,7 +859,7 @@ async function history(seed) {
   }
   const committed = server.entries.filter(one => one.user === "alice" && one.kind === "post");
   assert.deepEqual(committed.map(one => one.text).sort(), [...mine].sort(), `seed ${seed}`);
-  assert.deepEqual(await profile.store.tabs(), [], `seed ${seed}`);
+  assert.deepEqual(await profile.store.posts(), [], `seed ${seed}`);
 }
 
 test("Whatever is cut, sent twice and doubled at the seam: each post once, in order, none missing", async () => {

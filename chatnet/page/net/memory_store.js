@@ -68,8 +68,8 @@ export class MemoryStore {
     }
   }
 
-  async tabs() {
-    return [...new Set([...this.#posts.values()].map(post => post.tab))];
+  async posts() {
+    return [...this.#posts.values()];
   }
 
   /** @param {string} from @param {string} to @param {string} log @param {string} user */
@@ -79,11 +79,6 @@ export class MemoryStore {
       .map(post => ({ ...post, tab: to }));
     for (const post of mine) this.#posts.set(post.key, post);
     return mine.sort((one, other) => (one.order ?? 0) - (other.order ?? 0));
-  }
-
-  /** @param {string} log @param {string} user */
-  async others(log, user) {
-    return [...this.#posts.values()].filter(post => post.log !== log || post.user !== user).length;
   }
 
   /** @returns {Promise<undefined>} */

@@ -100,10 +100,9 @@ export class BrowserStore {
     return this.#run(["posts"], "readwrite", act, "handed", keys);
   }
 
-  /** @returns {Promise<string[]>} */
-  async tabs() {
-    const posts = await this.#posts("tabs");
-    return [...new Set(posts.map(post => (typeof post === "string" ? post : post.tab)))];
+  /** @returns {Promise<PostRecord[]>} */
+  posts() {
+    return this.#run(["posts"], "readonly", tx => tx.objectStore("posts").getAll(), "posts");
   }
 
   /** @param {string} from @param {string} to @param {string} log @param {string} user @returns {Promise<PostRecord[]>} */
@@ -126,16 +125,6 @@ export class BrowserStore {
       return { result: adopted };
     };
     return this.#run(["posts"], "readwrite", act, "adopt", from, to, log, user);
-  }
-
-  /** @param {string} log @param {string} user @returns {Promise<number>} */
-  others(log, user) {
-    const act = (/** @type {IDBTransaction} */ tx) => tx.objectStore("posts").getAll();
-    return this.#run(["posts"], "readonly", act, "others", log, user).then(found =>
-      typeof found === "number"
-        ? found
-        : found.filter((/** @type {PostRecord} */ post) => post.log !== log || post.user !== user).length,
-    );
   }
 
   /** @param {string} log @param {string} user */
@@ -171,11 +160,6 @@ export class BrowserStore {
       tx.objectStore("settings").delete(`muted ${log} ${user}`);
     };
     return this.#run(["composers", "settings", "heard"], "readwrite", act, "forget", log, user);
-  }
-
-  /** @param {"tabs"} otherwise @returns {Promise<(PostRecord | string)[]>} */
-  #posts(otherwise) {
-    return this.#run(["posts"], "readonly", tx => tx.objectStore("posts").getAll(), otherwise);
   }
 
   /**

@@ -18,6 +18,9 @@ import { RoomTimeline } from "./timeline.js";
 /** Events that have a line in the timeline of their room; of the others only their effects are shown. */
 const TOLD = new Set(["create", "remove", "describe", "role", "policy", "ban", "mute", "unban", "purge"]);
 
+/** How many posts of a room are remembered: of the one that is open, and of each other one. Beyond that, half. */
+const MOST_HERE = 20_000;
+const MOST_ELSEWHERE = 1000;
 /** How many posts of each room are kept for the next page. */
 const MOST_KEPT = 200;
 
@@ -44,6 +47,17 @@ export class Feed {
     this.kept = new Map();
     /** What is shown was kept by an earlier page, and the worker has not said yet what has changed since. */
     this.isRestored = false;
+  }
+
+  /**
+   * Forget what is so far back that it is read again if somebody goes there: more of it where nobody looks.
+   * @param {string} here
+   */
+  trim(here) {
+    for (const timeline of this.timelines.values()) {
+      const most = timeline.room === here ? MOST_HERE : MOST_ELSEWHERE;
+      if (timeline.placed.length > most) timeline.trim(most / 2);
+    }
   }
 
   /** Return what has to be kept for the next page, or null if all of it is. */

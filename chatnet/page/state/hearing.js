@@ -37,6 +37,7 @@ export class Hearing {
     }
     if (mustList && !isPast) this.chat.places.list();
     if (entries.length) {
+      this.chat.feed.trim(this.chat.here);
       this.chat.told.changed("rooms");
       this.chat.told.changed(`timeline:${ALL}`);
     }

@@ -57,6 +57,8 @@ export class Page {
   #changes = new Set();
   /** @type {Map<string, {stamp: string, value: any}>} */
   #answers = new Map();
+  /** @type {WeakMap<object, PendingItem>} what is shown of drafts */
+  #pendings = new WeakMap();
   #starts = 0;
   #isLeaving = false;
   #isAway = false;
@@ -120,6 +122,7 @@ export class Page {
     const start = ++this.#starts;
     if (this.#chat !== null && this.#stage === "chatting") {
       this.#chat.start();
+      this.#notices = this.#notices.filter(notice => notice.code !== "OTHERS");
       this.#adoptAll(this.#chat);
       return;
     }
@@ -198,7 +201,6 @@ export class Page {
     chat.speech.load();
     chat.reading.load();
     this.#adoptAll(chat);
-    this.#countOthers(chat);
   }
 
   /**
@@ -206,8 +208,11 @@ export class Page {
    * @param {Chat} chat
    */
   async #adoptAll(chat) {
-    const tabs = await this.ports.store.tabs();
-    for (const tab of new Set([...tabs, ...this.#tabs])) this.#adoptWhenGone(chat, tab);
+    const posts = await this.ports.store.posts();
+    for (const tab of new Set([...posts.map(post => post.tab), ...this.#tabs]))
+      this.#adoptWhenGone(chat, tab);
+    const others = posts.filter(post => post.log !== chat.log || post.user !== chat.name);
+    if (others.length && this.#chat === chat) this.#note("OTHERS", "", others.length);
   }
 
   /**
@@ -226,12 +231,6 @@ export class Page {
     this.#awaited.delete(tab);
     this.#tabs.delete(tab);
     if (this.#chat === chat) await chat.speech.adopt(tab);
-  }
-
-  /** @param {Chat} chat */
-  async #countOthers(chat) {
-    const count = await this.ports.store.others(chat.log, chat.name);
-    if (count) this.#note("OTHERS", "", count);
   }
 
   /**
@@ -398,7 +397,12 @@ export class Page {
       // A page of history may bring it before the answer does.
       if (draft.seq && timeline.post(draft.seq)) continue;
       const item = pendingItem(draft);
-      if (item) pending.push(this.#same(`pending ${item.id}`, item));
+      const before = this.#pendings.get(draft);
+      if (before && JSON.stringify(before) === JSON.stringify(item)) pending.push(before);
+      else if (item) {
+        this.#pendings.set(draft, item);
+        pending.push(item);
+      }
     }
     return pending;
   }

@@ -48,11 +48,9 @@
  * @property {(key: string, composer: ComposerRecord | null) => Promise<void>} dropPost remove a post, and change the
  *   composer that it goes back to, both or neither
  * @property {(keys: readonly string[]) => Promise<void>} handed
- * @property {() => Promise<string[]>} tabs those that have posts in the outbox
+ * @property {() => Promise<PostRecord[]>} posts all in the outbox, whosever they are
  * @property {(from: string, to: string, log: string, user: string) => Promise<PostRecord[]>} adopt take over the posts
  *   of a tab that is gone, by their order
- * @property {(log: string, user: string) => Promise<number>} others how many posts of other users, or for other servers,
- *   wait here
  * @property {(log: string, user: string) => Promise<{head: FeedHead, rooms: RoomRecord[]} | undefined>} heard
  * @property {(log: string, user: string, head: FeedHead, rooms: RoomRecord[], isAll: boolean) => Promise<void>} keepHeard
  *   `isAll`: these are all the rooms; otherwise those that have changed
