@@ -42,7 +42,11 @@ HEADERS = st.dictionaries(
 REQUESTS = st.builds(
     request,
     st.sampled_from(["GET", "POST", "DELETE", "HEAD", "PUT", "OPTIONS", "TRACE"]),
-    st.sampled_from(["/", "/ws", "/api/v1/about", "/api/v1/session", "/api/v1/stream", "/nothing", "*"]),
+    st.sampled_from(
+        ["/", "/ws", "/nothing", "*"]
+        + [f"/api/v1/{path}" for path in ("about", "session", "posts", "stream", "stream?wait=1", "hooks/x")]
+        + ["/api/v1/rooms/%23tea/membership", "/api/v1/rooms/alice/posts?limit=3", "/api/v1/openapi.json"]
+    ),
     st.none() | st.binary(max_size=20) | MESSAGES,
     HEADERS,
 )

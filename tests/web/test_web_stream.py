@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from web.browser import Line, WebStage, request
 from worker.conftest import Worker
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More
 from chatnet.errors import SessionEnded
+from chatnet.reads import Newest
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.fronts.web import dialect
@@ -246,6 +248,68 @@ def test_a_session_that_is_ended_says_why(stage: WebStage, kind: str) -> None:
     last = listener.told()[-1]
     assert (last["t"], last["code"]) == ("bye", "SESSION_ENDED")
     assert not listener.is_open
+
+
+class Held:
+    """Keeps answers of the log back, until :meth:`free`."""
+
+    def __init__(self, stage: WebStage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._stage = stage
+        self._waiting: Deferred[None] = Deferred()
+        real = stage.worker.log.read
+
+        async def read(question: Any) -> Any:
+            if isinstance(question, Newest):
+                await self._waiting
+            return await real(question)
+
+        monkeypatch.setattr(stage.worker.log, "read", read)
+
+    def free(self) -> None:
+        self._waiting.callback(None)
+        self._stage.worker.settle()
+
+
+@pytest.mark.parametrize("how", ["ended", "moved", "rewound"])
+@pytest.mark.parametrize("query", ["", "?wait=30"])
+def test_who_is_told_the_end_before_the_answer_gets_no_part_of_it(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch, how: str, query: str
+) -> None:
+    """Else words of a stream would stand in front of the headers."""
+    stage.ticket("alice")
+    held = Held(stage, monkeypatch)
+    listener = Listener(stage, "alice", query)
+    [session] = stage.worker.sessions.open
+    if how == "ended":
+        session.end(SessionEnded.of(name="alice"))
+    elif how == "moved":
+        session.peer.moved()
+    else:
+        session.peer.rewound(Cursor(0, Cursor.beginning("memory").check))
+    stage.worker.settle()
+    held.free()
+    stage.worker.pass_time(31)
+    if query:
+        expected = {"ended": (401, "SESSION_ENDED"), "moved": (429, "TRY_LATER"), "rewound": (200, None)}[how]
+        answer = listener.answer()
+        assert (answer.status, answer.json.get("code")) == expected
+    else:
+        assert listener.came == b""
+        assert not listener.is_open
+    assert not stage.worker.sessions.open
+
+
+@pytest.mark.parametrize("query", ["", "?wait=30"])
+def test_who_goes_before_the_answer_leaves_nothing_behind(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    stage.ticket("alice")
+    held = Held(stage, monkeypatch)
+    listener = Listener(stage, "alice", query)
+    listener.cut()
+    held.free()
+    assert not stage.worker.sessions.open
+    assert len(stage.worker.pulse) == 0
 
 
 # ---- long requests ----

@@ -12,10 +12,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
 
 from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import Entry
-from chatnet.errors import REFUSALS, BadRequest, BadTicket, ChatnetError, SessionEnded
+from chatnet.errors import REFUSALS, BadRequest, BadTicket, SessionEnded, TryLater
 from chatnet.kinds import EVENTS, SAID, KindName
 from chatnet.net.outbox import Outboxes
 from chatnet.worker.fronts.web import dialect
@@ -23,6 +24,7 @@ from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.dialect import encode, packed, shown, unpacked
 from chatnet.worker.fronts.web.exchange import Answer, Switch
 from chatnet.worker.fronts.web.peer import SocketChannel, WebPeer, resumed
+from chatnet.worker.fronts.web.problems import LATER_SECONDS
 from chatnet.worker.fronts.web.site import API, NOT_KEPT, Request, Route, answer_json
 from chatnet.worker.peer import Hearing
 from chatnet.worker.session import Session
@@ -133,18 +135,23 @@ class StreamChannel(SocketChannel):
 
 
 class _Hearer(WebPeer):
-    """What a stream and a long request have in common: the session of a client that only hears."""
+    """What a stream and a long request have in common: the session of a client that only hears.
 
-    __slots__ = ("_is_lost", "session")
+    Until it has its ``cursor`` nothing can be said: the request is not answered yet.
+    """
+
+    __slots__ = ("_cursor", "_is_lost", "session")
 
     session: Session
 
     def __init__(self, connection: WebConnection, channel: Any, address: str) -> None:
         super().__init__(connection, channel, address)
+        self._cursor: Cursor | None = None
         self._is_lost = False
 
     async def chat(self, request: Request, start: Cursor | None) -> None:
-        """Log in by the request's ticket, and hear from ``start``, or from now on.
+        """Log in by the request's ticket, and hear from ``start``, or from now on. Never returns if the
+        session ends meanwhile.
 
         :raises ChatnetError: one of them is not good.
         """
@@ -154,13 +161,10 @@ class _Hearer(WebPeer):
         self.session = await resumed(request, self, ticket)
         self.connection.arriving = self
         try:
-            self.began((await self.session.chat(start)).cursor)
+            self._cursor = (await self.session.chat(start)).cursor
         except Exception:
             self.lost("it was refused")
             raise
-
-    def began(self, cursor: Cursor) -> None:
-        """It hears what comes after ``cursor``."""
 
     def lost(self, why: str = "it was closed") -> None:
         """The connection is gone, or the request is answered."""
@@ -179,20 +183,18 @@ class Stream(_Hearer):
     It is a :class:`~chatnet.worker.peer.Peer`, and a :class:`~chatnet.worker.fronts.web.connection.Speech`.
     """
 
-    __slots__ = ("_start",)
+    __slots__ = ()
 
     channel: StreamChannel
     is_stranger = False
     is_idle = True
     is_answering = True  # its client says nothing, ever; if it is gone, TCP finds out
 
-    def began(self, cursor: Cursor) -> None:
-        self._start = cursor
-
     # ---- what the connection says: see Speech ----
 
     def begin(self) -> None:
-        self._put(self.channel.begins + self.channel.upto(self._start))
+        assert self._cursor is not None
+        self._put(self.channel.begins + self.channel.upto(self._cursor))
 
     def receive(self, data: bytes) -> None:
         """Do nothing: a client says nothing more."""
@@ -239,7 +241,7 @@ class Stream(_Hearer):
         self.connection.close()
 
     def _put(self, data: bytes) -> None:
-        if self.connection.transport is not None:
+        if self.connection.transport is not None and self._cursor is not None:
             self.connection.outbox.put(data)
 
 
@@ -261,7 +263,7 @@ class Poll(_Hearer):
     """A request that waits until something is heard: a :class:`~chatnet.worker.peer.Peer`."""
 
     __slots__ = (
-        *("_cursor", "_deadline", "_entries", "_error", "_full", "_is_due", "_looks", "_outboxes"),
+        *("_deadline", "_entries", "_error", "_full", "_is_due", "_looks", "_outboxes"),
         "answered",
     )
 
@@ -271,7 +273,7 @@ class Poll(_Hearer):
         super().__init__(connection, channel, address)
         self._outboxes = outboxes
         self._entries: list[Entry] = []
-        self._error: ChatnetError | None = None
+        self._error: BaseException | None = None
         self._full = self._is_due = False
         self._looks = 0
         self._deadline: IDelayedCall | None = None
@@ -282,17 +284,20 @@ class Poll(_Hearer):
 
         :raises ChatnetError: the session has ended, or cannot hear.
         """
-        await self.chat(request, start)
-        self._wait(seconds)
+        chatting = Deferred.fromCoroutine(self.chat(request, start))
+        chatting.addCallbacks(lambda _: self._wait(seconds), self._refused)
         await self.answered
         if self._error is not None:
             raise self._error
-        log_id, cursor = self.session.log_id, self._cursor
-        posts = [shown(log_id, entry) for entry in self._entries]
-        return answer_json(200, {"posts": posts, "cursor": cursor_text(cursor)})
+        if self._cursor is None:  # before it could begin, another worker took over
+            raise TryLater.of(seconds=LATER_SECONDS)
+        posts = [shown(self.session.log_id, entry) for entry in self._entries]
+        return answer_json(200, {"posts": posts, "cursor": cursor_text(self._cursor)})
 
-    def began(self, cursor: Cursor) -> None:
-        self._cursor = cursor
+    def _refused(self, failure: Failure) -> None:
+        self._error = failure.value
+        if not self.answered.called:
+            self.answered.callback(None)
 
     def heard(self, entries: Sequence[Entry]) -> None:
         """Answer with these, and what else is heard in this turn of the reactor."""
@@ -325,7 +330,8 @@ class Poll(_Hearer):
         if self.answered.called or self._is_lost:
             return
         last = Cursor.at(self.session.log_id, self._entries[-1]) if self._entries else self._cursor
-        self._cursor = self.session.cursor or last
+        if self._cursor is not None:
+            self._cursor = self.session.cursor or last
         self.lost("it was answered")
         self.answered.callback(None)
 
