@@ -113,17 +113,17 @@ class Bot(Face):
         """Yield everything that the bot hears: posts, and entries of other kinds, as docs/web.md has them."""
         return _Loop(self, all_kinds=True, own=True)
 
-    async def _hear(self) -> None:
+    async def _hear(self, loop: object) -> None:
         talk = self._talk
-        talk.let_go()  # an earlier loop was left
+        self._begin_loop(loop)
         if not talk.hears:
             talk.hears = True
             if self._socket is not None:
                 await self._socket.close()  # the next one says from where it hears
         self._run()
 
-    async def _given_next(self, given: Post | None, all_kinds: bool, own: bool) -> Post:
-        self._handled(given)
+    async def _given_next(self, loop: object, given: Post | None, all_kinds: bool, own: bool) -> Post:
+        self._handled(loop, given)
         self._to_send.set()
         while (entry := self._next(all_kinds, own)) is None:
             await self._change()
@@ -243,6 +243,6 @@ class _Loop(AsyncIterator[Post]):
     async def __anext__(self) -> Post:
         if not self._has_begun:
             self._has_begun = True
-            await self._bot._hear()
-        self._given = await self._bot._given_next(self._given, self._all_kinds, self._own)
+            await self._bot._hear(self)
+        self._given = await self._bot._given_next(self, self._given, self._all_kinds, self._own)
         return self._given

@@ -43,6 +43,7 @@ class Face:
         self._conversation: Conversation | None = None
         self._kept_at = 0.0
         self._attempts = 0
+        self._loop: object = None
 
     @property
     def name(self) -> str:
@@ -87,9 +88,19 @@ class Face:
         self._kept_at = time.monotonic()
         self._file.write(self._talk.kept(*also))
 
-    def _handled(self, given: Post | None) -> None:
-        """Keep that the entry which a loop was given is handled, if that is still the one in hand."""
+    def _begin_loop(self, loop: object) -> None:
+        """Give what is heard to ``loop`` from now on; what an earlier one has not handled comes again."""
+        self._loop = loop
+        self._talk.let_go()
+
+    def _handled(self, loop: object, given: Post | None) -> None:
+        """Keep that the entry which ``loop`` was given is handled.
+
+        :raises BotError: another loop has begun, which is given that entry as well.
+        """
         talk = self._talk
+        if loop is not self._loop:
+            raise BotError("Another loop over what this bot hears has begun: there is one at a time.")
         if given is not None and talk.in_hand is given:
             self._file.write(talk.once_handled())
             talk.handled()

@@ -88,14 +88,14 @@ class Bot(Face):
         return self._heard(all_kinds=True, own=True)
 
     def _heard(self, all_kinds: bool, own: bool) -> Iterator[Post]:
-        talk = self._talk
-        talk.let_go()  # an earlier loop was left
+        talk, loop = self._talk, object()
+        self._begin_loop(loop)
         if not talk.hears:
             talk.hears = True
             self._hang_up()  # the next connection says from where it hears
         given: Post | None = None
         while True:
-            self._handled(given)
+            self._handled(loop, given)
             while (given := self._next(all_kinds, own)) is None:
                 self._step()
             self._say()

@@ -190,6 +190,36 @@ async def test_a_token_that_is_not_good_ends_a_bot(front: RealFront, both: Both)
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_loop_that_is_left_and_one_that_begins(front: RealFront, both: Both, tmp_path: Path) -> None:
+    """What the first was given comes again; and that one is over, since both would handle the next."""
+    front.token_of("alice")
+    token = front.token_of("bot", "alice")
+
+    def steps(bot: Any) -> Any:
+        first = bot.posts()
+        one = yield lambda: following(first)
+        bot.answer(one, "never said", "bot")
+        second = bot.posts()
+        again = yield lambda: following(second)
+        try:
+            yield lambda: following(first)
+        except BotError as why:
+            return one, again, str(why)
+
+    done = both.run(front.url, token, steps, state=tmp_path / "state")
+    while not front.is_heard("bot"):
+        await front.a_moment()
+    seq = front.say("alice", "hello")
+    one, again, why = await done
+    assert one == again
+    assert "one at a time" in why
+    assert all(entry.text != "never said" for entry in front.log.entries)
+    kept = StateFile(tmp_path / "state").open().cursor
+    assert kept is not None
+    assert kept.seq < seq
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_state_is_of_one_bot(front: RealFront, both: Both, tmp_path: Path) -> None:
     def steps(bot: Any) -> Any:
         yield lambda: bot.post("hello")
