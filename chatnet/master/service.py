@@ -77,6 +77,7 @@ class MasterService(Service):
         self._primary: Primary | None = None
         self._start = Start(options)
         self._stands_by = ""
+        self._without_page = ""
         self._patience: IDelayedCall | None = None
 
     def stopService(self) -> Deferred[None]:
@@ -108,9 +109,9 @@ class MasterService(Service):
         except PortTaken as taken:
             if web.asked_for:
                 raise CannotStart(web.cannot_be(str(taken))) from taken
-            sentence = web.is_left_out(str(taken))
-            self._logger.warn("{sentence}", sentence=sentence)
-            self._world.stdio.say(sentence)
+            self._without_page = web.is_left_out(str(taken))
+            self._logger.warn("{sentence}", sentence=self._without_page)
+            self._world.stdio.say(self._without_page)
             self._settings = replace(settings, web=web.left_out())
 
     def _presents_another(self) -> None:
@@ -174,7 +175,7 @@ class MasterService(Service):
             self._up(self._stands_by)
 
     def _up(self, sentence: str = "") -> None:
-        self._start.up(sentence)
+        self._start.up(" ".join(filter(None, (self._without_page, sentence))))
         if self._patience is not None and self._patience.active():
             self._patience.cancel()
 

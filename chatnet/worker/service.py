@@ -333,14 +333,15 @@ class Worker(MultiService):
         self._world.processes.freeze_heap()
         self._web_port.start(self._up)
 
-    def _up(self, cannot: str) -> None:
-        """The start is done, and all ports are open; or one ``cannot`` be, which a person asked for."""
-        if not cannot:
-            self._start.up()
+    def _up(self, sentence: str, goes_on: bool) -> None:
+        """The start is done, with a ``sentence`` for who waits for it; or a port that a person asked for
+        cannot be had."""
+        if goes_on:
+            self._start.up(sentence)
             return
-        self._logger.critical("{sentence}", sentence=cannot)
-        self._world.stdio.error(cannot)
-        self._start.failed(cannot)
+        self._logger.critical("{sentence}", sentence=sentence)
+        self._world.stdio.error(sentence)
+        self._start.failed(sentence)
         self._world.processes.exit(1)
 
     def stopService(self) -> Deferred[None]:

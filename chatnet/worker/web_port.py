@@ -70,8 +70,7 @@ class Open:
 class WebPort:
     """The port that ``web`` names, at which ``front`` answers.
 
-    ``settled`` is called once, when it is open or will not be: with what to tell a person if it should have
-    been opened, and could not. ``persists``: try again for ever instead.
+    ``persists``: if another program has it, try again for ever; else, give up.
     """
 
     _logger = Logger()
@@ -94,7 +93,7 @@ class WebPort:
         self._world = world
         self._state: Closed | Joining | Open = Closed()
         self._is_wanted = False
-        self._settled: Callable[[str], None] | None = None
+        self._settled: Callable[[str, bool], None] | None = None
         self._said = ""
         self._closing: Deferred[None] = succeed(None)
         speaks = dict.fromkeys(front.begins, _Connections(front, shared.visitors))
@@ -124,8 +123,9 @@ class WebPort:
         """The options for other workers of this host."""
         return self._web
 
-    def start(self, settled: Callable[[str], None]) -> None:
-        """Open the port; ``settled`` is told how that ended: see the class."""
+    def start(self, settled: Callable[[str, bool], None]) -> None:
+        """Open the port. ``settled`` is called once, when it is open or will not be: with what to tell a
+        person, if there is something to say, and whether the worker can go on."""
         self._settled = settled
         if self._web.port is None:
             self._settle()
@@ -183,7 +183,7 @@ class WebPort:
         elif self._persists:
             self._try_again(why)
         elif self._web.asked_for:
-            self._settle(self._web.cannot_be(why))
+            self._settle(self._web.cannot_be(why), goes_on=False)
         else:
             self._leave_out(why)
 
@@ -200,12 +200,12 @@ class WebPort:
         self._world.stdio.say(sentence)
         self._web = self._web.left_out()
         self._is_wanted = False
-        self._settle()
+        self._settle(sentence)
 
-    def _settle(self, sentence: str = "") -> None:
+    def _settle(self, sentence: str = "", goes_on: bool = True) -> None:
         settled, self._settled = self._settled, None
         if settled is not None:
-            settled(sentence)
+            settled(sentence, goes_on)
 
     def _warn_of_resets(self) -> None:
         try:

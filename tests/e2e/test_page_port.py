@@ -5,8 +5,12 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
 
 from rigs.processes import Cluster, free_port, wait_until
 
@@ -81,3 +85,28 @@ def test_two_clusters_at_one_port(new_cluster: Callable[..., Cluster]) -> None:
     assert "Traceback" not in output
     assert [asked(web) for _ in range(10)] == [ALIVE] * 10
     assert asked(first.port) == (302, f"The page is at http://localhost:{web}\n".encode())
+
+
+@pytest.mark.parametrize("program", ["chat-master", "chat-worker"])
+def test_a_daemon_says_that_there_is_no_page(cluster: Cluster, program: str) -> None:
+    """Who starts it reads that on the terminal: another program has the usual port."""
+    here = cluster.root / "another"
+    here.mkdir()
+    place: tuple[str, ...] = ("--listen", f"127.0.0.1:{free_port()}", "--workers", "1")
+    data = here / "data"
+    if program == "chat-worker":
+        place, data = ("--master", cluster.address), cluster.data
+    with socket.socket() as other:
+        with suppress(OSError):  # somebody has it: then it is taken as well
+            other.bind(("127.0.0.1", 8080))
+            other.listen()
+        pidfile = f"--pidfile={here / 'pid'}"
+        logfile = f"--logfile={here / 'log'}"
+        status, output = cluster.run(
+            "twistd", pidfile, logfile, program, "--data", str(data), *place, environ={"CHATNET_WEB": ""}
+        )
+        assert (status, output.partition(" (")[0]) == (
+            0,
+            "There is no page, since localhost:8080 cannot be had",
+        )
+        assert "choose a port by --web HOST:PORT." in output
