@@ -19,7 +19,12 @@ errors        what goes wrong, each with its sentence
 
 from __future__ import annotations
 
-from chatnet.bot.asynchronous import Bot
+try:
+    from chatnet.bot.asynchronous import Bot
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "websockets":
+        raise
+    raise ImportError("chatnet.bot needs websockets: pip install 'chatnet[bot]'") from error
 from chatnet.bot.errors import BotError, LoggedOut, NotKept, Refused, WrongState
 from chatnet.bot.messages import Post
 

@@ -204,3 +204,23 @@ def test_any_other_name_stands_for_a_key_of_its_own(name: str) -> None:
 def test_a_name_of_a_key_has_a_length(name: str) -> None:
     with pytest.raises(ValueError, match="characters"):
         key_named(name)
+
+
+# ---- what it takes to have a bot ----
+
+
+def imported(before: str) -> subprocess.CompletedProcess[str]:
+    """Import the library in a process of its own, after other lines; return what that says."""
+    lines = f"import sys\n{before}\nimport chatnet.bot.sync\nprint('twisted' in sys.modules)"
+    return subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=False)
+
+
+def test_a_bot_needs_nothing_of_a_server() -> None:
+    """It starts in a moment: a bot that is killed is soon there again."""
+    assert imported("").stdout == "False\n"
+
+
+def test_what_is_missing_is_told_with_what_to_do() -> None:
+    told = imported("sys.modules['websockets'] = None")
+    assert told.returncode == 1
+    assert "pip install 'chatnet[bot]'" in told.stderr
