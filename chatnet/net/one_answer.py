@@ -44,7 +44,7 @@ class Said:
 
 
 class OneAnswer(Factory):
-    """Gives ``answers`` at a port with these ``visitors``."""
+    """Gives ``answers`` at a port with these ``visitors``; ``open`` is how many are connected."""
 
     noisy = False
 
@@ -52,6 +52,7 @@ class OneAnswer(Factory):
         self.answers = answers
         self.visitors = visitors
         self.clock = clock
+        self.open = 0
 
     def buildProtocol(self, addr: Any) -> _Answering:
         answering = _Answering(self)
@@ -73,6 +74,7 @@ class _Answering(Protocol):
         self._deadline: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
+        self._port.open += 1
         self._deadline = self._port.clock.callLater(self._port.visitors.seconds_left(self), self.abort)
 
     def dataReceived(self, data: bytes) -> None:
@@ -121,6 +123,7 @@ class _Answering(Protocol):
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._port.open -= 1
         self._port.visitors.known(self)
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()

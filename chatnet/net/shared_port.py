@@ -251,7 +251,8 @@ async def look(place: Address, passport: Passport, world: World) -> None:
 
 
 class Identifying(Factory):
-    """Answers those who ask, at a port with these ``visitors``: for the :data:`FIRST_BYTE`."""
+    """Answers those who ask, at a port with these ``visitors``: for the :data:`FIRST_BYTE`. ``open`` is how
+    many are connected."""
 
     noisy = False
 
@@ -259,6 +260,7 @@ class Identifying(Factory):
         self.passport = passport
         self.visitors = visitors
         self.clock = clock
+        self.open = 0
 
     def buildProtocol(self, addr: Any) -> _Answer:
         answer = _Answer(self)
@@ -279,6 +281,7 @@ class _Answer(Protocol):
         self._deadline: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
+        self._port.open += 1
         self._deadline = self._port.clock.callLater(self._port.visitors.seconds_left(self), self.abort)
 
     def dataReceived(self, data: bytes) -> None:
@@ -303,6 +306,7 @@ class _Answer(Protocol):
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._port.open -= 1
         self._port.visitors.known(self)
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -11,7 +11,6 @@ from twisted.internet.protocol import Factory
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.net.first_byte import FirstByte
 from chatnet.net.listen import is_taken, listen, why_not_had
 from chatnet.net.pulse import Watched
 from chatnet.net.security import Security
@@ -40,7 +39,7 @@ class Clients:
         self._visitors = shared.visitors
         self.others = shared.others
         self._outboxes = shared.outboxes
-        self._ports: list[FirstByte] = []
+        self._unwatched: list[Callable[[], int]] = []
         self.frontend: Frontend | None = None
 
     def port(self, security: Security) -> Factory:
@@ -50,12 +49,12 @@ class Clients:
         port = security.port(
             spoken, self._outboxes, self._visitors, lambda: self.takes, self._pulse, in_plain
         )
-        self.beside(port)
+        self.beside(lambda: port.undecided)
         return port
 
-    def beside(self, port: FirstByte) -> None:
-        """Count those who are at another ``port`` of this worker, too."""
-        self._ports.append(port)
+    def beside(self, strangers: Callable[[], int]) -> None:
+        """Strangers are connected to this worker that are in no pulse: so many."""
+        self._unwatched.append(strangers)
 
     def entrance(self) -> Entrance | None:
         """Return where clients come in now; None if no client is let in."""
@@ -82,8 +81,8 @@ class Clients:
     @property
     def is_full(self) -> bool:
         """Whether there are as many sessions as the limit of open files permits."""
-        undecided = sum(port.undecided for port in self._ports)
-        strangers = self._visitors.strangers - undecided  # those in the pulse
+        unwatched = sum(strangers() for strangers in self._unwatched)
+        strangers = self._visitors.strangers - unwatched  # those in the pulse
         return len(self._pulse) - strangers >= self._visitors.room.users
 
     def hang_up(self) -> list[Watched]:

@@ -68,7 +68,7 @@ class Open:
 
 
 class WebPort:
-    """The port that ``web`` names, at which ``front`` answers.
+    """The port that ``web`` names, where ``factory`` makes connections, of which ``front`` has the most.
 
     ``persists``: if another program has it, try again for ever; else, give up.
     """
@@ -76,18 +76,11 @@ class WebPort:
     _logger = Logger()
 
     def __init__(
-        self,
-        web: Web,
-        front: WebFront,
-        clients: Clients,
-        shared: Shared,
-        passport: Passport,
-        security: Security,
-        persists: bool,
-        world: World,
+        self, web: Web, front: WebFront, factory: Factory, passport: Passport, persists: bool, world: World
     ) -> None:
         self._web = web
         self._front = front
+        self._factory = factory
         self._passport = passport
         self._persists = persists
         self._world = world
@@ -96,17 +89,6 @@ class WebPort:
         self._settled: Callable[[str, bool], None] | None = None
         self._said = ""
         self._closing: Deferred[None] = succeed(None)
-        speaks = dict.fromkeys(front.begins, _Connections(front, shared.visitors))
-        identifying = {FIRST_BYTE: Identifying(passport, shared.visitors, world.reactor)}
-        refusing = OneAnswer(lambda asked: in_plain(asked, self._web), shared.visitors, world.reactor)
-        self._factory = security.port(
-            {**speaks, **identifying},
-            shared.outboxes,
-            shared.visitors,
-            lambda: self._is_wanted,
-            from_afar={**dict.fromkeys(front.begins, refusing), **identifying},
-        )
-        clients.beside(self._factory)
 
     @property
     def place(self) -> str:
@@ -266,6 +248,16 @@ def make_web_port(
         Trusted(web.trusted_proxies),
         world.hostname,
     )
-    front = WebPages(shared, settings, clients.entrance)
-    persists = bool(options["spawned"])
-    return WebPort(web, front, clients, shared, Passport(token), security, persists, world)
+    front, passport = WebPages(shared, settings, clients.entrance), Passport(token)
+    visitors, clock = shared.visitors, world.reactor
+    asked = Identifying(passport, visitors, clock)
+    refusing = OneAnswer(lambda request: in_plain(request, web), visitors, clock)
+    factory = security.port(
+        {**dict.fromkeys(front.begins, _Connections(front, visitors)), FIRST_BYTE: asked},
+        shared.outboxes,
+        visitors,
+        takes=lambda: True,
+        from_afar={**dict.fromkeys(front.begins, refusing), FIRST_BYTE: asked},
+    )
+    clients.beside(lambda: factory.undecided + asked.open + refusing.open)
+    return WebPort(web, front, factory, passport, bool(options["spawned"]), world)

@@ -369,9 +369,14 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
     one.worker._state.store.log.is_ready = True
     factory: Any = one.reactor.tcpServers[0][1]
     clients = one.worker._clients
-    clients._visitors.room = Room(strangers=4, one_address=4, users=2)
+    clients._visitors.room = Room(strangers=7, one_address=7, users=2)
     links: list[Any] = []
     Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))  # says nothing
+    web = one.worker._web_port._factory
+    for first, made in ((b"I", web), (b"I", web), (b"G", web.plain[ord("G")])):
+        stranger = made.buildProtocol(None)
+        Loopback(Link(Locator(), Outboxes(one.reactor)), stranger)
+        stranger.dataReceived(first)  # and no more
     for number in range(3):
         assert (one.worker.load().full, clients.is_full) == (False, False)
         links.append(one.client()[0])
