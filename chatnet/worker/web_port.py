@@ -160,7 +160,7 @@ class WebPort:
     def _failed(self, failure: Failure) -> None:
         self._state = Closed()
         why = failure.getErrorMessage()
-        if failure.check(CancelledError):
+        if failure.check(CancelledError) or not self._is_wanted:
             self.want(self._is_wanted)
         elif self._persists:
             self._try_again(why)
