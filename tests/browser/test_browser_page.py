@@ -421,6 +421,7 @@ def test_a_link_to_a_post_opens_and_points_it_out(chromium: Browser) -> None:
 def test_a_room_that_is_not_there_says_so(chromium: Browser) -> None:
     with opened(chromium, hash="#/%23nowhere") as page:
         expect(page.locator(".empty")).to_contain_text("No such room")
+        expect(page.get_by_role("button", name="Join #nowhere")).to_have_count(0)
 
 
 # ---- what one does with posts, rooms and people ----

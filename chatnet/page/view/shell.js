@@ -362,15 +362,15 @@ class ChatPage extends HTMLElement {
     const { what, isJoined } = app.room(room);
     const maySay =
       what === "own" || what === "all" || what === "conversation" || (isJoined && what !== "person");
-    const key = maySay ? "composer" : `${what} ${isJoined} ${room}`;
+    const isUnreadable = !!this.#timelineShown?.sentence;
+    const key = maySay && !isUnreadable ? "composer" : `${what} ${isJoined} ${isUnreadable} ${room}`;
     this.#timeline.setAttribute("aria-label", nameOf(what, room));
     if (this.#foot.dataset.shown === key) return;
     this.#foot.dataset.shown = key;
-    if (maySay) {
+    if (key === "composer") {
       fill(this.#foot, this.#composer);
       return;
     }
-    const isUnreadable = this.#timelineShown?.sentence;
     const join = () => void this.#join(room);
     const bar =
       what === "person"
