@@ -109,3 +109,43 @@ test("One logs out, and what was written is gone from this browser", async () =>
   assert.equal(other.app.stage(), "entering");
   assert.deepEqual(await profile.store.composers("00112233445566778899aabbccddeeff", "alice"), []);
 });
+
+test("Who sets a password stays, though the socket ends before the answer with the new cookie", async () => {
+  const { clock, server, profile } = await stranger();
+  server.register("alice");
+  profile.jar.user = "alice";
+  const api = server.apiFor(profile.jar);
+  server.apiFor = () => async (method, path, body) => {
+    if (path !== "/password") return api(method, path, body);
+    profile.jar.user = null;
+    for (const session of [...server.sessions]) {
+      session.say({ t: "bye", code: "SECRET_CHANGED", text: "Changed." });
+      clock.later(20, () => session.cut(4002));
+    }
+    await new Promise(go => clock.later(3000, () => go(null)));
+    profile.jar.user = "alice";
+    return { status: 200, body: {}, later: 0 };
+  };
+  const page = profile.open();
+  await clock.pass(1000);
+  await Promise.all([page.app.setPassword({ password: "correct horse" }), clock.pass(4000)]);
+  assert.equal(page.app.stage(), "chatting");
+  assert.equal(page.app.connection().state, "online");
+});
+
+test("Who logs out sees the form, though the socket tells of the end first", async () => {
+  const { clock, server, profile } = await stranger();
+  server.register("alice");
+  profile.jar.user = "alice";
+  const { forget } = profile.store;
+  profile.store.forget = async (log, user) => {
+    for (const session of [...server.sessions])
+      session.say({ t: "bye", code: "SESSION_ENDED", text: "Ended." });
+    await new Promise(go => clock.later(500, () => go(null)));
+    await forget.call(profile.store, log, user);
+  };
+  const page = profile.open();
+  await clock.pass(1000);
+  await Promise.all([page.app.logOut(), clock.pass(3000)]);
+  assert.equal(page.app.stage(), "entering");
+});

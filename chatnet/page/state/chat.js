@@ -229,6 +229,9 @@ export class Chat {
     });
   }
 
+  /** Whether this page sets a password now: until that is answered the cookie is an older one. */
+  isChangingSecret = false;
+
   /** Somebody may have logged in or out in another tab. */
   nudgeWho() {
     this.#askWho();
@@ -238,7 +241,8 @@ export class Chat {
     const answer = await this.ports.api("GET", "/about").catch(() => null);
     if (this.#isStopped || answer?.status !== 200 || !answer.body) return;
     const { user, log } = answer.body;
-    if (user === null) this.#over("OUT", "");
+    if (user === null && !this.isChangingSecret) this.#over("OUT", "");
+    else if (user === null) return;
     else if (user !== this.name || log !== this.log) this.told.isOther(user, log);
   }
 
@@ -329,6 +333,7 @@ export class Chat {
    */
   async #bye(code, sentence) {
     if (code === "SECRET_CHANGED") {
+      if (this.isChangingSecret) return;
       // Another tab may have set the password: then the cookie is a newer one.
       const answer = await this.ports.api("GET", "/about").catch(() => null);
       if (this.#isStopped || (answer?.status === 200 && answer.body?.user === this.name)) return;

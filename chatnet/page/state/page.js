@@ -268,12 +268,24 @@ export class Page {
     this.#isLeaving = true;
     try {
       await this.#post("DELETE", anyway ? "/session?anyway" : "/session");
+      if (chat) await this.ports.store.forget(chat.log, chat.name);
     } finally {
       this.#isLeaving = false;
     }
-    if (chat) await this.ports.store.forget(chat.log, chat.name);
     this.ports.tabs.say({ t: "out" });
     if (chat) await this.#over(chat, "OUT", "");
+  }
+
+  /** @param {{old?: string, password: string}} words */
+  async #setPassword(words) {
+    const chat = this.#chat;
+    if (chat) chat.isChangingSecret = true;
+    try {
+      await this.#post("POST", "/password", words);
+    } finally {
+      if (chat) chat.isChangingSecret = false;
+    }
+    chat?.nudge();
   }
 
   /**
@@ -489,7 +501,7 @@ export class Page {
 
       ask: (t, words = {}) => this.#chat?.ask(t, words) ?? out(),
       order: (t, words = {}) => this.#chat?.speech.order(t, words) ?? out(),
-      setPassword: words => this.#post("POST", "/password", words),
+      setPassword: words => this.#setPassword(words),
       pair: password => this.#post("POST", "/pair", { password }),
       forget: password => this.#post("POST", "/forget", { password }),
       makeToken: words => this.#post("POST", "/tokens", words),

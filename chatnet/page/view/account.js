@@ -289,8 +289,6 @@ function logOut(app) {
     act: async () => {
       try {
         await app.logOut();
-        // The socket may have told of the end before the answer came: the user knows why.
-        if (app.stage() === "ended") app.start();
       } catch (error) {
         if (/** @type {any} */ (error).code !== "LAST_WAY") throw error;
         logOutAnyway(app);
