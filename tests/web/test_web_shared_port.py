@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransportWithDisconnection
@@ -307,3 +312,14 @@ async def test_two_at_once_on_this_machine() -> None:
         assert len(had) == got
         for one in had:
             await one.close()
+
+
+def test_the_documents_example() -> None:
+    """Others can compute the proof from what docs/protocol.md says."""
+    served, asks = (IPv4Address("TCP", "127.0.0.1", port) for port in (8080, 40_000))
+    proof = Passport(Token(bytes(range(32)))).proof("aa" * 16, served, asks).decode()
+    document = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    assert f"    {proof}\n" in document
+    key = HKDF(SHA256(), 32, None, b"chatnet port").derive(bytes(range(32)))
+    said = f"{'aa' * 16} 127.0.0.1:8080 127.0.0.1:40000"
+    assert proof == hmac.digest(key, said.encode(), "sha256").hex()
