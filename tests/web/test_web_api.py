@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from web.browser import HOST, ORIGIN, Answered, Line, WebStage
+from web.browser import HOST, ORIGIN, Answered, Line, WebStage, request
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, Entry
@@ -158,6 +158,25 @@ def test_a_key_that_was_used_long_ago_is_still_known(stage: WebStage, alice: Pro
     again = alice.text("deployed", idempotency_key="one")
     assert (again.status, again.headers["idempotency-replayed"]) == (200, "true")
     assert again.json == {"seq": first.json["seq"], "key": first.json["key"]}
+
+
+def test_a_worker_that_is_behind_answers_once_it_has_the_entry(
+    stage: WebStage, alice: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer has the check of what was posted; and the next read of this program has the post."""
+    window = stage.worker.log.window
+    real, behind = window.extend, list[Entry]()
+    monkeypatch.setattr(window, "extend", behind.extend)
+    line = stage.line()
+    headers = {"authorization": f"Bearer {alice.token}", "idempotency_key": "one"}
+    line.send(request("POST", "/api/v1/posts", {"text": "hello"}, headers))
+    assert line.came == b""
+    monkeypatch.undo()
+    real(behind)
+    stage.worker.settle()
+    answer = line.answer("POST")
+    assert answer.status == 201
+    assert answer.json["check"] == packed(stage.worker.at(answer.json["seq"]).check)
 
 
 # ---- what is refused ----

@@ -371,6 +371,22 @@ def test_only_so_many_are_unanswered() -> None:
     assert [one["text"] for one in asked(bot)] == [str(MOST_ASKED)]
 
 
+def test_what_waits_here_goes_behind_what_was_sent_before() -> None:
+    """Also when that was lost with its connection: posts stand in the log in the order they were made in."""
+    bot = greeted()
+    for number in range(MOST_ASKED + 5):
+        bot.send(post(bot, str(number)))
+    asked(bot)
+    bot.connected()
+    asked(bot)
+    bot.receive(welcome(0))
+    again = asked(bot)
+    for one in again[:5]:
+        bot.receive(json.dumps({"t": "ok", "id": one["id"], "seq": 8}))
+    again += asked(bot)
+    assert [one["text"] for one in again] == [str(number) for number in range(MOST_ASKED + 5)]
+
+
 def test_what_cannot_be_taken_now_is_sent_again_with_its_key() -> None:
     bot = greeted()
     bot.send(post(bot, "a"))
