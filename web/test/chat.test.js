@@ -619,6 +619,17 @@ test("What is heard between a join and its answer is in the room", async () => {
   assert.deepEqual(page.placed("#new"), ["welcome to #new"]);
 });
 
+test("A post in its author's own room is in the topics that it names, whichever came first", async () => {
+  const all = world();
+  all.server.join("alice", "bob");
+  all.server.say("bob", "bob", "see #tea");
+  all.server.say("bob", "#tea", "here");
+  all.server.say("bob", "bob", "again #tea");
+  const page = await opened(all);
+  assert.deepEqual(page.placed("#tea"), ["see #tea", "here", "again #tea"]);
+  assert.deepEqual(page.placed("bob"), ["see #tea", "again #tea"]);
+});
+
 test("A cursor does not go back", async () => {
   const all = world();
   const page = await opened(all);
@@ -646,6 +657,7 @@ test("What was heard is shown by the next page before there is a connection, and
   const second = all.profile.open();
   await all.clock.pass(10);
   assert.deepEqual(second.placed("#tea"), ["goes", "stays"]);
+  assert.deepEqual(second.placed("*"), ["goes", "stays"]);
   assert.equal(second.app.room("#tea").isJoined, true);
   all.server.isDown = false;
   await all.clock.pass(12_000);
@@ -653,6 +665,28 @@ test("What was heard is shown by the next page before there is a connection, and
   await all.clock.pass(500);
   assert.deepEqual(second.placed("#tea"), ["", "stays", "new"]);
   assert.deepEqual(second.gaps("#tea"), []);
+  assert.deepEqual(second.app.notices(), []);
+});
+
+test("Who leaves a room elsewhere and joins it again while a page is away misses nothing in it", async () => {
+  for (const isNew of [true, false]) {
+    const all = world();
+    all.server.say("bob", "#tea", "before");
+    const first = await opened(all);
+    await all.clock.pass(15_000);
+    await offline(all);
+    if (isNew) first.kill();
+    all.server.leave("alice", "#tea");
+    all.server.say("bob", "#tea", "between");
+    all.server.join("alice", "#tea");
+    all.server.say("bob", "#tea", "after");
+    await all.clock.pass(40_000);
+    all.server.isDown = false;
+    const page = isNew ? all.profile.open() : first;
+    await all.clock.pass(15_000);
+    await page.readAll("#tea");
+    assert.deepEqual(page.placed("#tea"), ["before", "between", "after"]);
+  }
 });
 
 test("What was heard long ago is not shown once the worker has passed over what happened since", async () => {
