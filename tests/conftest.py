@@ -6,9 +6,14 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+# How long an example takes is up to the machine.
+settings.register_profile("chatnet", deadline=None)
+settings.load_profile("chatnet")
 
 
 def pytest_collection_finish() -> None:
