@@ -25,7 +25,8 @@ CLIENT_PULSE = Rhythm(tick=5.0, every=15.0, patience=45.0)
 
 
 class PageSize(NamedTuple):
-    """The limits of a page: ``bytes``, encoded, and ``entries``; in a snapshot, ``stays``."""
+    """The limits of a page: ``bytes``, encoded, and ``entries``; in a snapshot, ``stays``; as many of
+    those end at a time when somebody is forgotten."""
 
     bytes: int
     entries: int

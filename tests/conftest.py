@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -15,6 +16,10 @@ from chatnet.web_options import NONE, WEB_VARIABLE
 
 # All real clusters of the tests would want the same port. Those of tests/web name one.
 os.environ[WEB_VARIABLE] = NONE
+
+# How long an example takes is up to the machine.
+settings.register_profile("chatnet", deadline=None)
+settings.load_profile("chatnet")
 
 
 def pytest_collection_finish() -> None:

@@ -17,6 +17,7 @@ from chatnet.testing.history import (
     Ended,
     LoggedIn,
     PageRead,
+    Refused,
     Sent,
     Started,
     Took,
@@ -230,6 +231,18 @@ def test_two_on_one_device_log_in_again(story: Accounts) -> None:
     story.events[-1] = both
     story.add(LoggedIn, "alice+/1", how="again", session=6)
     only(story, "nobody_logs_in_again", "alice+/1 had to log in again")
+
+
+def test_the_last_way_in_is_not_ended(story: Accounts) -> None:
+    """It is the last one if there is no password, and no other device with a secret of its own."""
+    story.does("alice/1", "post", "another device is shut out by now")
+    story.add(Sent, "alice/1", key=key(900), kind="revoke", room="", text="1", to="alice")
+    story.add(Refused, "alice/1", key=key(900), code="LAST_WAY")
+    assert story.broken() == []
+    story.log[4] = replace(story.log[4], kind="post", text="it was not", more=None)
+    wrong = [how for how in story.broken() if "LAST_WAY" in how]
+    assert wrong
+    assert "for no reason" in wrong[0]
 
 
 @pytest.mark.parametrize(

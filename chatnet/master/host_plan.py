@@ -172,6 +172,12 @@ class OtherHost(Generic[L]):
         """``worker`` has a link again."""
         self._silent.pop(worker.id, None)
 
+    def awake(self) -> None:
+        """This process was stopped: what the workers sent meanwhile is unread. Count anew."""
+        self._short = 0.0
+        for silent in self._silent.values():
+            silent.seconds = 0.0
+
     @property
     def is_draining(self) -> bool:
         """Whether it is being emptied."""

@@ -29,7 +29,8 @@ class LostProcesses:
     """The missing processes, by a key of each. ``gone()`` is called when one will not return.
 
     A dead one is gone at once; one that still lives after three seconds hangs, and is killed. Time is counted
-    in looks, so that a pause of this process itself does not count.
+    in looks, and again from the beginning when this process itself was stopped: what the others sent
+    meanwhile is unread.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class LostProcesses:
 
     def _look(self) -> None:
         for key, missed in list(self._missed.items()):
-            missed.seconds += LOOK_SECONDS
+            missed.seconds = 0.0 if self._looking.slept else missed.seconds + LOOK_SECONDS
             if is_dead := self._is_dead(missed.kin):
                 killed = False
             elif missed.seconds >= RETURN_SECONDS:

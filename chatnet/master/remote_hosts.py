@@ -97,6 +97,8 @@ class RemoteHosts:
         self._look_after_disowned()
         for name, host in list(self._hosts.items()):
             workers = self._on(name)
+            if self._looking.slept:
+                host.awake()
             if workers:
                 steps = host.look(workers, self._wanted, LOOK_SECONDS)
                 emptied = {step.worker.identity.id for step in steps if isinstance(step, Shed)}

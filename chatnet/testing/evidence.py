@@ -361,12 +361,16 @@ class _Refused:
         self._place = draft.sent.user, draft.sent.key
         self._told = draft.codes[0]
         self._doing, self._codes = _meant(draft.sent)
+        self._sent = draft.sent
 
     def is_explained(self, followed: _Followed) -> bool:
         """Note why it may be refused now; return whether that is what its client was told."""
         reasons = followed.reasons.setdefault(self._place, set(self._codes))
         if self._doing is not None:
             reasons |= {code for code in [followed.standing.refusal(self._doing)] if code is not None}
+        elif self._sent.kind == "revoke" and self._sent.to == self._sent.user:
+            ways = followed.standing.ways.get(self._sent.user, {})
+            reasons |= {"LAST_WAY"} if {*ways.values()} <= {int(self._sent.text)} else set()
         return self._told in reasons
 
 

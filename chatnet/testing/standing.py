@@ -64,6 +64,9 @@ class Standing:
         """Of each private room, who ever was a member or invited: nobody else may know that it is there."""
         self.invited_by: set[tuple[str, str, str]] = set()
         """Who ever invited whom where, and was not blocked by them then."""
+        self.ways: dict[str, dict[str, int]] = {}
+        """By what each user can come in: by the secret of all their devices, at "", or by one of a device
+        alone, at that; each with the seq of the session that takes it along when it is ended, or 0."""
         self._said: dict[int, Entry] = {}
         self._worded: dict[int, Entry] = {}
         self._members: dict[str, set[str]] = {}
@@ -93,6 +96,14 @@ class Standing:
         match entry.kind:
             case "register":
                 self.registered[user] = entry.seq
+                self.ways[user] = {"": entry.seq}
+            case "secret":
+                self.ways[user] = {"": 0}
+            case "session" if entry.text and entry.more is not None:
+                self.ways.setdefault(user, {})[entry.more.device] = entry.seq
+            case "revoke":
+                ways, ended = self.ways.get(to, {}), int(entry.text)  # 0: all
+                self.ways[to] = {device: by for device, by in ways.items() if ended and by != ended}
             case "join" | "create":
                 self._enters(user, room)
                 if entry.kind == "create":

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 import urwid
 from client.emulator import Cell, Disobeyed, Emulator, without_blanks
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
 
@@ -128,7 +128,6 @@ def utf_8() -> Iterator[None]:
         yield
 
 
-@settings(deadline=None)
 @given(NASTY, NASTY, NASTY, st.sampled_from(SIZES))
 @example("\x1b[31mbob", "#te\x07a", "\x1b[2J\x1b]0;x\x07 \u202e \x9b1m\r\n\b", (120, 20))
 @example("bob", "#tea", "\u102b" * 9, (120, 20))
@@ -160,7 +159,6 @@ def test_whatever_comes_a_terminal_obeys_nothing_of_it(
         watched.close()
 
 
-@settings(deadline=None)
 @given(NASTY)
 def test_a_post_has_no_colour_but_for_what_is_shown_by_number(text: str) -> None:
     """It cannot look like a line of ours."""
@@ -175,7 +173,6 @@ def test_a_post_has_no_colour_but_for_what_is_shown_by_number(text: str) -> None
         watched.close()
 
 
-@settings(deadline=None)
 @given(NASTY)
 def test_a_line_of_plain_text_is_one_line_and_no_order(text: str) -> None:
     """Where there is no screen, too."""

@@ -115,6 +115,17 @@ def test_who_hangs_is_killed_by_its_parent() -> None:
     assert host.look([other], 1, PATIENCE_SECONDS) == [Kill(other, hung.identity)]
 
 
+def test_who_was_stopped_itself_counts_anew() -> None:
+    """What the silent one and the missing ones sent meanwhile is unread."""
+    hung, other = worker(1), worker(2)
+    host: OtherHost[Any] = OtherHost()
+    host.fell_silent(hung.identity)
+    assert host.look([other], 2, PATIENCE_SECONDS - 0.1) == []
+    host.awake()
+    assert host.look([other], 2, PATIENCE_SECONDS - 0.1) == []
+    assert Kill(other, hung.identity) in host.look([other], 2, 0.25)
+
+
 @given(st.data())
 def test_whatever_dies_and_however_slow_the_others_start_it_settles(data: Any) -> None:
     """There is a worker by hand, then deaths, some of them of parents; then nothing else happens."""

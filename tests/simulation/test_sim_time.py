@@ -45,7 +45,7 @@ def _play(
         reactor.callLater(when + (2 * number + 1) / 64, move, how, which, seconds)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(moves)
 def test_calls_fire_as_on_twisted_s_own_clock(made: list[tuple[str, int, float, int]]) -> None:
     """Whatever is cancelled, reset or delayed, each call fires when it would on Twisted's Clock."""

@@ -28,7 +28,7 @@ from chatnet.errors import (
     NotJoined,
 )
 from chatnet.kinds import CLUSTER
-from chatnet.limits import Limits
+from chatnet.limits import PAGE, Limits
 from chatnet.log import Refused
 from chatnet.marks import UserMark
 from chatnet.operator.check import check
@@ -388,13 +388,11 @@ def followed(count: int) -> list[Draft]:
 
 
 @pytest.mark.parametrize("kind", STORES)
-def test_nobody_follows_who_is_forgotten(disk: Any, now: Now, kind: str, monkeypatch: Any) -> None:
+def test_nobody_follows_who_is_forgotten(disk: Any, now: Now, kind: str) -> None:
     """From the entry on the stays of others in their room have ended: in every list, for who logs in, and for
     whoever wants to leave; and that is so before the tables say it, while they are changed, a few rows at a
     time, and after that, also of who is forgotten meanwhile, or has as many rooms as one may have."""
-    monkeypatch.setattr("chatnet.store.sqlite.blanking.MOST_FOUND", 2)
-    monkeypatch.setattr("chatnet.store.postgres.blanking.MOST_ENDED", 2)
-    log = getattr(disk, kind)()
+    log = getattr(disk, kind)(limits=Limits(page=PAGE._replace(stays=2)))
     appended(log, now, *BEGINNING, *followed(5))
     before = log.window.head
     assert [one[0] for one in now(log.read(UnreadOf("fan4", before, ""))).rooms] == ["alice", "fan4"]

@@ -677,7 +677,7 @@ DRAFT = st.builds(
 HISTORY = st.lists(st.lists(DRAFT, min_size=1, max_size=12), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(history=HISTORY, everybody=st.booleans(), after=st.integers(0, 40), upto=st.integers(0, 60))
 def test_a_log_is_the_model(
     new_disk: Callable[[], Any], history: list[list[Draft]], everybody: bool, after: int, upto: int
@@ -872,7 +872,7 @@ def test_all_logs_answer_odd_reads_alike(new_disk: Callable[[], Any]) -> None:
         assert other == first
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     drafts=st.lists(odd_drafts, min_size=5, max_size=40), reads=st.lists(odd_reads, min_size=5, max_size=40)
 )

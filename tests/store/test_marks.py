@@ -79,7 +79,7 @@ class MarkModel(Model):
         return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(history=HISTORY, marks=MARKS, upto=st.integers(0, 60), after=st.sampled_from(["", *ROOMS, "#y\0"]))
 def test_marks_and_what_is_unread_are_the_models(
     new_disk: Callable[[], Any],
@@ -227,7 +227,7 @@ def test_the_greatest_of_a_batch_wins() -> None:
 # ---- private rooms, conversations, blocks ----
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     history=st.lists(st.lists(steps, max_size=12), max_size=6),
     marks=st.lists(

@@ -389,7 +389,7 @@ def test_nobody_makes_rooms_all_day(new_disk: Callable[[], Any], make: Callable[
 
 
 @given(history=st.lists(st.lists(steps, min_size=1, max_size=6), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_all_logs_judge_and_answer_alike(new_disk: Callable[[], Any], history: list[list[Step]]) -> None:
     """This holds for whatever is sent in batches, by whomever, and for all that each of them can read."""
     first, *others = (played(make(new_disk()), history) for make in LOGS)

@@ -185,7 +185,7 @@ DRAFTS = st.one_of(
 
 
 @given(history=st.lists(st.lists(DRAFTS, min_size=1, max_size=8), max_size=6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_all_logs_are_the_model(new_disk: Callable[[], Any], history: list[list[Draft]]) -> None:
     """This holds for whatever is sent, at whatever level, in batches of any kinds."""
     for make in LOGS:

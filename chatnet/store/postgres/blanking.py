@@ -24,9 +24,6 @@ from chatnet.store.blanking import (
 )
 from chatnet.store.pages import OPEN
 
-MOST_ENDED = 200
-"""How many stays are ended at a time, at most: whoever appends waits meanwhile."""
-
 _COLUMNS = 'entry.seq, time, kind, "user", entry.room, text, key, more, at'
 
 _BY_PLACE = f"""
@@ -65,11 +62,12 @@ _DONE = """
 """
 
 
-def free(execute: Execute) -> Freed:
-    """Overwrite the next texts that are taken back together, within a transaction."""
+def free(execute: Execute, stays: int) -> Freed:
+    """Overwrite the next texts that are taken back together, within a transaction. At most so many ``stays``
+    end at a time: whoever appends waits meanwhile."""
     ending = execute(ENDING).fetchone()
     if ending is not None:
-        return _end_stays(execute, *ending)
+        return _end_stays(execute, ending[0], ending[1], stays)
     row = execute(f"{UNDONE} LIMIT 1").fetchone()
     if row is None:
         return Freed(None)
@@ -94,10 +92,10 @@ def free(execute: Execute) -> Freed:
     return Freed(blanking, len(seqs), bool(is_done))
 
 
-def _end_stays(execute: Execute, user: str, seq: int) -> Freed:
+def _end_stays(execute: Execute, user: str, seq: int, stays: int) -> Freed:
     """Write down that others' stays have ended in the room of who is forgotten; or that all have."""
     execute(_FIRST)
-    followers = [follower for (follower,) in execute(_LEAVE, (seq, user, MOST_ENDED)).fetchall()]
+    followers = [follower for (follower,) in execute(_LEAVE, (seq, user, stays)).fetchall()]
     if followers:
         execute(_COUNT, (followers,))
     else:

@@ -178,7 +178,7 @@ class PostgresDatabase:
 
     def free(self) -> Freed:
         with self._asking(), self._connection.transaction():
-            return free(self._cursor.execute)
+            return free(self._cursor.execute, self._page.stays)
 
     def overdue(self, now: int, day: int) -> list[Overdue]:
         with self._asking():

@@ -14,6 +14,7 @@ import apsw
 from chatnet.blanking import Blanking, has_words
 from chatnet.entries import Entry, of_row
 from chatnet.kinds import SAID
+from chatnet.limits import PAGE
 from chatnet.store.blanking import (
     ENDING,
     FOLLOWERS,
@@ -56,12 +57,12 @@ class Covered(NamedTuple):
     followers: list[str] | None = None
 
 
-def find(connection: apsw.Connection) -> Covered | None:
-    """Return what is to be overwritten next; None if nothing is."""
+def find(connection: apsw.Connection, stays: int = PAGE.stays) -> Covered | None:
+    """Return what is to be overwritten next; None if nothing is. At most so many ``stays`` end at a time."""
     execute = connection.execute
     ending = execute(ENDING).fetchone()
     if ending is not None:
-        followers = [user for (user,) in asking(execute, "?")(FOLLOWERS, ending[0], MOST_FOUND)]
+        followers = [user for (user,) in asking(execute, "?")(FOLLOWERS, ending[0], stays)]
         return Covered(forgetting(*ending), 0, 0, [], followers=followers)
     row = execute(f"{UNDONE} LIMIT 1").fetchone()
     if row is None:

@@ -258,7 +258,7 @@ class SqliteLog:
 
         :raises DiskRefuses: nothing was overwritten; the same call may succeed later.
         """
-        found = await self._readers.read(self._pools["pages"], find)
+        found = await self._readers.read(self._pools["pages"], find, self._page.stays)
         if found is None:
             return Freed(None)
         if self._closed:
