@@ -3,7 +3,7 @@
 /** @typedef {{room: string, seq: number | undefined, code: string}} Route an empty room: the list of rooms */
 
 const MOST = 200; // characters of a room, as it stands in an address
-const ROOM = /^(?:[#&]|@)?[^\s/@#&]{1,64}$/u;
+const ROOM = /^(?:[#&][\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_-]{0,63}|@?[a-z0-9][a-z0-9_-]{0,31}|\*)$/u;
 
 /**
  * @param {string} hash
@@ -16,7 +16,7 @@ export function routeOf(hash) {
     .split("/")
     .map(decoded);
   if (room === "code") return { room: "", seq: undefined, code: second.slice(0, 40) };
-  if (!ROOM.test(room) && room !== "*") return { room: "", seq: undefined, code: "" };
+  if (!ROOM.test(room)) return { room: "", seq: undefined, code: "" };
   const seq = /^[1-9]\d{0,14}$/.test(second) ? Number(second) : undefined;
   return { room, seq, code: "" };
 }

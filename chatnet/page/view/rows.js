@@ -17,6 +17,8 @@
 
 /** A run of posts by one author ends after so long a pause, in milliseconds. */
 const PAUSE = 5 * 60_000;
+/** So many posts stand below a name: then it is shown again. */
+const MOST_IN_RUN = 15;
 
 /** @param {Item} item */
 const timeOf = item => ("time" in item ? item.time : "made" in item ? item.made : 0);
@@ -62,6 +64,7 @@ export function rowMaker() {
     let day = 0;
     let isDrawn = line === null;
     let seq = 0;
+    let run = 0;
     /** @type {Item | undefined} */
     let last;
     put({ id: "top", seq: 0, kind: "top", top: timeline.top }, old => old.top === timeline.top);
@@ -69,7 +72,7 @@ export function rowMaker() {
       const time = timeOf(item);
       const at = "seq" in item ? item.seq : item.type === "gap" ? item.from : 0;
       if (at > seq) seq = at;
-      let isHead = !goesOn(item, last);
+      let isHead = run === MOST_IN_RUN || !goesOn(item, last);
       if (time > 0) {
         const today = dayOf(time);
         if (today !== day) {
@@ -83,6 +86,7 @@ export function rowMaker() {
         isDrawn = isHead = true;
         put({ id: "line", seq, kind: "line" }, () => true);
       }
+      run = isHead ? 1 : run + 1;
       if (item.type === "post" || item.type === "pending") {
         put(
           { id: item.id, seq, kind: "post", item, isHead, room },

@@ -164,7 +164,7 @@ export const en = {
     join: "Join",
     follow: "Follow",
     message: "Message",
-    notIn: "You are reading along. Join to take part.",
+    notIn: "You are reading along.",
     notFollowing: "This is somebody else’s page. Write to them in a conversation.",
     jump: "Jump to now",
     /** @param {number} n */
