@@ -630,6 +630,29 @@ test("A post in its author's own room is in the topics that it names, whichever 
   assert.deepEqual(page.placed("bob"), ["see #tea", "again #tea"]);
 });
 
+test("A list of rooms that was made before a join, and comes after its answer, does not end it", async () => {
+  const all = world();
+  const page = await opened(all, "alice");
+  page.tell("blur");
+  await all.clock.pass(61_000);
+  const [session] = all.server.sessions;
+  assert.ok(session);
+  const say = session.say.bind(session);
+  let lists = 0;
+  session.say = message => {
+    if (!("rooms" in message) || lists++) say(message);
+    else all.clock.later(50, () => say(message));
+  };
+  page.tell("focus");
+  await all.clock.pass(1);
+  const joined = page.app.order("join", { room: "#new" });
+  await all.clock.pass(20);
+  await joined;
+  await all.clock.pass(200);
+  assert.equal(lists, 1);
+  assert.equal(page.app.room("#new").isJoined, true);
+});
+
 test("A cursor does not go back", async () => {
   const all = world();
   const page = await opened(all);
