@@ -95,7 +95,7 @@ customElements.define("chat-rooms", ChatRooms);
 /** @param {{name: string, title: string, rows: readonly any[]}} section */
 function sectionElement(section) {
   if (section.name === "none") {
-    const add = h("button", { "data-open": "add" }, icon("add"), en.rooms.add);
+    const add = h("button", { "data-open": "add" }, icon("add"), en.add.title);
     return h("section", { class: "none" }, h("p", null, en.rooms.none), h("p", null, en.rooms.noneHint), add);
   }
   const id = `section-${section.name}`;

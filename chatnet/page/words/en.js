@@ -306,7 +306,7 @@ export const en = {
   },
 
   add: {
-    title: "New",
+    title: "Begin something new",
     topic: "Topic",
     topicText: "Anybody may read and join it.",
     private: "Private room",
