@@ -41,6 +41,11 @@ class Drafter(Protocol):
         """The log has refused ``draft``: return what to answer; None if nothing is answered any more."""
 
 
+def shows_secret(draft: Draft) -> bool:
+    """Return whether a secret was shown for ``draft``: then ``by`` says which one it was."""
+    return draft.kind in ("secret", "forget") or (draft.kind == "code" and draft.to == draft.user)
+
+
 class _Place:
     """A draft's place in the stream; ``draft`` is None while the draft is still being made.
 
@@ -153,7 +158,7 @@ class DraftStream:
     def _append(self, draft: Draft, answer: Deferred[int]) -> None:
         if draft.kind == "secret":
             self._secret_out = True
-        elif draft.by < self.by:
+        elif draft.by < self.by and not shows_secret(draft):
             draft = msgspec.structs.replace(draft, by=self.by)
         self._shared.gathering.append(draft, self._told, answer)
 

@@ -15,7 +15,7 @@ from chatnet.log import Refused
 from chatnet.marks import UserMark
 from chatnet.names import fold_for
 from chatnet.store.refusals import OF_A_SESSION
-from chatnet.worker.drafts import DraftStream
+from chatnet.worker.drafts import DraftStream, shows_secret
 from chatnet.worker.logins import refusal
 from chatnet.worker.whose import Whose
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chatnet.worker.sessions import Sessions
 
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
+NOT_YOUR_SECRET = "That is not your present secret; nothing was done."
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ class SessionDrafts:
                 self._shared.marks.mark(UserMark(self._user, draft.room, seq), self._session)
 
     def refused(self, draft: Draft, no: Refused) -> ChatnetError | None:
-        if no.code == SecretChanged.code and draft.kind == "secret":
-            return WrongSecret(NOT_YOUR_OLD_ONE)
+        if no.code == SecretChanged.code and shows_secret(draft):
+            return WrongSecret(NOT_YOUR_OLD_ONE if draft.kind == "secret" else NOT_YOUR_SECRET)
         if (error := _ENDS.get(no.code)) is not None:
             # The log says that the session has ended; the window will show why soon. This draft is neither
             # done nor refused: a client that may log in again may send it again.

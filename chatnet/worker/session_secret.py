@@ -14,14 +14,12 @@ from chatnet.errors import Forgotten, NoSuchUser, WrongSecret
 from chatnet.kinds import KindName
 from chatnet.reads import Account, AccountOf
 from chatnet.worker.hashing import Claimant
-from chatnet.worker.session_drafts import NOT_YOUR_OLD_ONE, SessionDrafts
+from chatnet.worker.session_drafts import NOT_YOUR_OLD_ONE, NOT_YOUR_SECRET, SessionDrafts
 from chatnet.worker.session_reads import SessionReads
 from chatnet.worker.whose import Whose, check_whole
 
 if TYPE_CHECKING:
     from chatnet.worker.sessions import Sessions
-
-NOT_YOUR_SECRET = "That is not your present secret; nothing was done."
 
 T = TypeVar("T")
 
@@ -90,21 +88,12 @@ class SessionSecret:
     def _send_proven(self, kind: KindName, key: bytes, text: str, secret: bytes) -> Deferred[int]:
         """Send a draft about the user, once it is known that this is their secret."""
         check_whole(self._session)
-        user = self._session.user
-        draft = self._drafts.draft(kind, user, text, key, More(to=user))
-        return self._send(lambda: self._proven(draft, secret)).addBoth(self._done, key)
+        return self._send(lambda: self._proven(kind, key, text, secret)).addBoth(self._done, key)
 
     async def _new(self, key: bytes, old: bytes, password: bytes) -> Draft:
-        session, secrets, claimant = self._session, self._shared.secrets, self._as_claimant()
-        account = await self._account()
-        by = session.by
-        if not await secrets.proves(claimant, account, old, is_login=False):
-            # The client may be repeating this draft after the log took it: then the log knows the key, and
-            # answers with the seq. A draft of a session before the newest secret adds nothing new.
-            by = account.secret_seq - 1
-            if not (by and account.credential):
-                raise WrongSecret(NOT_YOUR_OLD_ONE)
-        credential = await secrets.credential(claimant, password, key)
+        session, claimant = self._session, self._as_claimant()
+        by = await self._by(claimant, old, NOT_YOUR_OLD_ONE)
+        credential = await self._shared.secrets.credential(claimant, password, key)
         return Draft("secret", session.user, session.user, credential, key, by, self._begins())
 
     def _begins(self) -> More | None:
@@ -112,11 +101,22 @@ class SessionSecret:
         device = self._session.device
         return More(device=device.device, label=device.label) if device.device or device.label else None
 
-    async def _proven(self, draft: Draft, secret: bytes) -> Draft:
-        claimant = self._as_claimant()  # while the connection is there
-        if not await self._shared.secrets.proves(claimant, await self._account(), secret, is_login=False):
-            raise WrongSecret(NOT_YOUR_SECRET)
-        return draft
+    async def _proven(self, kind: KindName, key: bytes, text: str, secret: bytes) -> Draft:
+        user = self._session.user
+        by = await self._by(self._as_claimant(), secret, NOT_YOUR_SECRET)
+        return Draft(kind, user, user, text, key, by, More(to=user))
+
+    async def _by(self, claimant: Claimant, secret: bytes, wrong: str) -> int:
+        """Return by which session a draft counts for which this ``secret`` is shown."""
+        account = await self._account()
+        by = self._session.by
+        if not await self._shared.secrets.proves(claimant, account, secret, is_login=False):
+            # The client may be repeating this draft after the log took it: then the log knows the key, and
+            # answers with the seq. A draft of a session before the newest secret adds nothing new.
+            by = account.secret_seq - 1
+            if not (by and account.credential):
+                raise WrongSecret(wrong)
+        return by
 
     async def _account(self) -> Account:
         session = self._session

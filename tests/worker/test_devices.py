@@ -433,3 +433,28 @@ def test_a_ticket_alone_makes_no_secret(worker: Any) -> None:
     assert kinds(worker) == ["register"]
     pair(thief, secret=OLD)
     assert kinds(worker) == ["register", "code"]
+
+
+def test_a_code_that_was_made_is_not_refused_when_it_is_asked_for_again(worker: Any) -> None:
+    """Its answer was lost, and meanwhile there is another secret: the log knows the key. Nothing new is done
+    by the old one, nor is the session ended."""
+    password, other = b"a good password", "0000-0000-0009"
+    laptop = worker.client()
+    login(laptop, LAPTOP)
+
+    def asked(command: Any, key: bytes, **more: Any) -> Any:
+        found = laptop.begin(command, key=key * 16, **more)
+        worker.work()
+        worker.pass_time(8)  # wrong ones are answered in their time
+        worker.work()
+        return found
+
+    made = {"key": b"c", "code": bytes.fromhex(kept(CODE)), "secret": OLD}
+    assert answered(asked(wire.Pair, **made)) == {"seq": 2}
+    assert answered(asked(wire.SetSecret, b"s", old=OLD, secret=password))["seq"] == 3
+    assert answered(asked(wire.Pair, **made)) == {"seq": 2}
+    code = bytes.fromhex(kept(other))
+    for wrong in (asked(wire.Pair, b"d", code=code, secret=OLD), asked(wire.Forget, b"f", secret=OLD)):
+        assert wrong[0].check(WrongSecret)
+    assert answered(asked(wire.Pair, b"e", code=code, secret=password)) == {"seq": 4}
+    assert kinds(worker) == ["register", "code", "secret", "code"]
