@@ -462,7 +462,8 @@ def _stays(tables: SqliteTables, user: str, after: int, upto: int) -> list[tuple
         tables.execute(
             f"""
             SELECT room, joined, left FROM membership WHERE user = ?1 AND left > ?2 AND joined <= ?3
-                AND NOT (left = {OPEN} AND room IN (SELECT user FROM ending WHERE seq <= ?2))
+                AND NOT (left = {OPEN}
+                    AND EXISTS (SELECT 1 FROM ending WHERE ending.user = room AND ending.seq <= ?2))
             """,
             (user, after, upto),
         )
