@@ -1,5 +1,6 @@
 """The protocols that clients speak: each a :class:`~chatnet.worker.peer.Peer` in front of a session.
 
+channel     which kinds channels show, and how outboxes are filled
 amp         AMP: a connection before and after it has logged in
 commands    what a logged-in user may say, in any of them
 web/        browsers and bots: HTTP and WebSocket, with JSON

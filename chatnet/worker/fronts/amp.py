@@ -12,21 +12,20 @@ from chatnet.codes import kept
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More
 from chatnet.form import check_label
-from chatnet.kinds import EVENTS, SAID, KindName
 from chatnet.net.first_byte import AMP
 from chatnet.net.gate import check_version
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
-from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.net.outbox import Outbox
 from chatnet.wire import encode
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.entrance import Arrival, Entrance
 from chatnet.worker.front import Shared
+from chatnet.worker.fronts.channel import OutboxChannel
 from chatnet.worker.fronts.commands import UserCommands, scope_of
 from chatnet.worker.logins import Shown
-from chatnet.worker.peer import Hearing
 from chatnet.worker.session import Session
 
 
@@ -46,28 +45,12 @@ class Amp:
         return Link(login, shared.outboxes, shared.pulse, shared.visitors)
 
 
-class AmpChannel:
-    """Delivers to all AMP connections of a worker: a :class:`~chatnet.worker.peer.Channel` of outboxes."""
+class AmpChannel(OutboxChannel):
+    """Delivers to all AMP connections of a worker."""
 
-    def __init__(self, outboxes: Outboxes) -> None:
-        self._outboxes = outboxes
-
-    def shows(self, kind: KindName) -> bool:
-        """Return true for every kind that is heard; joins and leaves are not shown."""
-        return kind in SAID or kind in EVENTS
-
-    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
-        """Encode ``entries`` once, and put the same bytes into each outbox."""
-        chunk = encode.deliver(entries)
-        outboxes = self._outboxes
-        dirty = outboxes.dirty
-        for _, ears in hearing:
-            for outbox in ears:
-                parts = outbox.parts
-                if not parts:
-                    dirty.append(outbox)
-                parts.append(chunk)
-        outboxes.schedule()
+    def posts(self, entries: Sequence[Entry]) -> bytes:
+        """Return the boxes that deliver ``entries``."""
+        return encode.deliver(entries)
 
 
 class AmpLogin(Locator):

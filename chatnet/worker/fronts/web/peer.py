@@ -9,12 +9,12 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.form import MAX_TEXT
-from chatnet.kinds import EVENTS, SAID, KindName
 from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.worker.fronts.channel import OutboxChannel
 from chatnet.worker.fronts.web import dialect, frames
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.site import Request
-from chatnet.worker.peer import Channel, Hearing
+from chatnet.worker.peer import Channel
 from chatnet.worker.rates import BURST_SECONDS
 from chatnet.worker.session import Session
 from chatnet.worker.sessions import Sessions
@@ -30,40 +30,26 @@ def limits_of(sessions: Sessions) -> dict[str, int]:
     return {"text": MAX_TEXT, "rate": rate, "burst": rate * BURST_SECONDS, "unanswered": MOST_UNANSWERED}
 
 
-class SocketChannel:
-    """Delivers to all sockets of a worker: a :class:`~chatnet.worker.peer.Channel` of outboxes."""
+class SocketChannel(OutboxChannel):
+    """Delivers to all sockets of a worker."""
 
     def __init__(self, outboxes: Outboxes, log_id: str) -> None:
-        self._outboxes = outboxes
+        super().__init__(outboxes)
         self.log_id = log_id
         self._upto: tuple[Cursor | None, bytes] = None, b""
-
-    def shows(self, kind: KindName) -> bool:
-        """Return true for every kind that is heard; joins and leaves are not shown."""
-        return kind in SAID or kind in EVENTS
-
-    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
-        """Encode ``entries`` once, and put the same bytes into each outbox."""
-        chunk = self.posts(entries)
-        outboxes = self._outboxes
-        dirty = outboxes.dirty
-        for _, ears in hearing:
-            for outbox in ears:
-                parts = outbox.parts
-                if not parts:
-                    dirty.append(outbox)
-                parts.append(chunk)
-        outboxes.schedule()
 
     def posts(self, entries: Sequence[Entry]) -> bytes:
         """Return the frames that deliver ``entries``."""
         return b"".join(map(frames.text, dialect.posts(self.log_id, entries)))
 
     def upto(self, cursor: Cursor) -> bytes:
-        """Return the frame that says: nothing for you up to ``cursor``. Many are told the same."""
+        """Return what says: nothing for you up to ``cursor``. Many are told the same."""
         if self._upto[0] != cursor:
-            self._upto = cursor, frames.text(dialect.upto(cursor))
+            self._upto = cursor, self._says_upto(cursor)
         return self._upto[1]
+
+    def _says_upto(self, cursor: Cursor) -> bytes:
+        return frames.text(dialect.upto(cursor))
 
 
 class WebPeer:

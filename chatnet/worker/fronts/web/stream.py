@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import Entry
 from chatnet.errors import REFUSALS, BadRequest, BadTicket, SessionEnded, TryLater
-from chatnet.kinds import EVENTS, SAID, KindName
+from chatnet.kinds import SAID
 from chatnet.net.outbox import Outboxes
+from chatnet.worker.fronts.channel import HeardChannel
 from chatnet.worker.fronts.web import dialect
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.dialect import encode, packed, shown, unpacked
@@ -92,7 +93,6 @@ class StreamChannel(SocketChannel):
         super().__init__(outboxes, log_id)
         self.begins = _BEGINS[kind]
         self._form = FORMS[kind]
-        self._told: tuple[Cursor | None, bytes] = None, b""
 
     def posts(self, entries: Sequence[Entry]) -> bytes:
         """Return the messages that deliver ``entries``."""
@@ -104,11 +104,8 @@ class StreamChannel(SocketChannel):
         said = f'{{"t":"{name}","cursor":"{cursor}","{name}":'.encode() + encode(one) + b"}"
         return self._form(name, cursor, said)
 
-    def upto(self, cursor: Cursor) -> bytes:
-        """Return the message that says: nothing for you up to ``cursor``. Many are told the same."""
-        if self._told[0] != cursor:
-            self._told = cursor, self._at("upto", cursor)
-        return self._told[1]
+    def _says_upto(self, cursor: Cursor) -> bytes:
+        return self._at("upto", cursor)
 
     def rewound(self, to: Cursor) -> bytes:
         """Return the message that says: the log was put back; come again with this cursor."""
@@ -245,12 +242,8 @@ class Stream(_Hearer):
             self.connection.outbox.put(data)
 
 
-class PollChannel:
+class PollChannel(HeardChannel):
     """Delivers to the long requests of a worker, which are answered all in one."""
-
-    def shows(self, kind: KindName) -> bool:
-        """Return true for every kind that is heard; joins and leaves are not shown."""
-        return kind in SAID or kind in EVENTS
 
     def fan(self, entries: Sequence[Entry], hearing: Iterable[Hearing]) -> None:
         """Give ``entries`` to each request."""
