@@ -6,14 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 import h11
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IReactorTime
 
 from chatnet.addresses import both_on_loopback
+from chatnet.net.short_visit import ShortVisit, ShortVisits
 from chatnet.net.visitors import Visitors
 
 MOST_BYTES = 8 * 1024
@@ -43,39 +41,25 @@ class Said:
     kind: str = TEXT
 
 
-class OneAnswer(Factory):
-    """Gives ``answers`` at a port with these ``visitors``; ``open`` is how many are connected."""
-
-    noisy = False
+class OneAnswer(ShortVisits):
+    """Gives ``answers`` at a port."""
 
     def __init__(self, answers: Callable[[Asked], Said], visitors: Visitors, clock: IReactorTime) -> None:
+        super().__init__(visitors, clock)
         self.answers = answers
-        self.visitors = visitors
-        self.clock = clock
-        self.open = 0
 
-    def buildProtocol(self, addr: Any) -> _Answering:
-        answering = _Answering(self)
-        self.visitors.came(answering, getattr(addr, "host", ""))
-        return answering
+    def visit(self) -> _Answering:
+        return _Answering(self)
 
 
-class _Answering(Protocol):
+class _Answering(ShortVisit):
     """One connection."""
 
-    transport: Any
-    is_idle = True
-    """It may be closed to make room for others."""
-
     def __init__(self, port: OneAnswer) -> None:
+        super().__init__(port)
         self._port = port
         self._http = h11.Connection(h11.SERVER, MOST_BYTES)
         self._is_answered = False
-        self._deadline: IDelayedCall | None = None
-
-    def connectionMade(self) -> None:
-        self._port.open += 1
-        self._deadline = self._port.clock.callLater(self._port.visitors.seconds_left(self), self.abort)
 
     def dataReceived(self, data: bytes) -> None:
         if self._is_answered:
@@ -117,13 +101,3 @@ class _Answering(Protocol):
         written = self._http.send(h11.Response(status_code=said.status, headers=headers, reason=reason))
         self.transport.write((written or b"") + (body if has_body else b""))
         self.transport.loseConnection()
-
-    def abort(self) -> None:
-        """Close now."""
-        self.transport.abortConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._port.open -= 1
-        self._port.visitors.known(self)
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IConnector, IDelayedCall, IListeningPort
+from twisted.internet.interfaces import IConnector, IListeningPort
 from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -33,6 +33,7 @@ from chatnet.addresses import Address, plain
 from chatnet.auth import Token
 from chatnet.net.dial import connect
 from chatnet.net.listen import is_elsewhere, is_taken, why_not_had
+from chatnet.net.short_visit import ShortVisit, ShortVisits
 from chatnet.net.visitors import Visitors
 from chatnet.world import World
 
@@ -250,39 +251,24 @@ async def look(place: Address, passport: Passport, world: World) -> None:
 # ---- answering ----
 
 
-class Identifying(Factory):
-    """Answers those who ask, at a port with these ``visitors``: for the :data:`FIRST_BYTE`. ``open`` is how
-    many are connected."""
-
-    noisy = False
+class Identifying(ShortVisits):
+    """Answers those who ask, for the :data:`FIRST_BYTE`."""
 
     def __init__(self, passport: Passport, visitors: Visitors, clock: Any) -> None:
+        super().__init__(visitors, clock)
         self.passport = passport
-        self.visitors = visitors
-        self.clock = clock
-        self.open = 0
 
-    def buildProtocol(self, addr: Any) -> _Answer:
-        answer = _Answer(self)
-        self.visitors.came(answer, getattr(addr, "host", ""))
-        return answer
+    def visit(self) -> _Answer:
+        return _Answer(self)
 
 
-class _Answer(Protocol):
+class _Answer(ShortVisit):
     """One connection on which somebody asks."""
 
-    transport: Any
-    is_idle = True
-    """It may be closed to make room for others."""
-
     def __init__(self, port: Identifying) -> None:
+        super().__init__(port)
         self._port = port
         self._question = b""
-        self._deadline: IDelayedCall | None = None
-
-    def connectionMade(self) -> None:
-        self._port.open += 1
-        self._deadline = self._port.clock.callLater(self._port.visitors.seconds_left(self), self.abort)
 
     def dataReceived(self, data: bytes) -> None:
         self._question += data
@@ -300,13 +286,3 @@ class _Answer(Protocol):
         head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(proof)}\r\n"
         transport.write(head.encode() + b"Connection: close\r\n\r\n" + proof)
         transport.loseConnection()
-
-    def abort(self) -> None:
-        """Close now."""
-        self.transport.abortConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._port.open -= 1
-        self._port.visitors.known(self)
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
