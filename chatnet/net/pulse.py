@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatnet.addresses import Address
 from chatnet.limits import Rhythm
-from chatnet.net.timer import Timer
+from chatnet.net.timer import LATE, Timer
 from chatnet.telemetry import FellSilent, Tell, unheard
 
 
@@ -53,7 +53,7 @@ class Pulse:
     late), the count starts again: what the others sent meanwhile is still unread in our sockets.
     """
 
-    LATE = 1.0
+    LATE = LATE
 
     def __init__(
         self,

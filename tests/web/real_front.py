@@ -8,9 +8,8 @@ from twisted.internet import reactor as real
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
-from twisted.python.failure import Failure
 from web.browser import PAGE
-from worker.conftest import Worker
+from worker.conftest import Threads, Worker
 
 from chatnet.credentials import as_typed
 from chatnet.entries import Draft, Entry, More
@@ -27,22 +26,12 @@ from chatnet.world import Clocks
 reactor: Any = real
 
 
-class AtOnce:
+class AtOnce(Threads):
     """A thread pool that has done its work in the next turn of the reactor."""
 
-    def callFromThread(self, f: Any, *args: Any) -> None:
-        f(*args)
-
     def callInThreadWithCallback(self, done: Any, f: Any, *args: Any) -> None:
-        reactor.callLater(0, self._do, done, f, args)
-
-    def _do(self, done: Any, f: Any, args: Any) -> None:
-        try:
-            result = f(*args)
-        except Exception:
-            done(False, Failure())
-        else:
-            done(True, result)
+        super().callInThreadWithCallback(done, f, *args)
+        reactor.callLater(0, self.work)
 
 
 class RealFront(Worker):

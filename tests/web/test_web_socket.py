@@ -495,10 +495,8 @@ def test_a_worker_that_sends_some_on_lets_none_in(stage: WebStage) -> None:
     assert WebSocket(stage, stage.ticket("alice")).came.startswith(b"HTTP/1.1 101 ")
 
 
-def test_who_is_let_in_while_the_worker_stops_is_told_at_once(
-    stage: WebStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ticket = stage.ticket("alice")
+def read_late(stage: WebStage, monkeypatch: pytest.MonkeyPatch) -> Deferred[None]:
+    """Let no read of the log be answered before the Deferred fires that is returned."""
     late: Deferred[None] = Deferred()
     real = stage.worker.log.read
 
@@ -507,6 +505,14 @@ def test_who_is_let_in_while_the_worker_stops_is_told_at_once(
         return await real(question)
 
     monkeypatch.setattr(stage.worker.log, "read", slow)
+    return late
+
+
+def test_who_is_let_in_while_the_worker_stops_is_told_at_once(
+    stage: WebStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = stage.ticket("alice")
+    late = read_late(stage, monkeypatch)
     line = stage.line()
     line.send(upgrade(ticket))
     line.server.hang_up()
@@ -524,14 +530,7 @@ def test_who_leaves_while_they_are_let_in_leaves_nothing(
     stage: WebStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket = stage.ticket("alice")
-    late: Deferred[None] = Deferred()
-    real = stage.worker.log.read
-
-    async def slow(question: Any) -> Any:
-        await late
-        return await real(question)
-
-    monkeypatch.setattr(stage.worker.log, "read", slow)
+    late = read_late(stage, monkeypatch)
     line = stage.line()
     line.send(upgrade(ticket))
     line.cut()
