@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.logger import Logger
@@ -270,9 +271,10 @@ def crowd(
         known = KnownMasters(world.files, config_directory(world.environ), world.reactor)
         trust = Trust(world.tls, known) if encrypted else None
         people: dict[str, Person] = {}
+        shared: dict[str, Any] = {}
         for argument in arguments[1:]:
             device, make_user = offers.heard(argument)
-            make_user = partial(make_user, trust=trust)
+            make_user = partial(make_user, trust=trust, shared=shared)
             people[device] = Person(device, masters, world, keep, now, passwords, codes, sent, make_user)
             other = guest(device)
             if other not in people:

@@ -26,10 +26,15 @@ Program = Callable[[Sequence[str], World], IService]
 """Makes a process's service from its arguments and its world."""
 
 
-def plugin(module: str, *always: str, more: Callable[[], Sequence[Any]] = tuple) -> Program:
+def _nothing(world: World) -> Sequence[Any]:
+    return ()
+
+
+def plugin(module: str, *always: str, more: Callable[[World], Sequence[Any]] = _nothing) -> Program:
     """Return the twistd program whose ``Options`` and ``build`` are in ``module``, as twistd would make it.
 
-    The options ``always`` come before its arguments; ``build`` gets ``more`` after its own arguments.
+    The options ``always`` come before its arguments; ``build`` gets ``more``, of
+    its world, after its own arguments.
     """
 
     def make(arguments: Sequence[str], world: World) -> IService:
@@ -39,7 +44,7 @@ def plugin(module: str, *always: str, more: Callable[[], Sequence[Any]] = tuple)
             options.parseOptions([*always, *arguments])
         except usage.UsageError as error:
             raise SystemExit(str(error)) from error
-        service: IService = tap.build(options, world, *more())
+        service: IService = tap.build(options, world, *more(world))
         return service
 
     return make
@@ -84,7 +89,9 @@ def programs(encrypted: bool) -> dict[str, Program]:
     return {
         "chatnet": operator(*how),
         "chat-master": plugin("chatnet.master.tap", "--new-names", "0", *how),
-        "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0", *how, more=lambda: [offers()]),
+        "chat-worker": plugin(
+            "chatnet.worker.tap", "--new-names", "0", *how, more=lambda world: [offers(world)]
+        ),
         "chat-client": plugin("chatnet.client.tap", *how),
         "hostile": partial(Hostile, encrypted=encrypted),
         SQUATTER: Squatter,

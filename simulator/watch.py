@@ -147,7 +147,7 @@ def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
     if isinstance(spoken, Link) and spoken._intake is not None:
         yield "boxes that came on one connection and wait", len(spoken._intake), MOST_BOXES
     # Whatever protocol it is, there is a session behind it.
-    session = getattr(locator or spoken, "session", None)
+    session = getattr(locator or getattr(spoken, "speech", spoken), "session", None)
     if isinstance(session, Session):
         if (queue := session.reads._queue) is not None:
             most = queue._shared.most + 1 + (session._subscription is not None)

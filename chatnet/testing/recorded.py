@@ -100,6 +100,19 @@ class Recorder:
         """The present time."""
         return self._now()
 
+    def sent(self, command: type[amp.Command], arguments: dict[str, Any], user: str, meant: int = 0) -> None:
+        """Record that ``user`` has made the draft that this command is; ``meant``: see :class:`.Sent`."""
+        self(
+            history.Sent,
+            key=arguments["key"],
+            kind="mute" if arguments.get("mute") else _KINDS[command],
+            room=arguments.get("room") or "",
+            text=_text(arguments),
+            to=user if command in (Pair, Revoke, Forget) else arguments.get("to", ""),
+            ref=arguments.get("seq", 0),
+            check_of=meant,
+        )
+
     def refused(self, failure: Failure, key: bytes) -> Failure:
         """Record that the draft of ``key`` is refused; return ``failure`` for whoever waits for it."""
         error = failure.value
@@ -219,16 +232,7 @@ class RecordedConnection(Connection):
         key = arguments.get("key")
         if key is None:
             return super().ask(command, **arguments)
-        self._record(
-            history.Sent,
-            key=key,
-            kind="mute" if arguments.get("mute") else _KINDS[command],
-            room=arguments.get("room") or "",
-            text=_text(arguments),
-            to=self.name if command in (Pair, Revoke, Forget) else arguments.get("to", ""),
-            ref=arguments.get("seq", 0),
-            check_of=self.meant,
-        )
+        self._record.sent(command, arguments, self.name, self.meant)
         return (
             super()
             .ask(command, **arguments)

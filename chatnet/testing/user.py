@@ -86,7 +86,7 @@ def _about(command: type[amp.Command], **more: Any) -> Callable[[str, str, str],
 
 
 _Ordered = tuple[type[amp.Command], dict[str, Any]]
-_ORDERS: dict[KindName, Callable[[str, str, str], _Ordered]] = {
+ORDERS: dict[KindName, Callable[[str, str, str], _Ordered]] = {
     "create": lambda room, to, text: (Create, {"room": room, "history": text}),
     "invite": lambda room, to, text: (Invite, {"room": room, "to": to}),
     "remove": _about(Remove),
@@ -207,7 +207,7 @@ class User:
 
     def order(self, kind: KindName, room: str, to: str = "", text: str = "") -> None:
         """Append what is neither a post nor a join, leave or redaction."""
-        command, arguments = _ORDERS[kind](room, to, text)
+        command, arguments = ORDERS[kind](room, to, text)
         self._own(self._connection.draft(command, **arguments))
 
     def redact(self, choice: Choice) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import simulator.users
 from chatnet.worker.front import Offer
 from chatnet.worker.fronts import FRONTS
+from chatnet.world import World
 from simulator.users.port import MakeUser
 
 USUAL = "amp"
@@ -43,9 +44,9 @@ def heard(argument: str) -> tuple[str, MakeUser]:
     return device, speakers()[spoken or USUAL]
 
 
-def offers() -> Sequence[Offer]:
-    """Return what simulated workers offer: what every worker does, and what only these users speak."""
-    own = [module.FRONT for module in _found().values() if hasattr(module, "FRONT")]
+def offers(world: World) -> Sequence[Offer]:
+    """Return what a simulated worker offers: what every worker does, and what only these users speak."""
+    own = [module.offered(world) for module in _found().values() if hasattr(module, "offered")]
     return (*FRONTS, *own)
 
 

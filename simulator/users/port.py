@@ -118,8 +118,16 @@ class User(Protocol):
 
 
 class MakeUser(Protocol):
-    """Makes a client of the user ``name``, who knows the ``masters``; without ``trust`` it uses no TLS."""
+    """Makes a client of the user ``name``, who knows the ``masters``; without ``trust`` it uses no TLS. In
+    ``shared`` is what the users of one host share; it is empty at first."""
 
     def __call__(
-        self, name: str, masters: Sequence[Address], world: World, record: Recorder, *, trust: Trust | None
+        self,
+        name: str,
+        masters: Sequence[Address],
+        world: World,
+        record: Recorder,
+        *,
+        trust: Trust | None,
+        shared: dict[str, Any],
     ) -> User: ...

@@ -284,6 +284,18 @@ def test_a_password_takes_the_secret_out_of_the_cookie(stage: WebStage, alice: B
     assert (short.status, short.json["code"]) == (422, "BAD_SECRET")
 
 
+def test_a_password_whose_answer_was_lost_is_asked_for_again(stage: WebStage, alice: Browser) -> None:
+    """With the same key it is set once, though the old one is not good any more when it is asked again."""
+    key = packed(b"k" * 16)
+    first = alice.ask("POST", "/password", {"password": "correct horse"}, idempotency_key=key)
+    back = Browser(stage)
+    assert back.login(secret=None, password="correct horse", new=None).status == 201
+    said = {"password": "correct horse", "old": "nobody knows"}
+    again = back.ask("POST", "/password", said, idempotency_key=key)
+    assert (again.status, again.json["seq"]) == (200, first.json["seq"])
+    assert back.ask("POST", "/password", said, idempotency_key="another").status == 401
+
+
 def test_the_old_ticket_ends_with_the_old_secret(stage: WebStage, alice: Browser) -> None:
     """Though its session is kept between requests, and goes on with the new one."""
     old = Browser(stage)

@@ -495,6 +495,16 @@ def test_a_worker_that_sends_some_on_lets_none_in(stage: WebStage) -> None:
     assert WebSocket(stage, stage.ticket("alice")).came.startswith(b"HTTP/1.1 101 ")
 
 
+def test_whom_a_master_sent_to_a_port_of_ones_own_counts_as_placed(stage: WebStage) -> None:
+    """Only those who came by the port that workers share are sent on to chance."""
+    entrance = stage.worker.entrance
+    stage.web.visitor = lambda: stage.web.connection(entrance)  # type: ignore[method-assign]
+    stage.worker.others.sheds_shared = lambda: True
+    stage.socket("alice")
+    [session] = stage.worker.sessions.open
+    assert not session.peer.shared
+
+
 def read_late(stage: WebStage, monkeypatch: pytest.MonkeyPatch) -> Deferred[None]:
     """Let no read of the log be answered before the Deferred fires that is returned."""
     late: Deferred[None] = Deferred()

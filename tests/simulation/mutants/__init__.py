@@ -9,6 +9,7 @@ behind     a worker that cannot follow the log, hunted where the machine of some
 rooms      private rooms, conversations, blocks, and taking back
 clients    what a client sends again, and how far it has read
 toys       the same, in a client that speaks in lines
+web        of sockets and requests, and of a client that speaks as browsers do
 cluster    which processes are taken for dead, and which are counted
 masters    who commands, and what a new primary knows, keeps and kills
 hostile    what hostile clients can make wait
@@ -39,6 +40,7 @@ from simulation.mutants import (
     rooms,
     strangers,
     toys,
+    web,
 )
 from simulation.mutants.planting import Mutant
 
@@ -95,6 +97,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *handshakes.MUTANTS,
     *strangers.MUTANTS,
     *toys.MUTANTS,
+    *web.MUTANTS,
     *relays.MUTANTS,
     *marks.MUTANTS,
     *database.MUTANTS,

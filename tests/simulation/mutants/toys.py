@@ -7,18 +7,19 @@ from simulation.mutants.planting import Mutant, Put
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from simulator.users.toy import ToyUser
-from simulator.users.toy_lines import Answer, Line, Question, Unanswered
+from simulator.users.toy_lines import Answer, Line
+from simulator.users.unanswered import Asked, Question, Unanswered
 
 
 def a_line_gets_a_new_key_when_sent_again(put: Put) -> None:
     """What was sent on a lost connection is sent again as if it were another draft."""
     sent: set[Question] = set()
 
-    def send(self: Unanswered, question: Question, line: Line) -> None:
-        command, _, rest = question.line.partition(" ")
+    def send(self: Unanswered, question: Question, line: Asked) -> None:
+        command, _, rest = question.said.partition(" ") if isinstance(line, Line) else ("", "", "")
         if question in sent and command == "POST":
             key, _, text = rest.partition(" ")
-            question.line = f"POST {bytes(byte ^ 255 for byte in bytes.fromhex(key)).hex()} {text}"
+            question.said = f"POST {bytes(byte ^ 255 for byte in bytes.fromhex(key)).hex()} {text}"
         sent.add(question)
         real(self, question, line)
 

@@ -35,7 +35,7 @@ from chatnet.worker.fronts.web.kept import Kept, said
 from chatnet.worker.fronts.web.origins import secret_cookie, ticket_cookie
 from chatnet.worker.fronts.web.peer import limits_of
 from chatnet.worker.fronts.web.settings import WebSettings
-from chatnet.worker.fronts.web.site import API, NOT_KEPT, Request, Route, answer_json, other_origin
+from chatnet.worker.fronts.web.site import API, NOT_KEPT, Request, Route, answer_json, key_of, other_origin
 from chatnet.worker.logins import Shown
 from chatnet.worker.session import Session
 from chatnet.worker.whose import check_whole
@@ -180,7 +180,7 @@ class Account:
         new = as_typed(body.text("password"))
 
         async def set_it(session: Session) -> tuple[int, bytes]:
-            done = await session.secret.set(self._key(), old, new)
+            done = await session.secret.set(key_of(request, self._settings), old, new)
             return done.seq, done.ticket
 
         seq, ticket = await self._in_session(request, set_it)
@@ -204,7 +204,7 @@ class Account:
         secret = _Body(request.json()).proof(request.shows().secret)
 
         async def forget(session: Session) -> None:
-            await session.secret.forget(self._key(), secret)
+            await session.secret.forget(key_of(request, self._settings), secret)
 
         with suppress(Forgotten):  # the session tells it so
             await self._in_session(request, forget)

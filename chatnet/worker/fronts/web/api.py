@@ -14,9 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chatnet.entries import fresh_key
 from chatnet.errors import AlreadyJoined, BadRequest, BadTicket, NotInScope, NotJoined
-from chatnet.keys import key_named
 from chatnet.store.window import Window
 from chatnet.text import legible
 from chatnet.worker.fronts.web import openapi, slack
@@ -25,7 +23,7 @@ from chatnet.worker.fronts.web.dialect import MOST_NUMBER, Message, packed, show
 from chatnet.worker.fronts.web.exchange import Answer
 from chatnet.worker.fronts.web.kept import Kept, said
 from chatnet.worker.fronts.web.settings import WebSettings
-from chatnet.worker.fronts.web.site import API, JSON, NOT_KEPT, Refused, Request, Route, answer_json
+from chatnet.worker.fronts.web.site import API, JSON, NOT_KEPT, Refused, Request, Route, answer_json, key_of
 from chatnet.worker.session import Session
 
 TEXT = "text/plain"
@@ -61,7 +59,7 @@ class Api:
 
     async def post(self, request: Request) -> Answer:
         """Post a text: in JSON, with what else a post has, or as it is."""
-        new, key = _new_post(request), self._key(request)
+        new, key = _new_post(request), key_of(request, self._settings)
         window = request.entrance.sessions.log.window
         return await self._in_session(request, lambda session: _posted(session, window, new, key))
 
@@ -69,7 +67,7 @@ class Api:
         """Post what a webhook says, as the user of the token in its path."""
         kind = _kind(request)
         new = NewPost(slack.text_of(kind, request.asked.body), request.query.get("room"), form="notice")
-        key, ticket = self._key(request), _ticket_in(request.rest["token"])
+        key, ticket = key_of(request, self._settings), _ticket_in(request.rest["token"])
         window = request.entrance.sessions.log.window
 
         async def post(session: Session) -> Answer:
@@ -82,7 +80,7 @@ class Api:
 
     async def join(self, request: Request) -> Answer:
         """Follow a room; being there already is as good."""
-        room, key = request.rest["room"], self._key(request)
+        room, key = request.rest["room"], key_of(request, self._settings)
 
         async def join(session: Session) -> Membership:
             try:
@@ -95,7 +93,7 @@ class Api:
 
     async def leave(self, request: Request) -> Answer:
         """Stop following a room; not being there is as good."""
-        room, key = request.rest["room"], self._key(request)
+        room, key = request.rest["room"], key_of(request, self._settings)
 
         async def leave(session: Session) -> Answer:
             with suppress(NotJoined):
@@ -103,16 +101,6 @@ class Api:
             return Answer(204, (NOT_KEPT,))
 
         return await self._in_session(request, leave)
-
-    def _key(self, request: Request) -> bytes:
-        name = request.headers.get("idempotency-key")
-        if name is None:
-            return fresh_key(self._settings.clocks.wall(), self._settings.entropy)
-        raw = name.encode("latin-1")
-        try:
-            return key_named(raw.decode("utf-8", "surrogateescape"))
-        except ValueError as error:
-            raise BadRequest.of(why=f"{error} (Idempotency-Key).") from error
 
     # ---- what is read ----
 

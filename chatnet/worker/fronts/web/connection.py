@@ -95,6 +95,8 @@ class WebConnection(Connected):
     # Few connections ever change these: only those that do pay memory for them.
     arriving: Waiting | None = None
     """Whoever is logging in on it, or waits on it to hear something."""
+    by_shared_port = True
+    """Whether it came by a port that the workers of the host share; else, a master sent its client here."""
     _due = False
     _aborted = False
     _is_paused = False

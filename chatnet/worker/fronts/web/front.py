@@ -51,10 +51,13 @@ class Web:
         self._of: tuple[Entrance, Site] | None = None
 
     def connection(self, entrance: Entrance) -> WebConnection:
-        """Return a connection of a port whose clients all come in through ``entrance``."""
+        """Return a connection of a port that is no other worker's, whose clients all come in through
+        ``entrance``."""
         if self._of is None or self._of[0] is not entrance:
             self._of = entrance, self._made(lambda: entrance)
-        return self._connection(self._of[1])
+        connection = self._connection(self._of[1])
+        connection.by_shared_port = False
+        return connection
 
     def visitor(self) -> WebConnection:
         """Return a connection of a port that is open whether anybody is let in or not."""

@@ -102,6 +102,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         *("POST", "/password", "setPassword", "Set a password; all other sessions end."),
         _of(200, "Set.", json=bodies.PasswordSet),
+        [_KEY],
         takes={JSON: bodies.NewPassword},
     ),
     Operation(
@@ -112,6 +113,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         *("POST", "/forget", "forget", "Take back all that one ever said, and end the account."),
         _of(204, "Done."),
+        [_KEY],
         takes={JSON: bodies.Proof},
     ),
     Operation(

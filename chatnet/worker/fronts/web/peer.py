@@ -60,7 +60,7 @@ class WebPeer:
 
     __slots__ = ("_name", "address", "channel", "connection")
 
-    shared, passing = True, False
+    passing = False
 
     def __init__(self, connection: WebConnection, channel: Channel, address: str) -> None:
         self.connection = connection
@@ -71,6 +71,10 @@ class WebPeer:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def shared(self) -> bool:
+        return self.connection.by_shared_port
 
     @property
     def full(self) -> bool:

@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from twisted.logger import Logger
 
+from chatnet.entries import fresh_key
 from chatnet.errors import BadRequest, ChatnetError, InternalFailure
+from chatnet.keys import key_named
 from chatnet.text import legible
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.fronts.web import problems
@@ -108,6 +110,20 @@ class Request:
         if kind != JSON:
             raise Refused(415, f"Send JSON, and say so: Content-Type: {JSON}.", "BAD_REQUEST")
         return read(self.asked.body)
+
+
+def key_of(request: Request, settings: WebSettings) -> bytes:
+    """Return the key of what a request asks to be appended: the one that it names, or else a new one.
+
+    :raises BadRequest: the name is empty, or too long.
+    """
+    name = request.headers.get("idempotency-key")
+    if name is None:
+        return fresh_key(settings.clocks.wall(), settings.entropy)
+    try:
+        return key_named(name.encode("latin-1").decode("utf-8", "surrogateescape"))
+    except ValueError as error:
+        raise BadRequest.of(why=f"{error} (Idempotency-Key).") from error
 
 
 Answering = Callable[[Request], Awaitable[Answer | Switch]]

@@ -60,10 +60,11 @@ class Sockets:
         ticket = request.shows().ticket
         if ticket is None:
             raise BadTicket(BadTicket.sentence)
-        if request.connection.shared.others.sheds_shared():
+        connection = request.connection
+        if connection.by_shared_port and connection.shared.others.sheds_shared():
             raise Refused(503, ELSEWHERE, "NOT_SERVING", (("Retry-After", "0"),))
         sessions = request.entrance.sessions
-        socket = Socket(request.connection, self._channel_of(request.log_id), request.seen.address, sessions)
+        socket = Socket(connection, self._channel_of(request.log_id), request.seen.address, sessions)
         socket.commands.session = await resumed(request, socket, ticket)
         return Switch(
             101,
