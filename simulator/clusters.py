@@ -106,7 +106,7 @@ class Cluster:
     def with_page(self) -> None:
         """Let all its hosts have a page."""
         for host in self.hosts:
-            host.web = f"localhost:{WEB_PORT}"
+            host.web = f"0.0.0.0:{WEB_PORT}"
 
     def told(self, process: SimProcess, event: telemetry.Event) -> None:
         """Hear an event in a process: a listener."""

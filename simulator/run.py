@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from twisted.logger import globalLogBeginner
 
+from chatnet.addresses import Address
 from chatnet.entries import Entry, visible
 from chatnet.kinds import EVENTS, SAID
 from chatnet.limits import AGING
@@ -19,6 +20,7 @@ from chatnet.stays import Memberships
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Held, Moved
+from chatnet.web_options import WEB_PORT
 from chatnet.worker.frontend import Frontend
 from chatnet.worker.service import Worker
 from simulator import nemesis, outages, workload
@@ -286,11 +288,34 @@ class Run:
                 self.history.append(Held(time=now, client=name, head=window.head, seqs=seqs))
 
     def _uneven(self, people: Sequence[Person]) -> Iterator[str]:
-        """Yield a sentence if sessions are spread less evenly over the workers than the design says."""
-        sessions = Counter(person.user.worker for person in people if person.is_settled and person.user)
-        loads = sorted([*sessions.values(), *[0] * (self.cluster.workers - len(sessions))])
-        if loads and loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
-            yield f"the workers have {', '.join(map(str, loads))} sessions"
+        """Yield a sentence if sessions are spread less evenly over the workers than the design says: those
+        that came by a port which a host's workers share among these, and those that masters placed over all,
+        so that they make up for the others."""
+        users = [person.user for person in people if person.is_settled and person.user]
+        seats = [seat for user in users for seat in self._seats(user.worker)]
+        workers = self.cluster.living("chat-worker")
+        shared = Counter(worker for worker, is_shared in seats if is_shared)
+        placed = Counter(worker for worker, is_shared in seats if not is_shared)
+        for host in self.cluster.hosts:
+            loads = [shared[worker] for worker in workers if worker.host is host]
+            if loads and _differ(loads):
+                yield f"the workers of {host} have {', '.join(map(str, loads))} sessions by their shared port"
+        loads = [shared[worker] + placed[worker] for worker in workers]
+        most = max(loads, default=0)
+        fullest = [worker for worker, load in zip(workers, loads, strict=True) if load == most]
+        if _differ(loads) and any(placed[worker] for worker in fullest):
+            yield f"the workers have {', '.join(map(str, sorted(loads)))} sessions"
+
+    def _seats(self, at: str) -> Iterator[tuple[SimProcess, bool]]:
+        """Yield which worker a user is at, and whether they came by the page's port, from the address where
+        they are connected and, if several share that, the worker's name behind it."""
+        place, _, name = at.partition(" ")
+        address = Address.read(place)
+        for host in self.cluster.hosts if address is not None else ():
+            if address is not None and address.host in (host.address, host.name):
+                for process in host.listeners(address.port):
+                    if name in ("", process.name):
+                        yield process, address.port == WEB_PORT
 
     def _at_rest(self, before: Mapping[str, int]) -> None:
         """Check that nothing has grown since ``before`` except through users, and that little happens."""
@@ -344,6 +369,11 @@ class Run:
         except NotInTime:
             left = ", ".join(process.name for process in self.cluster.living())
             self.violations.append(f"stopping: after {STOP_SECONDS} s there was still {left}")
+
+
+def _differ(loads: Sequence[int]) -> bool:
+    """Return whether loads differ by more than the design lets them."""
+    return bool(loads) and max(loads) - min(loads) > max(GAP, SHARE * max(loads))
 
 
 def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:

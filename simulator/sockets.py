@@ -89,6 +89,11 @@ class SimSocket:
         interface = LOOPBACK if self.local[0] == "localhost" else self.local[0]
         return self.is_listening and interface in ("0.0.0.0", address)
 
+    @property
+    def far_end(self) -> str:
+        """The name of the process at the other end."""
+        return "" if self.out is None else self.out.target.process.name
+
     def lot(self) -> float:
         """Return the number, between 0 and 1, that decides which of a port's sharers accepts this client: the
         same each time that it asks, as with Linux, which hashes both ends' addresses and ports."""

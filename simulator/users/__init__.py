@@ -1,10 +1,10 @@
 """Played users: one module for each protocol that clients speak; a module in this package is found by itself.
 
-port       what a user of any protocol can be told to do, and what it tells
-offers     the protocols to choose from
-amp        the real client's connection
-simple     the life of a second client, of few lines, whatever it speaks
-unanswered its questions, asked again on each connection
-toy        a client of the toy protocol, written for simulations · toy_lines  its connections
-web        a client that speaks as browsers do · web_lines  its connections: HTTP, and WebSocket
+port        what a user of any protocol can be told to do, and what it tells
+offers      the protocols to choose from
+amp         the real client's connection
+simple      the life of a second client, of few lines, whatever it speaks
+unanswered  its questions, asked again on each connection
+toy         a client of the toy protocol, written for simulations · toy_lines  its connections
+web         a client that speaks as browsers do · web_lines  its connections: HTTP, and WebSocket
 """

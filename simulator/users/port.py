@@ -38,7 +38,7 @@ class User(Protocol):
 
     @property
     def worker(self) -> str:
-        """Where its worker is, HOST:PORT, while it is connected."""
+        """Where its worker is, HOST:PORT, while it is connected; perhaps a space, and the process's name."""
 
     @property
     def waiting(self) -> int:

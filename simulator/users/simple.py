@@ -160,7 +160,7 @@ class SimpleClient:
         finding = self._finder.find(self._is_ours, self._told, self._doubt)
         found = await self._finder.within(3 * DIAL_SECONDS, finding)
         identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
-        line = await self._dial(found, self._make_line)
+        line = await self._reach(found)
         try:
             await self._finder.within(LOGIN_SECONDS, self._log_in(line, found, identity))
         except BaseException:
@@ -173,6 +173,10 @@ class SimpleClient:
         await log_in(cast(Any, line), identity, self._secrets())
         keep(identity, partial(identity.used_at, found.master))
         self._identity, self._feed.log_id = identity, identity.log_id
+
+    async def _reach(self, found: Found) -> SimpleLine:
+        """Return a connection to a worker: the one that was found."""
+        return await self._dial(found, self._make_line)
 
     def _make_line(self) -> SimpleLine:
         raise NotImplementedError
@@ -240,7 +244,11 @@ class SimpleClient:
 
     @property
     def worker(self) -> str:
-        return "" if self._line is None or self._line.transport is None else self._line.address
+        if self._line is None or self._line.transport is None:
+            return ""
+        transport = self._line.transport
+        socket = getattr(transport, "transport", transport).getHandle()  # under TLS there is another one
+        return f"{self._line.address} {socket.far_end}"
 
     @property
     def waiting(self) -> int:

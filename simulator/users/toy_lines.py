@@ -62,12 +62,12 @@ class Line(LineOnlyReceiver):
 
     # ---- sending ----
 
-    def ask(self, command: str) -> Deferred[Answer]:
+    def ask(self, said: str) -> Deferred[Answer]:
         """Fires with the answer; fails with the error, or when the connection is lost."""
         self._asked += 1
         tag = str(self._asked)
         answer = self._open[tag] = Deferred()
-        self._say(f"{tag} {command}")
+        self._say(f"{tag} {said}")
         return answer
 
     async def callRemote(self, command: type[Any], **arguments: Any) -> dict[str, Any]:

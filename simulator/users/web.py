@@ -8,12 +8,14 @@ asked by POST, on another connection, between what is said before and after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.error import ConnectionClosed
+from twisted.protocols import amp
 
 from chatnet.addresses import Address
 from chatnet.client.feed import Beginning, Following
@@ -39,7 +41,7 @@ from chatnet.names import spelled_for
 from chatnet.testing import history
 from chatnet.testing.recorded import RecordedIdentity, Recorder
 from chatnet.testing.user import ORDERS, Choice
-from chatnet.wire.arguments import Command
+from chatnet.web_options import WEB_PORT
 from chatnet.wire.session import (
     Forget,
     History,
@@ -64,7 +66,7 @@ from chatnet.worker.fronts.web.front import Web
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.world import World
 from simulator.users.port import MakeUser
-from simulator.users.simple import SimpleClient
+from simulator.users.simple import SimpleClient, SimpleLine
 from simulator.users.unanswered import Question
 from simulator.users.web_lines import Aside, Message, Proxy, WebLine, Who, good
 
@@ -76,6 +78,11 @@ _NOT_NOW = (BadTicket, Barred, Disabled, SecretChanged, SessionEnded, TryLater)
 
 BY_POST = 0.1
 """How often a post is posted by HTTP, as programs do, and not on the socket."""
+
+BY_SHARED_PORT = 0.7
+"""How many users come by the page's port, where there is one."""
+TRIES = 4
+"""How often one host is tried in a row before a master is asked for another."""
 
 
 def offered(world: World) -> Offer:
@@ -103,6 +110,8 @@ class WebUser(SimpleClient):
         super().__init__(name, masters, world, record, trust=trust, shared=shared)
         self._proxy: Proxy = shared.setdefault("proxy", Proxy(world.reactor))
         self._most = world.chance.choice(MOSTS)
+        self._comes_by_page = world.chance.random() < BY_SHARED_PORT
+        self._home, self._tries = "", TRIES
         self._is_greeting = False
         self._found: Found | None = None
         self._heard: dict[str, int] = {}
@@ -112,10 +121,24 @@ class WebUser(SimpleClient):
     def _make_line(self) -> WebLine:
         return WebLine(self._hears, self._pulse, self._entropy, self._chance)
 
+    async def _reach(self, found: Found) -> SimpleLine:
+        """Return a connection to the port that the workers of a host share, if it has one: again of the same
+        host, as long as that lets somebody in. Some come where a master sends them."""
+        if self._comes_by_page:
+            host, self._tries = self._home or found.worker.host, self._tries - 1
+            self._home = host if self._tries > 0 else ""
+            try:
+                return await self._dial(replace(found, worker=Address(host, WEB_PORT)), self._make_line)
+            except Unreachable as error:
+                self._home = ""
+                self._logger.info("There is no page on {host} ({why})", host=host, why=str(error))
+        return await super()._reach(found)
+
     async def _log_in(self, line: Any, found: Found, identity: RecordedIdentity) -> None:
         line.log_id, line.randoms = identity.log_id, (identity.secret, identity.fresh)
         await super()._log_in(line, found, identity)
-        self._found = found
+        self._tries = TRIES
+        self._found = replace(found, worker=Address.parse(line.address))
         if line.is_socket:
             return
         try:
@@ -196,7 +219,7 @@ class WebUser(SimpleClient):
     def report(self, choice: Choice) -> None:
         self._about(ReportPost, choice)
 
-    def _about(self, command: type[Command], choice: Choice) -> None:
+    def _about(self, command: type[amp.Command], choice: Choice) -> None:
         chosen = choice.of(self._feed.noted, self.name)
         if chosen is not None and self._feed.log_id:
             post, other = chosen
@@ -282,9 +305,9 @@ class WebUser(SimpleClient):
         self._own(Deferred.fromCoroutine(self._mark()))
 
     async def _mark(self) -> None:
-        line: Any = self._line
+        line: Any = None if self._is_greeting else self._line
         for room, seq in self._heard.items():
-            if line is not None and line is self._line and not self._is_greeting:
+            if line is not None:
                 marked = line.ask(said(Mark, {"room": spelled_for(room, self.name), "seq": seq}))
                 marked.addErrback(lambda why: why.trap(ConnectionClosed, ChatnetError))
         asked, marks, after, more = self._record.now, list[tuple[str, int]](), "", True
@@ -296,17 +319,17 @@ class WebUser(SimpleClient):
 
     # ---- how it asks ----
 
-    def _ask(self, command: type[Command], **arguments: Any) -> Deferred[Message]:
+    def _ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[Message]:
         return self._unanswered.ask(Question(said(command, arguments)))
 
-    def _draft(self, command: type[Command], meant: int = 0, **arguments: Any) -> None:
+    def _draft(self, command: type[amp.Command], meant: int = 0, **arguments: Any) -> None:
         arguments["key"] = self._fresh_key()
         self._record.sent(command, arguments, self.name, meant)
         self._own(self._drafted(said(command, arguments), arguments["key"]))
 
     def _by_post(
         self,
-        command: type[Command],
+        command: type[amp.Command],
         arguments: dict[str, Any],
         target: str,
         body: Message,
@@ -402,12 +425,14 @@ class WebUser(SimpleClient):
             super()._move()
 
 
-def said(command: type[Command], arguments: Mapping[str, Any]) -> Message:
+def said(command: type[amp.Command], arguments: Mapping[str, Any]) -> Message:
     """Return how a command is said in the dialect."""
-    message: Message = {"t": said_as(command)}
+    message: Message = {"t": said_as(cast(Any, command))}
     for name, value in arguments.items():
         if value is not None:
-            message[RENAMED.get((command, name), name)] = packed(value) if isinstance(value, bytes) else value
+            message[RENAMED.get((cast(Any, command), name), name)] = (
+                packed(value) if isinstance(value, bytes) else value
+            )
     return message
 
 

@@ -145,10 +145,11 @@ class Requests(Protocol):
         content = b"" if body is None else json.dumps(body).encode()
         if body is not None:
             named |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
-        asked = self._asked = Deferred()
-        events = [h11.Request(method=method, target=target, headers=list(named.items()))]
+        asked: Deferred[Answered] = Deferred()
+        self._asked = asked
+        events: list[h11.Event] = [h11.Request(method=method, target=target, headers=list(named.items()))]
         if content:
-            events.append(h11.Data(data=content))  # type: ignore[arg-type]
+            events.append(h11.Data(data=content))
         for event in (*events, h11.EndOfMessage()):
             self.transport.write(self._http.send(event))
         return asked
@@ -354,7 +355,8 @@ class WebLine(Requests):
         said: Message = {"t": "hello", "v": 1, "log": self.log_id, "most": min(most, MOST_NUMBER)}
         if cursor is not None:
             said["cursor"] = {"seq": cursor.seq, "check": packed(cursor.check)}
-        greeting = self._greeting = Deferred()
+        greeting: Deferred[Message] = Deferred()
+        self._greeting = greeting
         self.say(said)
         return greeting
 

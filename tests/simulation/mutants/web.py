@@ -1,12 +1,10 @@
 """Bugs of the web: of sockets, of requests, and of a client that speaks as browsers do.
 
-They are hunted where all users speak so.
+They are hunted where all users speak so, and some workers are on another machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from simulation.mutants.planting import Mutant, Put
@@ -24,7 +22,7 @@ from simulator.run import Scale
 from simulator.users.web import WebUser
 from simulator.users.web_lines import Message
 
-SCALE = Scale(spoken="web")
+SCALE = Scale(spoken="web", annex=True)
 
 
 def a_frame_is_cut(put: Put) -> None:
@@ -53,20 +51,9 @@ def a_sockets_cursor_by_acknowledgement(put: Put) -> None:
         if "seq" in answer:
             mine = Entry(answer["seq"], 0, "post", self.name, self.name, "", key)
             self._feed.nothing_up_to(Cursor.at(self._feed.log_id, mine))
-        return real(self, answer, key)  # type: ignore[no-any-return]
+        return real(self, answer, key)
 
     real = put(WebUser, "acknowledged", acknowledged)
-
-
-def an_upto_too_far(put: Put) -> None:
-    """A socket is told that there is nothing for it up to the head, though it has not been given all."""
-
-    def ping(self: Socket) -> None:
-        if not self._is_closing and self.session.cursor is not None:
-            self._put(self.channel.upto(self.session._shared.log.window.cursor))
-        real(self)
-
-    real = put(Socket, "ping", ping)
 
 
 def a_double_at_the_seam(put: Put) -> None:
@@ -100,15 +87,6 @@ def a_repeated_request_gets_a_new_key(put: Put) -> None:
     put(account, "key_of", key_of)
 
 
-def what_does_not_fit_one_message_is_lost(put: Put) -> None:
-    """Of posts that need two messages only the first one is sent."""
-
-    def posts(log_id: str, entries: Sequence[Entry]) -> Any:
-        yield next(iter(real(log_id, entries)))
-
-    real = put(dialect, "posts", posts)
-
-
 def a_welcome_that_is_behind_is_given(put: Put) -> None:
     """Who has missed too much begins anew, but from the old cursor on, behind which nothing comes."""
 
@@ -124,10 +102,8 @@ MUTANTS: tuple[Mutant, ...] = (
     a_frame_is_cut,
     a_message_in_parts_loses_its_beginning,
     a_sockets_cursor_by_acknowledgement,
-    an_upto_too_far,
     a_double_at_the_seam,
     a_request_takes_its_connections_user,
     a_repeated_request_gets_a_new_key,
-    what_does_not_fit_one_message_is_lost,
     a_welcome_that_is_behind_is_given,
 )
