@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 import msgspec
 from msgspec.structs import replace
 
-from chatnet.entries import Entry
+from chatnet.entries import Entry, More
 from chatnet.kinds import KINDS, Text
 from chatnet.names import fold_for
 from chatnet.reads import NEWEST
@@ -265,7 +265,12 @@ def _is_same(seen: Entry, entry: Entry | None, evidence: Evidence) -> bool:
     text = seen.text
     if entry.seq in evidence.standing.taken_back:
         text = entry.text if text in ("", evidence.said(entry)) else text
-    return replace(seen, text=text, at=()) == replace(entry, at=())
+    return replace(seen, text=text, at=(), more=_more(seen)) == replace(entry, at=(), more=_more(entry))
+
+
+def _more(entry: Entry) -> More | None:
+    """Return what an entry has beyond its columns; None, if that is nothing: protocols may not tell which."""
+    return None if entry.more == More() else entry.more
 
 
 def _matches(sent: Sent, entry: Entry, evidence: Evidence) -> bool:
