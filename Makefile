@@ -7,7 +7,7 @@
 # make bench-hosts  how long users wait when whole hosts die, ROUNDS=5 of each kind; as root
 # make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
 # make mutants   how soon a simulated cluster finds each bug that is planted in it
-# make chaos  KILLS of real processes, and what users see of it
+# make chaos  KILLS of real processes, and what users see of it: at terminals, and then at browsers beside them
 # make fuzz   hostile clients for SECONDS, honest users beside them, on both stores
 # make lint   formatting, lint and types alone
 # make page-test  the types, the lint and the tests of the page's own code, with Node
@@ -97,8 +97,9 @@ bench-hosts: $(VENV)/developed
 mutants: $(VENV)/developed
 	PYTHONPATH=tests $(BIN)/python -m simulation.mutants
 
-chaos: $(VENV)/installed
+chaos: $(VENV)/developed
 	$(BIN)/python -m rigs.chaos --kills $(KILLS)
+	PYTHONPATH=tests $(BIN)/python -m browser.kills --kills $(KILLS)
 
 fuzz: $(VENV)/developed
 	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --seconds $(SECONDS)

@@ -44,6 +44,11 @@ class Conversation:
         options = ("--master", cluster.address, "--users", str(users), "--rate", str(rate), *options)
         return cls(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
 
+    @property
+    def pid(self) -> int:
+        """The process in which they all are."""
+        return self._process.pid
+
     def settle(self) -> None:
         """Let them stop posting; wait until everything is answered, and read by all. Then they leave.
 

@@ -123,7 +123,12 @@ function post(row, around) {
     h("span", { class: `state ${state}`, title: means }, icon(state), h("span", { class: "hidden" }, means));
   return h(
     "div",
-    { class: classes.filter(Boolean).join(" "), role: "listitem", "data-id": item.id },
+    {
+      class: classes.filter(Boolean).join(" "),
+      role: "listitem",
+      "data-id": item.id,
+      "data-seq": isPlaced && item.seq,
+    },
     h("div", { class: "gutter" }, isHead ? tile(item.user) : at),
     h("div", { class: "said" }, head, quote(item, around), text(item, around.me)),
     mark,
