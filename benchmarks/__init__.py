@@ -4,12 +4,14 @@ table           rows, and how they are printed
 processes       what a bench starts, and ends
 wire            AMP boxes as raw bytes, so that the load costs little
 cluster         a cluster of real processes, and users logged in at its workers
+browsers        requests and WebSocket frames as raw bytes, for the same reason
 crowd           the receiving side: counts what 500 followers receive, and posts
 
 fanout          rows: deliveries per second at depth 1, 5 and 20; time to acknowledgement and delivery
 posts           row: acknowledged durable posts per second, and raw sqlite3 for comparison
 sessions        rows: memory of an idle session, without TLS and with it
 encrypted       rows: deliveries per second with TLS and without it; handshakes per second
+sockets         rows: deliveries per second by WebSocket, beside AMP, `ws`, Socket.IO; an idle socket's memory
 newest          row: reading the newest 20 of a small and of a large log
 unread          row: counting what is unread in 200 rooms of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
@@ -25,5 +27,6 @@ plot            that picture, as SVG
 
 chatnet_feed    a cluster, as a contender in the fan-out
 inspircd        the IRC daemon, as a contender
+rivals          `ws` and Socket.IO in Node, as contenders; npm/ has their programs
 bare            a fan-out by ``transport.write``, as a contender; also the server's program
 """

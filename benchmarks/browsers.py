@@ -14,6 +14,11 @@ from benchmarks.cluster import GROUP
 from benchmarks.wire import TEXT, fresh_key
 
 HEAD_ENDS, WELCOME = b"\r\n\r\n", b'"t":"welcome"'
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+"""The headers with which a request asks for a WebSocket, without any extension."""
 
 
 class NotTaken(Exception):
@@ -36,8 +41,12 @@ def request(
 
 
 def frame(message: object) -> bytes:
-    """Return the frame of a message, of at most 64 KiB, with a mask of zeros."""
-    said = json.dumps(message).encode()
+    """Return the frame of a message, of at most 64 KiB."""
+    return masked(json.dumps(message).encode())
+
+
+def masked(said: bytes) -> bytes:
+    """Return the frame of a text of at most 64 KiB, with a mask of zeros."""
     size = bytes([0x80 | len(said)]) if len(said) < 126 else b"\xfe" + len(said).to_bytes(2, "big")
     return b"\x81" + size + bytes(4) + said
 
@@ -53,7 +62,12 @@ PING = b"\x8a\x80\0\0\0\0"
 
 def messages(stream: bytes) -> list[dict[str, Any]]:
     """Return the messages in a stream of frames of a worker."""
-    found: list[dict[str, Any]] = []
+    return [json.loads(said) for said in texts(stream)]
+
+
+def texts(stream: bytes) -> list[bytes]:
+    """Return the texts in a stream of frames of a server."""
+    found: list[bytes] = []
     at = 0
     while at + 2 <= len(stream):
         size, begin = stream[at + 1], at + 2
@@ -61,7 +75,7 @@ def messages(stream: bytes) -> list[dict[str, Any]]:
             digits = 2 if size == 126 else 8
             size, begin = int.from_bytes(stream[begin : begin + digits], "big"), begin + digits
         if stream[at] == 0x81:
-            found.append(json.loads(stream[begin : begin + size]))
+            found.append(stream[begin : begin + size])
         at = begin + size
     return found
 
@@ -90,18 +104,14 @@ class Site:
 
     def connect(self, tickets: Sequence[str]) -> list[socket.socket]:
         """Return a socket for each ticket, which has said hello and been welcomed."""
-        upgrade = (
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        )
         hello = frame({"t": "hello", "v": 1})
         connections: list[socket.socket] = []
         for group in _groups(tickets):
             fresh = [self._line() for _ in group]
             for connection, ticket in zip(fresh, group, strict=True):
-                connection.sendall(request("GET", "/ws", self._host, None, ticket, upgrade) + hello)
+                connection.sendall(request("GET", "/ws", self._host, None, ticket, UPGRADE) + hello)
             for connection in fresh:
-                head = _until(connection, WELCOME)
+                head = until(connection, WELCOME)
                 if not head.startswith(b"HTTP/1.1 101 "):
                     raise NotTaken(head.decode(errors="replace"))
             connections += fresh
@@ -141,7 +151,7 @@ def _groups(all_of_them: Sequence[str]) -> list[Sequence[str]]:
 
 
 def _answer(line: socket.socket) -> Any:
-    head, _, body = _until(line, HEAD_ENDS).partition(HEAD_ENDS)
+    head, _, body = until(line, HEAD_ENDS).partition(HEAD_ENDS)
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
     while len(body) < length:
         body += line.recv(65536)
@@ -150,7 +160,11 @@ def _answer(line: socket.socket) -> Any:
     return json.loads(body) if body else {}
 
 
-def _until(line: socket.socket, mark: bytes) -> bytes:
+def until(line: socket.socket, mark: bytes) -> bytes:
+    """Return what comes until ``mark`` has.
+
+    :raises NotTaken: the connection was closed before.
+    """
     came = b""
     while mark not in came:
         more = line.recv(65536)

@@ -1,9 +1,10 @@
 """The receiving side of the fan-out: one process that reads all followers' sockets, and posts.
 
 It must not be the bottleneck. So it counts what the followers receive by its length (``MSG_TRUNC``: the
-kernel does not even copy it), because all frames of a run have the same length; only one follower's stream is
-kept and parsed. TLS data is decrypted, since several frames may be in one record. This process also posts, so
-that it knows when the last follower has received a post.
+kernel does not even copy it), because all frames of a run have the same length; only one follower's stream
+is kept and parsed. TLS data is decrypted, since several frames may be in one record. Where several posts may
+come in one frame, it counts a mark that each post has once. This process also posts, so that it knows when
+the last follower has received a post.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Contender(Protocol):
 class Run:
     """One run. ``elapsed`` in seconds, to the last delivery.
 
-    ``busy``: the receiving side's share of a core; ``cost``: the server's processor time, in seconds.
+    ``busy``: the receiving side's share of a core; ``cost``: the server's processor time, in seconds, and
+    ``costs`` that of each of its processes.
 
     ``delays`` (of a paced run): from a post's due time to each delivery, in seconds; ``acknowledged``: the
     same to the poster's own answers.
@@ -61,6 +63,7 @@ class Run:
     busy: float
     cost: float
     deliveries: int
+    costs: tuple[float, ...] = ()
     delays: list[float] = field(default_factory=list)
     acknowledged: list[float] = field(default_factory=list)
 
@@ -70,11 +73,38 @@ class Run:
         return self.deliveries / self.elapsed
 
 
-class Crowd:
-    """The followers of one contender, and its poster."""
+class Marks:
+    """Counts a mark in a stream that comes in pieces; it may be cut in two."""
 
-    def __init__(self, contender: Contender) -> None:
+    __slots__ = ("_mark", "_tail")
+
+    def __init__(self, mark: bytes) -> None:
+        self._mark = mark
+        self._tail = b""
+
+    def count(self, data: bytes | bytearray, size: int) -> int:
+        """Return how many marks end in the next ``size`` bytes, with which ``data`` begins."""
+        mark, tail = self._mark, self._tail
+        found = data.count(mark, 0, size)
+        if tail or data[size - 1] in mark:
+            keep = len(mark) - 1
+            found += (tail + data[: min(size, keep)]).count(mark)
+            self._tail = bytes(tail + data[max(0, size - keep) : size])[-keep:]
+            if self._tail[-1] not in mark:
+                self._tail = b""
+        return found
+
+
+class Crowd:
+    """The followers of one contender, and its poster.
+
+    ``mark``: what each post has once, by which posts are counted; empty: they are counted by their length.
+    """
+
+    def __init__(self, contender: Contender, mark: bytes = b"") -> None:
         self._contender = contender
+        self._mark = mark
+        self._sampled = Marks(mark) if mark else None
         self._buffer = bytearray(CHUNK)
         self._epoll = select.epoll()
         self._sample: list[bytes] = []
@@ -85,7 +115,7 @@ class Crowd:
             self._epoll.register(connection.fileno(), select.EPOLLIN)
             self._takers[connection.fileno()] = self._taker(connection)
         self._takers[contender.followers[0].fileno()] = self._take_sample
-        self.frame = 0
+        self.frame = 1
 
     def close(self) -> None:
         """Close the connections."""
@@ -97,7 +127,9 @@ class Crowd:
         """Read what still comes, then learn the length of a frame: from two, as a ping may come with one."""
         self._contender.heartbeat()
         self._drain()
-        self.frame = min(self._probe(), self._probe())
+        probed = min(self._probe(), self._probe())
+        if not self._mark:
+            self.frame = probed
 
     def _probe(self) -> int:
         self._contender.poster.sendall(self._contender.posts(1))
@@ -149,7 +181,7 @@ class Crowd:
         self._reached = [len(self._contender.followers)]
         self._sent = self._done = 0
         self._own_cpu = time.process_time()
-        self._server_cpu = sum(map(cpu_seconds, self._contender.pids))
+        self._server_cpu = [cpu_seconds(pid) for pid in self._contender.pids]
 
     def _post(self, count: int) -> None:
         self._sent += count
@@ -195,16 +227,23 @@ class Crowd:
     def _finish(self, elapsed: float) -> Run:
         """Check that everybody received every post completely, and nothing else except a few pings."""
         busy = (time.process_time() - self._own_cpu) / elapsed
-        cost = sum(map(cpu_seconds, self._contender.pids)) - self._server_cpu
+        costs = tuple(
+            cpu_seconds(pid) - before
+            for pid, before in zip(self._contender.pids, self._server_cpu, strict=True)
+        )
         followers = [follower.fileno() for follower in self._contender.followers]
         surplus = max(self._got[descriptor] for descriptor in followers) - self._sent * self.frame
         texts = self._contender.read(b"".join(self._sample))
         if not 0 <= surplus < self.frame or len(texts) != self._sent or len(set(texts)) != 1:
             raise Uneven(f"{self._contender.name}: {len(texts)} of {self._sent} posts, {surplus} bytes over")
-        return Run(self._sent, elapsed, busy, cost, self._sent * len(followers))
+        return Run(self._sent, elapsed, busy, sum(costs), self._sent * len(followers), costs)
 
     def _taker(self, connection: socket.socket) -> Callable[[], int | None]:
-        """Return a function that takes what has come, and returns its size; None for TLS's own data."""
+        """Return a function that takes what has come, and returns its size in bytes, or in posts if they are
+        counted by a mark: None for TLS's own data, or no post; 0 at the end.
+        """
+        if self._mark:
+            return self._counter(connection)
         if not isinstance(connection, ssl.SSLSocket):
             return functools.partial(connection.recv_into, self._buffer, CHUNK, socket.MSG_TRUNC)
 
@@ -213,6 +252,15 @@ class Crowd:
                 return connection.recv_into(self._buffer, CHUNK)
             except ssl.SSLWantReadError:
                 return None
+
+        return take
+
+    def _counter(self, connection: socket.socket) -> Callable[[], int | None]:
+        marks, buffer = Marks(self._mark), self._buffer
+
+        def take() -> int | None:
+            size = connection.recv_into(buffer, CHUNK)
+            return (marks.count(buffer, size) or None) if size else 0
 
         return take
 
@@ -230,4 +278,6 @@ class Crowd:
         except ssl.SSLWantReadError:
             return None
         self._sample.append(chunk)
-        return len(chunk)
+        if self._sampled is None or not chunk:
+            return len(chunk)
+        return self._sampled.count(chunk, len(chunk)) or None

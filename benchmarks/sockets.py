@@ -1,27 +1,33 @@
-"""Rows: WebSocket beside AMP: deliveries per second to 500 followers, and the memory of an idle socket.
+"""Rows: WebSocket beside AMP, `ws` and Socket.IO: deliveries per second to 500 followers; the memory of an
+idle socket.
 
-One worker serves both crowds, each with its own poster, who posts as the followers read. The crowds take
-turns. One post is in flight: several that are committed together come in one message, and the receiving side
-counts what comes by its length.
+One worker serves two crowds, one by AMP and one by WebSocket, each with its own poster; beside it run the
+servers of :mod:`benchmarks.rivals`, which keep nothing. The crowds take turns, and each ratio is the median
+of those of each round. What comes by WebSocket is counted by a mark, by the same code for all servers: posts
+that are committed together come in one message.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import browsers, cluster
+from benchmarks import browsers, cluster, rivals
 from benchmarks.browsers import Site
 from benchmarks.chatnet_feed import Feed
-from benchmarks.crowd import Crowd
-from benchmarks.fanout import FOLLOWERS, Effort, rate, take_turns
+from benchmarks.crowd import Crowd, Run
+from benchmarks.fanout import DEPTHS, FOLLOWERS, Effort, take_turns
 from benchmarks.processes import resident_bytes, scratch
 from benchmarks.sessions import FIRST, SETTLE_SECONDS
 from benchmarks.table import Row, median
 
 BY_AMP, BY_SOCKET = "by AMP", "by WebSocket"
+MARK = b"long."
+"""What each post's text has once, and nothing else in a message."""
+AIM = "> 1"
 
 
 class SocketFeed:
@@ -51,29 +57,59 @@ class SocketFeed:
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield the row of deliveries, and the one of memory."""
-    effort = Effort(3, 0.3) if quick else Effort(7, 1.0)
-    with scratch() as directory, cluster.running(directory, workers=1, web=True) as running:
-        crowds = {
-            BY_AMP: Crowd(Feed(running, FOLLOWERS, "amp")),
-            BY_SOCKET: Crowd(SocketFeed(running, FOLLOWERS)),
-        }
-        runs = take_turns(crowds, 1, effort)
-        ratio = median(run.rate for run in runs[BY_SOCKET]) / median(run.rate for run in runs[BY_AMP])
-        yield Row(
-            f"deliveries/s by WebSocket to {FOLLOWERS} followers, 1 in flight",
-            rate(runs[BY_SOCKET]),
-            f"{BY_AMP}: {rate(runs[BY_AMP])}",
-            ratio,
-        )
-        for crowd in crowds.values():
-            crowd.close()
+    """Yield the rows of deliveries, and the one of memory."""
+    effort = Effort(3, 0.3) if quick else Effort(9, 1.0)
+    with scratch() as directory, _crowds(directory) as crowds:
+        for depth in DEPTHS:
+            yield from _depth_rows(take_turns(crowds, depth, effort), depth)
     with scratch() as directory:
         count = 1000 if quick else 5000
         grown = _grow(directory, count)
         yield Row(
             f"memory of an idle socket, {count:,} sockets", f"{grown / count / 1024:.1f} KB", aim="≤ 10 KB"
         )
+
+
+@contextlib.contextmanager
+def _crowds(directory: Path) -> Iterator[dict[str, Crowd]]:
+    """Run all servers, each with its followers; without Node, only ours."""
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(cluster.running(directory, workers=1, web=True))
+        crowds = {
+            BY_SOCKET: Crowd(SocketFeed(running, FOLLOWERS), MARK),
+            BY_AMP: Crowd(Feed(running, FOLLOWERS, "amp")),
+        }
+        for dialect in rivals.RIVALS if rivals.install() else ():
+            rival = stack.enter_context(rivals.serving(directory, FOLLOWERS, dialect))
+            crowds[rival.name] = Crowd(rival, MARK)
+        for crowd in crowds.values():
+            stack.callback(crowd.close)
+        yield crowds
+
+
+def _depth_rows(runs: dict[str, list[Run]], depth: int) -> Iterator[Row]:
+    what = f"deliveries/s by WebSocket to {FOLLOWERS} followers, {depth} in flight"
+    ours = runs.pop(BY_SOCKET)
+    for name in (BY_AMP, *(dialect.name for dialect in rivals.RIVALS)):
+        theirs = runs.get(name)
+        aim = "" if name == BY_AMP else AIM
+        if theirs is None:
+            yield Row(what, _shown(ours), f"{name}: Node is not installed", aim=aim)
+            continue
+        ratios = [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)]
+        yield Row(what, _shown(ours), f"{name}: {_shown(theirs)}", median(ratios), aim)
+
+
+def _shown(runs: Sequence[Run]) -> str:
+    """Return deliveries per second, the server's processor time for each, how busy each of its processes was
+    (ours: the worker, and the primary), and how busy the receiving side was."""
+    cost = median(run.cost / run.deliveries for run in runs) * 1e6
+    servers = " + ".join(
+        f"{median(run.costs[process] / run.elapsed for run in runs):.0%}"
+        for process in range(len(runs[0].costs))
+    )
+    busy = median(run.busy for run in runs)
+    return f"{median(run.rate for run in runs):,.0f} ({cost:.2f} µs; server {servers}; receiver {busy:.0%})"
 
 
 def _grow(directory: Path, count: int) -> int:
