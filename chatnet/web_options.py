@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from chatnet.addresses import Address, is_local
@@ -21,9 +22,39 @@ NONE = "none"
 WEB_VARIABLE = "CHATNET_WEB"
 """The environment variable for the web port, where no option names it."""
 
-_USUAL_PORTS = {"http": 80, "https": 443}
+USUAL_PORTS = {"http": 80, "https": 443}
+"""The ports that browsers do not write, by scheme."""
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]{1,253})(?::(?P<port>[0-9]{1,5}))?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Place(NamedTuple):
+    """A host and a port as they stand in a URL of ``scheme``: the name in small letters, IPv6 in brackets."""
+
+    scheme: str
+    name: str
+    port: int
+
+    @classmethod
+    def of_host(cls, scheme: str, host: str) -> Place | None:
+        """Return the place that a ``Host`` names; None if that is none."""
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return None
+        port = int(found["port"] or USUAL_PORTS[scheme])
+        return cls(scheme, found["name"].lower().rstrip("."), port) if port < 65536 else None
+
+    @property
+    def host(self) -> str:
+        """How it stands in ``Host``."""
+        return self.name if self.port == USUAL_PORTS[self.scheme] else f"{self.name}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """How it stands in ``Origin``."""
+        return f"{self.scheme}://{self.host}"
+
 
 WEB_OPTIONS = [
     [
@@ -56,7 +87,7 @@ class Web:
 
     port: Address | None = None
     asked_for: bool = False
-    public_url: str = ""
+    public_url: Place | None = None
     trusted_proxies: tuple[Network, ...] = ()
 
     @classmethod
@@ -76,7 +107,7 @@ class Web:
         return cls(
             port,
             any(text for _, text in sources),
-            _said("--public-url", options.get("public-url"), a_public_url, ""),
+            _said("--public-url", options.get("public-url"), a_public_url, None),
             _said("--trusted-proxies", options.get("trusted-proxies"), the_proxies, ()),
         )
 
@@ -96,8 +127,8 @@ class Web:
     def words(self) -> list[str]:
         """Return the options for a child."""
         words = ["--web", NONE if self.port is None else str(self.port)]
-        if self.public_url:
-            words += ["--public-url", self.public_url]
+        if self.public_url is not None:
+            words += ["--public-url", self.public_url.origin]
         if self.trusted_proxies:
             words += ["--trusted-proxies", ",".join(map(str, self.trusted_proxies))]
         return words
@@ -134,25 +165,35 @@ def _a_port(text: str) -> Address | None:
         ) from None
 
 
-def a_public_url(text: str) -> str:
-    """Return a page's address as browsers write it, ``https://HOST[:PORT]``.
+def a_public_url(text: str) -> Place:
+    """Return where users find the page, as browsers write it: ``https://HOST[:PORT]``.
 
     :raises ValueError: with one sentence.
     """
     form = "write https://HOST, perhaps with a :PORT, and nothing behind it"
-    try:
-        url = urlsplit(text.strip())
-        host, port = url.hostname or "", url.port
-        Address.parse(f"[{host}]" if ":" in host else host, WEB_PORT)
-    except ValueError:
-        raise ValueError(f"{quoted(text)} is not the address of a page: {form}.") from None
-    has_more = url.path not in ("", "/") or url.query or url.fragment or url.username is not None
-    if url.scheme not in _USUAL_PORTS or has_more:
+    scheme, host, has_more = _split(text.strip())
+    if host and (scheme not in USUAL_PORTS or has_more):
         raise ValueError(f"{quoted(text)} is not the address of a page alone: {form}.")
-    if url.scheme == "http" and not is_local(host):
+    place = Place.of_host(scheme, host) if host else None
+    if place is None or not place.name:
+        raise ValueError(f"{quoted(text)} is not the address of a page: {form}.")
+    if scheme == "http" and not is_local(place.name.strip("[]")):
         raise ValueError(f"{quoted(text)} is not encrypted, so browsers would keep no session: {form}.")
-    name = f"[{host}]" if ":" in host else host.encode("idna").decode()
-    return f"{url.scheme}://{name}" + ("" if port in (None, _USUAL_PORTS[url.scheme]) else f":{port}")
+    return place
+
+
+def _split(text: str) -> tuple[str, str, bool]:
+    """Return the scheme and the host of a URL, as it stands in ``Host``, and whether it has more."""
+    try:
+        url = urlsplit(text)
+        name, port = url.hostname or "", "" if url.port is None else f":{url.port}"
+        if ":" in name:
+            name = f"[{ipaddress.ip_address(name)}]"
+        host = name.encode("idna").decode() + port
+    except ValueError:
+        return "http", "", False
+    has_more = url.path not in ("", "/") or url.query or url.fragment or url.username is not None
+    return url.scheme, host, bool(has_more)
 
 
 def the_proxies(text: str) -> tuple[Network, ...]:

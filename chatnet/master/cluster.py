@@ -24,6 +24,7 @@ from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 from chatnet.telemetry import Tell, WorkerLost, WorkerRegistered, WorkerSurplus
 from chatnet.text import legible
+from chatnet.web_options import Place
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import MOST_PAGES, Page, WorkerStatus
 from chatnet.world import Clocks
@@ -53,7 +54,7 @@ class Cluster:
         clocks: Clocks,
         tell: Tell,
         up: Callable[[Sequence[Page]], None],
-        public_url: str = "",
+        public_url: Place | None = None,
         in_plain: bool = False,
     ) -> None:
         self._commands = commands
@@ -206,8 +207,8 @@ class Cluster:
         for worker in sorted(self._registry.workers(), key=lambda one: one.identity.host != self._host):
             if (place := Address.read(worker.load.web)) is None:
                 continue
-            if self._public_url:
-                return [Page(self._public_url)]
+            if self._public_url is not None:
+                return [Page(self._public_url.origin)]
             host, name = self._address(worker, reached).host, legible(worker.identity.host, 64)
             found[page_at(place, host, name, self._in_plain)] = None
         return list(found)[:MOST_PAGES]

@@ -100,8 +100,8 @@ class Settings:
         web = self.web
         if web.port is None:
             return []
-        if web.public_url:
-            return [Page(web.public_url)]
+        if web.public_url is not None:
+            return [Page(web.public_url.origin)]
         return [page_at(web.port, reached, hostname, self.insecure)]
 
     def worker_command(self, python: str, port: int, pid: int) -> list[str]:

@@ -57,14 +57,18 @@ class Clients:
         self._unwatched.append(strangers)
 
     def entrance(self) -> Entrance | None:
-        """Return where clients come in now; None if no client is let in."""
-        return self.frontend.entrance if self.frontend is not None and self.takes else None
+        """Return where those come in who need no room of their own; None if nobody is let in."""
+        return self.frontend.entrance if self.frontend is not None and self._lets_in else None
 
     @property
     def takes(self) -> bool:
-        """Whether clients are let in now."""
+        """Whether more clients are let in now."""
+        return self._lets_in and not self.is_full
+
+    @property
+    def _lets_in(self) -> bool:
         is_open = self.frontend is not None and self.frontend.is_open
-        return is_open and not self.is_full and not self.others.is_emptied
+        return is_open and not self.others.is_emptied
 
     def connection(self, front: Front, host: str) -> Any:
         """Return a connection for one more client, from ``host``; None if there is no room."""

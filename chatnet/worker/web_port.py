@@ -36,7 +36,7 @@ from chatnet.worker.front import Shared, WebFront
 from chatnet.worker.fronts.web import problems
 from chatnet.worker.fronts.web.assets import Assets
 from chatnet.worker.fronts.web.front import Web as WebPages
-from chatnet.worker.fronts.web.origins import PublicUrl, Trusted
+from chatnet.worker.fronts.web.origins import Trusted
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.worker.port import SEND_BUFFER, Clients
 from chatnet.world import World
@@ -222,7 +222,8 @@ def in_plain(asked: Asked, web: Web) -> Said:
     if asked.target.startswith(("/api/", "/ws")) or web.port is None:
         body = problems.body(403, TlsRequired.sentence, TlsRequired.code.decode("ascii"))
         return Said(403, body.decode(), kind=problems.TYPE)
-    there = web.public_url or f"https://{Address(asked.host, web.port.port)}"
+    here = f"https://{Address(asked.host, web.port.port)}"
+    there = here if web.public_url is None else web.public_url.origin
     return Said(308, f"Come by TLS: {there}", there + asked.target)
 
 
@@ -244,11 +245,11 @@ def make_web_port(
         world.clocks,
         world.entropy,
         assets,
-        PublicUrl.parse(web.public_url) if web.public_url else None,
+        web.public_url,
         Trusted(web.trusted_proxies),
         world.hostname,
     )
-    front, passport = WebPages(shared, settings, clients.entrance), Passport(token)
+    front, passport = WebPages(shared, settings, clients.entrance, lambda: clients.is_full), Passport(token)
     visitors, clock = shared.visitors, world.reactor
     asked = Identifying(passport, visitors, clock)
     refusing = OneAnswer(lambda request: in_plain(request, web), visitors, clock)

@@ -53,12 +53,12 @@ class WebStage:
 
     def __init__(self, worker: Worker, assets: Assets = PAGE, **said: Any) -> None:
         self.worker = worker
-        self.serves = True
+        self.serves, self.is_full = True, False
         self._tickets: dict[str, bytes] = {}
         clocks = Clocks(worker.clock, worker.clock.seconds, worker.clock.seconds)
         shared = Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others)
         self.settings = WebSettings(clocks, worker.entropy, assets, **said)
-        self.web = Web(shared, self.settings, self._let_in)
+        self.web = Web(shared, self.settings, self._let_in, lambda: self.is_full)
 
     def _let_in(self) -> Entrance | None:
         return self.worker.entrance if self.serves else None

@@ -11,9 +11,10 @@ from worker.conftest import Worker
 
 from chatnet.entries import Draft
 from chatnet.reads import DevicesOf
+from chatnet.web_options import a_public_url, the_proxies
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.kept import KEPT_SECONDS
-from chatnet.worker.fronts.web.origins import PublicUrl, Trusted
+from chatnet.worker.fronts.web.origins import Trusted
 
 SECRET = packed(b"s" * 32)
 DEVICE = packed(b"d" * 16)
@@ -101,7 +102,9 @@ def test_a_lost_answer_is_asked_for_again(stage: WebStage) -> None:
 def test_over_tls_only_a_cookie_counts_that_tls_has_set(stage: WebStage) -> None:
     """A neighbour on plain HTTP could set the other one."""
     stage = WebStage(
-        Worker(), public_url=PublicUrl.parse("https://chat.example.org"), trusted=Trusted.parse("127.0.0.0/8")
+        Worker(),
+        public_url=a_public_url("https://chat.example.org"),
+        trusted=Trusted(the_proxies("127.0.0.0/8")),
     )
     browser = Browser(stage, host="chat.example.org", origin="https://chat.example.org")
     answer = browser.login()

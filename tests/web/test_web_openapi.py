@@ -45,7 +45,7 @@ def test_it_is_valid_and_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_has_all_that_may_be_asked() -> None:
     stage = WebStage(Worker())
     outboxes, made = stage.worker.outboxes, stage.settings
-    parts = Account(made, Kept(outboxes)), Api(made, Kept(outboxes)), Streams(outboxes)
+    parts = Account(made, Kept(outboxes)), Api(made, Kept(outboxes)), Streams(outboxes, bool)
     routes = [route for part in parts for route in part.routes()]
     asked = {(route.method, route.path.removeprefix(openapi.PREFIX)) for route in routes}
     assert asked == {(one.method, one.path) for one in openapi.OPERATIONS}

@@ -8,7 +8,7 @@ import pytest
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.web_options import Web, a_public_url
+from chatnet.web_options import Place, Web, a_public_url
 
 
 def web(environ: dict[str, str] | None = None, **options: str) -> Web:
@@ -34,7 +34,7 @@ def test_what_children_are_told_is_the_same() -> None:
         public_url="HTTPS://Chat.Example.org:443/",
         trusted_proxies=" 10.0.0.0/8,::1 , 127.0.0.1",
     )
-    assert first.public_url == "https://chat.example.org"
+    assert first.public_url == Place("https", "chat.example.org", 443)
     assert first.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("::1"), ip_network("127.0.0.1"))
     for each in (first, first.left_out(), web(web="localhost:80")):
         words = each.words()
@@ -51,12 +51,14 @@ def test_what_children_are_told_is_the_same() -> None:
         ("https://chat.example.org:8443", "https://chat.example.org:8443"),
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://[::1]:8080/", "http://[::1]:8080"),
+        ("http://[0:0::1]:80", "http://[::1]"),
         ("https://bücher.example", "https://xn--bcher-kva.example"),
+        (" https://Chat.example.org./ ", "https://chat.example.org"),
     ],
 )
 def test_the_address_for_users_is_as_browsers_write_it(url: str, usual: str) -> None:
     """They send it as the origin of what they ask."""
-    assert a_public_url(url) == usual
+    assert a_public_url(url).origin == usual
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,12 @@ def test_the_address_for_users_is_as_browsers_write_it(url: str, usual: str) -> 
         ("public-url", "ftp://chat.example.org", "a page alone"),
         ("public-url", "https://", "not the address of a page:"),
         ("public-url", "https://h:x", "not the address of a page:"),
+        ("public-url", "https://h:99999", "not the address of a page:"),
+        ("public-url", "https://.", "not the address of a page:"),
+        ("public-url", "https://a;script-src *", "not the address of a page:"),
+        ("public-url", "https://a;b", "not the address of a page:"),
+        ("public-url", "https://a'b", "not the address of a page:"),
+        ("public-url", "https://[fe80::1%25x]", "not the address of a page:"),
         ("public-url", "https://a b", "not the address of a page:"),
         ("public-url", "https://[::1", "not the address of a page:"),
         (

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet.web_options import Place, a_public_url, the_proxies
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.origins import (
     Came,
     Origins,
-    Place,
-    PublicUrl,
     Trusted,
     secret_cookie,
     shown_by,
@@ -20,7 +19,7 @@ from chatnet.worker.fronts.web.origins import (
 
 HERE = Came("127.0.0.1", False)
 PROXY = Came("10.0.0.1", False)
-SITE = Origins(PublicUrl.parse("https://chat.example.org"), Trusted.parse("10.0.0.0/8, ::1"), "box")
+SITE = Origins(a_public_url("https://chat.example.org"), Trusted(the_proxies("10.0.0.0/8, ::1")), "box")
 
 
 @pytest.mark.parametrize(
@@ -132,32 +131,6 @@ def test_whatever_a_request_says_is_judged(host: str, hops: str, scheme: str) ->
     headers = {"host": host, "x-forwarded-for": hops, "x-forwarded-proto": scheme}
     assert SITE.see(HERE, headers).address == "127.0.0.1"
     SITE.see(PROXY, headers)
-
-
-@pytest.mark.parametrize(
-    "text", ["https://chat.example.org", "https://chat.example.org/", " http://box:8080 "]
-)
-def test_a_public_url(text: str) -> None:
-    assert str(PublicUrl.parse(text)) == text.strip().rstrip("/")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "chat.example.org", "ftp://x", "https://", "https://x/page", "https://x?q", "https://x#f"),
-        *("https://u:p@x", "https://x:99999", "https://x:", "https://[::1", "https://ä.example"),
-    ],
-)
-def test_what_is_no_public_url(text: str) -> None:
-    with pytest.raises(ValueError, match="write https://HOST") as why:
-        PublicUrl.parse(text)
-    assert str(why.value).endswith(".")
-
-
-@pytest.mark.parametrize("text", ["", "x", "10.0.0.0/33", "10.0.0.1,", "10.0.0.1 10.0.0.2"])
-def test_what_is_no_network_of_proxies(text: str) -> None:
-    with pytest.raises(ValueError, match="no network of proxies"):
-        Trusted.parse(text)
 
 
 def test_places_are_written_as_browsers_write_them() -> None:

@@ -13,7 +13,7 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol
 
 from chatnet.addresses import Address
 from chatnet.net.one_answer import Asked
-from chatnet.web_options import Web
+from chatnet.web_options import Place, Web
 from chatnet.worker.service import Worker
 from chatnet.worker.web_port import in_plain
 from chatnet.world import World
@@ -290,7 +290,12 @@ def status(simulation: Toys, host: Host) -> str:
     ("target", "web", "status", "location"),
     [
         ("/", Web(Address("0.0.0.0", 8080)), 308, "https://chat.example:8080/"),
-        ("/a/x?y", Web(Address("::", 8080), public_url="https://c.example"), 308, "https://c.example/a/x?y"),
+        (
+            "/a/x?y",
+            Web(Address("::", 8080), public_url=Place("https", "c.example", 443)),
+            308,
+            "https://c.example/a/x?y",
+        ),
         ("/api/v1/posts", Web(Address("0.0.0.0", 8080)), 403, ""),
         ("/ws", Web(Address("0.0.0.0", 8080)), 403, ""),
     ],

@@ -86,6 +86,23 @@ def test_while_nobody_is_served_one_is_put_off(stage: WebStage) -> None:
     line.send(upgrade(ticket))
     answer = line.answer()
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert not line.is_open  # what leads to this worker alone is in the way of others
+
+
+def test_a_worker_that_is_full_puts_off_who_would_stay(stage: WebStage) -> None:
+    """A socket, a stream and a long request; what is answered at once is answered as ever."""
+    name = {"authorization": f"Bearer {packed(stage.ticket('alice'))}"}
+    stage.is_full = True
+    for target in ("/ws", "/api/v1/stream", "/api/v1/stream?wait=9"):
+        line = stage.line()
+        line.send(upgrade(stage.ticket("alice")).replace(b"/ws", target.encode()))
+        answer = line.answer()
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1"), target
+        assert "another may have room" in answer.json["detail"]
+        assert not line.is_open
+    posted = stage.ask("POST", "/api/v1/posts", {"text": "hello"}, **name)
+    assert posted.status == 201
+    assert stage.ask("GET", "/api/v1/me", **name).status == 200
 
 
 def test_any_request_of_a_connection_may_upgrade_it(stage: WebStage) -> None:

@@ -444,6 +444,30 @@ def test_who_shows_nothing_hears_nothing(stage: WebStage) -> None:
     assert Listener(stage, "alice").answer().status == 503
 
 
+@pytest.mark.parametrize("query", ["", "?wait=9"])
+def test_who_hears_is_no_stranger(stage: WebStage, query: str) -> None:
+    """Any number of bots that wait keep nobody out who has yet to log in; between two requests each of them
+    is a stranger again."""
+    listener = Listener(stage, "alice", query)
+    assert (len(stage.worker.pulse), stage.worker.visitors.strangers) == (1, 0)
+    if query:
+        say(stage, "alice", "hello")
+        stage.worker.settle()
+        assert listener.answer().json["posts"][0]["text"] == "hello"
+        assert (len(stage.worker.pulse), stage.worker.visitors.strangers) == (1, 1)
+        named = {"authorization": f"Bearer {packed(stage.ticket('alice'))}"}
+        listener.send(request("GET", "/api/v1/stream?wait=9", None, named))
+        assert (len(stage.worker.pulse), stage.worker.visitors.strangers) == (1, 0)
+    listener.cut()
+    assert (len(stage.worker.pulse), stage.worker.visitors.strangers) == (0, 0)
+
+
+def test_who_is_refused_is_a_stranger_still(stage: WebStage) -> None:
+    listener = Listener(stage, "alice", "?wait=9&cursor=9.AAAAAAAAAAA")
+    assert listener.answer().json["code"] == "CURSOR_AHEAD"
+    assert (len(stage.worker.pulse), stage.worker.visitors.strangers) == (1, 1)
+
+
 @pytest.mark.parametrize(("scope", "status"), [("post", 403), ("read", 200)])
 def test_a_session_that_may_only_post_hears_nothing(stage: WebStage, scope: str, status: int) -> None:
     client = stage.worker.client()

@@ -384,6 +384,7 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
             links[-1].become(Locator())  # as after a login
     assert one.worker.load().full
     assert factory.buildProtocol(None) is None
+    assert clients.entrance() is not None  # a request by HTTP needs no room of its own
     links[-1].connectionLost()
     assert not one.worker.load().full
     assert factory.buildProtocol(None) is not None
@@ -397,6 +398,7 @@ def test_who_is_to_be_empty_takes_no_clients() -> None:
     factory: Any = one.reactor.tcpServers[0][1]
     one.worker.other_workers([OtherWorker("there", 5)], True)
     assert factory.buildProtocol(None) is None
+    assert one.worker._clients.entrance() is None
     one.worker.detached()
     assert factory.buildProtocol(None) is not None
     assert one.worker._clients.others.some("here") == [Elsewhere("there:5")], (

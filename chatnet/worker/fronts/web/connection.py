@@ -151,10 +151,16 @@ class WebConnection(Connected):
     def _speak(self, speech: Speech) -> None:
         self.speech = speech
         if not speech.is_stranger:
-            self.shared.visitors.known(self)
+            self.known(True)
         socket = getattr(self.transport, "transport", self.transport)  # under TLS there is another transport
         socket.bufferSize = STRANGERS_READ if speech.is_stranger else type(socket).bufferSize
         speech.begin()
+
+    def known(self, is_known: bool) -> None:
+        """Count it as a user's from now on; or again as a stranger's, as each is between two requests."""
+        self.shared.visitors.known(self)
+        if not is_known and self.transport is not None:
+            self.shared.visitors.came(self, self.peer[0])
 
     @property
     def peer(self) -> tuple[str, int]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chatnet.errors import TlsRequired
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
-from chatnet.worker.fronts.web import problems
 from chatnet.worker.fronts.web.account import Account
 from chatnet.worker.fronts.web.api import Api
 from chatnet.worker.fronts.web.connection import WebConnection
@@ -26,26 +24,28 @@ def nobody() -> None:
     """Let nobody in."""
 
 
-def _in_plain() -> bytes:
-    body = problems.body(403, TlsRequired.sentence, TlsRequired.code.decode("ascii"))
-    head = f"HTTP/1.1 403 Forbidden\r\nContent-Type: {problems.TYPE}\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Connection: close\r\n\r\n".encode() + body
-
-
 class Web:
     """Speaks HTTP, and what requests make of it: a :class:`~chatnet.worker.front.Front`.
 
     ``let_in`` is asked at each request: while it returns None, the page's files are answered, and what needs
-    the log is put off.
+    the log is put off. While ``is_full()``, only who stays on a connection is put off: by a socket, a stream or a
+    long request.
     """
 
     begins = frozenset(b"CDGHOPT")
     """The first letters of the methods of HTTP."""
-    in_plain = _in_plain()
+    in_plain = b""  # its own port answers who comes so: see worker/web_port.py
 
-    def __init__(self, shared: Shared, settings: WebSettings, let_in: LetIn = nobody) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        settings: WebSettings,
+        let_in: LetIn = nobody,
+        is_full: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._shared = shared
         self._settings = settings
+        self._is_full = is_full
         self._kept = Kept(shared.outboxes)
         self._site = self._made(let_in)
         self._of: tuple[Entrance, Site] | None = None
@@ -70,7 +70,7 @@ class Web:
     def _made(self, let_in: LetIn) -> Site:
         outboxes = self._shared.outboxes
         account, api = Account(self._settings, self._kept), Api(self._settings, self._kept)
-        parts = Sockets(outboxes), Streams(outboxes), account, api
+        parts = Sockets(outboxes, self._is_full), Streams(outboxes, self._is_full), account, api
         routes = [route for part in parts for route in part.routes()]
         return Site(self._settings, let_in, self._shared.visitors.may_be_logged, routes)
 

@@ -8,20 +8,14 @@ else can give our address to.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from chatnet.addresses import Address, is_local, plain
-from chatnet.names import quoted
+from chatnet.web_options import USUAL_PORTS, Network, Place
 from chatnet.worker.fronts.web.dialect import unpacked
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]{1,253})(?::(?P<port>[0-9]{1,5}))?")
-_URL = re.compile("(?P<scheme>https?)://(?P<host>[^/]+)/?")
 MOST_HOPS = 20
 """How many addresses of ``X-Forwarded-For`` are looked at, from the right."""
 PREFIX = "__Host-"
@@ -33,76 +27,10 @@ MOST_TICKET = 512
 """The longest ticket that is looked at, in bytes."""
 
 
-class Place(NamedTuple):
-    """A host and a port as they stand in a URL of ``scheme``: the name in small letters, IPv6 in brackets."""
-
-    scheme: str
-    name: str
-    port: int
-
-    @classmethod
-    def of_host(cls, scheme: str, host: str) -> Place | None:
-        """Return the place that a ``Host`` names; None if that is none."""
-        found = _HOST.fullmatch(host)
-        if found is None:
-            return None
-        port = int(found["port"] or _PORTS[scheme])
-        return cls(scheme, found["name"].lower().rstrip("."), port) if port < 65536 else None
-
-    @property
-    def host(self) -> str:
-        """How it stands in ``Host``."""
-        return self.name if self.port == _PORTS[self.scheme] else f"{self.name}:{self.port}"
-
-    @property
-    def origin(self) -> str:
-        """How it stands in ``Origin``."""
-        return f"{self.scheme}://{self.host}"
-
-
-class PublicUrl(NamedTuple):
-    """Where users find the page: the value of ``--public-url``."""
-
-    place: Place
-
-    @classmethod
-    def parse(cls, text: str) -> PublicUrl:
-        """Return the URL in ``text``.
-
-        :raises ValueError: with one sentence.
-        """
-        found = _URL.fullmatch(text.strip())
-        place = None if found is None else Place.of_host(found["scheme"], found["host"])
-        if place is None:
-            raise ValueError(
-                f"{quoted(text)} is not where a page can be: write https://HOST or https://HOST:PORT."
-            )
-        return cls(place)
-
-    def __str__(self) -> str:
-        return self.place.origin
-
-
 class Trusted(NamedTuple):
-    """The proxies whose word is taken for where a request comes from: the value of ``--trusted-proxies``."""
+    """The proxies whose word is taken for where a request comes from."""
 
     networks: Sequence[Network] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Trusted:
-        """Return the networks in ``ADDRESS[/BITS][,…]``.
-
-        :raises ValueError: with one sentence.
-        """
-        found: list[Network] = []
-        for part in text.split(","):
-            try:
-                found.append(ipaddress.ip_network(part.strip(), strict=False))
-            except ValueError as error:
-                raise ValueError(
-                    f"{quoted(part.strip())} is no network of proxies: write ADDRESS or ADDRESS/BITS."
-                ) from error
-        return cls(tuple(found))
 
     def includes(self, host: str) -> bool:
         """Return whether the proxy at this address is trusted."""
@@ -147,7 +75,7 @@ class Seen:
     def fits_but_for_scheme(self, origin: str) -> bool:
         """Return whether it would be ours by the other scheme: as behind a proxy that nobody has named."""
         scheme, _, host = origin.partition("://")
-        if self.place is None or scheme not in _PORTS or scheme == self.scheme:
+        if self.place is None or scheme not in USUAL_PORTS or scheme == self.scheme:
             return False
         place = Place.of_host(scheme, host)
         said = Place.of_host(scheme, self.said_host)
@@ -158,7 +86,7 @@ class Seen:
 class Origins:
     """Judges requests, by what the operator has said: see docs/web.md."""
 
-    public_url: PublicUrl | None = None
+    public_url: Place | None = None
     trusted: Trusted = NOBODY
     hostname: str = ""
 
@@ -167,10 +95,10 @@ class Origins:
         is_proxied = self.trusted.includes(came.address)
         address = _client(came.address, headers, self.trusted) if is_proxied else came.address
         scheme = "https" if came.by_tls else "http"
-        if is_proxied and (told := _last(headers.get("x-forwarded-proto", ""))) in _PORTS:
+        if is_proxied and (told := _last(headers.get("x-forwarded-proto", ""))) in USUAL_PORTS:
             scheme = told
         host = headers.get("host", "")
-        public = None if self.public_url is None else self.public_url.place
+        public = self.public_url
         if public is not None and Place.of_host(public.scheme, host) == public:
             return Seen(address, public.scheme, public, True, host)
         place = Place.of_host(scheme, host)
@@ -182,7 +110,7 @@ class Origins:
         name = place.name
         if name.startswith("[") or is_local(name) or _is_literal(name):
             return True
-        public = None if self.public_url is None else self.public_url.place.name
+        public = None if self.public_url is None else self.public_url.name
         return name in (public, self.hostname.lower())
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chatnet.web_options import Place
 from chatnet.worker.fronts.web.assets import Assets
-from chatnet.worker.fronts.web.origins import NOBODY, Origins, PublicUrl, Trusted
+from chatnet.worker.fronts.web.origins import NOBODY, Origins, Trusted
 from chatnet.world import Clocks
 
 
@@ -21,7 +22,7 @@ class WebSettings:
     clocks: Clocks
     entropy: Callable[[int], bytes]
     assets: Assets
-    public_url: PublicUrl | None = None
+    public_url: Place | None = None
     trusted: Trusted = NOBODY
     hostname: str = ""
 

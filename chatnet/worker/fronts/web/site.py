@@ -48,6 +48,7 @@ _POLICY = (
 """What a page of ours may do. Older Safaris take the socket only by its name: w3c/webappsec-csp#7."""
 NOT_KEPT = ("Cache-Control", "no-store")
 NOT_SERVING = "This worker does not serve yet, or no longer; try again in a second."
+FULL = "This worker has as many connections as it can have; try again in a second: another may have room."
 
 
 class Refused(Exception):
@@ -58,9 +59,18 @@ class Refused(Exception):
         self.status, self.code, self.headers = status, code, headers
 
 
-def not_serving() -> Refused:
-    """Return the refusal of what needs the log, while there is none."""
-    return Refused(503, NOT_SERVING, "NOT_SERVING", (("Retry-After", str(problems.LATER_SECONDS)),))
+def not_serving(sentence: str = NOT_SERVING, seconds: int = problems.LATER_SECONDS) -> Refused:
+    """Return the refusal of what this worker cannot do now; after ``seconds`` it is worth to ask again."""
+    return Refused(503, sentence, "NOT_SERVING", (("Retry-After", str(seconds)),))
+
+
+def check_room(is_full: bool) -> None:
+    """Check that one more may stay on a connection.
+
+    :raises Refused: there are as many as the limit of open files permits.
+    """
+    if is_full:
+        raise not_serving(FULL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +274,11 @@ class Site:
         if isinstance(answer, Switch) and asked.method == "HEAD":
             answer.speech.lost("it was asked by HEAD")
             answer = answer_problem(405, "Here one may GET.", "NOT_ALLOWED", (("Allow", "GET"),))
-        return answer._replace(headers=(*answer.headers, *self._on_every_answer(seen)))
+        headers = (*answer.headers, *self._on_every_answer(seen))
+        if isinstance(answer, Switch):
+            return answer._replace(headers=headers)
+        # Another worker may be able to: so we close the connection, which leads to this one.
+        return answer._replace(headers=headers, is_last=answer.is_last or answer.status == 503)
 
     def refusal(self, status: int, why: str, came: Came) -> Answer:
         """Return the answer to what cannot be read."""
@@ -332,10 +346,9 @@ class Site:
     async def _file(self, request: Request) -> Answer:
         assets, rest = self._settings.assets, request.rest
         if rest["hash"] != assets.hash:
-            wrong = Refused(
+            raise Refused(
                 503, "Another worker has this file: try again.", "TRY_LATER", (("Retry-After", "0"),)
             )
-            return answer_problem(wrong.status, str(wrong), wrong.code, wrong.headers)._replace(is_last=True)
         asset = assets.files.get("/".join(rest[part] for part in "abc" if part in rest))
         if asset is None:
             raise _nothing_there()

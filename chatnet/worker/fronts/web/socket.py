@@ -27,7 +27,7 @@ from chatnet.worker.fronts.web.peer import (
     limits_of,
     resumed,
 )
-from chatnet.worker.fronts.web.site import Refused, Request, Route
+from chatnet.worker.fronts.web.site import Refused, Request, Route, check_room, not_serving
 from chatnet.worker.session import Session
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.whose import hears
@@ -42,8 +42,9 @@ CLOSE_SECONDS = 1.0
 class Sockets:
     """Makes sockets of the requests that ask for one."""
 
-    def __init__(self, outboxes: Outboxes) -> None:
+    def __init__(self, outboxes: Outboxes, is_full: Callable[[], bool]) -> None:
         self._outboxes = outboxes
+        self._is_full = is_full
         self._channel = SocketChannel(outboxes, "")
 
     def routes(self) -> list[Route]:
@@ -62,7 +63,8 @@ class Sockets:
             raise BadTicket(BadTicket.sentence)
         connection = request.connection
         if connection.by_shared_port and connection.shared.others.sheds_shared():
-            raise Refused(503, ELSEWHERE, "NOT_SERVING", (("Retry-After", "0"),))
+            raise not_serving(ELSEWHERE, 0)
+        check_room(self._is_full())
         sessions = request.entrance.sessions
         socket = Socket(connection, self._channel_of(request.log_id), request.seen.address, sessions)
         socket.commands.session = await resumed(request, socket, ticket)

@@ -26,7 +26,7 @@ from chatnet.worker.fronts.web.dialect import encode, packed, shown, unpacked
 from chatnet.worker.fronts.web.exchange import Answer, Switch
 from chatnet.worker.fronts.web.peer import SocketChannel, WebPeer, resumed
 from chatnet.worker.fronts.web.problems import LATER_SECONDS
-from chatnet.worker.fronts.web.site import API, NOT_KEPT, Request, Route, answer_json
+from chatnet.worker.fronts.web.site import API, NOT_KEPT, Request, Route, answer_json, check_room
 from chatnet.worker.peer import Hearing
 from chatnet.worker.session import Session
 
@@ -308,7 +308,14 @@ class Poll(_Hearer):
         else:
             self._answer()
 
+    async def chat(self, request: Request, start: Cursor | None) -> None:
+        await super().chat(request, start)
+        if not self._is_lost:
+            self.connection.known(True)
+
     def lost(self, why: str = "it was closed") -> None:
+        if not self._is_lost:
+            self.connection.known(False)
         super().lost(why)
         deadline, self._deadline = self._deadline, None
         if deadline is not None and deadline.active():
@@ -364,8 +371,9 @@ class Poll(_Hearer):
 class Streams:
     """Makes streams of the requests that ask for one."""
 
-    def __init__(self, outboxes: Outboxes) -> None:
+    def __init__(self, outboxes: Outboxes, is_full: Callable[[], bool]) -> None:
         self._outboxes = outboxes
+        self._is_full = is_full
         self._channels: dict[str, StreamChannel] = {}
         self._polls = PollChannel()
 
@@ -382,6 +390,7 @@ class Streams:
         query = request.query
         said = request.headers.get("last-event-id") or query.get("cursor") or ""
         start = cursor_in(said) if said else None
+        check_room(self._is_full())
         if "wait" in query:
             seconds = _seconds(query["wait"])
             poll = Poll(request.connection, self._polls, request.seen.address, self._outboxes)
