@@ -28,8 +28,8 @@ class Web:
     """Speaks HTTP, and what requests make of it: a :class:`~chatnet.worker.front.Front`.
 
     ``let_in`` is asked at each request: while it returns None, the page's files are answered, and what needs
-    the log is put off. While ``is_full()``, only who stays on a connection is put off: by a socket, a stream or a
-    long request.
+    the log is put off. While ``is_full()``, only who stays on a connection is put off: by a socket, a stream
+    or a long request.
     """
 
     begins = frozenset(b"CDGHOPT")
