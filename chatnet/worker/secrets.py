@@ -7,7 +7,9 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from chatnet.common_passwords import is_common
 from chatnet.credentials import is_password, matches, may_match, password_credential
+from chatnet.errors import BadSecret
 from chatnet.limits import Cost
 from chatnet.reads import Account
 from chatnet.worker.failures import Failures
@@ -71,9 +73,22 @@ class Secrets:
         await self._hashing.run(claimant, True, password_credential, _GUESS, _GUESS, self._cost)
         self._failures.failed(self._monotonic(), *who)
 
-    async def credential(self, claimant: Claimant, password: bytes, key: bytes) -> str:
+    async def credential(self, claimant: Claimant, password: bytes, key: bytes, is_new: bool) -> str:
         """Return what the log keeps of the normalized password that the claimant sets.
 
-        :raises TryLater: too many passwords are being set.
+        Unless it ``is_new``, it may be in the log already, whatever is thought of it now.
+
+        :raises BadSecret: anybody would guess it. :raises TryLater: too many passwords are being set.
         """
-        return await self._hashing.run(claimant, False, password_credential, password, key, self._cost)
+        make = _new_credential if is_new else _credential
+        return await self._hashing.run(claimant, False, make, claimant.user, password, key, self._cost)
+
+
+def _new_credential(user: str, password: bytes, key: bytes, cost: Cost) -> str:
+    if is_common(password) or password.decode().casefold() == user:
+        raise BadSecret.of(why="Many people choose this password, so it is guessed first: choose another.")
+    return _credential(user, password, key, cost)
+
+
+def _credential(user: str, password: bytes, key: bytes, cost: Cost) -> str:
+    return password_credential(password, key, cost)

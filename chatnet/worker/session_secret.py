@@ -92,8 +92,8 @@ class SessionSecret:
 
     async def _new(self, key: bytes, old: bytes, password: bytes) -> Draft:
         session, claimant = self._session, self._as_claimant()
-        by = await self._by(claimant, old, NOT_YOUR_OLD_ONE)
-        credential = await self._shared.secrets.credential(claimant, password, key)
+        by, is_new = await self._by(claimant, old, NOT_YOUR_OLD_ONE)
+        credential = await self._shared.secrets.credential(claimant, password, key, is_new)
         return Draft("secret", session.user, session.user, credential, key, by, self._begins())
 
     def _begins(self) -> More | None:
@@ -103,20 +103,21 @@ class SessionSecret:
 
     async def _proven(self, kind: KindName, key: bytes, text: str, secret: bytes) -> Draft:
         user = self._session.user
-        by = await self._by(self._as_claimant(), secret, NOT_YOUR_SECRET)
+        by, _ = await self._by(self._as_claimant(), secret, NOT_YOUR_SECRET)
         return Draft(kind, user, user, text, key, by, More(to=user))
 
-    async def _by(self, claimant: Claimant, secret: bytes, wrong: str) -> int:
-        """Return by which session a draft counts for which this ``secret`` is shown."""
+    async def _by(self, claimant: Claimant, secret: bytes, wrong: str) -> tuple[int, bool]:
+        """Return by which session a draft counts for which this ``secret`` is shown, and whether it can add
+        anything new."""
         account = await self._account()
-        by = self._session.by
-        if not await self._shared.secrets.proves(claimant, account, secret, is_login=False):
-            # The client may be repeating this draft after the log took it: then the log knows the key, and
-            # answers with the seq. A draft of a session before the newest secret adds nothing new.
-            by = account.secret_seq - 1
-            if not (by and account.credential):
-                raise WrongSecret(wrong)
-        return by
+        if await self._shared.secrets.proves(claimant, account, secret, is_login=False):
+            return self._session.by, True
+        # The client may be repeating this draft after the log took it: then the log knows the key, and
+        # answers with the seq. A draft of a session before the newest secret adds nothing new.
+        by = account.secret_seq - 1
+        if not (by and account.credential):
+            raise WrongSecret(wrong)
+        return by, False
 
     async def _account(self) -> Account:
         session = self._session

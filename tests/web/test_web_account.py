@@ -283,6 +283,9 @@ def test_a_password_takes_the_secret_out_of_the_cookie(stage: WebStage, alice: B
     missing = alice.ask("POST", "/password", {"password": "another horse"})
     assert (missing.status, missing.json["code"]) == (400, "BAD_REQUEST")
     assert alice.ask("POST", "/password", {"old": "correct horse", "password": "another horse"}).status == 200
+    common = alice.ask("POST", "/password", {"old": "another horse", "password": "iloveyou"})
+    assert (common.status, common.json["code"]) == (422, "BAD_SECRET")
+    assert "choose another" in common.json["detail"]
     short = alice.ask("POST", "/password", {"old": "another horse", "password": "short"})
     assert (short.status, short.json["code"]) == (422, "BAD_SECRET")
 

@@ -92,6 +92,36 @@ def test_of_two_that_replace_the_same_secret_one_succeeds(worker: Any) -> None:
     assert [entry.key for entry in worker.log.entries if entry.kind == "secret"] == [b"k" * 16]
 
 
+@pytest.mark.parametrize(
+    ("name", "password"), [("alice", b"12345678"), ("alice", b"IloveYou"), ("alice-smith", b"Alice-Smith")]
+)
+def test_a_password_that_anybody_would_try_is_not_set(worker: Any, name: str, password: bytes) -> None:
+    """The most common ones, and one's own name, in any letters. The old secret stays."""
+    alice = worker.client(name)
+    found = set_secret(alice, new=password)
+    assert found[0].check(BadSecret)
+    assert found[0].getErrorMessage() == (
+        "Many people choose this password, so it is guessed first: choose another."
+    )
+    assert set_secret(alice, key=b"l" * 16)[0]["seq"] == 2
+
+
+def test_who_has_set_a_common_password_before_logs_in_and_is_told_again_that_it_is_set(worker: Any) -> None:
+    """A newer list may have what an older one did not; and the answer may have been lost."""
+    worker.client("alice")
+    key, common = b"k" * 16, b"12345678"
+    worker.commit(Draft("secret", "alice", "alice", password_credential(common, key, CHEAP), key, 1))
+    found = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=common, new=False)
+    worker.work()
+    assert found[0]["name"] == "alice"
+    again = worker.client()
+    assert again.resume(found[0]["ticket"])
+    found = again.begin(wire.SetSecret, key=key, old=OLD, secret=common)
+    worker.work()
+    worker.work()
+    assert found[0]["seq"] == 2
+
+
 # ---- what it ends ----
 
 
