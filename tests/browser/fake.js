@@ -4,14 +4,14 @@
 import { complete } from "../state/completion.js";
 
 const HOUR = 3_600_000;
-const start = new Date("2026-11-27T09:00:00").getTime();
+const begun = new Date("2026-11-27T09:00:00").getTime();
 const asked = new URLSearchParams(location.search);
 
 /** @type {Set<string>} */
 let changed = new Set();
 const listeners = new Set();
 const callers = new Set();
-function tell(...parts) {
+function changes(...parts) {
   for (const part of parts) changed.add(part);
   queueMicrotask(() => {
     if (!changed.size) return;
@@ -81,7 +81,7 @@ function row(room) {
 function setRow(room, words) {
   rooms.set(room, { ...row(room), ...words });
   rowList = null;
-  tell("rooms", `room:${room}`);
+  changes("rooms");
 }
 let rowList = null;
 function timeline(room) {
@@ -102,7 +102,7 @@ function timeline(room) {
 }
 function setTimeline(room, words) {
   timelines.set(room, { ...timeline(room), ...words });
-  tell(`timeline:${room}`);
+  changes(`timeline:${room}`);
 }
 function composer(room) {
   let found = composers.get(room);
@@ -113,9 +113,9 @@ function setComposer(room, words) {
   composers.set(room, { ...composer(room), ...words });
   if (row(room).hasDraft !== (composer(room).text !== ""))
     setRow(room, { hasDraft: composer(room).text !== "" });
-  tell(`composer:${room}`);
+  changes(`composer:${room}`);
 }
-function post(room, user, text, words = {}) {
+function postOf(room, user, text, words = {}) {
   seq += 1;
   const key = words.key ?? `key${seq}`;
   const isOwn = user === me.name;
@@ -124,7 +124,7 @@ function post(room, user, text, words = {}) {
     id: `${user} ${key}`,
     seq,
     check: "abcdefghijk",
-    time: start + seq * 40_000,
+    time: begun + seq * 40_000,
     user,
     room,
     text,
@@ -178,7 +178,7 @@ const app = {
   },
   start() {
     if (stage === "ended") stage = "entering";
-    tell("stage");
+    changes("stage");
   },
   stop() {},
   stage: () => stage,
@@ -196,15 +196,15 @@ const app = {
   oldPosts: () => oldPosts,
   enter(form) {
     entering = { ...entering, name: form.name, isAsking: true, sentence: "", code: "" };
-    tell("entering");
+    changes("entering");
     setTimeout(() => {
       entering = { ...entering, isAsking: false };
       if (form.name === "bob" && form.password !== "right password") {
         entering = {
           ...entering,
           wants: "password",
-          code: "WRONG_SECRET",
-          sentence: "The name bob is taken, and this is not its secret.",
+          code: form.password ? "WRONG_SECRET" : "NAME_TAKEN",
+          sentence: "The name bob is taken: start with --with-code.",
         };
       } else if (entering.signup === "code" && !form.code) {
         entering = {
@@ -217,19 +217,19 @@ const app = {
         me.name = form.name;
         stage = "chatting";
         setRow(me.name, { isJoined: true });
-        tell("stage", "me");
+        changes("stage", "me");
       }
-      tell("entering");
+      changes("entering");
     }, 30);
   },
   leaveForm() {
     entering = { ...entering, wants: "name", sentence: "", code: "" };
-    tell("entering");
+    changes("entering");
   },
   async logOut(anyway) {
     if (!anyway) throw Object.assign(new Error("Nothing else lets you in."), { code: "LAST_WAY" });
     stage = "entering";
-    tell("stage");
+    changes("stage");
   },
   open(room, at) {
     fake.opened.push([room, at]);
@@ -242,7 +242,7 @@ const app = {
       if (unread) setTimeline(room, { line: said.at(-unread - 1)?.seq ?? 0 });
       setRow(room, { isHere: true });
     }
-    tell("here");
+    changes("here");
   },
   write(room, text) {
     setComposer(room, { text, refusal: null });
@@ -268,7 +268,7 @@ const app = {
       text,
       ref,
       form: "",
-      made: start + (seq + 1) * 40_000,
+      made: begun + (seq + 1) * 40_000,
       state: "kept",
       mayWithdraw: connection.state !== "online",
     };
@@ -276,10 +276,10 @@ const app = {
     setTimeline(room, { items: [...timeline(room).items, item], line: null });
     if (connection.state !== "online") {
       connection = { ...connection, waiting: connection.waiting + 1 };
-      tell("connection");
+      changes("connection");
       return true;
     }
-    setTimeout(() => put(room, post(room, me.name, text, { key, ref })), 60);
+    setTimeout(() => put(room, postOf(room, me.name, text, { key, ref })), 60);
     return true;
   },
   takeBack() {},
@@ -289,7 +289,7 @@ const app = {
   },
   confirmOld(key) {
     oldPosts = oldPosts.filter(old => old.key !== key);
-    tell("notices");
+    changes("notices");
   },
   older(room) {
     if (timeline(room).top !== "more") return;
@@ -305,12 +305,12 @@ const app = {
   seen(room, at) {
     fake.seen.push([room, at]);
     if (at >= timeline(room).newest && rooms.has(room)) setRow(room, { unread: 0, mentions: 0 });
-    tell("title");
+    changes("title");
   },
   mute: (room, isMuted) => setRow(room, { isMuted }),
   dismiss(id) {
     notices = notices.filter(notice => notice.id !== id);
-    tell("notices");
+    changes("notices");
   },
   complete: (text, at) =>
     complete(text, at, ["bob", "bella", "carol", "dave"], ["#tea", "#teapots", "#python"]),
@@ -326,7 +326,7 @@ const app = {
     }
     if (t === "who_is")
       return {
-        since: start - 90 * 24 * HOUR,
+        since: begun - 90 * 24 * HOUR,
         role: words.name === "alice" && asked.has("admin") ? "admin" : "",
         blocked: false,
         rooms: ["#tea", "&ops"],
@@ -341,9 +341,9 @@ const app = {
     if (t === "sessions") {
       return {
         sessions: [
-          { id: 1, label: "Firefox on Linux", scope: "all", since: start, used: start + HOUR, is_this: true },
-          { id: 2, label: "Phone", scope: "all", since: start - HOUR, used: start, is_this: false },
-          { id: 3, label: "deploy bot", scope: "post", since: start - 9 * HOUR, used: 0, is_this: false },
+          { id: 1, label: "Firefox on Linux", scope: "all", since: begun, used: begun + HOUR, is_this: true },
+          { id: 2, label: "Phone", scope: "all", since: begun - HOUR, used: begun, is_this: false },
+          { id: 3, label: "deploy bot", scope: "post", since: begun - 9 * HOUR, used: 0, is_this: false },
         ],
       };
     }
@@ -360,7 +360,7 @@ const app = {
               { name: "signup", value: "open" },
             ],
       };
-    if (t === "reported") return { post: post("#tea", "mallory", "a rude word") };
+    if (t === "reported") return { post: postOf("#tea", "mallory", "a rude word") };
     return {};
   },
   async order(t, words = {}) {
@@ -368,13 +368,13 @@ const app = {
     if (t === "join") {
       invitations = invitations.filter(one => one.room !== words.room);
       setRow(words.room, { isJoined: true });
-      tell("invitations");
+      changes("invitations");
     }
     if (t === "create") setRow(words.room, { isJoined: true });
     if (t === "leave") {
       rooms.delete(words.room);
       rowList = null;
-      tell("rooms");
+      changes("rooms");
     }
     if (t === "redact") {
       for (const [room, { items }] of timelines) {
@@ -397,7 +397,7 @@ const app = {
   pair: async () => ({ code: "7H2K-9QXM-4TRD" }),
   async forget() {
     stage = "ended";
-    tell("stage");
+    changes("stage");
   },
   makeToken: async () => ({ token: "c2VjcmV0LXRva2VuLW9mLWEtYm90LXRoYXQtaXMtcXVpdGUtbG9uZw", id: 4 }),
 };
@@ -410,13 +410,13 @@ const fake = {
   filled: [],
   asked: [],
   ordered: [],
-  say: (room, user, text, words) => put(room, post(room, user, text, words)),
+  say: (room, user, text, words) => put(room, postOf(room, user, text, words)),
   event: (room, kind, words) =>
     put(room, {
       type: "event",
       id: `event ${++seq}`,
       seq,
-      time: start + seq * 40_000,
+      time: begun + seq * 40_000,
       kind,
       user: "bob",
       room,
@@ -432,10 +432,10 @@ const fake = {
     const items = [];
     for (let at = Math.max(1, first - many); at < first; at++)
       items.push({
-        ...post(room, at % 3 ? "bob" : "carol", `Earlier ${at}. ${"words ".repeat(at % 40)}`),
+        ...postOf(room, at % 3 ? "bob" : "carol", `Earlier ${at}. ${"words ".repeat(at % 40)}`),
         seq: at,
         id: `earlier ${at}`,
-        time: start + at * 40_000,
+        time: begun + at * 40_000,
       });
     setTimeline(room, {
       items: [...items, ...timeline(room).items],
@@ -445,24 +445,24 @@ const fake = {
   call: call => callers.forEach(caller => caller(call)),
   set connection(words) {
     connection = { ...connection, ...words };
-    tell("connection");
+    changes("connection");
   },
   set notices(list) {
     notices = list;
-    tell("notices");
+    changes("notices");
   },
   set oldPosts(list) {
     oldPosts = list;
-    tell("notices");
+    changes("notices");
   },
   set invitations(list) {
     invitations = list;
-    tell("invitations");
+    changes("invitations");
   },
   end(sentence) {
     stage = "ended";
     connection = { ...connection, sentence };
-    tell("stage", "connection");
+    changes("stage", "connection");
   },
   row: setRow,
   timeline: setTimeline,
@@ -493,7 +493,7 @@ const SAID = [
 
 function busy() {
   setRow("alice", { isJoined: true });
-  for (const [user, text, words] of SAID) put("#tea", post("#tea", user, text, words ?? {}));
+  for (const [user, text, words] of SAID) put("#tea", postOf("#tea", user, text, words ?? {}));
   const answered = timeline("#tea").items[5];
   fake.say("#tea", "alice", "Yes, tomorrow at ten?", { ref: { seq: answered.seq, check: answered.check } });
   seq += 1_300;
@@ -518,7 +518,7 @@ function busy() {
   setRow("@carol", { unread: 0, mentions: 0 });
   setRow("dave", { unread: 1 });
   setComposer("&ops", { text: "I will" });
-  invitations = [{ room: "&board", by: "erin", until: start + 99 * HOUR }];
+  invitations = [{ room: "&board", by: "erin", until: begun + 99 * HOUR }];
 }
 const SCENES = {
   busy,
@@ -535,7 +535,7 @@ const SCENES = {
       text,
       ref: null,
       form: "",
-      made: start + seq * 40_000,
+      made: begun + seq * 40_000,
       state,
       mayWithdraw: true,
     });
@@ -562,7 +562,7 @@ const SCENES = {
     const items = [];
     for (let i = 0; i < 10_000; i++)
       items.push(
-        post(
+        postOf(
           "#tea",
           ["bob", "carol", "alice", "dave"][(i >> 2) % 4],
           `Post ${i}: ${"some words ".repeat(i % 23)}${i % 17 ? "" : "\n```\ncode\ncode\n```"}`,

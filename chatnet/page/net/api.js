@@ -1,7 +1,7 @@
 /** @file What is asked by HTTP: who one is, and all that has to do with secrets. */
 
 /** Milliseconds that an answer may take. A password takes the server a tenth of a second, and there may be a queue. */
-const LONGEST = 20_000;
+const LONGEST_REQUEST = 20_000;
 
 /**
  * @param {"GET" | "POST" | "DELETE"} method
@@ -9,13 +9,13 @@ const LONGEST = 20_000;
  * @param {unknown} [body]
  * @returns {Promise<import("../state/ports.js").Answer>}
  */
-export async function ask(method, path, body) {
+export async function askServer(method, path, body) {
   const answer = await fetch(`/api/v1${path}`, {
     method,
     cache: "no-store",
     credentials: "same-origin",
     redirect: "error",
-    signal: AbortSignal.timeout(LONGEST),
+    signal: AbortSignal.timeout(LONGEST_REQUEST),
     ...(method === "GET"
       ? {}
       : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) }),

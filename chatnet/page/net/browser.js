@@ -1,7 +1,7 @@
 /** @file What the state needs, made of what a browser has. */
 
 import { encoded } from "../state/keys.js";
-import { ask } from "./api.js";
+import { askServer } from "./api.js";
 import { dial } from "./socket.js";
 import { BrowserStore } from "./store.js";
 import { BrowserTabs } from "./tabs.js";
@@ -23,7 +23,7 @@ export function browserPorts() {
     later,
     soon: act => queueMicrotask(act),
     dial: listener => dial(url, listener),
-    api: ask,
+    api: askServer,
     store: new BrowserStore(databases(), later),
     tabs: new BrowserTabs(encoded(entropy(ID_BYTES)), navigator.locks, new BroadcastChannel("chatnet")),
     onPage,

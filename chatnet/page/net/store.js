@@ -14,10 +14,10 @@ import { isEmpty, MemoryStore } from "./memory_store.js";
 /** @typedef {import("../state/ports.js").RoomRecord} RoomRecord */
 /** @typedef {import("../state/outbox.js").PostRecord} PostRecord */
 
-const NAME = "chatnet";
+const DATABASE = "chatnet";
 const VERSION = 2;
 /** Milliseconds in which the browser opens its database or ends a transaction, or is not believed to do so any more. */
-const LONGEST = 5000;
+const LONGEST_TRANSACTION = 5000;
 /** The database is closed when another tab wants to change it, or when the browser likes; once more, then. */
 const CLOSED = new Set(["InvalidStateError", "AbortError", "UnknownError"]);
 
@@ -210,7 +210,7 @@ export class BrowserStore {
   /** @returns {Promise<IDBDatabase>} */
   #opened() {
     return this.#inTime((go, stop) => {
-      const request = /** @type {IDBFactory} */ (this.factory).open(NAME, VERSION);
+      const request = /** @type {IDBFactory} */ (this.factory).open(DATABASE, VERSION);
       request.onupgradeneeded = () => {
         const database = request.result;
         for (const name of database.objectStoreNames) database.deleteObjectStore(name);
@@ -242,7 +242,9 @@ export class BrowserStore {
    */
   #inTime(begin) {
     return new Promise((go, stop) => {
-      const cancel = this.later(LONGEST, () => stop(new DOMException("no answer", "TimeoutError")));
+      const cancel = this.later(LONGEST_TRANSACTION, () =>
+        stop(new DOMException("no answer", "TimeoutError")),
+      );
       begin(
         value => {
           cancel();

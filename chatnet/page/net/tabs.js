@@ -32,7 +32,7 @@ export class BrowserTabs {
     if (this.here !== null) return;
     const here = new AbortController();
     this.here = here;
-    this.#hold(nameOf(this.id), here, () => this.say({ t: "here", tab: this.id, isNew: true }));
+    this.#hold(lockOf(this.id), here, () => this.say({ t: "here", tab: this.id, isNew: true }));
     this.#hold("chatnet-speaker", here, () => {
       this.speaks = true;
     });
@@ -47,7 +47,7 @@ export class BrowserTabs {
   /** @param {string} tab */
   async gone(tab) {
     if (this.locks === undefined || tab === this.id) return;
-    await this.locks.request(nameOf(tab), () => {});
+    await this.locks.request(lockOf(tab), () => {});
   }
 
   /** @param {TabMessage} message */
@@ -98,4 +98,4 @@ export class BrowserTabs {
 }
 
 /** @param {string} tab */
-const nameOf = tab => `chatnet-tab-${tab}`;
+const lockOf = tab => `chatnet-tab-${tab}`;

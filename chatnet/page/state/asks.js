@@ -5,7 +5,7 @@
 import { Refused } from "./refused.js";
 
 /** How many reads are under way. */
-const MOST = 8;
+const MOST_ASKED = 8;
 
 /**
  * @typedef {object} Ask
@@ -44,7 +44,7 @@ export class Asks {
     const due = [];
     let under = 0;
     for (const ask of this.open) {
-      if (++under > MOST) break;
+      if (++under > MOST_ASKED) break;
       if (ask.id >= 0) continue;
       ask.id = freshId();
       due.push(ask);

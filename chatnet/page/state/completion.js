@@ -3,7 +3,7 @@
 import { fold } from "./names.js";
 
 const MARKED = /(?<![\p{L}\p{Nd}\p{M}_@#&/])[@#&][^\s@#&]*$/u;
-const MOST = 8;
+const MOST_COMPLETIONS = 8;
 
 /**
  * @param {string} text
@@ -17,6 +17,6 @@ export function complete(text, at, names, rooms) {
   if (word === undefined) return null;
   const prefix = fold(word);
   const known = word[0] === "@" ? names.map(name => `@${name}`) : rooms.filter(room => room[0] === word[0]);
-  const words = [...new Set(known)].filter(one => one.startsWith(prefix)).slice(0, MOST);
+  const words = [...new Set(known)].filter(one => one.startsWith(prefix)).slice(0, MOST_COMPLETIONS);
   return words.length ? { start: at - word.length, end: at, words } : null;
 }

@@ -15,7 +15,7 @@ const RESERVED = new Set(
 );
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
-const WORD = /^[\p{L}\p{Nd}][\p{L}\p{Nd}\p{M}_-]{0,63}$/u;
+export const WORD = /^[\p{L}\p{Nd}][\p{L}\p{Nd}\p{M}_-]{0,63}$/u;
 const ASCII = /^[\0-\x7f]*$/;
 const INVISIBLE = /\p{DI}+/gu;
 // A mark and a word, as they stand in a text: with invisible characters in between, and not yet folded. (U+0345 is a mark
@@ -24,13 +24,13 @@ const INVISIBLE = /\p{DI}+/gu;
 const BEFORE = "(?<!(?!\\p{DI})[\\p{L}\\p{Nd}\\p{M}_@#&/]\\p{DI}*)";
 const BEGINS = "(?!\\p{DI})[\\p{L}\\p{Nd}\\u0345]";
 const NAMED = new RegExp(`(?=[@#])${BEFORE}([@#])\\p{DI}*(${BEGINS}[\\p{L}\\p{Nd}\\p{M}\\p{DI}_-]*)`, "gu");
-const TRAILING = /\p{DI}+$/u;
+const UNSEEN_END = /\p{DI}+$/u;
 
 /**
  * Return the text without characters that cannot be seen.
  * @param {string} text
  */
-export function bare(text) {
+export function visible(text) {
   return ASCII.test(text) ? text : text.replace(INVISIBLE, "");
 }
 
@@ -40,7 +40,7 @@ export function bare(text) {
  */
 export function fold(word) {
   if (ASCII.test(word)) return word.toLowerCase();
-  const folded = casefold(bare(word).normalize("NFC")).normalize("NFC");
+  const folded = casefold(visible(word).normalize("NFC")).normalize("NFC");
   return folded.includes("\u0307") ? folded.replace(/i\u0307+/g, "i").normalize("NFC") : folded;
 }
 
@@ -81,17 +81,6 @@ export function foldName(typed) {
 }
 
 /**
- * Return a room as its readers spell it (`alice`, `#tea`, `&ops`, `@bob`), or empty if it is none.
- * @param {string} typed
- */
-export function foldRoom(typed) {
-  const folded = fold(typed).trim();
-  if (folded[0] === "#" || folded[0] === "&") return WORD.test(folded.slice(1)) ? folded : "";
-  if (folded[0] === "@") return isName(folded.slice(1)) ? folded : "";
-  return isName(folded) ? folded : "";
-}
-
-/**
  * A word of a text that names a user or a topic: `word` is its one spelling with its mark, `text.slice(start,
  * end)` what stands there.
  * @typedef {{start: number, end: number, word: string}} Named
@@ -107,7 +96,7 @@ export function findNamed(text) {
   const found = [];
   for (const match of text.matchAll(NAMED)) {
     const mark = match[1] ?? "";
-    const written = match[0].replace(TRAILING, "");
+    const written = match[0].replace(UNSEEN_END, "");
     const word = fold(match[2] ?? "");
     if (mark === "@" ? isName(word) : WORD.test(word))
       found.push({ start: match.index, end: match.index + written.length, word: mark + word });
@@ -184,7 +173,7 @@ export function wrongText(text) {
   if (text.length > MAX_TEXT && [...text].length > MAX_TEXT) return "TOO_LONG";
   if (CONTROL.test(text)) return "CONTROLS";
   if (text.split("\n").length - 1 > MAX_LINE_FEEDS) return "TOO_MANY_LINES";
-  const seen = bare(text);
+  const seen = visible(text);
   if (!SEEN.test(seen)) return "INVISIBLE";
   if (TOO_MANY_MARKS.test(seen)) return "TOO_MANY_MARKS";
   if (named(text).length > MAX_PLACES) return "TOO_MANY_NAMES";

@@ -10,8 +10,8 @@ import { pendingItem } from "./outbox.js";
 import { Refused } from "./refused.js";
 import { titleOf } from "./title.js";
 
-const FIRST_RETRY = 100;
-const LONGEST_RETRY = 5000;
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 5000;
 
 /** @typedef {import("./ports.js").Ports} Ports */
 /** @typedef {import("./app.js").App} App */
@@ -157,7 +157,7 @@ export class Page {
       }
       await new Promise(
         /** @param {(value?: undefined) => void} go */ go => {
-          this.ports.later(Math.min(FIRST_RETRY * 2 ** tries, LONGEST_RETRY), go);
+          this.ports.later(Math.min(FIRST_PAUSE * 2 ** tries, LONGEST_PAUSE), go);
         },
       );
     }

@@ -5,8 +5,8 @@ import { ALL, asSent, spelledFor, wrongText } from "./names.js";
 import { Refused } from "./refused.js";
 
 const COMPOSER_EVERY = 250;
-const FIRST_RETRY = 1000;
-const LONGEST_RETRY = 30000;
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 30000;
 
 /** @typedef {import("./app.js").Cursor} Cursor */
 /** @typedef {import("./outbox.js").Draft} Draft */
@@ -63,7 +63,7 @@ export class Speech {
   refused(key, code, sentence) {
     const draft = this.chat.outbox.find(key);
     if (draft === undefined) return;
-    const pause = Math.min(FIRST_RETRY * 2 ** draft.tries, LONGEST_RETRY);
+    const pause = Math.min(FIRST_WAIT * 2 ** draft.tries, LONGEST_WAIT);
     if (!this.chat.outbox.refused(key, code, this.chat.ports.ticks(), pause)) return;
     if (draft.post) this.#backIntoComposer(draft, { code, sentence });
     this.#orders.get(key)?.refused(new Refused(code, sentence));

@@ -2,7 +2,7 @@
 
 import { ALL } from "../state/app.js";
 import { en, sentence } from "../words/en.js";
-import { fill, h, keep, tell } from "./h.js";
+import { fill, h, keepInStep, tell } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { bare } from "./route.js";
 
@@ -205,7 +205,7 @@ export class ChatComposer extends HTMLElement {
     this.#options.hidden = words.length === 0;
     const labels = this.#completion?.labels ?? [];
     const options = words.map((word, i) => ({ word, i, label: labels[i] ?? "" }));
-    keep(
+    keepInStep(
       this.#options,
       options,
       ({ word, label }) => word + label,
@@ -283,13 +283,14 @@ export class ChatComposer extends HTMLElement {
 
   /** @param {Composer} now */
   #showRefusals(now) {
-    const own = now.refusal && h("p", null, h("strong", null, en.composer.refused), " ", told(now.refusal));
+    const own =
+      now.refusal && h("p", null, h("strong", null, en.composer.refused), " ", reasonOf(now.refusal));
     const others = now.others.map(other =>
       h(
         "p",
         null,
         h("strong", null, en.composer.refused),
-        ` ${told(other)} `,
+        ` ${reasonOf(other)} `,
         h("q", { dir: "auto" }, other.text.slice(0, 80)),
         " ",
         h(
@@ -305,7 +306,7 @@ export class ChatComposer extends HTMLElement {
 customElements.define("chat-composer", ChatComposer);
 
 /** @param {{code: string, sentence: string}} refusal */
-const told = refusal => sentence({ code: refusal.code, text: refusal.sentence });
+const reasonOf = refusal => sentence({ code: refusal.code, text: refusal.sentence });
 
 /** What is written in a composer that one has opened: its hint.
  * @param {string} room @param {string} me */

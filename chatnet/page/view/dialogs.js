@@ -151,7 +151,7 @@ export function ask(title, question) {
   return dialog;
 }
 
-const told = h("div", { class: "toast", role: "status", popover: "manual" });
+const toasted = h("div", { class: "toast", role: "status", popover: "manual" });
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let telling;
 
@@ -160,12 +160,12 @@ let telling;
  * @param {string} text
  */
 export function toast(text) {
-  if (!told.isConnected) document.body.append(told);
-  told.hidePopover();
-  told.showPopover();
-  fill(told, text);
+  if (!toasted.isConnected) document.body.append(toasted);
+  toasted.hidePopover();
+  toasted.showPopover();
+  fill(toasted, text);
   clearTimeout(telling);
-  telling = setTimeout(() => told.hidePopover(), 4_000);
+  telling = setTimeout(() => toasted.hidePopover(), 4_000);
 }
 
 /**

@@ -3,7 +3,7 @@
 import { en } from "../words/en.js";
 import { h } from "./h.js";
 
-const NAMED = `😀 smile|😄 happy|😅 sweat|😂 joy laugh|🤣 rofl|🙂 slight_smile|😉 wink|😊 blush
+const LISTED = `😀 smile|😄 happy|😅 sweat|😂 joy laugh|🤣 rofl|🙂 slight_smile|😉 wink|😊 blush
 😍 heart_eyes|😘 kiss|😋 yum|🤔 thinking|🤨 doubt|😐 neutral|🙄 eye_roll|😌 relieved
 😴 sleeping|🤯 mind_blown|🥳 party|😎 cool|🤓 nerd|😕 confused|🙁 frown|😮 wow
 😳 flushed|🥺 pleading|😢 cry|😭 sob|😱 scream|😩 weary|😠 angry|💀 skull
@@ -17,7 +17,7 @@ const NAMED = `😀 smile|😄 happy|😅 sweat|😂 joy laugh|🤣 rofl|🙂 sl
 ☀️ sun|🌍 earth|🏠 house|🚗 car|✈️ plane|🎵 music|🐶 dog|🐱 cat`;
 
 /** @type {{sign: string, names: string[]}[]} */
-const EMOJI = NAMED.split(/[|\n]/).map(one => {
+const EMOJI = LISTED.split(/[|\n]/).map(one => {
   const [sign = "", ...names] = one.split(" ");
   return { sign, names };
 });

@@ -1,5 +1,6 @@
 // Finds a room or a person by a few letters of the name, and begins new ones.
 
+import { isName, WORD } from "../state/names.js";
 import { en } from "../words/en.js";
 import { ask, show } from "./dialogs.js";
 import { fill, h } from "./h.js";
@@ -10,9 +11,7 @@ import { addressOf } from "./route.js";
 /** @typedef {import("../state/app.js").App} App */
 /** @typedef {{room: string, text: string, icon: Node, join?: boolean}} Found */
 
-const MOST = 12;
-const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
-const WORD = /^[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_-]{0,63}$/u;
+const MOST_FOUND = 12;
 
 /**
  * @param {App} app
@@ -86,7 +85,7 @@ export function openFinder(app, join) {
         ),
       );
       if (turn !== asked) return;
-      elsewhere = pages.flatMap(page => page.rooms.slice(0, MOST));
+      elsewhere = pages.flatMap(page => page.rooms.slice(0, MOST_FOUND));
       draw();
     } catch {
       // What is known here is shown.
@@ -123,7 +122,7 @@ function matches(app, typed, elsewhere) {
   const found = new Map();
   /** @param {string} room @param {boolean} [isNew] */
   const put = (room, isNew) => {
-    if (found.size >= MOST || found.has(room)) return;
+    if (found.size >= MOST_FOUND || found.has(room)) return;
     const { what } = app.room(room);
     const text =
       what === "own"
@@ -155,9 +154,9 @@ function matches(app, typed, elsewhere) {
   for (const room of elsewhere) {
     if (!fits(room) || room === me) continue;
     put(room);
-    if (NAME.test(room)) put(`@${room}`);
+    if (isName(room)) put(`@${room}`);
   }
-  if (wanted.startsWith("@") && NAME.test(plain) && plain !== me) put(wanted);
+  if (wanted.startsWith("@") && isName(plain) && plain !== me) put(wanted);
   if (WORD.test(plain) && !/^[&@]/.test(wanted) && !rows.some(row => row.room === `#${plain}`))
     put(`#${plain}`, true);
   return [...found.values()];

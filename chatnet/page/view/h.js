@@ -16,7 +16,7 @@ export function h(tag, properties, ...children) {
   const element = document.createElement(tag);
   if (element instanceof HTMLButtonElement) element.type = "button";
   if (properties) set(element, properties);
-  add(element, children);
+  append(element, children);
   return element;
 }
 
@@ -37,10 +37,10 @@ export function set(element, properties) {
  * @param {Node} parent
  * @param {Child[]} children
  */
-function add(parent, children) {
+function append(parent, children) {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
-    if (Array.isArray(child)) add(parent, child);
+    if (Array.isArray(child)) append(parent, child);
     else parent.appendChild(child instanceof Node ? child : document.createTextNode(String(child)));
   }
 }
@@ -52,7 +52,7 @@ function add(parent, children) {
  */
 export function fill(parent, ...children) {
   const fragment = document.createDocumentFragment();
-  add(fragment, children);
+  append(fragment, children);
   /** @type {Element} */ (parent).replaceChildren(fragment);
 }
 
@@ -66,7 +66,7 @@ export function say(element, text) {
 }
 
 /** @type {WeakMap<Element, Map<string, {item: any, node: Element}>>} */
-const KEPT = new WeakMap();
+const KEPT_CHILDREN = new WeakMap();
 
 /**
  * Keep the children of `parent` in step with `items`: one element for each key, in their order. An element is
@@ -78,8 +78,8 @@ const KEPT = new WeakMap();
  * @param {(item: T) => Element} make
  * @param {(node: Element, item: T) => boolean} [update]
  */
-export function keep(parent, items, keyOf, make, update) {
-  const before = KEPT.get(parent) ?? new Map();
+export function keepInStep(parent, items, keyOf, make, update) {
+  const before = KEPT_CHILDREN.get(parent) ?? new Map();
   /** @type {Map<string, {item: T, node: Element}>} */
   const now = new Map();
   for (const item of items) {
@@ -100,7 +100,7 @@ export function keep(parent, items, keyOf, make, update) {
     if (node === next) next = next.nextElementSibling;
     else parent.insertBefore(node, next);
   }
-  KEPT.set(parent, now);
+  KEPT_CHILDREN.set(parent, now);
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { ALL } from "../state/app.js";
 import { en } from "../words/en.js";
-import { fill, h, keep } from "./h.js";
+import { fill, h, keepInStep } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { tile } from "./post.js";
 import { addressOf, bare } from "./route.js";
@@ -87,7 +87,7 @@ export class ChatRooms extends HTMLElement {
     }
     const isEmpty = rows.length < 3 && invitations.length === 0;
     if (isEmpty) sections.push({ name: "none", title: "", rows: [] });
-    keep(this.#list, sections, section => section.name, sectionElement, updateSection);
+    keepInStep(this.#list, sections, section => section.name, sectionElement, updateSection);
   }
 }
 customElements.define("chat-rooms", ChatRooms);
@@ -112,7 +112,7 @@ function updateSection(element, section) {
   const list = element.querySelector("ul");
   /** @type {(row: any) => Element} */
   const make = section.name === "invitations" ? invitation : roomElement;
-  if (list) keep(list, section.rows, row => row.room, make);
+  if (list) keepInStep(list, section.rows, row => row.room, make);
   return true;
 }
 

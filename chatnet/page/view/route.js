@@ -2,7 +2,7 @@
 
 /** @typedef {{room: string, seq: number | undefined, code: string}} Route an empty room: the list of rooms */
 
-const MOST = 200; // characters of a room, as it stands in an address
+const LONGEST_ADDRESS = 200; // characters of a room, as it stands in an address
 const ROOM = /^(?:[#&][\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_-]{0,63}|@?[a-z0-9][a-z0-9_-]{0,31}|\*)$/u;
 
 /**
@@ -12,7 +12,7 @@ const ROOM = /^(?:[#&][\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_-]{0,63}|@?[a-z0-9][a-z0-9_
 export function routeOf(hash) {
   const [room = "", second = ""] = hash
     .replace(/^#\/?/, "")
-    .slice(0, 3 * MOST)
+    .slice(0, 3 * LONGEST_ADDRESS)
     .split("/")
     .map(decoded);
   if (room === "code") return { room: "", seq: undefined, code: second.slice(0, 40) };

@@ -6,7 +6,7 @@
 // somebody scrolls, the space above takes up the difference (`slack`), so that the position need not be written
 // while the browser moves it; it is put right once the scrolling rests.
 
-import { keep, onceAFrame, tell } from "./h.js";
+import { keepInStep, onceAFrame, tell } from "./h.js";
 
 /** @typedef {import("./rows.js").Row} Row */
 /** @typedef {{id: string, seq: number, offset: number} | null} Anchor null: at the bottom */
@@ -147,7 +147,7 @@ export class ChatTimeline extends HTMLElement {
     const [first, end] = this.#range(at, height);
     this.#first = first;
     this.#end = end;
-    keep(
+    keepInStep(
       this.#list,
       rows.slice(first, end),
       row => row.id,

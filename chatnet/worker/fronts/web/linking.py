@@ -1,17 +1,18 @@
 """Many small modules as one script: what browsers load instead of them. Pure.
 
 The page is written as ES modules, and can be loaded so; but fifty requests are fifty turns of a worker, and
-what compresses well together compresses badly apart. So a worker links them when it starts: each module
-becomes a function that is called once, in the order in which they need each other. For that the modules keep
-to a form: imports stand at the beginning of a line, name what they import, and name another file of the page;
-what is exported is a function, a class or a constant, by ``export`` before it or under its own name; and none
-needs itself.
+what compresses well together compresses badly apart. So a worker links them when it starts: it writes them
+one behind the other, in the order in which they need each other, without their imports and exports. For that
+the modules keep to a form: imports stand at the beginning of a line, name what they import as it is called
+there, and name another file of the page; what is exported is a function, a class or a constant, by ``export``
+before it or under its own name; none needs itself; and what stands at the beginning of a line of any of them
+has a name of its own among all, and none that a browser has for something.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from posixpath import dirname, join, normpath
 
 from chatnet.worker.fronts.web.compact import compact_script
@@ -21,8 +22,8 @@ _LAZY = re.compile(r'\bimport\("(\.[^"]+)"\)')
 _EXPORT = re.compile(r"^export (?=(?:async )?function\*? (\w+)|class (\w+)|const (\w+))", re.MULTILINE)
 _LISTED = re.compile(r"^export \{([^}]*)\};$", re.MULTILINE)
 _PASSED_ON = re.compile(r'^export \{([^}]*)\} from ("\.[^"]+");$', re.MULTILINE)
+_NAMED = re.compile(r"^(?:export )?(?:(?:async )?function\*?|class|const|let) ([\w{[]+)", re.MULTILINE)
 _OTHER = re.compile(r"(?:^|(?<=[;}]))(?:import(?!\()|export)\b[^;]*")
-_RENAMED = re.compile(r"\s+as\s+")
 
 
 def linked(files: Mapping[str, str], entry: str) -> str:
@@ -32,9 +33,7 @@ def linked(files: Mapping[str, str], entry: str) -> str:
     """
     linker = _Linker(files)
     linker.need(entry, ())
-    linker.used.update((entry, one) for one in linker.exported[entry])
-    exported = ",".join(linker.exported[entry])
-    return f"{''.join(linker.parts())}export const{{{exported}}}={linker.called(entry)};\n"
+    return f"{''.join(linker.bodies.values())}export{{{','.join(linker.exported[entry])}}};\n"
 
 
 class _Linker:
@@ -42,13 +41,10 @@ class _Linker:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = files
-        self._bodies: dict[str, str] = {}
+        self._named: dict[str, str] = {}
+        self.bodies: dict[str, str] = {}
         self.exported: dict[str, list[str]] = {}
-        self.used: set[tuple[str, str]] = set()
-
-    def called(self, name: str) -> str:
-        """Return what a module is called: a short name, by its place among those that were written."""
-        return f"${list(self.exported).index(name)}"
+        self._late: dict[str, str] = {}
 
     def need(self, name: str, needed_by: tuple[str, ...]) -> None:
         """Write ``name``, and before it what it needs, unless that is done."""
@@ -61,40 +57,32 @@ class _Linker:
         source = _PASSED_ON.sub(r"import {\1} from \2;\nexport {\1};", self._files[name])
         for found in _IMPORT.finditer(source):
             self.need(_path(name, found[2]), (*needed_by, name))
+            self._check(name, found)
         for found in _LAZY.finditer(compact_script(source)):
-            self.need(_path(name, found[1]), (*needed_by, name))
-        self._bodies[name] = self._body(name, source)
-
-    def parts(self) -> Iterator[str]:
-        """Yield the modules, each with those of its exports that another one uses."""
-        for name, body in self._bodies.items():
-            exported = ",".join(one for one in self.exported[name] if (name, one) in self.used)
-            if exported or body:
-                yield f"let {self.called(name)}=(()=>{{{body}return{{{exported}}}}})();\n"
+            late = _path(name, found[1])
+            self.need(late, (*needed_by, name))
+            if late not in self._late:
+                self._late[late] = f"${len(self._late)}"
+                self.bodies[late] += f"let {self._late[late]}={{{','.join(self.exported[late])}}};\n"
+        for found in _NAMED.finditer(source):
+            if (other := self._named.setdefault(found[1], name)) != name or found[1][0] in "{[":
+                raise ValueError(f"{name} names {found[1]}, and so does {other}: this cannot be linked")
+        self.bodies[name] = self._body(name, source)
 
     def _body(self, name: str, source: str) -> str:
         exported = [next(filter(None, found.groups())) for found in _EXPORT.finditer(source)]
         for found in _LISTED.finditer(source):
             exported += _names(found[1])
         self.exported[name] = exported
-        source = _IMPORT.sub(lambda found: self._imported(name, found), source)
-        source = _LISTED.sub("", _EXPORT.sub("", source))
-        body = compact_script(source)
+        body = compact_script(_LISTED.sub("", _EXPORT.sub("", _IMPORT.sub("", source))))
         if other := _OTHER.search(body):
             raise ValueError(f"{name}: {other[0]}: this cannot be linked")
-        return _LAZY.sub(lambda found: self._there(_path(name, found[1])), body)
+        return _LAZY.sub(lambda found: f"Promise.resolve({self._late[_path(name, found[1])]})", body) + "\n"
 
-    def _there(self, name: str) -> str:
-        self.used.update((name, one) for one in self.exported[name])
-        return f"Promise.resolve({self.called(name)})"
-
-    def _imported(self, name: str, found: re.Match[str]) -> str:
+    def _check(self, name: str, found: re.Match[str]) -> None:
         path = _path(name, found[2])
-        names = _names(found[1])
-        if missing := [one for one in names if _RENAMED.split(one)[0] not in self.exported[path]]:
+        if missing := [one for one in _names(found[1]) if one not in self.exported[path]]:
             raise ValueError(f"{name} imports {', '.join(missing)}, which {path} does not export")
-        self.used.update((path, _RENAMED.split(one)[0]) for one in names)
-        return f"let {{{','.join(_RENAMED.sub(':', one) for one in names)}}}={self.called(path)};"
 
 
 def _names(listed: str) -> list[str]:
