@@ -22,7 +22,7 @@ export { Refused } from "./refused.js";
 
 /**
  * What has changed. "timeline:#tea" and "composer:#tea" are those of a room; "rooms" is the column of rooms,
- * with its counts, and the title; "room:#tea" is one row of it.
+ * with its counts, and the title.
  * @typedef {"stage" | "entering" | "connection" | "me" | "rooms" | "invitations" | "here" | "notices" |
  *   "title" | `timeline:${string}` | `composer:${string}`} Part
  */

@@ -241,9 +241,9 @@ export class Chat {
     const answer = await this.ports.api("GET", "/about").catch(() => null);
     if (this.#isStopped || answer?.status !== 200 || !answer.body) return;
     const { user, log } = answer.body;
-    if (user === null && !this.isChangingSecret) this.#over("OUT", "");
-    else if (user === null) return;
-    else if (user !== this.name || log !== this.log) this.told.isOther(user, log);
+    if (user === null) {
+      if (!this.isChangingSecret) this.#over("OUT", "");
+    } else if (user !== this.name || log !== this.log) this.told.isOther(user, log);
   }
 
   /**
@@ -336,7 +336,7 @@ export class Chat {
       if (this.isChangingSecret) return;
       // Another tab may have set the password: then the cookie is a newer one.
       const answer = await this.ports.api("GET", "/about").catch(() => null);
-      if (this.#isStopped || (answer?.status === 200 && answer.body?.user === this.name)) return;
+      if (this.#isStopped || answer?.body?.user === this.name) return;
     }
     this.#over(code, sentence);
   }

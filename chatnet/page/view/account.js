@@ -1,5 +1,6 @@
 // One's account: password, devices, tokens, notifications, colours, leaving.
 
+import { encoded } from "../state/keys.js";
 import { en, sentence } from "../words/en.js";
 import { shortMoment } from "./calendar.js";
 import { ask, attempt, form, show, toast } from "./dialogs.js";
@@ -95,7 +96,7 @@ async function listDevices(app, box) {
   /** @param {number[]} ids */
   const end = ids =>
     attempt(async () => {
-      for (const id of ids) await app.order("revoke", { id });
+      for (const id of ids) await app.order("revoke", { session: id });
       await listDevices(app, box);
     });
   const others = sessions.filter(session => !session.is_this).map(session => session.id);
@@ -260,12 +261,8 @@ function clusterSection(app, box, role) {
     act: async ({ uses = "1", days = "1" }) => {
       const code = newCode();
       const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code));
-      const hash = btoa(String.fromCharCode(...new Uint8Array(digest)))
-        .replaceAll("+", "-")
-        .replaceAll("/", "_")
-        .replace(/=+$/, "");
       await app.order("make_code", {
-        code: hash,
+        code: encoded(new Uint8Array(digest)),
         uses: Number(uses),
         until: Date.now() + 86_400_000 * Number(days),
       });

@@ -1,14 +1,12 @@
 // The form with which one enters: a name, one button; more only where it is needed.
 
+import { foldName } from "../state/names.js";
 import { en, sentence } from "../words/en.js";
 import { fieldOf } from "./dialogs.js";
 import { fill, h } from "./h.js";
 import { keep } from "./settings.js";
 
 /** @typedef {import("../state/app.js").App} App */
-
-/** What a name is, as docs/protocol.md has it. */
-const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 
 export class ChatEnter extends HTMLElement {
   /** @type {App | null} */
@@ -17,7 +15,6 @@ export class ChatEnter extends HTMLElement {
   /** @type {"name" | "password" | "code" | ""} what is asked for now; empty: not drawn yet */
   #asked = "";
   #wanted = /** @type {"" | "password" | "code"} */ ("");
-  #before = "";
   #refused = h("p", { class: "refused", role: "alert" });
   #extra = h("div", null);
   #hint = h("p", { class: "hint" });
@@ -84,8 +81,8 @@ export class ChatEnter extends HTMLElement {
   /** @param {SubmitEvent} event */
   #submit(event) {
     event.preventDefault();
-    const name = this.#name.value.trim().toLowerCase();
-    if (!NAME.test(name)) {
+    const name = foldName(this.#name.value);
+    if (!name) {
       fill(this.#refused, en.enter.badName);
       this.#name.focus();
       return;
@@ -111,10 +108,7 @@ export class ChatEnter extends HTMLElement {
       this.#asked = asked;
       this.#draw();
     }
-    const isTaken = wants === "password" && code === "WRONG_SECRET" && this.#before !== "password";
-    const why = isTaken ? en.enter.taken : entering.sentence && sentence({ code, text: entering.sentence });
-    fill(this.#refused, why || null);
-    this.#before = wants;
+    fill(this.#refused, code && sentence({ code, text: entering.sentence }));
     this.#hint.textContent = this.#code ? en.enter.invited : signup === "closed" ? en.enter.closed : "";
     this.#hint.hidden = this.#hint.textContent === "";
     this.#button.disabled = isAsking;

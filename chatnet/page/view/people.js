@@ -73,10 +73,6 @@ export class ChatPeople extends HTMLElement {
     return this.#about;
   }
 
-  get members() {
-    return this.#members;
-  }
-
   /** One's role in the room. */
   get ownRole() {
     const me = this.#app?.me()?.name;

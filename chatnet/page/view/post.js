@@ -140,16 +140,8 @@ function text(item, me) {
   if (item.type === "post" && item.isTakenBack) {
     return h("div", { class: "text gone" }, icon("trash"), en.post.takenBack);
   }
-  if (item.form === "action") {
-    return h(
-      "div",
-      { class: "text", dir: "auto" },
-      h("bdi", { class: "actor" }, item.user),
-      " ",
-      rich(item.text, me),
-    );
-  }
-  return h("div", { class: "text", dir: "auto" }, rich(item.text, me));
+  const actor = item.form === "action" && [h("bdi", { class: "actor" }, item.user), " "];
+  return h("div", { class: "text", dir: "auto" }, actor, rich(item.text, me));
 }
 
 /**

@@ -31,12 +31,11 @@ function blockOf(block, me) {
       null,
       block.children.map(child => blockOf(child, me)),
     );
-  return h(
-    "span",
-    { class: "block" },
-    block.children.map(child => inlineOf(child, me)),
-  );
+  return h("span", { class: "block" }, inlines(block.children, me));
 }
+
+/** @param {Inline[]} children @param {string} me */
+const inlines = (children, me) => children.map(child => inlineOf(child, me));
 
 /** @param {Inline} inline @param {string} me @returns {Node} */
 function inlineOf(inline, me) {
@@ -48,17 +47,9 @@ function inlineOf(inline, me) {
     case "break":
       return document.createTextNode("\n");
     case "bold":
-      return h(
-        "strong",
-        null,
-        inline.children.map(child => inlineOf(child, me)),
-      );
+      return h("strong", null, inlines(inline.children, me));
     case "italic":
-      return h(
-        "em",
-        null,
-        inline.children.map(child => inlineOf(child, me)),
-      );
+      return h("em", null, inlines(inline.children, me));
     case "link":
       return h("a", { href: inline.url, target: "_blank", rel: "noopener noreferrer" }, inline.text);
     case "user":

@@ -392,18 +392,10 @@ class ChatPage extends HTMLElement {
   }
 
   #drawConnection() {
-    const { state, isSlow, waiting, sentence: said, isOld } = this.#app.connection();
-    const isShown = isOld || (isSlow && state !== "online");
-    const text = !isShown
-      ? ""
-      : isOld
-        ? said
-        : said && state !== "connecting"
-          ? said
-          : state === "offline"
-            ? en.link.offline(waiting)
-            : en.link.connecting(waiting);
-    this.#connection.classList.toggle("shown", isShown);
+    const { state, isSlow, waiting, isOld } = this.#app.connection();
+    const lost = state === "offline" ? en.link.offline(waiting) : en.link.connecting(waiting);
+    const text = isOld ? en.link.old : isSlow ? lost : "";
+    this.#connection.classList.toggle("shown", !!text);
     say(this.#connection, text);
   }
 
@@ -734,13 +726,7 @@ class ChatPage extends HTMLElement {
 customElements.define("chat-page", ChatPage);
 
 /** @param {Set<string>} changed @param {...string} parts */
-const has = (changed, ...parts) =>
-  parts.some(
-    part =>
-      changed.has(part) ||
-      changed.has("stage") ||
-      (part === "rooms" && [...changed].some(one => one.startsWith("room:"))),
-  );
+const has = (changed, ...parts) => ["stage", ...parts].some(part => changed.has(part));
 
 /**
  * @param {import("./h.js").Child} text

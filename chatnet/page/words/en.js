@@ -63,15 +63,16 @@ const REFUSED = {
   CODE_NEEDED: "A new name needs a code here. Who runs this server, or a friend who is an admin, has one.",
   LAST_OWNER: "Nobody else owns this room. Make somebody else an owner first.",
   LAST_WAY: "Without a password nothing lets you in again. Set one first.",
+  NAME_TAKEN:
+    "This name is taken. If it is yours, give its password, or a code from a device where you are logged in.",
   NO_SUCH_SESSION: "That session has ended already.",
   SESSION_ENDED: "This session was ended, on another device or by who runs this server. Log in again.",
   SECRET_CHANGED: "Your password was changed elsewhere. Log in with the new one.",
-  SIGNUP_CLOSED: "This server takes no new names.",
   THEY_ARE_BANNED: "They are banned there. Lift the ban first.",
   TOO_MANY_SESSIONS:
     "You are logged in on 50 devices, as many as one may be. End one of these sessions first.",
-  WRONG_SECRET: "This name is taken.",
-  OFFLINE: "The server does not answer. Try again in a moment.",
+  WRONG_SECRET: "That is not the password of this name.",
+  NO_ANSWER: "The server does not answer. Try again in a moment.",
 };
 
 /**
@@ -97,7 +98,8 @@ export const en = {
     lead: "What you say here is on the server’s disk before it says so, and nothing gets lost on the way.",
     name: "Your name",
     nameHint: "1 to 32 of a–z, 0–9, - and _",
-    badName: "A name has 1 to 32 of the letters a–z, digits, - and _, and begins with a letter or digit.",
+    badName:
+      "A name has 1 to 32 of the letters a–z, digits, - and _, begins with a letter or digit, and is no word like admin or all.",
     go: "Come in",
     going: "One moment…",
     code: "Code",
@@ -105,8 +107,6 @@ export const en = {
     haveCode: "I have a code",
     havePassword: "I have a password",
     password: "Password",
-    taken:
-      "This name is taken. If it is yours, give its password, or a code from a device where you are logged in.",
     closed: "This server takes no new names. If you have one, come in with its password or a code.",
     invited: "You are invited.",
     ended: "You were logged out.",
@@ -115,6 +115,7 @@ export const en = {
   },
 
   link: {
+    old: "This page is older than the server. Load it again.",
     /** @param {number} waiting */
     connecting: waiting => `Connecting…${waiting ? ` ${en.link.waiting(waiting)}` : ""}`,
     /** @param {number} waiting */
