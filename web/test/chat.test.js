@@ -446,6 +446,58 @@ test("One who is sent elsewhere waits for the open answers, and goes at once", a
   assert.deepEqual(page.placed("#tea"), ["on its way", "for the next one"]);
 });
 
+test("One who is sent elsewhere hears the former worker until the next one has answered, and each post once", async () => {
+  const all = world();
+  const page = await opened(all);
+  const [session] = all.server.sessions;
+  all.server.isDown = true;
+  session?.say({ t: "moved" });
+  await all.clock.pass(100);
+  all.server.say("bob", "#tea", "the next one refuses");
+  await all.clock.pass(10);
+  assert.deepEqual(page.placed("#tea"), ["the next one refuses"]);
+  assert.equal(page.app.connection().state, "online");
+  assert.equal(page.app.connection().isSlow, false);
+  all.server.isDown = false;
+  all.server.isHung = true;
+  await all.clock.pass(1000);
+  all.server.say("bob", "#tea", "the next one hangs");
+  await all.clock.pass(10);
+  assert.deepEqual(page.placed("#tea").slice(1), ["the next one hangs"]);
+  all.server.isHung = false;
+  for (let number = 0; number < 100; number++) {
+    all.server.delay = () => Math.floor(all.random() * 20);
+    all.server.say("bob", "#tea", `${number}`);
+    await all.clock.pass(7);
+  }
+  await all.clock.pass(3000);
+  assert.notEqual([...all.server.sessions][0], session);
+  assert.equal(all.server.sessions.size, 1);
+  assert.deepEqual(page.placed("#tea").slice(2), [...Array(100).keys()].map(String));
+});
+
+test("Where a post waits and its author looks on, it goes within three seconds of the server's return", async () => {
+  for (const hasFocus of [true, false]) {
+    let longest = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const all = world(seed);
+      const page = await opened(all);
+      await offline(all);
+      page.hasFocus = hasFocus;
+      page.tell(hasFocus ? "focus" : "blur");
+      await all.clock.pass(60_000);
+      page.say("#tea", "waits");
+      await all.clock.pass(5000);
+      all.server.isDown = false;
+      for (let waited = 0; page.placed("#tea").length === 0; waited += 100) {
+        longest = Math.max(longest, waited);
+        await all.clock.pass(100);
+      }
+    }
+    assert.equal(longest <= 3100, hasFocus, `${longest}`);
+  }
+});
+
 test("A session that was ended says why, and the user enters again", async () => {
   const all = world();
   const page = await opened(all);
@@ -868,6 +920,7 @@ async function history(seed) {
     } else if (chance < 0.9) pages.push(await opened(all, one()));
     else if (chance < 0.93) await clock.sleep(20_000);
     else if (chance < 0.94) for (let at = 0; at < 600; at++) server.say("bob", "bob", `flood ${++said}`);
+    else if (chance < 0.97) for (const session of server.sessions) session.say({ t: "moved" });
     await clock.pass(Math.floor(random() * (random() < 0.5 ? 20 : 300)));
     for (const page of pages) {
       const { items } = page.app.timeline(page.app.here());

@@ -2,11 +2,20 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FIRST_ANSWER, Link, LONGEST, PONG, SHORTEST, SLEPT, TICK } from "../../chatnet/page/state/link.js";
+import {
+  FIRST_ANSWER,
+  Link,
+  LONGEST,
+  LONGEST_HURRIED,
+  PONG,
+  SHORTEST,
+  SLEPT,
+  TICK,
+} from "../../chatnet/page/state/link.js";
 import { drawn } from "./fake_clock.js";
 
 /** @param {import("../../chatnet/page/state/link.js").Act[]} acts */
-const what = acts => acts.map(act => act.do);
+const what = acts => acts.map(act => (act.do === "dial" && act.isBeside ? "dial beside" : act.do));
 
 /** @param {Link} link @param {number} now */
 function online(link, now) {
@@ -121,8 +130,65 @@ test("Who is sent elsewhere dials once all is answered, or after a while, or whe
     online(link, 0);
     link.moved(5);
     assert.equal(link.isOnline, false);
-    assert.ok(what(end(link)).includes("dial"));
+    assert.equal(link.isHearing, true);
+    const isHungUpOn = end.toString().includes("closed");
+    assert.deepEqual(what(end(link)), [isHungUpOn ? "dial" : "dial beside"]);
   }
+});
+
+/** @param {Link} link */
+function crossing(link) {
+  online(link, 0);
+  link.moved(5000);
+  assert.deepEqual(what(link.left(5000)), ["dial beside"]);
+}
+
+test("Who crosses to another worker hears the former one until the next has answered", () => {
+  const link = new Link(() => 0.5);
+  crossing(link);
+  assert.equal(link.isHearing, true);
+  assert.deepEqual(what(link.opened(5100)), ["hello"]);
+  assert.equal(link.isHearing, false);
+  assert.equal(link.lostAt, 5100);
+  link.welcomed(5200);
+  assert.equal(link.isOnline, true);
+});
+
+test("Where the next worker refuses, or says nothing, one tries again", () => {
+  const refused = new Link(() => 0.5);
+  crossing(refused);
+  assert.deepEqual(what(refused.closed(5100, 1006)), []);
+  assert.equal(refused.isHearing, true);
+  assert.deepEqual(what(refused.tick(5100 + SHORTEST, false)), ["dial beside"]);
+  const hung = new Link(() => 0.5);
+  crossing(hung);
+  assert.deepEqual(what(hung.tick(5000 + FIRST_ANSWER, false)), ["close", "dial", "ask who"]);
+});
+
+test("A worker that hangs up before the next one has answered is not waited for", () => {
+  const link = new Link(() => 0.5);
+  crossing(link);
+  link.formerClosed(5100);
+  assert.equal(link.isHearing, false);
+  assert.deepEqual(what(link.opened(5200)), ["hello"]);
+  assert.equal(link.lostAt, 5100);
+});
+
+test("Whose posts wait while they look on waits three seconds at most, and is not put off by it", () => {
+  const link = new Link(() => 0.9);
+  link.start(0);
+  for (let attempt = 0; attempt < 12; attempt++) {
+    link.closed(0, 1006);
+    link.nudged(0);
+  }
+  link.closed(0, 1006);
+  assert.ok(link.nextTick(0) === TICK && link.state.is === "waiting" && link.state.until > LONGEST_HURRIED);
+  link.hurry(0);
+  assert.ok(link.state.is === "waiting" && link.state.until <= LONGEST_HURRIED);
+  const { until } = link.state;
+  link.hurry(1000);
+  assert.deepEqual(link.state, { is: "waiting", until });
+  assert.deepEqual(what(link.tick(until, false)), ["dial"]);
 });
 
 test("A socket that is refused twice is asked about by HTTP; one that was cut is not", () => {
@@ -142,17 +208,20 @@ test("A socket that is refused twice is asked about by HTTP; one that was cut is
   assert.deepEqual(what(link.closed(9000, 4002)), ["ask who"]);
 });
 
-test("Whatever happens, there is one socket at most, and it is never given up", () => {
+test("Whatever happens, there is one socket, or two while one crosses, and it is never given up", () => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = drawn(seed);
     const link = new Link(random);
     let now = 0;
     let sockets = 0;
+    let former = 0;
     const act = (/** @type {import("../../chatnet/page/state/link.js").Act[]} */ acts) => {
       for (const one of acts) {
-        if (one.do === "dial") sockets++;
-        if (one.do === "close") sockets--;
-        assert.ok(sockets === 0 || sockets === 1, `seed ${seed}`);
+        if (one.do === "dial" && one.isBeside) former++;
+        else if (one.do === "dial") sockets++;
+        if (one.do === "close") sockets = former = 0;
+        if (one.do === "hello") former = 0;
+        assert.ok(former <= sockets && sockets <= 1, `seed ${seed}`);
       }
     };
     act(link.start(now));
@@ -162,8 +231,12 @@ test("Whatever happens, there is one socket at most, and it is never given up", 
       if (chance < 0.2 && sockets) act(link.opened(now));
       else if (chance < 0.35 && sockets) link.welcomed(now);
       else if (chance < 0.45 && sockets) link.came(now);
-      else if (chance < 0.55 && sockets) {
-        sockets--;
+      else if (chance < 0.5 && former) {
+        former--;
+        link.formerClosed(now);
+      } else if (chance < 0.55 && sockets) {
+        if (former) former--;
+        else sockets--;
         act(link.closed(now, random() < 0.5 ? 1006 : 4001));
       } else if (chance < 0.6) link.moved(now);
       else if (chance < 0.65) act(link.left(now));

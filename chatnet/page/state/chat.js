@@ -73,10 +73,11 @@ export class Chat {
 
   /** @type {import("./ports.js").Socket | null} */
   #socket = null;
+  /** The worker that has sent us elsewhere, until the next one has answered. @type {import("./ports.js").Socket | null} */
+  #former = null;
   #isStopped = true;
   #wasOnline = false;
   #ids = 0;
-  #dials = 0;
   /** @type {Map<number, string>} the keys of drafts on this connection */
   #keys = new Map();
   /** @type {Map<number, [room: string, seq: number]>} */
@@ -138,7 +139,7 @@ export class Chat {
   /** @param {Act[]} acts */
   #do(acts) {
     for (const act of acts) {
-      if (act.do === "dial") this.#dial();
+      if (act.do === "dial") this.#dial(act.isBeside);
       else if (act.do === "close") this.#hangUp();
       else if (act.do === "hello") this.#hello();
       else if (act.do === "ping") this.#send({ t: "ping", n: act.n });
@@ -147,39 +148,55 @@ export class Chat {
     if (acts.length) this.ticking();
   }
 
-  #dial() {
-    this.#hangUp();
-    const number = ++this.#dials;
-    /** @param {() => void} act */
-    const ifMine = act => {
-      if (number === this.#dials) act();
-    };
-    this.#socket = this.ports.dial({
-      opened: () => ifMine(() => this.#do(this.link.opened(this.ports.ticks()))),
-      message: text => ifMine(() => this.#message(text)),
-      closed: code => ifMine(() => this.#closed(code)),
+  /** @param {boolean} isBeside */
+  #dial(isBeside) {
+    if (isBeside) this.#former = this.#socket;
+    else this.#hangUp();
+    /** @type {import("./ports.js").Socket} */
+    const socket = this.ports.dial({
+      opened: () => {
+        if (socket === this.#socket) this.#do(this.link.opened(this.ports.ticks()));
+      },
+      message: text => {
+        if (socket === this.#socket || socket === this.#former) this.#message(text);
+      },
+      closed: code => {
+        if (socket === this.#socket) this.#closed(code);
+        else if (socket === this.#former) {
+          this.#letGo();
+          this.link.formerClosed(this.ports.ticks());
+        }
+      },
     });
+    this.#socket = socket;
     this.told.changed("connection");
   }
 
   #hangUp() {
-    this.#dials++;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
+    this.#letGo();
+  }
+
+  /** What the former worker says from now on the next one says. */
+  #letGo() {
+    const former = this.#former;
+    this.#former = null;
+    former?.close();
     this.#detached();
   }
 
   /** @param {number} code */
   #closed(code) {
-    this.#dials++;
-    this.#socket = null;
-    this.#detached();
-    if (code === 4003) {
-      this.isOld = true;
-      this.told.changed("connection");
-    }
+    this.isOld ||= code === 4003;
+    // If it was the next worker that refused us, the former one still speaks.
+    this.#socket = this.#former;
+    this.#former = null;
+    if (!this.#socket) this.#detached();
     this.#do(this.link.closed(this.ports.ticks(), code));
+    this.flush();
+    this.ticking();
     this.told.changed("connection");
   }
 
@@ -194,6 +211,7 @@ export class Chat {
   }
 
   #hello() {
+    this.#letGo();
     const cursor = this.feed.cursor;
     this.#send({ t: "hello", v: 1, log: this.log, most: MOST_BEHIND, ...(cursor ? { cursor } : {}) });
   }
@@ -205,7 +223,7 @@ export class Chat {
 
   /** Whether there is no connection for so long that the user has to be told. */
   get isSlow() {
-    return !this.link.isOnline && this.ports.ticks() >= this.link.lostAt + UNSAID;
+    return !this.link.isHearing && this.ports.ticks() >= this.link.lostAt + UNSAID;
   }
 
   ticking() {
@@ -217,7 +235,7 @@ export class Chat {
       this.link.nextTick(ticks),
       this.link.isOnline ? Math.max(0, this.marks.nextDue - ticks) : Infinity,
       this.link.isOnline ? Math.max(0, this.outbox.nextTry - ticks) : Infinity,
-      this.isSlow || this.link.isOnline ? Infinity : Math.max(0, this.link.lostAt + UNSAID - ticks),
+      this.isSlow || this.link.isHearing ? Infinity : Math.max(0, this.link.lostAt + UNSAID - ticks),
     );
     this.#cancelTick = ports.later(next, () => {
       const isAwaiting = this.outbox.unanswered + this.asks.unanswered > 0;
@@ -387,7 +405,11 @@ export class Chat {
 
   /** Send what may be sent now. */
   flush() {
-    if (!this.link.isOnline || this.#socket === null) return;
+    if (!this.link.isOnline || !this.#socket) {
+      // Somebody who looks on and has said something waits less long.
+      if (this.hasFocus && this.outbox.waiting) this.link.hurry(this.ports.ticks());
+      return;
+    }
     const freshId = () => this.#ids++;
     for (const ask of this.asks.due(freshId)) this.#send({ t: ask.t, id: ask.id, ...ask.words });
     const { send, handing } = this.outbox.due(this.ports.now(), this.ports.ticks(), this.#socket.hasRoom());

@@ -7,7 +7,8 @@
  *                        ^                                        │
  *                        └── waiting <── any of them: closed, or no answer in time
  *
- * and from each of them `stop` leads to idle, and `bye` to ended.
+ * and from each of them `stop` leads to idle, and `bye` to ended. Who leaves dials beside: the worker that sent them
+ * elsewhere is heard until the next one has answered; one that refuses leads back to leaving, for a pause.
  */
 
 /** How long the first answer may take; doubled for each attempt that took too long, up to the second. */
@@ -16,6 +17,8 @@ const LONGEST_FIRST_ANSWER = 20000;
 /** The first pause is drawn from 0 to this, doubled up to the second. */
 export const SHORTEST = 50;
 export const LONGEST = 10000;
+/** The longest pause while somebody looks on who has said something that waits here. */
+export const LONGEST_HURRIED = 3000;
 /** A connection that has lasted so long was a good one: the next pause is short. */
 const GOOD = 1000;
 /** A socket that is refused once may have met a worker that was just dying: that is asked about from the second one on. */
@@ -36,15 +39,15 @@ const MOVED = 4001;
 const ENDED = 4002;
 
 /**
- * @typedef {{is: "idle"} | {is: "waiting", until: number} | {is: "dialing", until: number} |
+ * @typedef {{is: "idle"} | {is: "waiting", until: number} | {is: "dialing", until: number, isBeside: boolean} |
  *   {is: "greeting", until: number} | {is: "online", since: number} |
  *   {is: "leaving", until: number} | {is: "ended", code: string, sentence: string}} LinkState
  */
 
 /**
- * What to do: dial a new socket (whatever is there is closed before), close it, say hello, send a ping, or ask by HTTP
- * whether somebody is logged in (a socket that is refused says no reason).
- * @typedef {{do: "dial"} | {do: "close"} | {do: "hello"} | {do: "ping", n: number} | {do: "ask who"}} Act
+ * What to do: dial a new socket (whatever is there is closed before; if `isBeside`, once the new one is open), close it, say
+ * hello, send a ping, or ask by HTTP whether somebody is logged in (a socket that is refused says no reason).
+ * @typedef {{do: "dial", isBeside: boolean} | {do: "close"} | {do: "hello"} | {do: "ping", n: number} | {do: "ask who"}} Act
  */
 
 export class Link {
@@ -66,6 +69,12 @@ export class Link {
 
   get isOnline() {
     return this.state.is === "online";
+  }
+
+  /** Whether a worker tells us what is said. */
+  get isHearing() {
+    const { state } = this;
+    return state.is === "dialing" ? state.isBeside : state.is === "online" || state.is === "leaving";
   }
 
   /**
@@ -92,6 +101,7 @@ export class Link {
    */
   opened(now) {
     if (this.state.is !== "dialing") return [];
+    this.#lost(now);
     this.heard = now;
     this.state = { is: "greeting", until: this.state.until };
     return [{ do: "hello" }];
@@ -113,7 +123,7 @@ export class Link {
   }
 
   /**
-   * The socket is closed: dial again, soon, unless one has to log in.
+   * The socket is closed: dial again, soon, unless one has to log in. Of two it is the new one.
    * @param {number} now
    * @param {number} code
    * @returns {Act[]}
@@ -121,6 +131,7 @@ export class Link {
   closed(now, code) {
     const before = this.state;
     if (!this.#hasSocket()) return [];
+    if (before.is === "dialing" && before.isBeside) return this.#wait(now, "leaving");
     this.#lost(now);
     if (before.is === "leaving" || code === MOVED) return this.#dial(now);
     const acts = this.#wait(now);
@@ -144,7 +155,28 @@ export class Link {
    * @returns {Act[]}
    */
   left(now) {
-    return this.state.is === "leaving" ? this.#again(now) : [];
+    if (this.state.is !== "leaving") return [];
+    this.attempts = 1;
+    return this.#dial(now, true);
+  }
+
+  /**
+   * The worker that sent us elsewhere has hung up before the next one has answered.
+   * @param {number} now
+   */
+  formerClosed(now) {
+    this.#lost(now);
+    if (this.state.is === "dialing") this.state.isBeside = false;
+  }
+
+  /**
+   * Something waits here, and its author looks on: make the pause no longer than it may be then.
+   * @param {number} now
+   */
+  hurry(now) {
+    const { state } = this;
+    if (state.is === "waiting" && state.until > now + LONGEST_HURRIED)
+      state.until = now + this.random() * LONGEST_HURRIED;
   }
 
   /**
@@ -186,7 +218,7 @@ export class Link {
       const acts = this.#again(now);
       return [...acts, { do: "ask who" }];
     }
-    if (state.is === "leaving") return now >= state.until ? this.#again(now) : [];
+    if (state.is === "leaving") return now >= state.until ? this.#dial(now, true) : [];
     if (state.is !== "online") return [];
     if (this.pinged !== null) return now >= this.pinged.until ? this.#again(now) : [];
     const silence = now - this.heard;
@@ -206,23 +238,25 @@ export class Link {
 
   /**
    * @param {number} now
+   * @param {boolean} isBeside
    * @returns {Act[]}
    */
-  #dial(now) {
+  #dial(now, isBeside = false) {
     const wait = Math.min(FIRST_ANSWER * 2 ** this.slow, LONGEST_FIRST_ANSWER);
-    this.state = { is: "dialing", until: now + wait };
+    this.state = { is: "dialing", until: now + wait, isBeside };
     this.pinged = null;
-    return [{ do: "dial" }];
+    return [{ do: "dial", isBeside }];
   }
 
   /**
    * @param {number} now
+   * @param {"waiting" | "leaving"} is
    * @returns {Act[]}
    */
-  #wait(now) {
+  #wait(now, is = "waiting") {
     const most = Math.min(LONGEST, SHORTEST * 2 ** Math.min(this.attempts, 20));
     this.attempts++;
-    this.state = { is: "waiting", until: now + this.random() * most };
+    this.state = { is, until: now + this.random() * most };
     return [];
   }
 
@@ -238,10 +272,9 @@ export class Link {
 
   /** @param {number} now */
   #lost(now) {
-    if (this.state.is === "online" || this.state.is === "leaving") {
+    if (this.isHearing) {
       this.lostAt = now;
-      const since = this.state.is === "online" ? this.state.since : -Infinity;
-      if (now - since >= GOOD) this.attempts = 0;
+      if (this.state.is !== "online" || now - this.state.since >= GOOD) this.attempts = 0;
     }
   }
 

@@ -347,7 +347,7 @@ export class Page {
   #connection() {
     const chat = this.#chat;
     const is = chat?.link.state.is ?? "none";
-    const isOnline = is === "online" || is === "leaving";
+    const isOnline = chat?.link.isHearing;
     return {
       state: isOnline ? "online" : is === "waiting" ? "offline" : chat ? "connecting" : "none",
       isSlow: chat?.isSlow ?? false,
