@@ -178,15 +178,18 @@ async def test_a_loop_hears_each_post_once_over_lost_connections(
 async def test_a_token_that_is_not_good_ends_a_bot(front: RealFront, both: Both) -> None:
     """It is not tried again and again; and one that is ended while it runs ends the bot."""
 
-    def steps(bot: Any) -> Any:
+    def saying(bot: Any) -> Any:
         yield lambda: bot.post("hello")
+
+    def hearing(bot: Any) -> Any:
+        # On the first connection: a bot that has said something leaves one, which could be the one that is ended.
         reactor.callFromThread(front.end_once_heard, "bot")
         yield lambda: following(bot.posts())
 
     with pytest.raises(LoggedOut, match="no longer good"):
-        await both.run(front.url, "AAAA", steps)
+        await both.run(front.url, "AAAA", saying)
     with pytest.raises(LoggedOut, match="was ended"):
-        await both.run(front.url, front.token_of("bot"), steps)
+        await both.run(front.url, front.token_of("bot"), hearing)
 
 
 @pytest_twisted.ensureDeferred
