@@ -182,7 +182,7 @@ async def test_a_token_that_is_not_good_ends_a_bot(front: RealFront, both: Both)
         yield lambda: bot.post("hello")
 
     def hearing(bot: Any) -> Any:
-        # On the first connection: a bot that has said something leaves one, which could be the one that is ended.
+        # On its first connection: a bot that has said something leaves one, and that could be ended.
         reactor.callFromThread(front.end_once_heard, "bot")
         yield lambda: following(bot.posts())
 
