@@ -12,6 +12,9 @@ posts           row: acknowledged durable posts per second, and raw sqlite3 for 
 sessions        rows: memory of an idle session, without TLS and with it
 encrypted       rows: deliveries per second with TLS and without it; handshakes per second
 sockets         rows: deliveries per second by WebSocket, beside AMP, `ws`, Socket.IO; an idle socket's memory
+comeback        rows: how long until 5,000 sockets are back after their worker's death
+tabs            the browsers' side of that: many sockets, which come again as the page does
+page            rows: the page in a browser: its start, frames while one scrolls and writes
 newest          row: reading the newest 20 of a small and of a large log
 unread          row: counting what is unread in 200 rooms of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200

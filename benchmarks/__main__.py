@@ -9,10 +9,12 @@ from functools import partial
 
 from benchmarks import (
     append,
+    comeback,
     encrypted,
     fanout,
     forget,
     newest,
+    page,
     postgres,
     posts,
     rooms,
@@ -35,6 +37,8 @@ FAMILIES: Families = {
     "encrypted": encrypted.rows,
     "sessions": sessions.rows,
     "sockets": sockets.rows,
+    "comeback": comeback.rows,
+    "page": page.rows,
     **SIZED,
     "forget": forget.rows,
 }

@@ -58,6 +58,8 @@ def post(number: int) -> bytes:
 
 PING = b"\x8a\x80\0\0\0\0"
 """A pong, which is a sign of life."""
+PINGED = b"\x89\0"
+"""A worker's ping."""
 
 
 def messages(stream: bytes) -> list[dict[str, Any]]:

@@ -62,9 +62,12 @@ class Cluster:
         return connections
 
 
-def encrypt(connection: socket.socket) -> ssl.SSLSocket:
-    """Return ``connection`` with TLS; the other end's identity is not checked."""
-    return _ANYBODY.wrap_socket(connection)
+def encrypt(connection: socket.socket, at_once: bool = True) -> ssl.SSLSocket:
+    """Return ``connection`` with TLS; the other end's identity is not checked.
+
+    ``at_once``: shake hands now.
+    """
+    return _ANYBODY.wrap_socket(connection, do_handshake_on_connect=at_once)
 
 
 def join(connections: Sequence[socket.socket], room: str) -> None:
