@@ -317,7 +317,9 @@ const app = {
   async ask(t, words = {}) {
     fake.asked.push([t, words]);
     if (t === "members") {
-      const names = words.room === me.name ? ["bob"] : ["alice", "bob", "carol", "dave", "erin"];
+      const others = ["bob", "carol", "dave", "erin"];
+      const isIn = rooms.get(words.room)?.isJoined;
+      const names = words.room === me.name ? ["bob"] : isIn ? [me.name, ...others] : others;
       return {
         members: names.map(name => ({ name, role: roles[words.room]?.[name] ?? "" })),
         more: words.room === "#tea" && !words.after,
@@ -413,6 +415,7 @@ const fake = {
   say: (room, user, text, words) => put(room, postOf(room, user, text, words)),
   event: (room, kind, words) =>
     put(room, {
+  joined: (room, isJoined) => setRow(room, { isJoined }),
       type: "event",
       id: `event ${++seq}`,
       seq,

@@ -536,6 +536,19 @@ def test_moderators_mute_for_a_time(chromium: Browser) -> None:
         assert words["until"] > page.evaluate("Date.now()")
 
 
+def test_who_joins_a_room_stands_among_its_members(chromium: Browser) -> None:
+    """And may leave it again: here, or where they have joined it or left it on another device."""
+    with opened(chromium, hash="#/%23teapots") as page:
+        people = page.locator("chat-people")
+        expect(people.locator(".member")).to_have_count(4)
+        page.get_by_role("button", name="Join #teapots").click()
+        expect(people.locator(".member", has_text="you")).to_contain_text("alice")
+        expect(people.get_by_role("button", name="Leave")).to_be_visible()
+        page.evaluate("fake.joined('#teapots', false)")
+        expect(people.locator(".member")).to_have_count(4)
+        expect(people.get_by_role("button", name="Leave")).to_have_count(0)
+
+
 def test_a_room_is_left(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         page.get_by_role("button", name="Leave").click()

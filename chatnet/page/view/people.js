@@ -50,6 +50,8 @@ export class ChatPeople extends HTMLElement {
   /** @type {Member[]} */
   #members = [];
   #hasMore = false;
+  /** Whether one was in the room when it was asked who is there. */
+  #wasIn = false;
   #about = "";
   /** @type {ReturnType<typeof rolesOf> | null} */
   #roles = null;
@@ -92,11 +94,17 @@ export class ChatPeople extends HTMLElement {
     await this.learn();
   }
 
+  /** One may have joined the room, or left it: then there is other company, and other things to do. */
+  refresh() {
+    if (this.#room && this.#app?.room(this.#room).isJoined !== this.#wasIn) void this.learn();
+  }
+
   /** Ask who is there. */
   async learn() {
     const app = this.#app;
     const room = this.#room;
     if (!app || !room || room === "*") return;
+    this.#wasIn = app.room(room).isJoined;
     const asked = ++this.#asked;
     void this.#roles?.learn().then(() => asked === this.#asked && this.#draw());
     if (room.startsWith("@")) return;
@@ -106,11 +114,11 @@ export class ChatPeople extends HTMLElement {
       this.#members = page.members;
       this.#hasMore = page.more;
       this.#about = page.about;
-      this.#draw();
       this.dispatchEvent(new CustomEvent("learned", { bubbles: true }));
     } catch {
       // The timeline says why a room cannot be read.
     }
+    if (asked === this.#asked) this.#draw();
   }
 
   async #more() {

@@ -141,6 +141,7 @@ class ChatPage extends HTMLElement {
     if (has(changed, "connection")) this.#drawConnection();
     if (has(changed, "notices", "connection", "me")) this.#drawBanners();
     if (has(changed, "rooms", "here", "me")) this.#drawHeader();
+    if (has(changed, "rooms")) this.#people.refresh();
     if (changed.has(`timeline:${this.#room}`)) this.#drawTimeline();
     if (has(changed, "rooms", "here", "me", `timeline:${this.#room}`)) this.#drawFoot();
     if (changed.has(`composer:${this.#room}`)) this.#composer.refresh();
