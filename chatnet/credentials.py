@@ -35,6 +35,11 @@ def random_credential(secret: bytes) -> str:
     return _SHA256 + hashlib.sha256(secret).hexdigest()
 
 
+def is_of_password(credential: str) -> bool:
+    """Return whether a credential is what is stored for a password; an empty one is of nothing."""
+    return bool(credential) and not credential.startswith(_SHA256)
+
+
 def as_typed(password: str) -> bytes:
     """Return a typed password in UTF-8, as it is sent.
 

@@ -97,7 +97,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``secret_seq`` and ``registered`` are the newest, whatever ``at`` is. 0: there is no such user. ``behind``
     is where the next page begins, if there is one. ``barred``: until then, in the log's time, the user is
     banned from the cluster; ``disabled``: their account is disabled; until ``fresh`` they are a newcomer.
-    ``session`` is the one that was asked for, unless it has ended.
+    ``session`` is the one that was asked for, unless it has ended. ``has_password``: their secret is one that
+    they have chosen.
     """
 
     at: int
@@ -109,6 +110,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     disabled: bool = False
     session: Device | None = None
     fresh: int = 0
+    has_password: bool = False
 
 
 class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):

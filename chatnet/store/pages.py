@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from chatnet.credentials import is_of_password
 from chatnet.entries import Draft, Entry, More, packed_more
 from chatnet.limits import PageSize
 from chatnet.reads import Account, Device, Position, Snapshot
@@ -72,7 +73,10 @@ def snapshot_page(
     behind = (stays[-1][2], stays[-1][0]) if is_full else None
     barred, disabled = orders or (0, 0)
     fresh = account.fresh if account else 0
-    return Snapshot(upto, secret_seq, registered, intervals, behind, barred, bool(disabled), session, fresh)
+    return Snapshot(
+        *(upto, secret_seq, registered, intervals, behind, barred, bool(disabled), session, fresh),
+        has_password=account is not None and is_of_password(account.credential),
+    )
 
 
 def _utf8(text: str) -> int:

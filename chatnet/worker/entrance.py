@@ -151,7 +151,7 @@ class Arrival:
         if self._gone:
             sessions.router.depart(local_user)
             await Deferred()  # forever: nobody is left to answer
-        return Session(sessions, local_user, arrived.device, self._peer, arrived.fresh)
+        return Session(sessions, local_user, arrived.device, self._peer, arrived.fresh, arrived.has_password)
 
     def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
         left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
@@ -166,14 +166,15 @@ class Arrival:
 
 class Arrived(NamedTuple):
     """A session that was added; its device, unless it has ended; until when its user is banned from the
-    cluster, in milliseconds since 1970; whether their account is disabled; and until when they are a
-    newcomer. All are as of the window's head or later."""
+    cluster, in milliseconds since 1970; whether their account is disabled; until when they are a newcomer;
+    and whether they have a password. All are as of the window's head or later."""
 
     local_user: LocalUser
     device: Device | None
     barred: int
     disabled: bool
     fresh: int
+    has_password: bool
 
 
 async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visitor: Visitor) -> Arrived:
@@ -194,7 +195,8 @@ async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visit
             device = snapshot.session
             if device is not None and any(ends(entry, user, device) for entry in behind):
                 device = None
-            return Arrived(local_user, device, *_orders(snapshot, user, behind), snapshot.fresh)
+            orders = _orders(snapshot, user, behind)
+            return Arrived(local_user, device, *orders, snapshot.fresh, snapshot.has_password)
 
 
 def _orders(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> tuple[int, bool]:

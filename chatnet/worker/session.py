@@ -41,7 +41,8 @@ class Session:
     connection is lost, commands are never answered.
 
     ``by`` is the seq that began it, and ``device`` what it is on: it may be on several connections. Until
-    ``fresh``, in milliseconds since 1970, its user is a newcomer.
+    ``fresh``, in milliseconds since 1970, its user is a newcomer. ``has_password``: as it began, their secret
+    was one that they have chosen.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Session:
         "by",
         "device",
         "drafts",
+        "has_password",
         "local_user",
         "marks",
         "peer",
@@ -60,13 +62,20 @@ class Session:
     )
 
     def __init__(
-        self, sessions: Sessions, local_user: LocalUser, device: Device, peer: Peer, fresh: int = 0
+        self,
+        sessions: Sessions,
+        local_user: LocalUser,
+        device: Device,
+        peer: Peer,
+        fresh: int = 0,
+        has_password: bool = False,
     ) -> None:
         self._shared = sessions
         self.local_user = local_user
         self.device = device
         self.by = device.seq
         self.peer = peer
+        self.has_password = has_password
         self._has_ended = False
         self._chats = 0
         self._subscription: Subscription | None = None

@@ -21,12 +21,13 @@ function changes(...parts) {
   });
 }
 
-const me = {
+let me = {
   name: "alice",
   log: "a".repeat(32),
   session: 1,
   scope: "",
   limits: { text: 2000, rate: 5, burst: 10, unanswered: 32 },
+  password: false,
 };
 let stage = asked.get("stage") ?? "chatting";
 let entering = {
@@ -395,6 +396,8 @@ const app = {
   async setPassword({ password }) {
     if (password.length < 8)
       throw Object.assign(new Error("A password has at least 8 characters."), { code: "BAD_SECRET" });
+    me = { ...me, password: true };
+    changes("me");
   },
   pair: async () => ({ code: "7H2K-9QXM-4TRD" }),
   async forget() {
@@ -412,10 +415,10 @@ const fake = {
   filled: [],
   asked: [],
   ordered: [],
+  joined: (room, isJoined) => setRow(room, { isJoined }),
   say: (room, user, text, words) => put(room, postOf(room, user, text, words)),
   event: (room, kind, words) =>
     put(room, {
-  joined: (room, isJoined) => setRow(room, { isJoined }),
       type: "event",
       id: `event ${++seq}`,
       seq,

@@ -566,10 +566,30 @@ def test_the_account_shows_devices_and_makes_codes_and_tokens(chromium: Browser)
         page.get_by_text("Let in another device").click()
         page.get_by_role("button", name="Make a code").click()
         expect(page.locator("output")).to_have_text("7H2K-9QXM-4TRD")
-        page.get_by_text("Set or change the password").click()
-        page.get_by_label("New password").fill("short")
+
+
+def test_who_has_no_password_sets_one_and_whoever_has_one_changes_it(chromium: Browser) -> None:
+    """The present one is asked for where there is one, and the banner is gone then."""
+    with opened(chromium, hash=TEA) as page:
+        banner = page.locator(".banner", has_text="Without a password")
+        expect(banner).to_have_count(1)
+        page.get_by_role("button", name="Account").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_text("Set a password").click()
+        expect(dialog.get_by_label("Present password", exact=False)).to_have_count(0)
+        dialog.get_by_label("New password").fill("short")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("dialog").get_by_role("alert").first).to_contain_text("at least 8")
+        expect(dialog.get_by_role("alert").first).to_contain_text("at least 8")
+        dialog.get_by_label("New password").fill("correct horse")
+        page.keyboard.press("Enter")
+        expect(dialog).to_have_count(0)
+        expect(banner).to_have_count(0)
+        page.get_by_role("button", name="Account").click()
+        dialog.get_by_text("Change the password").click()
+        expect(dialog.get_by_label("Present password").first).to_be_visible()
+        expect(dialog.get_by_label("Present password")).to_have_count(
+            3
+        )  # also for a device, and for a program
 
 
 def test_who_has_no_password_is_warned_before_logging_out(chromium: Browser) -> None:

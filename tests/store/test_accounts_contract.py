@@ -211,6 +211,28 @@ def test_a_device_is_let_in_by_another(subject: Subject) -> None:
     assert subject.read(SnapshotOf("alice", 0, 7, None, 1)).session == Device(1, "", "", "all")
 
 
+def test_a_snapshot_says_whether_there_is_a_password(subject: Subject) -> None:
+    """Neither the random secret of a program is one, nor that of a device alone, nor one that is lost."""
+    registered(subject, "alice", "bob")
+
+    def has_password() -> bool:
+        return subject.read(SnapshotOf("alice", 0, 9)).has_password
+
+    assert not has_password()
+    assert subject.append(code(1, to="alice", by="alice"), begins("session", "alice", 2, PHONE, CODE)) == [
+        3,
+        4,
+    ]
+    assert not has_password()
+    assert subject.append(revoke("alice", 3, 1)) == [5]
+    assert subject.read(AccountOf("alice")).credential == ""
+    assert not has_password()
+    assert subject.append(Draft("secret", "alice", "alice", "$argon2id$v=19$", key(4))) == [6]
+    assert has_password()
+    assert not subject.read(SnapshotOf("bob", 0, 9)).has_password
+    assert not subject.read(SnapshotOf("nobody", 0, 9)).has_password
+
+
 def test_what_a_lost_device_keeps_opens_nothing(subject: Subject) -> None:
     """The secret with which a name was registered is on that device; but a password stays."""
     registered(subject, "alice")

@@ -12,7 +12,7 @@ from worker.conftest import Worker
 from chatnet.entries import Draft
 from chatnet.reads import DevicesOf
 from chatnet.web_options import a_public_url, the_proxies
-from chatnet.worker.fronts.web.dialect import packed
+from chatnet.worker.fronts.web.dialect import packed, unpacked
 from chatnet.worker.fronts.web.kept import KEPT_SECONDS
 from chatnet.worker.fronts.web.origins import Trusted
 
@@ -288,6 +288,18 @@ def test_a_password_takes_the_secret_out_of_the_cookie(stage: WebStage, alice: B
     assert "choose another" in common.json["detail"]
     short = alice.ask("POST", "/password", {"old": "another horse", "password": "short"})
     assert (short.status, short.json["code"]) == (422, "BAD_SECRET")
+
+
+def test_a_socket_says_whether_its_user_has_a_password(stage: WebStage, alice: Browser) -> None:
+    """But not to a session that may not do everything: it could not set one either."""
+    made = alice.ask("POST", "/tokens", {"label": "reader", "scope": "read"}).json
+
+    def told(ticket: str) -> bool | None:
+        return WebSocket(stage, unpacked(ticket)).hello().get("password")
+
+    assert [told(alice.cookies["chatnet-memory"]), told(made["token"])] == [False, None]
+    assert alice.ask("POST", "/password", {"password": "correct horse"}).status == 200
+    assert told(alice.cookies["chatnet-memory"]) is True
 
 
 def test_a_password_whose_answer_was_lost_is_asked_for_again(stage: WebStage, alice: Browser) -> None:

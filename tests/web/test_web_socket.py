@@ -186,6 +186,7 @@ def test_welcome_says_where_one_is(stage: WebStage) -> None:
         "log": "memory",
         "session": 1,
         "scope": "all",
+        "password": False,
         "cursor": {"seq": head, "check": packed(stage.worker.at(head).check)},
         "limits": {"text": 2000, "rate": 0, "burst": 0, "unanswered": MOST_UNANSWERED},
     }

@@ -133,6 +133,25 @@ test("Who sets a password stays, though the socket ends before the answer with t
   assert.equal(page.app.connection().state, "online");
 });
 
+test("The page knows whether its user has a password", async () => {
+  const { clock, server, profile, page } = await stranger();
+  server.isHung = true;
+  page.app.enter({ name: "alice" });
+  await clock.pass(100);
+  assert.equal(page.app.me()?.password, true, "nobody has said yet");
+  server.isHung = false;
+  await clock.pass(5000);
+  assert.equal(page.app.me()?.password, false);
+  page.changed.clear();
+  await Promise.all([page.app.setPassword({ password: "correct horse" }), clock.pass(10)]);
+  assert.equal(page.app.me()?.password, true);
+  assert.ok(page.changed.has("me"));
+  const other = profile.open();
+  await clock.pass(100);
+  assert.equal(other.app.me()?.password, true);
+  assert.equal(server.accounts.get("alice")?.password, "correct horse");
+});
+
 test("Who logs out sees the form, though the socket tells of the end first", async () => {
   const { clock, server, profile } = await stranger();
   server.register("alice");

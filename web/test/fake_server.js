@@ -319,6 +319,8 @@ export class FakeServer {
       jar.user = null;
       return {};
     }
+    if (request === "POST /password")
+      this.accounts.set(jar.user ?? "", { secret: "", password: words.password });
     if (request === "POST /pair") return { code: "0123-4567-89AB" };
     if (request === "POST /tokens") return { token: "token", id: 1 };
     return {};
@@ -647,7 +649,9 @@ class Session {
       return;
     }
     const newest = server.feedOf(user, Infinity).slice(-NEWEST);
-    const welcome = { t: "welcome", v: 1, user, log: server.log, session: 1, scope: "", limits: LIMITS };
+    const password = !!server.accounts.get(user)?.password;
+    const whose = { user, log: server.log, session: 1, scope: "all", password };
+    const welcome = { t: "welcome", v: 1, ...whose, limits: LIMITS };
     this.isGreeted = true;
     if (!isOurs) {
       this.cursor = server.head;

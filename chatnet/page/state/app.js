@@ -65,7 +65,10 @@ export { Refused } from "./refused.js";
  * @property {boolean} isOld
  */
 
-/** @typedef {{name: string, log: string, session: number, scope: string, limits: Limits}} Me */
+/**
+ * `password`: whether the user has one; also true while nobody has said.
+ * @typedef {{name: string, log: string, session: number, scope: string, limits: Limits, password: boolean}} Me
+ */
 
 /**
  * A row of the column of rooms; newest first. `unread` and `mentions` up to 99: that many, or more.

@@ -42,6 +42,7 @@
  * @property {Cursor} [cursor] where `posts` and `upto` go on; none for a session that may only post
  * @property {number} session
  * @property {string} scope what this session may do: "post", "read", or empty: all
+ * @property {boolean} [password] whether the user has one; told to a session that may do everything
  * @property {Entry[]} [posts] the newest 20, if there was no cursor, or it was too far behind
  * @property {{from: number, to: number}} [gap] what the worker passed over
  * @property {Limits} limits

@@ -282,6 +282,8 @@ export class Page {
     if (chat) chat.isChangingSecret = true;
     try {
       await this.#post("POST", "/password", words);
+      if (chat?.session) chat.session = { ...chat.session, password: true };
+      this.#changed("me");
     } finally {
       if (chat) chat.isChangingSecret = false;
     }
@@ -447,8 +449,8 @@ export class Page {
       connection: () => this.#same("connection", this.#connection()),
       me: () =>
         withChat(chat => {
-          const { session = 0, scope = "", limits = NO_LIMITS } = chat.session ?? {};
-          return this.#same("me", { name: chat.name, log: chat.log, session, scope, limits });
+          const { session = 0, scope = "", limits = NO_LIMITS, password = true } = chat.session ?? {};
+          return this.#same("me", { name: chat.name, log: chat.log, session, scope, limits, password });
         }, null),
       rooms: () => this.#rows(),
       room: room =>

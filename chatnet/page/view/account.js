@@ -23,13 +23,17 @@ export function openAccount(app, roles) {
   const name = app.me()?.name ?? "";
   const devices = h("section", null);
   const cluster = h("section", null);
+  const change = app.me()?.password ? WORDS.changePassword : WORDS.setPassword;
   const dialog = show(
     WORDS.title,
     h(
       "div",
       { class: "account" },
       h("p", { class: "faint", dir: "auto" }, WORDS.you(name)),
-      folded(WORDS.password, passwordForm(app)),
+      folded(
+        change,
+        passwordForm(app, () => dialog.close()),
+      ),
       devices,
       pairSection(app),
       tokenSection(app, devices),
@@ -55,12 +59,24 @@ export function openAccount(app, roles) {
   return dialog;
 }
 
-/** @param {App} app */
-export function passwordForm(app, done = () => {}) {
+/**
+ * The field for the present password, if there is one.
+ * @param {App} app
+ * @param {string} [name]
+ * @returns {import("./dialogs.js").Field[]}
+ */
+const present = (app, name = "password") =>
+  app.me()?.password
+    ? [{ name, label: WORDS.old, type: "password", complete: "current-password", max: 1_024 }]
+    : [];
+
+/** @param {App} app @param {() => void} done */
+export function passwordForm(app, done) {
+  const none = app.me()?.password ? "" : `${en.banners.password} `;
   return form({
-    text: h("p", { class: "faint" }, WORDS.passwordHint),
+    text: h("p", { class: "faint" }, none, WORDS.passwordHint),
     fields: [
-      { name: "old", label: WORDS.old, type: "password", complete: "current-password", max: 1_024 },
+      ...present(app, "old"),
       {
         name: "password",
         label: WORDS.fresh,
@@ -73,7 +89,6 @@ export function passwordForm(app, done = () => {}) {
     go: en.save,
     act: async ({ old = "", password = "" }) => {
       await app.setPassword({ ...(old ? { old } : {}), password });
-      keep(`password ${app.me()?.name}`, "set");
       toast(WORDS.passwordDone);
       done();
     },
@@ -156,7 +171,7 @@ function pairSection(app) {
   const shown = h("div", { "aria-live": "polite" });
   const asked = form({
     text: h("p", { class: "faint" }, WORDS.pairText),
-    fields: [{ name: "password", label: WORDS.old, type: "password", complete: "current-password" }],
+    fields: present(app),
     go: WORDS.pairGo,
     act: async ({ password }) => reveal(shown, (await app.pair(password || undefined)).code),
   });
@@ -181,7 +196,7 @@ function tokenSection(app, devices) {
         ],
         value: "post",
       },
-      { name: "password", label: WORDS.old, type: "password", complete: "current-password" },
+      ...present(app),
     ],
     go: WORDS.tokenGo,
     act: async ({ label = "", scope = "post", password }) => {
@@ -314,10 +329,7 @@ function forget(app) {
   const name = app.me()?.name ?? "";
   ask(WORDS.forgetTitle, {
     text: WORDS.forgetText,
-    fields: [
-      { name: "name", label: WORDS.forgetType(name), required: true },
-      { name: "password", label: WORDS.old, type: "password", complete: "current-password" },
-    ],
+    fields: [{ name: "name", label: WORDS.forgetType(name), required: true }, ...present(app)],
     go: WORDS.forget,
     isDangerous: true,
     act: async ({ name: typed = "", password }) => {

@@ -45,10 +45,13 @@ function isBeside(element, event) {
  *   options?: [string, string][], value?: string, required?: boolean, max?: number, complete?: string}} Field
  */
 
-/** @param {Field} field @param {boolean} isFirst */
-export function fieldOf(field, isFirst) {
+/** So many forms were made: several may be open, with fields of the same names. */
+let forms = 0;
+
+/** @param {Field} field @param {boolean} isFirst @param {number | string} [of] its form */
+export function fieldOf(field, isFirst, of = "") {
   const { name, label, type = "text", hint } = field;
-  const id = `field-${name}`;
+  const id = `field-${name}${of}`;
   const common = {
     id,
     name,
@@ -105,6 +108,7 @@ export function form({ fields = [], text, go, isDangerous, cancel, isFocused, ac
     cancel && h("button", { onclick: cancel }, en.cancel),
     button,
   );
+  const number = ++forms;
   const shown = typeof text === "string" ? h("p", null, text) : text;
   /** @param {SubmitEvent} event */
   const submit = async event => {
@@ -124,7 +128,7 @@ export function form({ fields = [], text, go, isDangerous, cancel, isFocused, ac
     "form",
     { onsubmit: submit },
     shown,
-    fields.map((field, i) => fieldOf(field, !!isFocused && i === 0)),
+    fields.map((field, i) => fieldOf(field, !!isFocused && i === 0, number)),
     refused,
     buttons,
   );

@@ -4,7 +4,6 @@ import { foldName } from "../state/names.js";
 import { en, sentence } from "../words/en.js";
 import { fieldOf } from "./dialogs.js";
 import { fill, h } from "./h.js";
-import { keep } from "./settings.js";
 
 /** @typedef {import("../state/app.js").App} App */
 
@@ -90,7 +89,6 @@ export class ChatEnter extends HTMLElement {
     const given = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
     const words = /** @type {Record<string, string>} */ (given);
     const { password, code } = words;
-    if (password) keep(`password ${name}`, "set");
     this.#app?.enter({
       name,
       label: deviceName(),

@@ -452,17 +452,16 @@ class ChatPage extends HTMLElement {
     }
     // Whoever came in by the name alone has nothing but this browser's cookie.
     const name = `password ${app.me()?.name}`;
-    const asked = kept(name) ?? "0";
     const later = () => {
-      if (kept(name) !== "set") keep(name, String(Date.now()));
+      keep(name, String(Date.now()));
       this.#drawBanners();
     };
-    if (asked !== "set" && Number(asked) < Date.now() - LATER) {
+    if (app.me()?.password === false && Number(kept(name)) < Date.now() - LATER) {
       parts.push(
         banner(
           en.banners.password,
           "lock",
-          { text: en.banners.passwordGo, act: () => this.#setPassword(later) },
+          { text: en.banners.passwordGo, act: () => this.#setPassword() },
           { text: en.banners.later, act: later },
         ),
       );
@@ -486,14 +485,10 @@ class ChatPage extends HTMLElement {
     this.#drawBanners();
   }
 
-  /** @param {() => void} done */
-  #setPassword(done) {
+  #setPassword() {
     const dialog = show(
       en.account.setPassword,
-      passwordForm(this.#app, () => {
-        dialog.close();
-        done();
-      }),
+      passwordForm(this.#app, () => dialog.close()),
       "question",
     );
   }

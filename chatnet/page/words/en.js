@@ -337,7 +337,7 @@ export const en = {
     /** @param {string} name */
     you: name => `You are ${name}`,
     setPassword: "Set a password",
-    password: "Set or change the password",
+    changePassword: "Change the password",
     passwordHint: "At least 8 characters. All your other sessions end.",
     old: "Present password",
     fresh: "New password",

@@ -235,6 +235,8 @@ class Socket(WebPeer):
             "scope": session.device.scope,
             "limits": limits_of(self._sessions),
         }
+        if session.device.scope == "all":
+            welcome["password"] = session.has_password
         if not hears(session):
             return welcome
         cursor = hello.cursor if hello.log in ("", session.log_id) else None
