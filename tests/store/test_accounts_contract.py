@@ -225,7 +225,6 @@ def test_a_snapshot_says_whether_there_is_a_password(subject: Subject) -> None:
     ]
     assert not has_password()
     assert subject.append(revoke("alice", 3, 1)) == [5]
-    assert subject.read(AccountOf("alice")).credential == ""
     assert not has_password()
     assert subject.append(Draft("secret", "alice", "alice", "$argon2id$v=19$", key(4))) == [6]
     assert has_password()
