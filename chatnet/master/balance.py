@@ -50,12 +50,17 @@ def _differ(most: int, fewest: int) -> bool:
 
 
 def evened(sessions: Mapping[str, int], groups: Mapping[str, Hashable]) -> dict[str, int]:
-    """Return ``sessions`` as they are once they are even within each group of workers."""
+    """Return ``sessions`` as they are once each group of workers is even by itself: one whose loads differ so
+    little that none of it is moved stays as it is."""
     members: dict[Hashable, list[str]] = {}
     for id in sessions:
         members.setdefault(groups[id], []).append(id)
     even: dict[str, int] = {}
     for ids in members.values():
+        loads = [sessions[id] for id in ids]
+        if not _differ(max(loads), min(loads)):
+            even |= zip(ids, loads, strict=True)
+            continue
         mean, rest = divmod(sum(sessions[id] for id in ids), len(ids))
         even |= {id: mean + (at < rest) for at, id in enumerate(ids)}
     return even

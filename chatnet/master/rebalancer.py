@@ -105,7 +105,8 @@ class Rebalancer:
 
 def loads(open: Mapping[str, Registration[Link]]) -> dict[str, int]:
     """Return how many sessions each worker has, once those that came by shared ports are evened out: they are
-    moved within their port, so sessions that masters place make up for what differs between ports."""
+    moved within their port, so sessions that masters place make up for what differs between ports, and for
+    what differs too little within one."""
     shared = evened(
         {id: worker.shared for id, worker in open.items()},
         {id: worker.group if worker.load.web else id for id, worker in open.items()},

@@ -148,6 +148,16 @@ def test_those_that_masters_placed_make_up_for_what_differs_between_hosts(master
     assert master.cluster._placement._counts == {"there": 1}
 
 
+def test_they_make_up_for_what_differs_too_little_within_a_host(master: Master) -> None:
+    """Else one worker could have few of both."""
+    workers = [master.worker(str(number), number) for number in range(3)]
+    for worker, shared, placed in zip(workers, (5, 5, 0), (6, 5, 2), strict=True):
+        worker.report(sessions=shared + placed, shared=shared, web=WEB)
+    master.pass_time(REST_SECONDS + 1)
+    assert [worker.hears.shed for worker in workers] == [[3], [2], []]
+    assert not any(worker.hears.shed_shared for worker in workers)
+
+
 def test_all_are_moved_from_who_cannot_serve(master: Master) -> None:
     """However they came."""
     cut_off, other = master.worker("cut off", 1), master.worker("other", 2)
