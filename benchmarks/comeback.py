@@ -68,10 +68,10 @@ def _kill(running: cluster.Cluster, tabs: Tabs) -> Comeback:
     tabs.forget()
     cpu, own, begun = cpu_seconds(other), time.process_time(), time.perf_counter()
     os.kill(killed, signal.SIGKILL)
-    tabs.until(lambda: tabs.lost > 0 and tabs.online == len(tabs.all), PATIENCE_SECONDS)
+    tabs.until(lambda: tabs.are_back and bool(tabs.lost), PATIENCE_SECONDS)
     elapsed = time.perf_counter() - begun
     return Comeback(
-        [tab.back - begun for tab in tabs.all if tab.lost],
+        [tab.back - begun for tab in tabs.lost],
         (cpu_seconds(other) - cpu) / elapsed,
         (time.process_time() - own) / elapsed,
         str(tabs.troubles),

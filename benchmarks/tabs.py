@@ -39,6 +39,7 @@ class Tab:
     state: str = "waiting"
     attempts: int = 0
     slow: int = 0
+    is_moved: bool = False
     turn: int = 0
     came: bytes = b""
     cursor: Any = None
@@ -85,9 +86,14 @@ class Tabs:
         return self._online
 
     @property
-    def lost(self) -> int:
-        """How many lost their connection, since :meth:`forget`."""
-        return sum(bool(tab.lost) for tab in self.all)
+    def lost(self) -> list[Tab]:
+        """Those that lost their connection, other than by ``moved``, since :meth:`forget`."""
+        return [tab for tab in self.all if tab.lost]
+
+    @property
+    def are_back(self) -> bool:
+        """Whether these are all back."""
+        return all(tab.back > tab.lost for tab in self.all)
 
     def forget(self) -> None:
         """Forget which were lost, and what went wrong."""
@@ -170,7 +176,7 @@ class Tabs:
         self._drop(tab)
         if is_lost:
             tab.attempts = 0
-            if MOVED in tab.came:
+            if tab.is_moved:
                 self.troubles.moved += 1
                 self._dial(tab)
                 return
@@ -245,7 +251,7 @@ class Tabs:
         if not came:
             raise OSError("closed")
         if tab.state == "online":
-            tab.came = came
+            tab.is_moved = tab.is_moved or MOVED in came
             if browsers.PINGED in came:
                 tab.line.send(browsers.PING)
             return
@@ -264,5 +270,6 @@ class Tabs:
             [welcome] = browsers.messages(tab.came)
             tab.cursor, tab.log = welcome["cursor"], welcome["log"]
         tab.back, tab.came, tab.slow, tab.state = time.perf_counter(), b"", 0, "online"
+        tab.is_moved = False
         tab.turn += 1
         self._online += 1
