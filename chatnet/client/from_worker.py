@@ -13,7 +13,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.net.locator import Locator
 from chatnet.wire.common import Ping
-from chatnet.wire.session import Deliver, Ended, Marked, Moved, Rewound
+from chatnet.wire.session import Deliver, Ended, Marked, Membership, Moved, Rewound
 from chatnet.wire.table import Speaker
 
 REWOUND = (
@@ -67,6 +67,11 @@ class FromWorker(Locator):
     @Marked.responder
     def marked(self, room: str, seq: int) -> dict[str, Any]:
         self._listener.marked(room, seq)
+        return {}
+
+    @Membership.responder
+    def membership(self, room: str, seq: int, joined: bool) -> dict[str, Any]:
+        self._listener.stay_changed(room, joined)
         return {}
 
     @Moved.responder

@@ -145,6 +145,9 @@ class LineTerminal(Protocol):
     def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
         """Do nothing, either."""
 
+    def recount(self) -> None:
+        """Do nothing, either."""
+
     shows_all = True
 
     def has_read(self, room: str, upto: int) -> None:

@@ -29,6 +29,9 @@ class Listener(Protocol):
     def marked(self, room: str, seq: int) -> None:
         """Another client of the user has read ``room`` up to ``seq``."""
 
+    def stay_changed(self, room: str, joined: bool) -> None:
+        """The user has joined ``room``, or left it, on any device; no room: several may have changed."""
+
     def told(self, sentence: str) -> None:
         """Something happened that the user should know."""
 

@@ -251,6 +251,11 @@ class ScreenTerminal:
         self._seen.listed(rooms)
         for room in rooms if is_member is not None else ():
             (self._rooms.joined if is_member else self._rooms.left)(room)
+        self._changed()
+
+    def recount(self) -> None:
+        if self._rooms.here is not None:
+            self._count()
 
     def has_read(self, room: str, upto: int) -> None:
         if self._rooms.has_read(room, upto) and self._rooms.here is not None:

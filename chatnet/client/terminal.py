@@ -67,6 +67,9 @@ class Terminal(Protocol):
     def shows_all(self) -> bool:
         """Whether the user reads whatever is shown; if not, only in the room where they are."""
 
+    def recount(self) -> None:
+        """Ask in which rooms the user is, and how much is new there."""
+
     def has_read(self, room: str, upto: int) -> None:
         """The user has read ``room`` up to the seq ``upto``: in its history, or on another device."""
 

@@ -239,6 +239,15 @@ class FakeCluster:
         for session in self.sessions:
             session.link.callRemote(wire.Marked, room=room, seq=seq)
 
+    def join_elsewhere(self, room: str, joined: bool = True) -> None:
+        """Another device has joined ``room``, or left it; empty: several, and this client did not read."""
+        if joined:
+            self.joined[room] = None
+        elif room:
+            del self.joined[room]
+        for session in self.sessions:
+            session.link.callRemote(wire.Membership, room=room, seq=self.head, joined=joined)
+
     def take_back(self, user: str, seq: int, reason: str = "", key: bytes | None = None) -> int:
         """Take back the post ``seq`` as ``user``."""
         target = self.entries[seq - 1]

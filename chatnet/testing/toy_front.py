@@ -346,6 +346,9 @@ class ToyFront(LineOnlyReceiver):
     def marked(self, room: str, seq: int) -> None:
         """Do nothing: this protocol has no marks."""
 
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        """Do nothing: who wants to see joins and leaves sees those of all."""
+
     def moved(self) -> None:
         self._say("MOVED")
 

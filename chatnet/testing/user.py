@@ -359,6 +359,9 @@ class User:
     def marked(self, room: str, seq: int) -> None:
         self._record(history.MarkTold, room=room, seq=seq)
 
+    def stay_changed(self, room: str, joined: bool) -> None:
+        pass
+
     def told(self, sentence: str) -> None:
         self._record(history.Told, sentence=sentence)
 

@@ -521,6 +521,17 @@ class Marked(Command):
     requiresAnswer = False
 
 
+class Membership(Command):
+    """The user has ``joined`` a room, or left it, in any session, by the entry ``seq``. No answer.
+
+    The room is empty if the client did not read for a while: then several may have changed, and
+    :class:`Unread` has them all.
+    """
+
+    arguments = [(b"room", Text()), (b"seq", Number()), (b"joined", Flag())]
+    requiresAnswer = False
+
+
 class Moved(Command):
     """Go to another worker: send nothing more, wait for the open answers, hang up, resume. No answer.
 

@@ -261,6 +261,13 @@ RULES = (
         "a room, a number",
         "the client's",
     ),
+    Rule(
+        session.Membership,
+        (Speaker.SERVER,),
+        "while the client chats and reads, and once when it reads again; within the user's rate",
+        "a room, a number",
+        "the client's",
+    ),
     Rule(session.Moved, (Speaker.SERVER,), "once", "nothing", "a move"),
     Rule(
         session.Rewound,

@@ -79,6 +79,10 @@ class Peer(Protocol):
     def marked(self, room: str, seq: int) -> None:
         """Tell the client that another session of its user has read ``room`` up to ``seq``."""
 
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        """Tell the client that its user has ``joined`` a room, or left it, by the entry ``seq``, in any
+        session; no room: that several may have changed."""
+
     def moved(self) -> None:
         """Tell the client to go to another worker."""
 

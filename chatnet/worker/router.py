@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import ALL, Entry, ears_of, heard_at, places
@@ -14,6 +14,10 @@ from chatnet.worker.audience import Audience
 if TYPE_CHECKING:
     from chatnet.reads import Snapshot
     from chatnet.worker.peer import Channel, Peer
+
+
+def _tell_nobody(entry: Entry) -> None:
+    """Do nothing: there are no sessions."""
 
 
 class LocalUser:
@@ -48,10 +52,12 @@ class Router:
 
     Joins and leaves go to channels that show them. ``deliveries`` counts what was handed over. A live
     session's cursor is the window's head, so nothing here has to move it. ``tell`` hears who goes live.
+    ``stay_changed`` is called with the joins and leaves of users here, in order with what is handed over.
     """
 
     def __init__(self, tell: Tell = unheard) -> None:
         self.tell = tell
+        self.stay_changed: Callable[[Entry], None] = _tell_nobody
         # By channel first: most places have so few ears that a dict for each would take more memory than
         # they.
         self._audiences: dict[Channel, Audience] = {}
@@ -188,6 +194,8 @@ class Router:
             for change in moves:
                 if not change.begins:
                     self._move(change, entry.seq)
+            if entry.user in self._local_users:
+                self.stay_changed(entry)
 
     def _end_stays(self, entry: Entry) -> None:
         """End all stays of who is forgotten, and those in their room: what follows may be in the same batch,

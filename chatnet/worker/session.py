@@ -167,6 +167,9 @@ class Session:
         """The peer has room again."""
         if self._subscription is not None:
             self._subscription.drained()
+        if self in self._shared.uninformed:
+            self._shared.uninformed.remove(self)
+            self.stay_changed("", 0, False)
         self.reads.go_on()
 
     def rewound(self, to: Cursor) -> None:
@@ -186,6 +189,7 @@ class Session:
         self.marks.stop()
         self._shared.router.depart(self.local_user)
         self._shared.users.depart(self.user, self)
+        self._shared.uninformed.discard(self)
         del self._shared.open[self]
 
     def _stop(self) -> None:
@@ -210,6 +214,15 @@ class Session:
         # It is a hint, and must not wait in our memory.
         if hears(self) and not self._has_ended and not self.peer.full:
             self.peer.marked(spelled_for(room, self.user), seq)
+
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        # Who does not hear posts asks where they are before they do.
+        if self._subscription is None or self._has_ended:
+            return
+        if self.peer.full:  # nothing may wait in our memory
+            self._shared.uninformed.add(self)
+        else:
+            self.peer.stay_changed(room, seq, joined)
 
     def end(self, why: ChatnetError) -> None:
         if not self._has_ended:

@@ -38,7 +38,8 @@ LOGINS_OF_ONE = 8
 class Sessions:
     """What all sessions of a worker share, and totals of what they did.
 
-    ``open`` are the present sessions, the oldest first; ``posts`` is how many posts were taken; ``poison`` is
+    ``open`` are the present sessions, the oldest first; of these the ``uninformed`` did not read when their
+    user has joined or left rooms; ``posts`` is how many posts were taken; ``poison`` is
     how many drafts were refused as poison. ``rate`` is how many drafts a second a user may append in the long
     run; 0: no limit. Reads of ``logins`` have their own lane beside the ``reads`` of sessions: heavy readers
     keep nobody from logging in. ``tell`` hears what sessions do. ``pass_on`` is called with the marks that
@@ -67,12 +68,14 @@ class Sessions:
         self.wall = clocks.wall
         self._token = token
         self.users = Users()
+        router.stay_changed = self.users.stay_changed
         self.marks = UsersMarks(log, clock, self.users, pass_on)
         self.tell = tell
         self.logins = Lane(MOST_READS, LOGINS_OF_ONE)
         self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), limits.reads, tell)
         self.pace = Pace(clock, A_TURN)
         self.open: dict[Session, None] = {}
+        self.uninformed: set[Session] = set()
         self.posts = 0
         self.poison = 0
 

@@ -40,6 +40,9 @@ class UsersSession(Protocol):
     def marked(self, room: str, seq: int) -> None:
         """Another session of the user has read ``room`` up to ``seq``."""
 
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        """The user has joined ``room``, or left it, by the entry ``seq``, in any session."""
+
     def end(self, why: ChatnetError) -> None:
         """Tell the client why, and close."""
 
@@ -106,6 +109,12 @@ class Users:
         for session in self._sessions.get(mark.user, ()):
             if session is not by:
                 session.marked(mark.room, mark.seq)
+
+    def stay_changed(self, entry: Entry) -> None:
+        """Tell the user's sessions of a join or leave, also the one that it came from: it may come from an
+        answer that the client never got."""
+        for session in self._sessions.get(entry.user, ()):
+            session.stay_changed(entry.room, entry.seq, entry.kind == "join")
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the window."""

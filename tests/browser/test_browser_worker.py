@@ -30,7 +30,8 @@ def say(page: Page, text: str) -> None:
 
 def test_people_talk_by_the_page_of_a_worker(chromium: Browser, tmp_path: Path) -> None:
     """Cookies, policies and sockets are as a browser wants them, with TLS and without; a page that is loaded
-    again is still logged in, and shows each post once. Nothing that a page does is refused by its policy."""
+    again is still logged in, and shows each post once; a room that is joined elsewhere is there. Nothing that
+    a page does is refused by its policy."""
     port = free_port()
     cluster = Cluster(tmp_path, "--web", f"127.0.0.1:{port}")
     try:
@@ -45,6 +46,10 @@ def test_people_talk_by_the_page_of_a_worker(chromium: Browser, tmp_path: Path) 
         alice.reload()
         expect(alice.locator(".post .text")).to_have_text(["tell @bob that it works"], timeout=TIMEOUT)
         say(alice, "and again")
+        origin = f"http://localhost:{port}"
+        tea = f"{origin}/api/v1/rooms/%23tea/membership"
+        assert alice.request.put(tea, headers={"Origin": origin}).ok
+        expect(alice.locator(".room", has_text="tea")).to_have_count(1, timeout=TIMEOUT)
         assert not wrong
         cookies = {cookie["name"]: cookie for cookie in bob.context.cookies()}
         assert all(name.startswith("__Host-chatnet-") and cookies[name]["httpOnly"] for name in cookies)

@@ -205,6 +205,26 @@ def test_a_wide_screen_has_a_column_of_rooms(cluster: FakeCluster, seated: Seate
     assert seated.rooms() == ["alice", "bob", "carol"]
 
 
+def test_the_column_shows_rooms_that_are_joined_and_left_on_another_device(
+    cluster: FakeCluster, seated: Seated
+) -> None:
+    """Also where the client did not read meanwhile: then it asks."""
+    seated.size = (120, 200)
+    seated.type("chat")
+    assert seated.rooms() == ["alice"]
+    cluster.join_elsewhere("#tea")
+    cluster.join_elsewhere("#pub")
+    seated.network.settle()
+    assert seated.rooms() == ["alice", "#pub", "#tea"]
+    cluster.join_elsewhere("#pub", False)
+    seated.network.settle()
+    assert seated.rooms() == ["alice", "#tea"]
+    cluster.joined["&ops"] = None
+    cluster.join_elsewhere("", False)
+    seated.network.settle()
+    assert seated.rooms() == ["alice", "#tea", "&ops"]
+
+
 def test_the_column_and_unread_say_the_same(cluster: FakeCluster, seated: Seated) -> None:
     """What came in a room since one was there, whoever said it; and what was read since, by any device."""
     seated.size = (120, 200)

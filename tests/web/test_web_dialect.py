@@ -98,6 +98,7 @@ def test_each_command_of_a_user_has_a_form() -> None:
         "posts",
         "upto",
         "marked",
+        "membership",
         "moved",
         "rewound",
         "bye",

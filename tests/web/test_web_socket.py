@@ -488,6 +488,19 @@ def test_other_devices_hear_what_was_read(stage: WebStage) -> None:
     assert here.of("marked") == []
 
 
+def test_other_devices_hear_of_rooms_that_are_joined_and_left(stage: WebStage) -> None:
+    """In any session: also of those that only post, and of a program that asks by HTTP."""
+    alice = stage.socket("alice")
+    name = {"authorization": f"Bearer {packed(stage.ticket('alice'))}"}
+    joined = stage.ask("PUT", "/api/v1/rooms/%23tea/membership", **name).json["seq"]
+    assert stage.ask("DELETE", "/api/v1/rooms/%23tea/membership", **name).status == 204
+    told = {"t": "membership", "room": "#tea"}
+    assert alice.of("membership") == [
+        {**told, "seq": joined, "joined": True},
+        {**told, "seq": joined + 1, "joined": False},
+    ]
+
+
 def test_a_line_that_is_lost_ends_the_session(stage: WebStage) -> None:
     alice = stage.socket("alice")
     alice.begin("post", key=alice.key(), text="unanswered")

@@ -74,6 +74,7 @@ class Hears(Locator):
         self.rewound: list[Cursor] = []
         self.ended: list[str] = []
         self.marked: list[tuple[str, int]] = []
+        self.stays: list[tuple[str, int, bool]] = []
 
     @wire.Ended.responder
     def told_the_end(self, code: str, sentence: str) -> dict[str, Any]:
@@ -88,6 +89,11 @@ class Hears(Locator):
     @wire.Marked.responder
     def told_of_a_mark(self, room: str, seq: int) -> dict[str, Any]:
         self.marked.append((room, seq))
+        return {}
+
+    @wire.Membership.responder
+    def told_of_a_stay(self, room: str, seq: int, joined: bool) -> dict[str, Any]:
+        self.stays.append((room, seq, joined))
         return {}
 
     @wire.Moved.responder

@@ -294,7 +294,7 @@ def test_a_session_does_what_it_was_begun_for(worker: Any, scope: str, may: set[
         login(worker.client(), b"x" * 16, scope="admin")
 
 
-EVERYTHING = {"Deliver", "Ping with a cursor", "Marked", "Rewound", "Moved", "Ended"}
+EVERYTHING = {"Deliver", "Ping with a cursor", "Marked", "Membership", "Rewound", "Moved", "Ended"}
 
 
 @pytest.mark.parametrize(
@@ -313,6 +313,7 @@ def test_a_session_is_told_unasked_what_it_was_begun_for(worker: Any, scope: str
             client.begin(asked)
     seq = bob.post("psst", "@alice")
     laptop.ask(wire.Mark, room="@bob", seq=seq)
+    laptop.join("#tea")
     worker.pass_time(GATHER_SECONDS + 1)
     worker.sessions.marks.told([UserMark("alice", "&ops", 1)])
     pinged = [client.server.locator.ping() for client in devices]
@@ -327,6 +328,7 @@ def test_a_session_is_told_unasked_what_it_was_begun_for(worker: Any, scope: str
             "Deliver": told.posts,
             "Ping with a cursor": ping != PING,
             "Marked": told.marked,
+            "Membership": told.stays,
             "Rewound": told.rewound,
             "Moved": told.moved,
             "Ended": told.ended,

@@ -158,7 +158,11 @@ export class FakeServer {
     if (kind === "forget") this.#blank(one => one.user === more.to);
     if (kind === "purge")
       this.#blank(one => one.user === more.to && (!room || this.placesOf(one).includes(room)));
-    for (const session of this.sessions) session.push();
+    for (const session of this.sessions) {
+      if (user === session.user && session.isGreeted && (kind === "join" || kind === "leave"))
+        session.say({ t: "membership", room, seq, joined: kind === "join" });
+      session.push();
+    }
     return entry;
   }
 

@@ -52,12 +52,33 @@ test("What is asked is asked again on the next connection, but for what is asked
   assert.equal(asks.unanswered, 0);
 });
 
-test("A listing that was made before a join does not end it", () => {
+test("A listing that was made before a join does not end it, and one before a leave does not undo it", () => {
   const feed = new Feed("alice", "log");
   feed.didJoin("#old", 2);
   feed.didJoin("#new", 5);
-  assert.deepEqual(feed.takeListing(["#other", "alice", "@bob"], 3, new Set(["#new"])), ["#old"]);
+  feed.left("#gone", 6);
+  const since = new Map([
+    ["#new", true],
+    ["#gone", false],
+  ]);
+  assert.deepEqual(feed.takeListing(["#other", "#gone", "alice", "@bob"], 3, since), ["#old"]);
   assert.deepEqual([...feed.joined], ["#new", "#other"]);
+});
+
+test("Of joins and leaves that overtake each other the newest counts, and not what was said before it", () => {
+  const feed = new Feed("alice", "log");
+  const at = { time: 0, user: "bob", room: "#tea", text: "hello", key: "k", check: "c" };
+  feed.cursor = { seq: 1, check: "c" };
+  assert.equal(feed.didJoin("#tea", 5), true);
+  assert.equal(feed.left("#tea", 8), true);
+  assert.equal(feed.didJoin("#tea", 5), false);
+  assert.equal(feed.left("#tea", 8), false);
+  feed.take([{ ...at, kind: "post", seq: 7 }]);
+  assert.equal(feed.joined.has("#tea"), false);
+  feed.take([{ ...at, kind: "post", seq: 9 }]);
+  assert.equal(feed.joined.has("#tea"), true);
+  feed.rewound({ seq: 3, check: "c" });
+  assert.equal(feed.left("#tea", 4), true);
 });
 
 test("The word before the caret is completed by what was seen last", () => {

@@ -306,6 +306,11 @@ export class Chat {
       case "marked":
         this.reading.read(message.room, message.seq);
         break;
+      case "membership":
+        if (!message.room) this.places.list();
+        else if (message.joined) this.places.joined(message.room, message.seq);
+        else this.places.left(message.room, message.seq);
+        break;
       case "moved":
         this.link.moved(ticks);
         this.#leaveIfAnswered();

@@ -41,6 +41,8 @@ export class Feed {
     this.takenBack = new TakenBack(reader);
     /** Told by {@link Feed.takeListing}, and by what is heard: rooms that the reader is in. @type {Set<string>} */
     this.joined = new Set();
+    /** By which seq the reader has joined or left a room last, as far as that was told. @type {Map<string, number>} */
+    this.stays = new Map();
     /** How many notes there were. */
     this.notes = 0;
     /** The versions of timelines that are kept. @type {Map<string, number>} */
@@ -185,6 +187,7 @@ export class Feed {
   rewound(cursor) {
     if (this.cursor === null || this.cursor.seq <= cursor.seq) return false;
     this.cursor = cursor;
+    this.stays.clear();
     this.takenBack.rewound(cursor.seq);
     this.since = Math.min(this.since, cursor.seq + 1);
     this.notes++;
@@ -199,6 +202,7 @@ export class Feed {
     this.since = Infinity;
     this.isRestored = false;
     this.kept.clear();
+    this.stays.clear();
     this.takenBack = new TakenBack(this.reader);
     this.notes++;
     const rooms = [...this.timelines.keys()];
@@ -230,24 +234,49 @@ export class Feed {
    * not in any more.
    * @param {readonly string[]} rooms
    * @param {number} asked
-   * @param {ReadonlySet<string>} since those that they joined since then
+   * @param {ReadonlyMap<string, boolean>} since those that they joined or left since then: whether they are in them
    */
   takeListing(rooms, asked, since) {
-    const listed = new Set(rooms.filter(room => !this.isHeardAlways(room)));
-    const left = [...this.joined].filter(room => !listed.has(room) && !since.has(room));
-    for (const room of left) this.left(room, asked);
+    const listed = new Set(rooms.filter(room => !this.isHeardAlways(room) && since.get(room) !== false));
+    const left = [...this.joined].filter(room => !listed.has(room) && !since.get(room));
+    for (const room of left) this.#leave(room, asked);
     for (const room of listed) this.joined.add(room);
     return left;
   }
 
   /**
-   * The reader joined a room, by the entry with this seq.
+   * The reader joined a room, by the entry with this seq; returns whether that is news.
    * @param {string} room
    * @param {number} seq
    */
   didJoin(room, seq) {
+    if (!this.#isNewer(room, seq)) return false;
+    this.stays.set(room, seq);
     this.joined.add(room);
     this.#live(room, seq);
+    return true;
+  }
+
+  /**
+   * The reader has left a room, or had to, by the entry with this seq; returns whether that is news.
+   * @param {string} room
+   * @param {number} seq
+   */
+  left(room, seq) {
+    if (!this.#isNewer(room, seq)) return false;
+    this.stays.set(room, seq);
+    this.#leave(room, seq);
+    return true;
+  }
+
+  /**
+   * Whether this seq is behind that of what was told last of the reader's stay in a room: answers, and what is heard, may
+   * overtake each other.
+   * @param {string} room
+   * @param {number} seq
+   */
+  #isNewer(room, seq) {
+    return seq > (this.stays.get(room) ?? 0);
   }
 
   /**
@@ -255,7 +284,7 @@ export class Feed {
    * @param {string} room
    * @param {number} seq
    */
-  left(room, seq) {
+  #leave(room, seq) {
     if (this.joined.delete(room)) this.timelines.get(room)?.ended(seq);
   }
 
@@ -336,7 +365,7 @@ export class Feed {
    */
   #takePost(entry, since) {
     const isIn = this.membershipShownBy(entry);
-    if (isIn) {
+    if (isIn && this.#isNewer(isIn, entry.seq)) {
       this.joined.add(isIn);
       this.#live(isIn, since);
     }

@@ -77,7 +77,7 @@ export class Hearing {
   #happened(entry) {
     const isForUs = entry.to === this.chat.name;
     if (entry.kind === "create" && entry.user === this.chat.name)
-      this.chat.feed.didJoin(entry.room, entry.seq);
+      this.chat.places.joined(entry.room, entry.seq);
     if ((entry.kind === "remove" || entry.kind === "ban") && isForUs && entry.room) {
       this.chat.places.left(entry.room, entry.seq);
     }

@@ -58,13 +58,17 @@
 /** @typedef {{t: "posts", posts: Entry[]}} Posts */
 /** @typedef {{t: "upto", cursor: Cursor}} Upto */
 /** @typedef {{t: "marked", room: string, seq: number}} Marked */
+/**
+ * The user has joined a room, or left it, in whatever session; no room: several may have changed.
+ * @typedef {{t: "membership", room: string, seq: number, joined: boolean}} Membership
+ */
 /** @typedef {{t: "moved"}} Moved */
 /** @typedef {{t: "rewound", cursor: Cursor}} Rewound */
 /** @typedef {{t: "bye", code: string, text: string}} Bye */
 /** @typedef {{t: "ping", n: number}} Ping */
 /** @typedef {{t: "pong", n: number}} Pong */
 
-/** @typedef {Welcome | Ok | Refusal | Posts | Upto | Marked | Moved | Rewound | Bye | Ping | Pong} FromWorker */
+/** @typedef {Welcome | Ok | Refusal | Posts | Upto | Marked | Membership | Moved | Rewound | Bye | Ping | Pong} FromWorker */
 /** @typedef {Hello | Command | Ping | Pong} FromClient */
 
 /**

@@ -338,8 +338,7 @@ export class Page {
       else chat?.nudgeWho();
     } else if (chat && message.log === chat.log && message.user === chat.name) {
       if (message.t === "read") chat.reading.read(message.room, message.seq);
-      else if (message.t === "composer") chat.speech.composerElsewhere(message.room, message.composer);
-      else chat.places.listAgain(0);
+      else chat.speech.composerElsewhere(message.room, message.composer);
     }
   }
 

@@ -9,7 +9,7 @@ const MOST_REMEMBERED = 500;
 const FEWEST_SHOWN = 40;
 /** The worker counts again so long after a room was read elsewhere, or in part: it gathers marks for ten seconds. */
 const COUNT_AGAIN = 12000;
-/** Who looks again after so long may have joined and left rooms elsewhere. */
+/** Who looks again after so long is counted for anew. */
 const LIST_AGAIN = 60_000;
 /** A gap of so many seqs is filled without being asked. */
 const SMALL_GAP = 500;
@@ -32,8 +32,8 @@ export class Places {
   }
 
   #listings = 0;
-  /** @type {Set<string>} */
-  #joinedSince = new Set();
+  /** The rooms that the user has joined or left since it was asked: whether they are in them. @type {Map<string, boolean>} */
+  #since = new Map();
   /** @type {(() => void) | null} */
   #cancelCount = null;
 
@@ -42,12 +42,12 @@ export class Places {
     const number = ++this.#listings;
     const asked = this.chat.feed.cursor?.seq ?? 0;
     this.listedAt = this.chat.ports.ticks();
-    this.#joinedSince.clear();
+    this.#since.clear();
     try {
       const rooms = await this.#pages("unread", "rooms");
       if (number !== this.#listings) return;
       const listed = rooms.map(one => one.room);
-      for (const room of this.chat.feed.takeListing(listed, asked, this.#joinedSince)) this.#didLeave(room);
+      for (const room of this.chat.feed.takeListing(listed, asked, this.#since)) this.#didLeave(room);
       const marks = await this.#pages("marks", "marks");
       const talks = await this.#pages("conversations", "conversations");
       if (number !== this.#listings) return;
@@ -110,12 +110,12 @@ export class Places {
   }
 
   /**
-   * Ask again, if that was not done for a while: nobody tells that one has left a room on another device.
-   * @param {number} [ms]
+   * Ask again, if that was not done for a while: while one was not connected a stay may have ended and another one begun,
+   * and what was said between is not unread.
    */
-  listAgain(ms = LIST_AGAIN) {
+  listAgain() {
     const { link, ports } = this.chat;
-    if (link.isOnline && ports.ticks() >= this.listedAt + ms) this.list();
+    if (link.isOnline && ports.ticks() >= this.listedAt + LIST_AGAIN) this.list();
   }
 
   /** Whether the worker may have counted what only now comes, after we were away. */
@@ -130,9 +130,8 @@ export class Places {
    */
   joined(room, seq) {
     const { feed, marks, ports, told } = this.chat;
-    if (feed.isHeardAlways(room)) return;
-    feed.didJoin(room, seq);
-    this.#joinedSince.add(room);
+    if (feed.isHeardAlways(room) || !feed.didJoin(room, seq)) return;
+    this.#since.set(room, true);
     marks.read(room, seq, false, ports.ticks());
     this.listInvitations();
     this.show(room);
@@ -146,8 +145,8 @@ export class Places {
    * @param {number} seq
    */
   left(room, seq) {
-    this.chat.feed.left(room, seq);
-    this.#joinedSince.delete(room);
+    if (!this.chat.feed.left(room, seq)) return;
+    this.#since.set(room, false);
     this.#didLeave(room);
   }
 

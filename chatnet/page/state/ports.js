@@ -62,7 +62,7 @@
  * What tabs tell each other.
  * @typedef {{t: "read", log: string, user: string, room: string, seq: number} |
  *   {t: "composer", log: string, user: string, room: string, composer: Composer} |
- *   {t: "rooms", log: string, user: string} | {t: "in"} | {t: "out"} | {t: "here", tab: string, isNew: boolean}} TabMessage
+ *   {t: "in"} | {t: "out"} | {t: "here", tab: string, isNew: boolean}} TabMessage
  */
 
 /**

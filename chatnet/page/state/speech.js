@@ -47,12 +47,10 @@ export class Speech {
    * @param {Record<string, any>} results
    */
   #ordered(draft, results) {
-    const { places, name, log, ports } = this.chat;
+    const { places, name } = this.chat;
     const room = spelledFor(String(results.room ?? draft.words.room ?? ""), name);
     if (draft.t === "leave") places.left(room, results.seq);
-    else if (draft.t === "join" || draft.t === "create") places.joined(room, results.seq);
-    else return;
-    ports.tabs.say({ t: "rooms", log, user: name });
+    if (draft.t === "join" || draft.t === "create") places.joined(room, results.seq);
   }
 
   /**

@@ -175,6 +175,9 @@ class AmpFront(UserCommands):
     def marked(self, room: str, seq: int) -> None:
         self.link.callRemote(wire.Marked, room=room, seq=seq)
 
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        self.link.callRemote(wire.Membership, room=room, seq=seq, joined=joined)
+
     def moved(self) -> None:
         self.link.callRemote(wire.Moved)
 

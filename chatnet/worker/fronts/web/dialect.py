@@ -376,6 +376,11 @@ def marked(room: str, seq: int) -> bytes:
     return encode({"t": "marked", "room": room, "seq": seq})
 
 
+def membership(room: str, seq: int, joined: bool) -> bytes:
+    """Return the message of :class:`chatnet.wire.session.Membership`."""
+    return encode({"t": "membership", "room": room, "seq": seq, "joined": joined})
+
+
 MOVED = encode({"t": "moved"})
 
 

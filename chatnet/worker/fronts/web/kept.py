@@ -131,6 +131,9 @@ class RequestPeer:
     def marked(self, room: str, seq: int) -> None:
         """Do nothing."""
 
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        """Do nothing."""
+
     def rewound(self, to: Cursor) -> None:
         """Do nothing: it has no cursor."""
 

@@ -365,6 +365,9 @@ class Socket(WebPeer):
     def marked(self, room: str, seq: int) -> None:
         self._say(dialect.marked(room, seq))
 
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        self._say(dialect.membership(room, seq, joined))
+
     def moved(self) -> None:
         self._closes_by = Code.MOVED
         self._say(dialect.MOVED)

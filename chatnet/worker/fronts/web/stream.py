@@ -173,6 +173,9 @@ class _Hearer(WebPeer):
     def marked(self, room: str, seq: int) -> None:
         """Do nothing: who hears so reads no rooms."""
 
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        """Do nothing, either."""
+
 
 class Stream(_Hearer):
     """A connection on which everything is said that is heard.
