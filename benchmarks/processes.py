@@ -27,7 +27,7 @@ def started(argv: Sequence[str], directory: Path, name: str) -> Iterator[subproc
     """Run a program for the length of the ``with``, its output in ``directory/name.out``.
 
     It has its own session, so that Ctrl-C reaches only the bench, which then stops it: by SIGTERM, and after
-    ten seconds by SIGKILL to it and its children.
+    ten seconds by SIGKILL to all that is left of it.
     """
     with (directory / f"{name}.out").open("wb") as output:
         process = subprocess.Popen(
@@ -36,15 +36,13 @@ def started(argv: Sequence[str], directory: Path, name: str) -> Iterator[subproc
     try:
         yield process
     finally:
-        family = [process.pid, *children(process.pid)]
         process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            for pid in family:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.wait()
+        # Its whole session: what it started may have started more, and would go on without it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def children(pid: int) -> list[int]:
