@@ -21,6 +21,16 @@ UPGRADE = (
 """The headers with which a request asks for a WebSocket, without any extension."""
 
 
+CHROMIUMS = (
+    "Pragma: no-cache\r\nCache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) "
+    "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"
+    "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9\r\n"
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+    "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: websocket\r\nSec-Fetch-Dest: empty\r\n"
+)
+"""What else Chromium says when a page asks for a WebSocket: reading it is a part of the cost."""
+
+
 class NotTaken(Exception):
     """The other end refused a request."""
 
@@ -95,6 +105,11 @@ class Site:
     def __init__(self, port: int) -> None:
         self._port = port
         self._host = f"localhost:{port}"
+
+    def log(self) -> str:
+        """Return the id of the log."""
+        [about] = self._ask([""], lambda _: request("GET", "/api/v1/about", self._host))
+        return str(about["log"])
 
     def register(self, names: Sequence[str], room: str) -> list[str]:
         """Register these users, who follow ``room`` if it is not empty; return their tickets."""

@@ -53,8 +53,9 @@ def rows(quick: bool) -> Iterator[Row]:
 
 def _comeback(count: int, encrypted: bool) -> Comeback:
     with scratch() as directory, cluster.running(directory, 2, web=True) as running:
-        tickets = Site(running.web).register([f"tab{number}" for number in range(2 * count)], "")
-        tabs = Tabs(running.web, tickets, encrypted)
+        site = Site(running.web)
+        tickets = site.register([f"tab{number}" for number in range(2 * count)], "")
+        tabs = Tabs(running.web, site.log(), tickets, encrypted)
         try:
             tabs.open()
             tabs.rest(SETTLE_SECONDS)

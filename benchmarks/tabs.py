@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import browsers, cluster
-from benchmarks.browsers import HEAD_ENDS, UPGRADE, WELCOME
+from benchmarks.browsers import CHROMIUMS, HEAD_ENDS, UPGRADE, WELCOME
 from benchmarks.processes import TooSlow
 
 SHORTEST, LONGEST = 0.05, 10.0
@@ -43,7 +43,6 @@ class Tab:
     turn: int = 0
     came: bytes = b""
     cursor: Any = None
-    log: str = ""
     lost: float = 0.0
     back: float = 0.0
 
@@ -60,9 +59,10 @@ class Troubles:
 
 @dataclass
 class Tabs:
-    """The tabs of many browsers at one port; ``encrypted``: by TLS."""
+    """The tabs of many browsers at one port, for the log of this id; ``encrypted``: by TLS."""
 
     port: int
+    log: str
     tickets: Sequence[str]
     encrypted: bool = False
     at_once: int = cluster.GROUP
@@ -234,14 +234,17 @@ class Tabs:
 
     def _upgrade(self, tab: Tab) -> None:
         assert tab.line is not None
-        tab.line.send(browsers.request("GET", "/ws", f"localhost:{self.port}", None, tab.ticket, UPGRADE))
+        host = f"localhost:{self.port}"
+        prefix, scheme = ("__Host-", "https") if self.encrypted else ("", "http")
+        shown = f"Origin: {scheme}://{host}\r\nCookie: {prefix}chatnet-{self.log[:8]}={tab.ticket}\r\n"
+        tab.line.send(browsers.request("GET", "/ws", host, more=UPGRADE + CHROMIUMS + shown))
         tab.state = "upgrading"
 
     def _greet(self, tab: Tab) -> None:
         assert tab.line is not None
         hello: dict[str, Any] = {"t": "hello", "v": 1}
         if tab.cursor is not None:
-            hello |= {"log": tab.log, "cursor": tab.cursor}
+            hello |= {"log": self.log, "cursor": tab.cursor}
         tab.line.send(browsers.frame(hello))
         tab.state = "greeting"
 
@@ -268,7 +271,7 @@ class Tabs:
     def _welcomed(self, tab: Tab) -> None:
         if tab.cursor is None:
             [welcome] = browsers.messages(tab.came)
-            tab.cursor, tab.log = welcome["cursor"], welcome["log"]
+            tab.cursor = welcome["cursor"]
         tab.back, tab.came, tab.slow, tab.state = time.perf_counter(), b"", 0, "online"
         tab.is_moved = False
         tab.turn += 1
