@@ -155,14 +155,17 @@ def serving(directory: Path, followers: int, dialect: Dialect) -> Iterator[Rival
 
 
 def install() -> bool:
-    """Install what they need, unless that is there; return False where there is no npm."""
+    """Install what they need, unless that is there; return False where that cannot be."""
     npm = found("npm")
     if npm is None or found("node") is None:
         return False
     kept, wanted = PROGRAMS / "node_modules" / ".package-lock.json", PROGRAMS / "package-lock.json"
     if not kept.exists() or kept.stat().st_mtime < wanted.stat().st_mtime:
         argv = [npm, "ci", "--omit=dev", "--silent", "--no-audit", "--no-fund"]
-        subprocess.run(argv, cwd=PROGRAMS, check=True, timeout=INSTALL_SECONDS)
+        try:
+            subprocess.run(argv, cwd=PROGRAMS, check=True, timeout=INSTALL_SECONDS)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return False
         os.utime(kept)
     return True
 

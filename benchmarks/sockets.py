@@ -72,7 +72,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def _crowds(directory: Path) -> Iterator[dict[str, Crowd]]:
-    """Run all servers, each with its followers; without Node, only ours."""
+    """Run all servers, each with its followers; where they cannot be installed, only ours."""
     with contextlib.ExitStack() as stack:
         running = stack.enter_context(cluster.running(directory, workers=1, web=True))
         crowds = {
@@ -94,7 +94,7 @@ def _depth_rows(runs: dict[str, list[Run]], depth: int) -> Iterator[Row]:
         theirs = runs.get(name)
         aim = "" if name == BY_AMP else AIM
         if theirs is None:
-            yield Row(what, _shown(ours), f"{name}: Node is not installed", aim=aim)
+            yield Row(what, _shown(ours), f"{name}: not installed", aim=aim)
             continue
         ratios = [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)]
         yield Row(what, _shown(ours), f"{name}: {_shown(theirs)}", median(ratios), aim)
