@@ -10,7 +10,7 @@ from test_checker import Story, key, only
 
 from chatnet.codes import code_text, kept
 from chatnet.entries import Entry, More
-from chatnet.errors import BadCode, CodeNeeded, Disabled, NameKept, SignupClosed
+from chatnet.errors import BadCode, CodeNeeded, Disabled, NameKept, SessionEnded, SignupClosed
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -231,6 +231,20 @@ def test_two_on_one_device_log_in_again(story: Accounts) -> None:
     story.events[-1] = both
     story.add(LoggedIn, "alice+/1", how="again", session=6)
     only(story, "nobody_logs_in_again", "alice+/1 had to log in again")
+
+
+def test_one_of_two_on_a_device_learns_late_that_its_session_has_ended(story: Accounts) -> None:
+    """The other one has a newer session by then. Who has that one is not turned away."""
+    for client in ("alice/1", "alice+/1"):
+        story.add(LoggedIn, client, how="resumed", session=1)
+    story.entry("session", "alice", "sha256:4")  # 6
+    story.entry("revoke", "alice", "1", to="alice")  # 7
+    story.does("alice++/1", "post", "known to be in the log")  # 8
+    story.add(LoggedIn, "alice+/1", how="again", session=6)
+    story.add(Ended, "alice/1", sentence=str(SessionEnded.of(name="alice")))
+    assert [how for how in story.broken() if how.startswith(AGAIN)] == []
+    story.add(Ended, "alice+/1", sentence=str(SessionEnded.of(name="alice")))
+    only(story, "nobody_logs_in_again", "alice+/1 gave up at")
 
 
 def test_the_last_way_in_is_not_ended(story: Accounts) -> None:

@@ -34,9 +34,9 @@ ANOTHER_KEY = "The public key of "
 def nobody_logs_in_again(evidence: Evidence) -> Violations:
     """The claim of section 1: after the first login a user only ever resumes, and nobody is turned away.
 
-    Exceptions: who uses a session that the log has ended by then, is shut out, comes to a closed door, or
-    shows a code that is not good, as guests do. Of two clients on a device whose session has ended both may
-    be logging in at the same time.
+    Exceptions: who uses a session that the log has ended by then (another client on the device may have a
+    newer one meanwhile), is shut out, comes to a closed door, or shows a code that is not good, as guests do.
+    Of two clients on a device whose session has ended both may be logging in at the same time.
     """
     session: dict[tuple[str, bool], int] = {}
     since: dict[tuple[str, bool], float] = {}
@@ -61,8 +61,11 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
                     continue
                 if is_new and event.sentence in AT_THE_DOOR and _was_closed(upto, evidence):
                     continue
+                mine = own.get(client, 0)
                 if not (
-                    _has_ended(*device, session, upto, evidence) or _is_shut_out(event.user, upto, evidence)
+                    _has_ended(*device, session, upto, evidence)
+                    or (mine and evidence.end_of(event.user, mine) <= upto)
+                    or _is_shut_out(event.user, upto, evidence)
                 ):
                     yield f"{event.client} gave up at {event.time:.3f}: {event.sentence}"
 

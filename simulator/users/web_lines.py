@@ -137,8 +137,8 @@ class Requests(Protocol):
     def request(
         self, method: str, target: str, who: Who | None, body: Message | None = None, **headers: str
     ) -> Deferred[Answered]:
-        """Fires with the answer; fails when the connection is lost."""
-        if self.transport is None:
+        """Fires with the answer; fails when the connection is lost, or is being closed after an answer."""
+        if self.transport is None or self._http.our_state is not h11.IDLE:
             return fail(ConnectionDone())
         named = {"Host": self.address, **self._shown(who), **headers}
         named = {name.replace("_", "-"): value for name, value in named.items()}
