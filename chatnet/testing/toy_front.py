@@ -5,6 +5,7 @@ A client sends a tag that begins with a digit, and a command; the answer has tha
 perhaps after lines ``HAS ENTRY``, or ``NO CODE SENTENCE``::
 
     7 LOGIN NAME SECRET     OK LOG TICKET       JOIN KEY ROOM           OK SEQ ROOM
+         [DEVICE]
     7 RESUME TICKET         OK LOG              LEAVE KEY ROOM          OK SEQ ROOM
     7 POST KEY TEXT         OK SEQ              SECRET KEY OLD SECRET   OK SEQ TICKET
     7 SAY KEY ROOM TEXT     OK SEQ
@@ -228,8 +229,9 @@ class ToyFront(LineOnlyReceiver):
             self.ear.put(f"{line}\n".encode())
 
     async def _login(self, tag: str, rest: str) -> str:
-        name, secret = rest.split(" ")
-        session = self._begin(await self._arrival.login(name, Shown(bytes.fromhex(secret), new=True)))
+        name, secret, *device = rest.split(" ")
+        shown = Shown(bytes.fromhex(secret), True, More(device="".join(device)))
+        session = self._begin(await self._arrival.login(name, shown))
         return f"OK {session.log_id} {session.ticket().hex()}"
 
     async def _resume(self, tag: str, ticket: str) -> str:

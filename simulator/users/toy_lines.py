@@ -73,7 +73,8 @@ class Line(LineOnlyReceiver):
     async def callRemote(self, command: type[Any], **arguments: Any) -> dict[str, Any]:
         """Ask as the real client's login does, by secret or by ticket."""
         if command is Login:
-            said = await self.ask(f"LOGIN {arguments['name']} {arguments['secret'].hex()}")
+            shown = f"{arguments['secret'].hex()} {arguments['device'].hex()}"
+            said = await self.ask(f"LOGIN {arguments['name']} {shown}")
             ticket = bytes.fromhex(said.words[1])
         else:
             said = await self.ask(f"RESUME {arguments['ticket'].hex()}")
