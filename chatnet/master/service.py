@@ -72,7 +72,7 @@ class MasterService(Service):
         self._security: Security
         self._leads_at: Address
         self._replica: Replica | None = None
-        self._doing: Deferred[Any] | None = None
+        self._doing: set[Deferred[Any]] = set()
         self._looking: Deferred[None] | None = None
         self._primary: Primary | None = None
         self._start = Start(options)
@@ -121,7 +121,9 @@ class MasterService(Service):
 
     def _do(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         """Run ``work``. A failure ends the process, and stopping waits until the work is done."""
-        self._doing = Deferred.fromCoroutine(work).addErrback(self._failed)
+        doing = Deferred.fromCoroutine(work).addErrback(self._failed)
+        self._doing.add(doing)
+        doing.addBoth(lambda _: self._doing.discard(doing))
 
     def _failed(self, failure: Failure) -> None:
         if not self.running:
@@ -231,8 +233,8 @@ class MasterService(Service):
             self._replica.stop()
         if self._looking is not None:
             self._looking.cancel()
-        if self._doing is not None:
-            await self._doing
+        for doing in list(self._doing):
+            await doing
         primary, self._primary = self._primary, None
         if primary is not None:
             await primary.stop(self.store.release)
@@ -374,7 +376,7 @@ class SharedMaster(MasterService):
         primary, self._primary = self._primary, None
         if primary is not None and self.running:
             self._do(self._step_back(primary))
-        elif primary is None and self._doing is not None:
+        elif primary is None and self._doing:
             # It was lost before this master commanded.
             self._world.processes.exit(1)
 

@@ -84,6 +84,27 @@ def test_who_waits_for_room_can_be_stopped(simulation: Simulation, alpha: Host, 
     assert waiting.status == (0, signal.SIGTERM)
 
 
+def test_who_takes_the_lease_as_it_starts_can_be_stopped(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """It closes the store before it lets go of the lease, also while it waits for the port: else the simulation
+    fails."""
+    before, standing_by = primary(alpha), replicas(alpha)
+    standing_by[0].kill()
+    while not (new := set(replicas(alpha)) - set(standing_by)):
+        simulation.run(0.01)
+    [newest] = new
+    before.kill(signal.SIGSTOP)
+    alpha.disk.forget_locks()
+    simulation.run(2.5)
+    assert simulation.trace.has("Cannot listen")
+    assert list(alpha.disk.locks.values()) == [newest]
+    newest.kill(signal.SIGTERM)
+    simulation.run(2)
+    assert newest.status == (0, signal.SIGTERM)
+    assert newest not in alpha.disk.locks.values()
+
+
 def test_a_hung_primary_is_fenced(simulation: Simulation, alpha: Host, talk: Talk) -> None:
     """After three seconds of silence it is killed, before another commands."""
     before = primary(alpha)
