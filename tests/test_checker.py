@@ -623,6 +623,16 @@ def test_a_mark_goes_with_its_room(good: Story) -> None:
     assert good.broken() == []
 
 
+def test_marks_go_with_who_is_forgotten(good: Story) -> None:
+    """Another client of theirs may ask before it learns of that."""
+    mark(good, 30.0, ("bob", 7))
+    good.append("forget", "chatnet", "", "", 30)
+    mark(good, 90.0)
+    only(good, "no_mark_falls", "bob is read up to 0")
+    good.log[-1] = msgspec.structs.replace(good.log[-1], more=More(to="bob"))
+    assert not [broken for broken in good.broken() if broken.startswith("no_mark_falls")]
+
+
 def test_a_loss_of_power_may_cost_marks(good: Story) -> None:
     """They are not synced."""
     mark(good, 30.0, ("bob", 7))

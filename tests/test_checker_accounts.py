@@ -284,6 +284,15 @@ def test_who_is_turned_away(story: Accounts, sentence: str, why: tuple[str, str]
     only(story, "nobody_logs_in_again", "bob/1 gave up at", sentence)
 
 
+def test_who_is_forgotten_was_shut_out_until_then(story: Accounts) -> None:
+    """And was told so: the forgetting takes that from nobody."""
+    story.add(Started, "bob/1")
+    story.entry("disable", "chatnet", "", "", to="bob")
+    story.add(Ended, "bob/1", sentence=str(Disabled.of(name="bob")))
+    story.entry("forget", "chatnet", "", "", to="bob")
+    assert [how for how in story.broken() if how.startswith(AGAIN)] == []
+
+
 def test_an_invitation_where_nobody_is_let_in(story: Accounts) -> None:
     """Only a code for that name registers it."""
     third, fourth = kept("0000-0000-0003"), kept("0000-0000-0004")

@@ -263,7 +263,8 @@ class Evidence:
                 begun = since.pop((entry.to, lifted[entry.kind]), FAR)
                 found.setdefault(entry.to, []).append(range(begun + 1, entry.seq))
             elif entry.kind == "forget":
-                since = {at: seq for at, seq in since.items() if at[0] != entry.to}
+                for at in [at for at in since if at[0] == entry.to]:
+                    found.setdefault(entry.to, []).append(range(since.pop(at) + 1, entry.seq))
         for (user, _), seq in since.items():
             found.setdefault(user, []).append(range(seq + 1, FAR))
         return found

@@ -87,8 +87,8 @@ def test_who_waits_for_room_can_be_stopped(simulation: Simulation, alpha: Host, 
 def test_who_takes_the_lease_as_it_starts_can_be_stopped(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
-    """It closes the store before it lets go of the lease, also while it waits for the port: else the simulation
-    fails."""
+    """It closes the store before it lets go of the lease (the simulation looks), also while it waits for the
+    port."""
     before, standing_by = primary(alpha), replicas(alpha)
     standing_by[0].kill()
     while not (new := set(replicas(alpha)) - set(standing_by)):
