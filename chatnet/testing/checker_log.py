@@ -364,7 +364,7 @@ def _fallen(read: MarksRead, told: Sequence[tuple[float, str, int]], evidence: E
 
 
 def _left_after(user: str, room: str, seq: int, evidence: Evidence) -> bool:
-    """Return whether the user left the room behind ``seq``, or was forgotten: nobody leaves their own room."""
+    """Return whether the user left the room behind ``seq``, or was forgotten, which ends their own too."""
     stays = evidence.standing.stays_of(user)
     left = any(stay.place == room and seq < stay.ended < FAR for stay in stays)
     return left or any(one.kind == "forget" and one.to == user for one in evidence.log[seq:])
