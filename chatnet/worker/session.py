@@ -42,7 +42,8 @@ class Session:
 
     ``by`` is the seq that began it, and ``device`` what it is on: it may be on several connections. Until
     ``fresh``, in milliseconds since 1970, its user is a newcomer. ``has_password``: as it began, their secret
-    was one that they have chosen.
+    was one that they have chosen. ``day`` is when they showed a secret, as their tickets say it
+    (:class:`chatnet.auth.Ticket`).
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Session:
         "_shared",
         "_subscription",
         "by",
+        "day",
         "device",
         "drafts",
         "has_password",
@@ -69,11 +71,13 @@ class Session:
         peer: Peer,
         fresh: int = 0,
         has_password: bool = False,
+        day: int = 0,
     ) -> None:
         self._shared = sessions
         self.local_user = local_user
         self.device = device
         self.by = device.seq
+        self.day = day
         self.peer = peer
         self.has_password = has_password
         self._has_ended = False
@@ -102,8 +106,8 @@ class Session:
         return self._shared.log.window.head
 
     def ticket(self) -> bytes:
-        """Return a ticket with which the user can resume, until the session has been ended."""
-        return self._shared.ticket(self.user, self.by)
+        """Return a ticket with which the user can resume, until the session has ended or the ticket aged."""
+        return self._shared.ticket(self.user, self.by, self.day)
 
     @property
     def secret(self) -> SessionSecret:

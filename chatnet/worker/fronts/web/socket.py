@@ -68,11 +68,8 @@ class Sockets:
         sessions = request.entrance.sessions
         socket = Socket(connection, self._channel_of(request.log_id), request.seen.address, sessions)
         socket.commands.session = await resumed(request, socket, ticket)
-        return Switch(
-            101,
-            (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)),
-            socket,
-        )
+        shakes = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))
+        return Switch(101, (*shakes, *request.kept_longer()), socket)
 
     def _channel_of(self, log_id: str) -> SocketChannel:
         if self._channel.log_id != log_id:
