@@ -42,8 +42,8 @@ class Place(NamedTuple):
         found = _HOST.fullmatch(host)
         if found is None:
             return None
-        port = int(found["port"] or USUAL_PORTS[scheme])
-        return cls(scheme, found["name"].lower().rstrip("."), port) if port < 65536 else None
+        name, port = found["name"].lower().rstrip("."), int(found["port"] or USUAL_PORTS[scheme])
+        return cls(scheme, name, port) if name and port < 65536 else None
 
     @property
     def host(self) -> str:
@@ -175,7 +175,7 @@ def a_public_url(text: str) -> Place:
     if host and (scheme not in USUAL_PORTS or has_more):
         raise ValueError(f"{quoted(text)} is not the address of a page alone: {form}.")
     place = Place.of_host(scheme, host) if host else None
-    if place is None or not place.name:
+    if place is None:
         raise ValueError(f"{quoted(text)} is not the address of a page: {form}.")
     if scheme == "http" and not is_local(place.name.strip("[]")):
         raise ValueError(f"{quoted(text)} is not encrypted, so browsers would keep no session: {form}.")

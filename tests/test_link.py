@@ -620,6 +620,11 @@ def test_a_visitor_that_does_not_read_is_not_obeyed() -> None:
     pair.server.dataReceived(doubles(1, 2))
     assert pair.server.full
     assert locator.numbers == []
+    waiting = len(pair.wire.server_transport.waiting)
+    for _ in range(100):  # it may go on for days, with signs of life of its own
+        pair.server.ping()
+        pair.clock.advance(0)
+    assert len(pair.wire.server_transport.waiting) == waiting
     pair.wire.server_transport.take()
     pair.server.dataReceived(doubles(3))
     pair.clock.advance(0)

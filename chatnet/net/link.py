@@ -187,8 +187,8 @@ class Link(Protocol, amp.BoxDispatcher):
     # ---- signs of life ----
 
     def ping(self) -> None:
-        """Send a ping."""
-        if self.transport is not None:
+        """Send a ping; not to who does not read, for whom they would gather in our memory, day after day."""
+        if self.transport is not None and not self.full:
             self.outbox.put(self.locator.ping())
 
     def fell_silent(self) -> None:

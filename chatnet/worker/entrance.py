@@ -156,7 +156,13 @@ class Arrival:
             sessions.router.depart(local_user)
             await Deferred()  # forever: nobody is left to answer
         session = Session(
-            *(sessions, local_user, arrived.device, self._peer, arrived.fresh, arrived.has_password), day
+            sessions,
+            local_user,
+            arrived.device,
+            self._peer,
+            arrived.fresh,
+            arrived.has_password,
+            day,
         )
         is_long_ago = unused(last_use, wall) > MARKED * 1000
         if is_long_ago or not last_use.since:
@@ -208,8 +214,8 @@ async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visit
             if device is not None and any(ends(entry, user, device) for entry in behind):
                 device = None
             orders = _orders(snapshot, user, behind)
-            told = snapshot.fresh, snapshot.has_password, snapshot.last_use
-            return Arrived(local_user, device, *orders, *told)
+            fresh, has_password = snapshot.fresh, snapshot.has_password
+            return Arrived(local_user, device, *orders, fresh, has_password, snapshot.last_use)
 
 
 def _orders(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> tuple[int, bool]:

@@ -285,6 +285,20 @@ def test_who_does_not_read_an_answer_is_not_waited_for(stage: WebStage) -> None:
     assert other.came.count(b"200 OK") == 200
 
 
+def test_a_slow_body_is_not_waited_for_whatever_is_sent_meanwhile(stage: WebStage) -> None:
+    """That the other end reads again what it has been told says nothing of its body."""
+    line = stage.line()
+    line.send(posted("content-length: 9"))
+    line.server.pauseProducing()
+    line.server.resumeProducing()
+    for _ in range(4):
+        stage.worker.pass_time(10)
+        line.send(b"x")
+    assert line.answer().status == 408
+    stage.worker.pass_time(1.2)
+    assert not line.is_open
+
+
 # ---- room ----
 
 

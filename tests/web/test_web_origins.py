@@ -51,6 +51,8 @@ def test_hosts_that_are_ours(host: str, origin: str) -> None:
     [
         *("", "evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "a b"),
         *(
+            ".",
+            ".:80",
             "localhost:",
             "localhost:99999",
             "localhost:x",
@@ -73,6 +75,7 @@ def test_hosts_that_are_not(host: str) -> None:
     seen = SITE.see(HERE, {"host": host})
     assert seen.place is None or seen.place.name in ("[::1",)
     assert not seen.fits(f"http://{host}")
+    assert Origins().see(HERE, {"host": host}).place is None
 
 
 def test_the_public_url_is_ours_as_it_is_written() -> None:
@@ -108,6 +111,8 @@ def test_the_scheme_is_what_a_trusted_proxy_says() -> None:
         ("10.0.0.1", "192.0.2.7, 10.9.9.9, 10.0.0.2", "192.0.2.7"),
         ("10.0.0.1", "10.9.9.9", "10.9.9.9"),
         ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "fe80::1%, and then: alice logged in", "10.0.0.1"),
+        ("10.0.0.1", "[fe80::1%x]:1, fe80::2%y", "10.0.0.1"),
         ("10.0.0.1", "192.0.2.7, nonsense", "10.0.0.1"),
         ("10.0.0.1", "nonsense, 10.9.9.9", "10.9.9.9"),
         ("10.0.0.1", "192.0.2.7:4711", "192.0.2.7"),

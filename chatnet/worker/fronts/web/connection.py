@@ -187,7 +187,7 @@ class WebConnection(Connected):
         return self._is_paused or self.speech.is_answering
 
     def ping(self) -> None:
-        if self.transport is not None:
+        if self.transport is not None and not self.full:  # else pings would gather in our memory
             self.speech.ping()
 
     def fell_silent(self) -> None:

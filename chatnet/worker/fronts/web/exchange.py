@@ -140,12 +140,17 @@ class Exchange:
         return True
 
     def filled(self) -> None:
-        if self._turn is None and not self._is_closing:
+        if self._is_between:
             self._wait(SEND_SECONDS)
 
     def drained(self) -> None:
-        if self._turn is None and not self._is_closing:
+        if self._is_between:
             self._stop_waiting()
+
+    @property
+    def _is_between(self) -> bool:
+        """Whether no request is under way, each part of which has a deadline of its own."""
+        return self._turn is None and self._request is None and not self._is_closing
 
     def ping(self) -> None:
         """Do nothing: HTTP has no signs of life."""

@@ -134,9 +134,11 @@ def _literal(text: str) -> str | None:
     """Return the IP address that a proxy wrote, perhaps with a port."""
     for candidate in (text, _host_of(text)):
         try:
-            return plain(str(ipaddress.ip_address(candidate.strip("[]"))))
+            address = ipaddress.ip_address(candidate.strip("[]"))
         except ValueError:
             continue
+        if getattr(address, "scope_id", None) is None:  # which may be any text
+            return plain(str(address))
     return None
 
 

@@ -394,9 +394,12 @@ def _check_origin(route: Route, request: Request) -> None:
     if route.is_open:
         return
     headers = request.headers
-    if headers.get("sec-fetch-site") == "cross-site":
+    site = headers.get("sec-fetch-site", "none")
+    if site == "cross-site":
         raise other_origin()
     if request.asked.method in ("GET", "HEAD") and not route.is_guarded:
+        if site == "same-site":  # another port of localhost, or another name below example.org
+            raise other_origin()
         return
     origin = headers.get("origin")
     if origin is not None:
