@@ -142,6 +142,7 @@ def test_who_wants_to_close_is_closed_after_the_answer(stage: WebStage) -> None:
         (b"GET / HTTP/1.1\r\nhost: a\r\nx: \0\r\n\r\n", 400),
         (b"GET  / HTTP/1.1\r\nhost: a\r\n\r\n", 400),
         (b"GET /\xff HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx: a\rtransfer-encoding: chunked\r\n\r\n", 400),
         (b"\x16\x03\x01 hello\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"x" * MOST_HEADERS, 431),
         (b"GET /" + b"x" * MOST_HEADERS, 431),
@@ -155,7 +156,10 @@ def test_who_wants_to_close_is_closed_after_the_answer(stage: WebStage) -> None:
         (posted(f"content-length: {MOST_BODY + 1}"), 413),
         (posted(f"content-length: {10**19}"), 413),
         (posted(f"content-length: {10**30}"), 400),
+        (posted("transfer-encoding: chunked", "transfer-encoding: identity"), 501),
         (posted("transfer-encoding: chunked", body=b"zz\r\n"), 400),
+        (posted("transfer-encoding: chunked", body=b"-1\r\n"), 400),
+        (posted("transfer-encoding: chunked", body=b"1;a=b\nx\r\n0\r\n\r\n"), 400),
         (posted("transfer-encoding: chunked", body=b"fffffffffffffffffffff\r\n"), 400),
         (posted("transfer-encoding: chunked", body=b"10001\r\n" + b"x" * 65_537), 413),
         (posted("transfer-encoding: chunked", body=b"400\r\n%b\r\n" % (b"x" * 1024) * 65), 413),
@@ -169,6 +173,7 @@ def test_what_cannot_be_read_is_told_and_hung_up_on(stage: WebStage, stream: byt
     assert (answer.status, answer.headers["connection"]) == (status, "close")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "bytearray" not in answer.json["detail"]
     line.send(GET)
     assert line.came == b""
     stage.worker.pass_time(LINGER_SECONDS + 0.1)

@@ -124,7 +124,8 @@ class Exchange:
         try:
             event = self._http.next_event()
         except h11.RemoteProtocolError as why:
-            self._refuse(why.error_status_hint, str(why))
+            what, _, _ = str(why).partition(": bytearray")  # behind it stands, in Python, what came
+            self._refuse(why.error_status_hint, what)
             return False
         match event:
             case h11.Request():
