@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import msgspec
 
-from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NoSuchRoom
@@ -98,8 +97,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``secret_seq`` and ``registered`` are the newest, whatever ``at`` is. 0: there is no such user. ``behind``
     is where the next page begins, if there is one. ``barred``: until then, in the log's time, the user is
     banned from the cluster; ``disabled``: their account is disabled; until ``fresh`` they are a newcomer.
-    ``session`` is the one that was asked for, unless it has ended; ``last_use`` is when that was last used.
-    ``has_password``: their secret is one that they have chosen.
+    ``session`` is the one that was asked for, unless it has ended. ``has_password``: their secret is one that
+    they have chosen.
     """
 
     at: int
@@ -112,7 +111,6 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     session: Device | None = None
     fresh: int = 0
     has_password: bool = False
-    last_use: LastUse = NEVER
 
 
 class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chatnet.aging import NEVER, LastUse
 from chatnet.credentials import is_of_password
 from chatnet.entries import Draft, Entry, More, packed_more
 from chatnet.limits import PageSize
@@ -63,7 +62,6 @@ def snapshot_page(
     size: PageSize,
     orders: tuple[int, int] | None = None,
     session: Device | None = None,
-    last_use: LastUse = NEVER,
 ) -> Snapshot:
     """Return the page of a snapshot with these ``stays``: room, joined and left of each, and when it has
     ended, if that is not written down yet. ``orders`` is until when the user is banned from the cluster, and
@@ -78,7 +76,6 @@ def snapshot_page(
     return Snapshot(
         *(upto, secret_seq, registered, intervals, behind, barred, bool(disabled), session, fresh),
         has_password=account is not None and is_of_password(account.credential),
-        last_use=last_use,
     )
 
 

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from chatnet.aging import MARKED, LastUse, day_of, has_aged, unused
 from chatnet.auth import Token
 from chatnet.entries import Entry
 from chatnet.errors import BadTicket, Barred, ChatnetError, Disabled, NotAllowed, WrongSecret
@@ -21,7 +20,7 @@ from chatnet.reads import Device, Snapshot, SnapshotOf
 from chatnet.rules import FOR_EVER
 from chatnet.telemetry import LoggedIn, Resumed
 from chatnet.worker.hashing import Claimant
-from chatnet.worker.logins import Begun, Logins, Shown
+from chatnet.worker.logins import Logins, Shown
 from chatnet.worker.peer import Peer
 from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
@@ -95,7 +94,7 @@ class Arrival:
             user = fold_name(name)
             self._visitor = claimant = Claimant(user, self._peer.address)
             begun = await self._entrance.logins.login(claimant, shown)
-            session = await self._let_in(user, begun.seq, begun, WrongSecret.of(name=user))
+            session = await self._let_in(user, begun, WrongSecret.of(name=user))
             self._entrance.sessions.tell(LoggedIn(user, self._peer.name))
             return session
 
@@ -107,9 +106,9 @@ class Arrival:
         """
         with self._attempt("Resume"):
             entrance = self._entrance
-            user, by, day = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
+            user, begun = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
             self._visitor = Visitor(user)
-            session = await self._let_in(user, by, day, BadTicket(BadTicket.sentence))
+            session = await self._let_in(user, begun, BadTicket(BadTicket.sentence))
             entrance.sessions.tell(Resumed(user, self._peer.name))
             return session
 
@@ -128,23 +127,20 @@ class Arrival:
                 self._wait()
             raise
 
-    async def _let_in(self, user: str, by: int, shown: Begun | int, wrong: ChatnetError) -> Session:
-        """Return a session for the user, whose session was begun by the entry at the seq ``by``. They have
-        ``shown`` a secret, or a ticket of that day.
+    async def _let_in(self, user: str, by: int, wrong: ChatnetError) -> Session:
+        """Return a session for the user, whose session was begun by the entry at the seq ``by``.
 
-        :raises ChatnetError: ``wrong``, if the session has ended, or the ticket has.
+        :raises ChatnetError: ``wrong``, if that has ended.
         :raises Barred: they are banned from the cluster. :raises Disabled: their account is disabled.
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._entrance.sessions
         arrived = await arrive(sessions.log, sessions.router, user, by, sessions.logins, self._visitor)
-        local_user, last_use = arrived.local_user, arrived.last_use
-        wall = int(sessions.wall() * 1000)
-        day = shown if isinstance(shown, int) else day_of(last_use, wall, shown.ages)
+        local_user = arrived.local_user
         try:
-            if arrived.device is None or has_aged(day, last_use, wall):
+            if arrived.device is None:
                 raise wrong
-            if arrived.barred > wall:
+            if arrived.barred > sessions.wall() * 1000:
                 raise Barred.of(name=user)
             if arrived.disabled:
                 raise Disabled.of(name=user)
@@ -155,19 +151,7 @@ class Arrival:
         if self._gone:
             sessions.router.depart(local_user)
             await Deferred()  # forever: nobody is left to answer
-        session = Session(
-            sessions,
-            local_user,
-            arrived.device,
-            self._peer,
-            arrived.fresh,
-            arrived.has_password,
-            day,
-        )
-        is_long_ago = unused(last_use, wall) > MARKED * 1000
-        if is_long_ago or not last_use.since:
-            session.marks.used(soon=is_long_ago)
-        return session
+        return Session(sessions, local_user, arrived.device, self._peer, arrived.fresh, arrived.has_password)
 
     def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
         left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
@@ -183,8 +167,7 @@ class Arrival:
 class Arrived(NamedTuple):
     """A session that was added; its device, unless it has ended; until when its user is banned from the
     cluster, in milliseconds since 1970; whether their account is disabled; until when they are a newcomer;
-    whether they have a password; and when the session was last used. All are as of the window's head or
-    later."""
+    and whether they have a password. All are as of the window's head or later."""
 
     local_user: LocalUser
     device: Device | None
@@ -192,7 +175,6 @@ class Arrived(NamedTuple):
     disabled: bool
     fresh: int
     has_password: bool
-    last_use: LastUse
 
 
 async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visitor: Visitor) -> Arrived:
@@ -214,8 +196,7 @@ async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visit
             if device is not None and any(ends(entry, user, device) for entry in behind):
                 device = None
             orders = _orders(snapshot, user, behind)
-            fresh, has_password = snapshot.fresh, snapshot.has_password
-            return Arrived(local_user, device, *orders, fresh, has_password, snapshot.last_use)
+            return Arrived(local_user, device, *orders, snapshot.fresh, snapshot.has_password)
 
 
 def _orders(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> tuple[int, bool]:

@@ -36,22 +36,12 @@ class Shown(NamedTuple):
     """What a client shows to log in.
 
     A free name is registered if ``new``. ``more`` says on which device that is; and what is kept of a code,
-    if one is shown. ``is_kept``: a client keeps the secret beside its ticket, if that is none that a person
-    knows.
+    if one is shown.
     """
 
     secret: bytes
     new: bool
     more: More = More()
-    is_kept: bool = True
-
-
-class Begun(NamedTuple):
-    """A session was begun by the entry at ``seq``, or goes on. ``ages``: its client keeps no secret, so its
-    ticket ends of itself."""
-
-    seq: int
-    ages: bool
 
 
 class Logins:
@@ -75,8 +65,8 @@ class Logins:
         self._monotonic = monotonic
         self._tries = Tries(PAIR_MS / 1000)
 
-    async def login(self, claimant: Claimant, shown: Shown) -> Begun:
-        """Check what is shown for the user that the client claims to be; return the session.
+    async def login(self, claimant: Claimant, shown: Shown) -> int:
+        """Check what is shown for the user that the client claims to be; return the seq of the session.
 
         Only the first login on a device adds an entry.
 
@@ -93,7 +83,7 @@ class Logins:
                 raise NoSuchUser.of(name=user)
             outcome = await self._register(claimant, shown)
             if not isinstance(outcome, Refused):
-                return Begun(outcome, not shown.is_kept)
+                return outcome
             # Somebody was faster, perhaps an earlier attempt of this client.
             is_taken = outcome.code == NameTaken.code
             account = await self._account(claimant, shown) if is_taken else None
@@ -102,10 +92,9 @@ class Logins:
         if account.is_forgotten:
             raise Forgotten.of(name=user)
         if await self._secrets.proves(claimant, account, shown.secret, is_login=True):
-            ages = not shown.is_kept or self._secrets.is_typed(account, shown.secret)
-            return Begun(await self._session(claimant, account, shown), ages)
+            return await self._session(claimant, account, shown)
         if shown.more.code:
-            return Begun(await self._by_code(claimant, shown), not shown.is_kept)
+            return await self._by_code(claimant, shown)
         raise WrongSecret.of(name=user)
 
     async def _account(self, claimant: Claimant, shown: Shown) -> Account | None:

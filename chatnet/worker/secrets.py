@@ -65,12 +65,6 @@ class Secrets:
             return False
         return await self.check(claimant, account.credential, secret, is_login)
 
-    def is_typed(self, account: Account, secret: bytes) -> bool:
-        """Return whether what :meth:`proves` found right is a password, which a person knows."""
-        device = account.device
-        is_devices = device is not None and bool(device.credential) and matches(device.credential, secret)
-        return is_password(account.credential) and not is_devices
-
     async def guessed(self, claimant: Claimant) -> None:
         """Let a wrong code cost what a wrong password costs: a hash in its turn, and longer pauses."""
         who = claimant.user, claimant.network

@@ -42,8 +42,7 @@ class Session:
 
     ``by`` is the seq that began it, and ``device`` what it is on: it may be on several connections. Until
     ``fresh``, in milliseconds since 1970, its user is a newcomer. ``has_password``: as it began, their secret
-    was one that they have chosen. ``day`` is when they showed a secret, as their tickets say it
-    (:class:`chatnet.auth.Ticket`).
+    was one that they have chosen.
     """
 
     __slots__ = (
@@ -53,7 +52,6 @@ class Session:
         "_shared",
         "_subscription",
         "by",
-        "day",
         "device",
         "drafts",
         "has_password",
@@ -71,13 +69,11 @@ class Session:
         peer: Peer,
         fresh: int = 0,
         has_password: bool = False,
-        day: int = 0,
     ) -> None:
         self._shared = sessions
         self.local_user = local_user
         self.device = device
         self.by = device.seq
-        self.day = day
         self.peer = peer
         self.has_password = has_password
         self._has_ended = False
@@ -106,8 +102,8 @@ class Session:
         return self._shared.log.window.head
 
     def ticket(self) -> bytes:
-        """Return a ticket with which the user can resume, until the session has ended or the ticket aged."""
-        return self._shared.ticket(self.user, self.by, self.day)
+        """Return a ticket with which the user can resume, until the session has been ended."""
+        return self._shared.ticket(self.user, self.by)
 
     @property
     def secret(self) -> SessionSecret:

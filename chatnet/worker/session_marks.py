@@ -55,13 +55,10 @@ class SessionMarks:
         rooms = [(spelled_for(room, user), posts, named) for room, posts, named in page.rooms]
         return UnreadPage(rooms, page.more)
 
-    def used(self, soon: bool = False) -> None:
-        """Until now the device was used; keep that within ten seconds, or ``soon``, within one. If too many
-        marks wait, this one is not worth a word."""
+    def used(self) -> None:
+        """Until now the device was used. If too many marks wait, this one is not worth a word."""
         session, head = self._session, self._shared.log.window.head
         self._shared.marks.mark(UserMark(session.user, used(session.by), head), session)
-        if soon:
-            self._shared.marks.hasten(session.user)
 
     def stop(self) -> None:
         """Pass on soon what was marked: the session is over."""

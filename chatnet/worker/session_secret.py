@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
 
-from chatnet.aging import NEVER, day_of
 from chatnet.credentials import normalized
 from chatnet.entries import Draft, More
 from chatnet.errors import Forgotten, NoSuchUser, WrongSecret
@@ -135,10 +134,8 @@ class SessionSecret:
         return self._claimant
 
     def _set(self, seq: int) -> SecretSet:
-        session = self._session
-        session.goes_by(seq)
-        session.day = max(session.day, day_of(NEVER, int(self._shared.wall() * 1000)))
-        return SecretSet(seq, session.ticket())
+        self._session.goes_by(seq)
+        return SecretSet(seq, self._shared.ticket(self._session.user, seq))
 
     def _forgotten(self, seq: int) -> Deferred[int]:
         self._session.end(Forgotten.of(name=self._session.user))

@@ -93,11 +93,6 @@ class Sessions:
             if entry.kind == "forget":
                 self.marks.drop(entry.to)
 
-    def mark_used(self) -> None:
-        """Note that all that are open are used now."""
-        for session in self.open:
-            session.marks.used()
-
-    def ticket(self, user: str, by: int, day: int = 0) -> bytes:
-        """Return a ticket with which ``user`` can resume; ``day`` is when they showed a secret."""
-        return self._token.ticket(self.log.log_id, user, by, day)
+    def ticket(self, user: str, secret_seq: int) -> bytes:
+        """Return a ticket with which ``user`` can resume."""
+        return self._token.ticket(self.log.log_id, user, secret_seq)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from web.browser import Answered, WebSocket, WebStage, request, upgrade
+from web.browser import Answered, WebSocket, WebStage, request
 from worker.conftest import Worker
 
 from chatnet.entries import Draft
@@ -115,55 +115,6 @@ def test_over_tls_only_a_cookie_counts_that_tls_has_set(stage: WebStage) -> None
     assert browser.ask("GET", "/sessions").status == 200
     browser.cookies = {name.removeprefix("__Host-"): value for name, value in browser.cookies.items()}
     assert browser.ask("GET", "/sessions").status == 401
-
-
-def test_a_browser_is_told_each_week_to_keep_what_may_be_all_that_its_user_has(stage: WebStage) -> None:
-    """Else it would forget the secret after a year of talking. By the page and by each socket; but not who
-    has a password, whose ticket ends some day."""
-    stage.worker.clock.advance(1_000 * 24 * 3600)
-    browser = Browser(stage)
-    browser.login()
-    for days, are_told in ((6, 0), (1, 2)):
-        stage.worker.clock.advance(days * 24 * 3600)
-        before = browser.cookies["chatnet-memory"]
-        line = stage.line()
-        line.send(upgrade(b"", cookie=browser.cookie))
-        told = line.came.count(b"Set-Cookie: ")
-        line.cut()
-        answer = browser.ask("GET", "/about")
-        assert (told, len(answer.cookies)) == (are_told, are_told)
-        assert all("Max-Age=31536000; HttpOnly; SameSite=Strict" in one for one in answer.cookies)
-    assert browser.cookies["chatnet-memory"] != before
-    assert browser.cookies["chatnet-memory-key"] == SECRET
-    assert browser.ask("GET", "/about").json["user"] == "alice"
-    bot = Browser(stage, origin="-", authorization=f"Bearer {before}")
-    assert (bot.ask("GET", "/about").json["user"], bot.ask("GET", "/about").cookies) == ("alice", [])
-    browser.ask("POST", "/password", {"password": "correct horse"})
-    stage.worker.clock.advance(30 * 24 * 3600)
-    assert browser.ask("GET", "/about").json["user"] == "alice"
-    assert browser.ask("GET", "/about").cookies == []
-
-
-def test_a_token_ends_when_no_program_has_used_it_for_long(stage: WebStage) -> None:
-    """Its program keeps nothing else; the browser that made it keeps its secret, and goes on."""
-    alice = Browser(stage)
-    alice.login()
-    token = alice.ask("POST", "/tokens", {"label": "deploy"}).json["token"]
-    bot = Browser(stage, origin="-", authorization=f"Bearer {token}")
-
-    def days(count: int) -> None:
-        stage.worker.clock.advance(KEPT_SECONDS)
-        stage.worker.pass_time(1.2)
-        for after in (1, count):
-            stage.worker.clock.advance(after * 24 * 3600)
-            stage.worker.commit(stage.worker.said("alice", "later"))
-
-    for count in (80, 80):
-        days(count)
-        assert bot.ask("GET", "/me").status == 200
-    days(91)
-    assert bot.ask("GET", "/me").json["code"] == "BAD_TICKET"
-    assert alice.ask("GET", "/me").status == 200
 
 
 def test_a_program_gets_its_ticket(stage: WebStage) -> None:

@@ -11,7 +11,7 @@ from chatnet.errors import TryLater, WrongSecret
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.hashing import MOST_OF_ONE, MOST_WAITING, Claimant
-from chatnet.worker.logins import Begun, Shown
+from chatnet.worker.logins import Shown
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 PASSWORD = b"a good password"
@@ -54,7 +54,7 @@ def waits_after_a_wrong_password(worker: Any, wrong_from: str, right_from: str) 
     assert not right
     worker.pass_time(0.6)
     worker.work()
-    assert right == [Begun(2, True)]
+    assert right == [2]
 
 
 def test_a_wrong_password_is_followed_by_a_pause(worker: Any) -> None:
@@ -63,7 +63,7 @@ def test_a_wrong_password_is_followed_by_a_pause(worker: Any) -> None:
     waits_after_a_wrong_password(worker, HERE, HERE)
     again = login(worker, HERE)
     worker.work()
-    assert again == [Begun(2, True)]
+    assert again == [2]
 
 
 def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> None:
@@ -75,8 +75,8 @@ def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> 
         worker.work()
     owner, neighbour = login(worker, THERE), login(worker, HERE, "bob")
     worker.work()
-    assert owner == [Begun(2, True)]
-    assert neighbour == [Begun(4, True)]
+    assert owner == [2]
+    assert neighbour == [4]
 
 
 @pytest.mark.parametrize(("first", "second"), [("2001:db8::1", "2001:db8::f:2"), ("127.0.0.1", "127.0.0.2")])
@@ -112,7 +112,7 @@ def test_sessions_that_set_secrets_keep_no_login_out(worker: Any) -> None:
     worker.threads.work()
     worker.threads.work()  # the login, while the next secret is hashed
     worker.settle()
-    assert found == [Begun(2, True)]
+    assert found == [2]
     worker.work()
 
 
@@ -129,7 +129,7 @@ def test_one_user_and_one_address_have_one_thread_each(worker: Any) -> None:
     worker.threads.waiting.append(worker.threads.waiting.pop(0))
     worker.threads.work()
     worker.settle()
-    assert found == [Begun(6, True)]
+    assert found == [6]
     worker.work()
 
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
@@ -86,14 +85,7 @@ CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON ent
 ACCOUNT = 'SELECT credential, secret_seq, registered, fresh FROM account WHERE "user" = %(user)s'
 _DEVICES = 'SELECT seq, device, label, scope, credential FROM session WHERE "user" = %(user)s'
 DEVICE = f"{_DEVICES} AND device = %(device)s"
-SESSION = """
-    SELECT session.seq, device, label, scope, coalesce(behind.time, 0), log.time
-    FROM log, session LEFT JOIN mark ON mark."user" = session."user" AND mark.room = '!' || session.seq
-        LEFT JOIN LATERAL (
-            SELECT time FROM entry WHERE entry.seq > mark.seq ORDER BY entry.seq LIMIT 1
-        ) AS behind ON true
-    WHERE session."user" = %(user)s AND session.seq = %(seq)s
-"""
+SESSION = f"{_DEVICES} AND seq = %(seq)s"
 CODE = "SELECT author, whose FROM code, log WHERE hash = %(kept)s AND until > log.time"
 USED_DEVICES = """
     SELECT session.seq, device, label, scope, begun.time, coalesce(used.time, 0)
@@ -417,12 +409,11 @@ def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
     )
     found = stays.fetchall()
     barred = tables.execute(BARRED, {"user": user}).fetchone()
-    session, last_use = None, NEVER
+    session = None
     if asked.session:
         row = tables.execute(SESSION, {"user": user, "seq": known_seq(asked.session)}).fetchone()
-        if row is not None:
-            session, last_use = Device(*row[:4]), LastUse(*row[4:])
-    return snapshot_page(known, upto, found, tables.page, barred, session, last_use)
+        session = None if row is None else Device(*row[:4])
+    return snapshot_page(known, upto, found, tables.page, barred, session)
 
 
 def newest(tables: PostgresTables, asked: Newest) -> list[Entry]:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 import msgspec
 
-from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
@@ -194,21 +193,11 @@ def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
     )
     orders = "SELECT banned, disabled FROM standing WHERE room = '' AND user = ?"
     barred = tables.execute(orders, (user,)).fetchone()
-    session, last_use = None, NEVER
+    session = None
     if asked.session:
         row = tables.execute(f"{_DEVICES} AND seq = ?", (user, known_seq(asked.session))).fetchone()
-        if row is not None:
-            session, last_use = Device(*row[:4]), _last_use(tables, user, row[0])
-    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, barred, session, last_use)
-
-
-def _last_use(tables: SqliteTables, user: str, session: int) -> LastUse:
-    now = tables.execute("SELECT time FROM entry ORDER BY seq DESC LIMIT 1").get or 0
-    mark = tables.marks(user, [used(session)]).get(used(session))
-    if mark is None:
-        return LastUse(0, now)
-    behind = tables.execute("SELECT time FROM entry WHERE seq > ? ORDER BY seq LIMIT 1", (mark,)).get
-    return LastUse(behind or 0, now)
+        session = None if row is None else Device(*row[:4])
+    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, barred, session)
 
 
 def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:

@@ -32,7 +32,7 @@ from chatnet.worker.fronts.commands import scope_of
 from chatnet.worker.fronts.web.dialect import MOST_NUMBER, packed, unpacked
 from chatnet.worker.fronts.web.exchange import Answer, Headers
 from chatnet.worker.fronts.web.kept import Kept, said
-from chatnet.worker.fronts.web.origins import cookies, secret_cookie, ticket_cookie
+from chatnet.worker.fronts.web.origins import secret_cookie, ticket_cookie
 from chatnet.worker.fronts.web.peer import limits_of
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.worker.fronts.web.site import API, NOT_KEPT, Request, Route, answer_json, key_of, other_origin
@@ -40,6 +40,8 @@ from chatnet.worker.logins import Shown
 from chatnet.worker.session import Session
 from chatnet.worker.whose import check_whole
 
+COOKIE_SECONDS = 365 * 24 * 3600
+"""Seconds for which a browser keeps the cookies: the session that they open may end earlier."""
 SIGNUP_SECONDS = 5.0
 """Seconds for which it is not looked again who may register a name."""
 _OVER = (BadTicket, SessionEnded, SecretChanged)
@@ -81,7 +83,7 @@ class Account:
             "version": self._version,
             "limits": limits_of(entrance.sessions),
         }
-        return answer_json(200, about, () if about["user"] is None else request.kept_longer())
+        return answer_json(200, about)
 
     async def _user(self, request: Request) -> str | None:
         if request.shows().ticket is None:
@@ -164,7 +166,7 @@ class Account:
             scope=scope_of(body.maybe_text("scope")),
         )
         user = await self._in_session(request, _whole)
-        shown = Shown(secret, False, more, is_kept=False)
+        shown = Shown(secret, False, more)
         session = await self._kept.begin(request, user, shown)
         return answer_json(201, {"token": packed(session.ticket()), "id": session.by})
 
@@ -224,14 +226,20 @@ class Account:
         return fresh_key(self._settings.clocks.wall(), self._settings.entropy)
 
     def _cookies(self, request: Request, ticket: bytes, secret: bytes | None) -> Headers:
-        return cookies(request.log_id, request.seen.scheme, ticket, secret)
+        log_id, scheme = request.log_id, request.seen.scheme
+        of_ticket = ticket_cookie(log_id, scheme).set_to(packed(ticket), COOKIE_SECONDS)
+        secret_kept = secret_cookie(log_id, scheme)
+        of_secret = (
+            secret_kept.set_to(packed(secret), COOKIE_SECONDS) if secret else secret_kept.set_to("", 0)
+        )
+        return (("Set-Cookie", of_ticket), ("Set-Cookie", of_secret))
 
     def _no_cookies(self, request: Request) -> Headers:
         if not request.shows().by_cookie:
             return ()
         log_id, scheme = request.log_id, request.seen.scheme
-        both = ticket_cookie(log_id, scheme), secret_cookie(log_id, scheme)
-        return tuple(("Set-Cookie", one.set_to("", 0)) for one in both)
+        cookies = ticket_cookie(log_id, scheme), secret_cookie(log_id, scheme)
+        return tuple(("Set-Cookie", one.set_to("", 0)) for one in cookies)
 
 
 class _Body:

@@ -36,9 +36,8 @@ MOST_ASKED = 64
 
 BUSY = "Too much is asked here at once; try again in {seconds} s."
 T = TypeVar("T")
-_Who = tuple[Entrance, str, int, int]
-"""Where a user came in, their name, the seq that began their session, and the day of their ticket, which may
-end while another goes on."""
+_Who = tuple[Entrance, str, int]
+"""Where a user came in, their name, and the seq that began their session."""
 
 
 class _Deaf:
@@ -177,8 +176,8 @@ class Kept:
         :raises BadTicket: it is not good, or its session has ended. :raises TryLater: too much is asked.
         :raises ChatnetError: what ``do`` raises; or why the session has ended meanwhile.
         """
-        user, by, day = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
-        who = entrance, user, by, day
+        user, by = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
+        who = entrance, user, by
         peer = self._peers.pop(who, None)
         if peer is not None and (peer.is_over or (peer.session is not None and peer.session.by != by)):
             self._retire(peer)
@@ -213,7 +212,7 @@ class Kept:
         finally:
             connection.arriving = None
         peer.begin(session)
-        who = entrance, session.user, session.by, session.day
+        who = entrance, session.user, session.by
         if who in self._peers or not self._make_room():
             self._leave(peer)  # what was asked for is done
         else:

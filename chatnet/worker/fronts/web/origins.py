@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from chatnet.addresses import Address, is_local, plain
 from chatnet.web_options import USUAL_PORTS, Network, Place
-from chatnet.worker.fronts.web.dialect import packed, unpacked
+from chatnet.worker.fronts.web.dialect import unpacked
 
 MOST_HOPS = 20
 """How many addresses of ``X-Forwarded-For`` are looked at, from the right."""
@@ -23,8 +23,6 @@ PREFIX = "__Host-"
 LOG_DIGITS = 8
 """How many digits of the log's id stand in the names of cookies: two clusters on one host have different
 ones."""
-COOKIE_SECONDS = 365 * 24 * 3600
-"""Seconds for which a browser keeps the cookies: most keep none for much longer."""
 MOST_TICKET = 512
 """The longest ticket that is looked at, in bytes."""
 
@@ -192,15 +190,6 @@ def ticket_cookie(log_id: str, scheme: str) -> Cookie:
 def secret_cookie(log_id: str, scheme: str) -> Cookie:
     """Return the cookie that has the secret of a user who has set no password."""
     return _cookie(log_id, scheme, "-key")
-
-
-def cookies(log_id: str, scheme: str, ticket: bytes, secret: bytes | None) -> Sequence[tuple[str, str]]:
-    """Return the headers that have a browser keep a ticket, and the secret if there is one, or else none."""
-    kept = (ticket_cookie(log_id, scheme), ticket), (secret_cookie(log_id, scheme), secret)
-    return [
-        ("Set-Cookie", cookie.set_to(packed(value), COOKIE_SECONDS) if value else cookie.set_to("", 0))
-        for cookie, value in kept
-    ]
 
 
 def _cookie(log_id: str, scheme: str, end: str) -> Cookie:

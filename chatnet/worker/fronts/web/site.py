@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from twisted.logger import Logger
 
-from chatnet.aging import NEVER, day_of, is_to_be_kept_longer
 from chatnet.entries import fresh_key
 from chatnet.errors import BadRequest, ChatnetError, InternalFailure
 from chatnet.keys import key_named
@@ -22,14 +21,7 @@ from chatnet.worker.fronts.web.assets import Asset
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.dialect import read
 from chatnet.worker.fronts.web.exchange import Answer, Asked, Headers, Switch
-from chatnet.worker.fronts.web.origins import (
-    Came,
-    Seen,
-    Shows,
-    cookies,
-    shown_by,
-    shows_bearer,
-)
+from chatnet.worker.fronts.web.origins import Came, Seen, Shows, shown_by, shows_bearer
 from chatnet.worker.fronts.web.settings import WebSettings
 
 API = "/api/v1"
@@ -118,19 +110,6 @@ class Request:
     def shows(self) -> Shows:
         """Return what it shows of who asks."""
         return shown_by(self.headers, self.log_id, self.seen.scheme)
-
-    def kept_longer(self) -> Headers:
-        """Return what has a browser keep the secret that it has shown, and its ticket, for another year: they
-        may be all that its user has. Only who has shown a ticket that is good may be told so."""
-        ticket, _, secret = self.shows()
-        if ticket is None or secret is None:
-            return ()
-        token, wall = self.entrance.token, int(self.entrance.sessions.wall() * 1000)
-        user, by, day = token.check_ticket(self.log_id, ticket)
-        if not is_to_be_kept_longer(day, wall):
-            return ()
-        fresh = token.ticket(self.log_id, user, by, day_of(NEVER, wall, ages=False))
-        return cookies(self.log_id, self.seen.scheme, fresh, secret)
 
     def json(self) -> dict[str, Any]:
         """Return the object in its body.

@@ -68,8 +68,11 @@ class Sockets:
         sessions = request.entrance.sessions
         socket = Socket(connection, self._channel_of(request.log_id), request.seen.address, sessions)
         socket.commands.session = await resumed(request, socket, ticket)
-        shakes = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))
-        return Switch(101, (*shakes, *request.kept_longer()), socket)
+        return Switch(
+            101,
+            (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)),
+            socket,
+        )
 
     def _channel_of(self, log_id: str) -> SocketChannel:
         if self._channel.log_id != log_id:
