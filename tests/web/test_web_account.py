@@ -117,6 +117,25 @@ def test_over_tls_only_a_cookie_counts_that_tls_has_set(stage: WebStage) -> None
     assert browser.ask("GET", "/sessions").status == 401
 
 
+def test_each_page_has_a_browser_keep_what_may_be_all_that_its_user_has(alice: Browser) -> None:
+    """Else it would forget the secret after a year of talking. Not who has a password, nor a program; and
+    nobody whose ticket is not good."""
+    before = dict(alice.cookies)
+    told = alice.ask("GET", "/about").cookies
+    assert len(told) == 2
+    assert all("Max-Age=31536000; HttpOnly; SameSite=Strict" in one for one in told)
+    assert alice.cookies == before
+    ticket = before["chatnet-memory"]
+    bot = Browser(alice.stage, origin="-", authorization=f"Bearer {ticket}")
+    bot.cookies = {name: value for name, value in before.items() if value != ticket}
+    assert (bot.ask("GET", "/about").json["user"], bot.ask("GET", "/about").cookies) == ("alice", [])
+    alice.ask("POST", "/password", {"password": "correct horse"})
+    assert alice.ask("GET", "/about").json["user"] == "alice"
+    assert alice.ask("GET", "/about").cookies == []
+    alice.cookies = before
+    assert (alice.ask("GET", "/about").json["user"], alice.ask("GET", "/about").cookies) == (None, [])
+
+
 def test_a_program_gets_its_ticket(stage: WebStage) -> None:
     """Without Origin and without cookies, as ``curl`` asks."""
     browser = Browser(stage, origin="-")

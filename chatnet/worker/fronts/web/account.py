@@ -41,7 +41,8 @@ from chatnet.worker.session import Session
 from chatnet.worker.whose import check_whole
 
 COOKIE_SECONDS = 365 * 24 * 3600
-"""Seconds for which a browser keeps the cookies: the session that they open may end earlier."""
+"""Seconds for which a browser keeps the cookies: the session that they open may end earlier. Most keep none for
+much longer."""
 SIGNUP_SECONDS = 5.0
 """Seconds for which it is not looked again who may register a name."""
 _OVER = (BadTicket, SessionEnded, SecretChanged)
@@ -83,7 +84,13 @@ class Account:
             "version": self._version,
             "limits": limits_of(entrance.sessions),
         }
-        return answer_json(200, about)
+        return answer_json(200, about, self._kept_longer(request) if about["user"] else ())
+
+    def _kept_longer(self, request: Request) -> Headers:
+        """Return what has a browser keep the secret that it has shown, and the ticket, for another year: they
+        may be all that its user has."""
+        ticket, by_cookie, secret = request.shows()
+        return self._cookies(request, ticket, secret) if ticket and by_cookie and secret else ()
 
     async def _user(self, request: Request) -> str | None:
         if request.shows().ticket is None:
