@@ -41,8 +41,8 @@ from chatnet.worker.session import Session
 from chatnet.worker.whose import check_whole
 
 COOKIE_SECONDS = 365 * 24 * 3600
-"""Seconds for which a browser keeps the cookies: the session that they open may end earlier. Most keep none for
-much longer."""
+"""Seconds for which a browser keeps the cookies, which most keep for little longer: their session may end
+earlier."""
 SIGNUP_SECONDS = 5.0
 """Seconds for which it is not looked again who may register a name."""
 _OVER = (BadTicket, SessionEnded, SecretChanged)

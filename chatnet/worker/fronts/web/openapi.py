@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
+from inspect import cleandoc
 from typing import Any, NamedTuple
 
 import msgspec
@@ -207,6 +208,8 @@ def document() -> Parts:
     """Return the document."""
     types = [bodies.Problem, *_types()]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    for component in components.values():  # older versions of msgspec leave docstrings indented
+        component["description"] = cleandoc(component.get("description", ""))
     named = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, Parts] = {}
     for one in OPERATIONS:
