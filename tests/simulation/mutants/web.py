@@ -5,12 +5,14 @@ They are hunted where all users speak so, and some workers are on another machin
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from weakref import WeakKeyDictionary
 
 from simulation.mutants.planting import Mutant, Put
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
+from chatnet.master import rebalancer
 from chatnet.worker.fronts.web import account, dialect, frames
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.frames import Alive, Incoming, Received, Said
@@ -56,6 +58,17 @@ def a_sockets_cursor_by_acknowledgement(put: Put) -> None:
     real = put(WebUser, "acknowledged", acknowledged)
 
 
+def an_upto_too_far(put: Put) -> None:
+    """A socket is told that there is nothing for it up to the head, though it has not been given all."""
+
+    def ping(self: Socket) -> None:
+        if not self._is_closing and self.session.cursor is not None:
+            self._put(self.channel.upto(self.session._shared.log.window.cursor))
+        real(self)
+
+    real = put(Socket, "ping", ping)
+
+
 def a_double_at_the_seam(put: Put) -> None:
     """The newest of the posts in a welcome is the first that is delivered behind it."""
 
@@ -98,12 +111,34 @@ def a_welcome_that_is_behind_is_given(put: Put) -> None:
     real = put(Socket, "_greet", greet)
 
 
+def browsers_count_as_placed(put: Put) -> None:
+    """Who came by a port that workers share counts as placed by a master, and is sent to other hosts."""
+    put(WebConnection, "by_shared_port", False)
+
+
+def what_differs_too_little_counts_as_even(put: Put) -> None:
+    """Sessions by a shared port count as even, also where they differ by too little for any to be moved."""
+
+    def evened(sessions: Mapping[str, int], groups: Mapping[str, Hashable]) -> dict[str, int]:
+        even = dict(sessions)
+        for group in set(groups.values()):
+            ids = [id for id in sessions if groups[id] == group]
+            mean, rest = divmod(sum(sessions[id] for id in ids), len(ids))
+            even |= {id: mean + (at < rest) for at, id in enumerate(ids)}
+        return even
+
+    put(rebalancer, "evened", evened)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     a_frame_is_cut,
     a_message_in_parts_loses_its_beginning,
     a_sockets_cursor_by_acknowledgement,
+    an_upto_too_far,
     a_double_at_the_seam,
     a_request_takes_its_connections_user,
     a_repeated_request_gets_a_new_key,
     a_welcome_that_is_behind_is_given,
+    browsers_count_as_placed,
+    what_differs_too_little_counts_as_even,
 )
