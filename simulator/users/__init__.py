@@ -4,6 +4,7 @@ port        what a user of any protocol can be told to do, and what it tells
 offers      the protocols to choose from
 amp         the real client's connection
 simple      the life of a second client, of few lines, whatever it speaks
+bare_line   what a connection of it does with its transport
 unanswered  its questions, asked again on each connection
 toy         a client of the toy protocol, written for simulations · toy_lines  its connections
 web         a client that speaks as browsers do · web_lines  its connections: HTTP, and WebSocket

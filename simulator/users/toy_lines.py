@@ -14,6 +14,7 @@ from chatnet.entries import Entry
 from chatnet.net.pulse import Pulse
 from chatnet.testing.toy_front import read_entry
 from chatnet.wire.session import Login
+from simulator.users.bare_line import BareLine
 from simulator.users.unanswered import ERRORS
 
 
@@ -24,24 +25,21 @@ class Answer:
         self.words, self.entries = words, entries
 
 
-class Line(LineOnlyReceiver):
+class Line(BareLine, LineOnlyReceiver):
     """One connection: questions with tags, and answers; ``hears`` gets what comes without a tag.
 
     It is :class:`~chatnet.net.pulse.Watched`.
     """
 
     delimiter = b"\n"
-    transport: Any
 
     def __init__(self, hears: Callable[[str, str], object], pulse: Pulse) -> None:
-        self.silent = 0.0
-        self.is_paused = False
+        super().__init__()
         self._hears = hears
         self._pulse = pulse
         self._asked = 0
         self._open: dict[str, Deferred[Answer]] = {}
         self._entries: dict[str, list[Entry]] = {}
-        self._when_lost: list[Deferred[None]] = []
 
     def connectionMade(self) -> None:
         self._pulse.add(self)
@@ -52,13 +50,7 @@ class Line(LineOnlyReceiver):
         unanswered, self._open = self._open, {}
         for answer in unanswered.values():
             answer.errback(reason)
-        for lost in self._when_lost:
-            lost.callback(None)
-
-    def when_lost(self) -> Deferred[None]:
-        lost: Deferred[None] = Deferred()
-        self._when_lost.append(lost)
-        return lost
+        self._tell_lost()
 
     # ---- sending ----
 
@@ -84,29 +76,6 @@ class Line(LineOnlyReceiver):
 
     def ping(self) -> None:
         self._say("ALIVE")
-
-    def fell_silent(self) -> None:
-        self.abort()
-
-    def hang_up(self) -> None:
-        if self.transport is not None:
-            self.transport.loseConnection()
-
-    def abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abortConnection()
-
-    def pause(self, is_paused: bool) -> None:
-        """Stop reading, or read again."""
-        if self.transport is not None and is_paused != self.is_paused:
-            self.is_paused = is_paused
-            (self.transport.pauseProducing if is_paused else self.transport.resumeProducing)()
-
-    @property
-    def address(self) -> str:
-        """The worker's address, HOST:PORT."""
-        peer = self.transport.getPeer()
-        return f"{peer.host}:{peer.port}"
 
     def _say(self, line: str) -> None:
         if self.transport is not None:

@@ -29,6 +29,7 @@ from chatnet.net.pulse import Pulse
 from chatnet.wire.session import Login
 from chatnet.worker.fronts.web.dialect import MOST_NUMBER, packed, unpacked
 from chatnet.worker.fronts.web.origins import secret_cookie, ticket_cookie
+from simulator.users.bare_line import BareLine
 from simulator.users.unanswered import ERRORS
 
 IN_PARTS = 0.1
@@ -67,23 +68,20 @@ class Who(NamedTuple):
     by_cookie: bool = False
 
 
-class Requests(Protocol):
+class Requests(BareLine, Protocol):
     """One connection, on which one request is asked after the other.
 
     It is :class:`~chatnet.net.pulse.Watched`.
     """
 
-    transport: Any
     _logger = Logger()
 
     def __init__(self) -> None:
-        self.silent = 0.0
-        self.is_paused = False
+        super().__init__()
         self._http = h11.Connection(h11.CLIENT)
         self._asked: Deferred[Answered] | None = None
         self._head: h11.Response | h11.InformationalResponse | None = None
         self._body = b""
-        self._when_lost: list[Deferred[None]] = []
 
     # ---- its life ----
 
@@ -92,40 +90,10 @@ class Requests(Protocol):
         asked, self._asked = self._asked, None
         if asked is not None:
             asked.errback(reason)
-        lost, self._when_lost = self._when_lost, []
-        for one in lost:
-            one.callback(None)
-
-    def when_lost(self) -> Deferred[None]:
-        lost: Deferred[None] = Deferred()
-        self._when_lost.append(lost)
-        return lost
+        self._tell_lost()
 
     def ping(self) -> None:
         """Do nothing: HTTP has no signs of life."""
-
-    def fell_silent(self) -> None:
-        self.abort()
-
-    def hang_up(self) -> None:
-        if self.transport is not None:
-            self.transport.loseConnection()
-
-    def abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abortConnection()
-
-    def pause(self, is_paused: bool) -> None:
-        """Stop reading, or read again."""
-        if self.transport is not None and is_paused != self.is_paused:
-            self.is_paused = is_paused
-            (self.transport.pauseProducing if is_paused else self.transport.resumeProducing)()
-
-    @property
-    def address(self) -> str:
-        """The worker's address, HOST:PORT."""
-        peer = self.transport.getPeer()
-        return f"{peer.host}:{peer.port}"
 
     @property
     def scheme(self) -> str:
