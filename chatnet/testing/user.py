@@ -81,6 +81,25 @@ class Choice(NamedTuple):
         return posts[at], posts[at - 1] if self.mixed else posts[at]
 
 
+class Chosen(NamedTuple):
+    """What a command says of a post: its seq, and a check. ``check_of``: the seq of the post whose check that
+    is, if it is another one's by mistake; else 0."""
+
+    seq: int
+    check: bytes
+    check_of: int
+
+    @classmethod
+    def by(cls, choice: Choice, feed: RecordedFeed, name: str) -> Chosen | None:
+        """Return what is said of the post that ``name`` chooses of what they have seen; None: of no post."""
+        found = choice.of(feed.noted, name)
+        if found is None or not feed.log_id:
+            return None
+        post, other = found
+        check_of = 0 if other.seq == post.seq else other.seq
+        return cls(post.seq, Cursor.at(feed.log_id, other).check, check_of)
+
+
 def _about(command: type[amp.Command], **more: Any) -> Callable[[str, str, str], _Ordered]:
     return lambda room, to, text: (command, {"room": room, "to": to, "reason": text or None, **more})
 
@@ -219,12 +238,10 @@ class User:
         self._about(ReportPost, choice)
 
     def _about(self, command: type[amp.Command], choice: Choice) -> None:
-        chosen = choice.of(self._feed.noted, self.name)
-        if chosen is not None and self._feed.log_id:
-            post, other = chosen
-            check = Cursor.at(self._feed.log_id, other).check
-            self._connection.meant = 0 if other.seq == post.seq else other.seq
-            self._own(self._connection.draft(command, seq=post.seq, check=check))
+        chosen = Chosen.by(choice, self._feed, self.name)
+        if chosen is not None:
+            self._connection.meant = chosen.check_of
+            self._own(self._connection.draft(command, seq=chosen.seq, check=chosen.check))
             self._connection.meant = 0
 
     def set_password(self, old: str | None, password: str) -> None:

@@ -14,7 +14,7 @@ from chatnet.errors import ChatnetError, CursorAhead
 from chatnet.kinds import KindName
 from chatnet.testing import history
 from chatnet.testing.toy_front import Toy, escaped, read_entry
-from chatnet.testing.user import Choice
+from chatnet.testing.user import Choice, Chosen
 from chatnet.worker.front import Offer
 from chatnet.world import World
 from simulator.users.port import MakeUser
@@ -79,13 +79,11 @@ class ToyUser(SimpleClient):
         self._about("report", choice)
 
     def _about(self, kind: KindName, choice: Choice) -> None:
-        chosen = choice.of(self._feed.noted, self.name)
-        if chosen is not None and self._feed.log_id:
-            post, other = chosen
-            key, check = self._fresh_key(), Cursor.at(self._feed.log_id, other).check
-            line = f"ORDER {key.hex()} {kind} - - {post.seq} {check.hex()} "
-            check_of = 0 if other.seq == post.seq else other.seq
-            self._draft(kind, key, line, ref=post.seq, check_of=check_of)
+        chosen = Chosen.by(choice, self._feed, self.name)
+        if chosen is not None:
+            key = self._fresh_key()
+            line = f"ORDER {key.hex()} {kind} - - {chosen.seq} {chosen.check.hex()} "
+            self._draft(kind, key, line, ref=chosen.seq, check_of=chosen.check_of)
 
     def pair(self, keep: Callable[[str], None], password: str | None) -> None:
         """Do nothing: this protocol has no codes."""

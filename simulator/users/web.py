@@ -40,7 +40,7 @@ from chatnet.kinds import KindName
 from chatnet.names import spelled_for
 from chatnet.testing import history
 from chatnet.testing.recorded import RecordedIdentity, Recorder
-from chatnet.testing.user import ORDERS, Choice
+from chatnet.testing.user import ORDERS, Choice, Chosen
 from chatnet.web_options import WEB_PORT
 from chatnet.wire.session import (
     Forget,
@@ -220,12 +220,9 @@ class WebUser(SimpleClient):
         self._about(ReportPost, choice)
 
     def _about(self, command: type[amp.Command], choice: Choice) -> None:
-        chosen = choice.of(self._feed.noted, self.name)
-        if chosen is not None and self._feed.log_id:
-            post, other = chosen
-            check = Cursor.at(self._feed.log_id, other).check
-            meant = 0 if other.seq == post.seq else other.seq
-            self._draft(command, meant, seq=post.seq, check=check)
+        chosen = Chosen.by(choice, self._feed, self.name)
+        if chosen is not None:
+            self._draft(command, chosen.check_of, seq=chosen.seq, check=chosen.check)
 
     def set_password(self, old: str | None, password: str) -> None:
         if self._secret is None and old is None:
