@@ -80,15 +80,11 @@ class Secrets:
 
         :raises BadSecret: anybody would guess it. :raises TryLater: too many passwords are being set.
         """
-        make = _new_credential if is_new else _credential
-        return await self._hashing.run(claimant, False, make, claimant.user, password, key, self._cost)
+        user = claimant.user
+        return await self._hashing.run(claimant, False, _credential, user, password, is_new, key, self._cost)
 
 
-def _new_credential(user: str, password: bytes, key: bytes, cost: Cost) -> str:
-    if is_common(password) or password.decode().casefold() == user:
+def _credential(user: str, password: bytes, is_new: bool, key: bytes, cost: Cost) -> str:
+    if is_new and (is_common(password) or password.decode().casefold() == user):
         raise BadSecret.of(why="Many people choose this password, so it is guessed first: choose another.")
-    return _credential(user, password, key, cost)
-
-
-def _credential(user: str, password: bytes, key: bytes, cost: Cost) -> str:
     return password_credential(password, key, cost)
