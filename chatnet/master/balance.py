@@ -57,12 +57,11 @@ def evened(sessions: Mapping[str, int], groups: Mapping[str, Hashable]) -> dict[
         members.setdefault(groups[id], []).append(id)
     even: dict[str, int] = {}
     for ids in members.values():
-        loads = [sessions[id] for id in ids]
-        if not _differ(max(loads), min(loads)):
-            even |= zip(ids, loads, strict=True)
-            continue
-        mean, rest = divmod(sum(sessions[id] for id in ids), len(ids))
-        even |= {id: mean + (at < rest) for at, id in enumerate(ids)}
+        loads = {id: sessions[id] for id in ids}
+        if surplus(loads):
+            mean, rest = divmod(sum(loads.values()), len(ids))
+            loads = {id: mean + (at < rest) for at, id in enumerate(ids)}
+        even |= loads
     return even
 
 
