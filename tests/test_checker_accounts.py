@@ -215,13 +215,18 @@ def test_who_has_to_log_in_again(story: Accounts) -> None:
     only(story, "nobody_logs_in_again", "alice++/1 had to log in again at 6.000")
 
 
-def test_two_on_one_device_log_in_again(story: Accounts) -> None:
-    """Both at once, if the session of both has ended; not one that began after the other was back."""
+def end_the_session_of_two(story: Accounts) -> None:
+    """Let two clients of one device be in by a session that ends; the one at 6 is another."""
     for client in ("alice/1", "alice+/1"):
         story.add(LoggedIn, client, how="resumed", session=1)
     story.entry("session", "alice", "sha256:4")  # 6
     story.entry("revoke", "alice", "1", to="alice")  # 7
     story.does("alice++/1", "post", "known to be in the log")  # 8
+
+
+def test_two_on_one_device_log_in_again(story: Accounts) -> None:
+    """Both at once, if the session of both has ended; not one that began after the other was back."""
+    end_the_session_of_two(story)
     story.add(LoggedIn, "alice/1", how="again", session=6)
     story.add(LoggedIn, "alice+/1", how="again", session=6)
     assert [how for how in story.broken() if how.startswith(AGAIN)] == []
@@ -235,11 +240,7 @@ def test_two_on_one_device_log_in_again(story: Accounts) -> None:
 
 def test_one_of_two_on_a_device_learns_late_that_its_session_has_ended(story: Accounts) -> None:
     """The other one has a newer session by then. Who has that one is not turned away."""
-    for client in ("alice/1", "alice+/1"):
-        story.add(LoggedIn, client, how="resumed", session=1)
-    story.entry("session", "alice", "sha256:4")  # 6
-    story.entry("revoke", "alice", "1", to="alice")  # 7
-    story.does("alice++/1", "post", "known to be in the log")  # 8
+    end_the_session_of_two(story)
     story.add(LoggedIn, "alice+/1", how="again", session=6)
     story.add(Ended, "alice/1", sentence=str(SessionEnded.of(name="alice")))
     assert [how for how in story.broken() if how.startswith(AGAIN)] == []

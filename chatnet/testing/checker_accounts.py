@@ -48,7 +48,7 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
         match event:
             case LoggedIn():
                 began = since.get(device, 0.0) >= event.time - UNDER_WAY_SECONDS and own.get(client, 0)
-                both = began and evidence.end_of(event.user, began) <= upto
+                both = _is_over(event.user, began, upto, evidence)
                 if event.how == "again" and not (both or _has_ended(*device, session, upto, evidence)):
                     yield f"{event.client} had to log in again at {event.time:.3f}"
                 if event.session and event.session != session.get(device):
@@ -61,10 +61,9 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
                     continue
                 if is_new and event.sentence in AT_THE_DOOR and _was_closed(upto, evidence):
                     continue
-                mine = own.get(client, 0)
                 if not (
                     _has_ended(*device, session, upto, evidence)
-                    or (mine and evidence.end_of(event.user, mine) <= upto)
+                    or _is_over(event.user, own.get(client, 0), upto, evidence)
                     or _is_shut_out(event.user, upto, evidence)
                 ):
                     yield f"{event.client} gave up at {event.time:.3f}: {event.sentence}"
@@ -76,8 +75,13 @@ def _has_ended(
     """Return whether the last known session on the device has ended; if none is known, one of its user's."""
     known = session.get((user, is_guest), 0)
     if known:
-        return evidence.end_of(user, known) <= upto
+        return _is_over(user, known, upto, evidence)
     return any(ending.seq <= upto and ending.device is None for ending in evidence.endings.get(user, ()))
+
+
+def _is_over(user: str, session: int, upto: int, evidence: Evidence) -> bool:
+    """Return whether this session of the user is known, and has ended."""
+    return session > 0 and evidence.end_of(user, session) <= upto
 
 
 def _shows_codes(user: str, is_guest: bool, upto: int, evidence: Evidence) -> bool:
