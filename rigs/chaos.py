@@ -304,10 +304,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     verdict = Chaos(Cluster(root), chosen.users, chosen.rate, chosen.kills, seed, say).run()
     print(verdict)
-    for violation in verdict.violations:
+    return conclude(verdict.violations, root, "The history, the store and the logs")
+
+
+def conclude(violations: Sequence[str], root: Path, what: str) -> int:
+    """Say which promises were broken; return the exit status. If any was, ``root`` with ``what`` is kept."""
+    for violation in violations:
         print(f"BROKEN  {violation}")
-    if verdict.violations:
-        print(f"The history, the store and the logs are kept in {root}")
+    if violations:
+        print(f"{what} are kept in {root}")
         return 1
     print("All promises were kept.")
     shutil.rmtree(root)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
 import sys
 import tempfile
 import threading
@@ -29,7 +28,7 @@ from playwright.sync_api import Browser
 from chatnet.entries import Entry
 from chatnet.keys import key_text
 from chatnet.testing.history import Acknowledged, ChatBegun, Event, LoggedIn, Sent, Started, Took
-from rigs.chaos import TRACEBACK, Nemesis, final_log
+from rigs.chaos import TRACEBACK, Nemesis, conclude, final_log
 from rigs.conversation import Conversation
 from rigs.processes import Cluster, free_port, wait_until
 
@@ -178,14 +177,7 @@ def main() -> int:
             wrong = run(chromium, cluster, port, chosen.kills, seed)
     finally:
         cluster.close()
-    for violation in wrong:
-        print(f"BROKEN  {violation}")
-    if wrong:
-        print(f"The store and the logs are kept in {root}")
-        return 1
-    print("All promises were kept.")
-    shutil.rmtree(root)
-    return 0
+    return conclude(wrong, root, "The store and the logs")
 
 
 if __name__ == "__main__":
