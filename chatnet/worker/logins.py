@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatnet.codes import PAIR_MS
-from chatnet.credentials import random_credential
+from chatnet.credentials import normalized, random_credential
 from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import (
     REFUSALS,
@@ -35,13 +35,14 @@ from chatnet.worker.tries import Tries
 class Shown(NamedTuple):
     """What a client shows to log in.
 
-    A free name is registered if ``new``. ``more`` says on which device that is; and what is kept of a code,
-    if one is shown.
+    A free name is registered if ``new``: with a secret of random bytes, or with a password if it is
+    ``chosen``. ``more`` says on which device that is; and what is kept of a code, if one is shown.
     """
 
     secret: bytes
     new: bool
     more: More = More()
+    chosen: bool = False
 
 
 class Logins:
@@ -102,13 +103,17 @@ class Logins:
         return await self._lane.run(claimant, self._log.read, asked)
 
     async def _register(self, claimant: Claimant, shown: Shown) -> Outcome:
-        credential, key = random_credential(shown.secret), self._entropy(KEY_BYTES)
+        key = self._entropy(KEY_BYTES)
+        made = normalized(shown.secret) if shown.chosen else random_credential(shown.secret)
         if shown.more.code:
             if await self._purpose(claimant, shown) not in ("invitation", "reset"):
                 raise await self._bad_code(claimant)
+            credential = await self._credential(claimant, made, key)
             outcome = await self._append("register", claimant, credential, key, shown.more)
         else:
             self.admission.check()
+            credential = await self._credential(claimant, made, key)
+            # Behind the hash, which never ends if the claimant leaves: nothing would give the place back.
             self._new_names.take(self._monotonic(), claimant.network, key)
             with self.admission.asking() as answer:
                 outcome = await self._append("register", claimant, credential, key, shown.more)
@@ -120,6 +125,10 @@ class Logins:
             if outcome.code == NameKept.code or (shown.more.code and outcome.code == SignupClosed.code):
                 await self._secrets.guessed(claimant)  # what the log refuses again and again has its price
         return outcome
+
+    async def _credential(self, claimant: Claimant, made: str | bytes, key: bytes) -> str:
+        """Return what is kept of a secret; of a normalized password, it takes a hash."""
+        return made if isinstance(made, str) else await self._secrets.credential(claimant, made, key, True)
 
     async def _session(self, claimant: Claimant, account: Account, shown: Shown) -> int:
         """Return the seq of the session on this device; begin one if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -155,6 +156,14 @@ class Session:
     def cursor(self) -> Cursor | None:
         """All that the client should hear up to here was put. None: it hears nothing, or is far behind."""
         return None if self._subscription is None else self._subscription.cursor
+
+    def change_channel(self, change: Callable[[], None]) -> None:
+        """Call ``change``, which gives the peer another channel: each entry is heard once, through the one or
+        the other."""
+        if self._subscription is None:
+            change()
+        else:
+            self._subscription.change(change)
 
     # ---- the connection ----
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -13,6 +15,7 @@ from chatnet.kinds import EVENTS, SAID
 from chatnet.lanes import Pace, Visitor
 from chatnet.log import Log
 from chatnet.reads import Feed
+from chatnet.stays import CHANGES, Memberships
 from chatnet.store.reader import Reader
 from chatnet.telemetry import FeedRead, WentLive
 from chatnet.worker.peer import Peer
@@ -24,6 +27,11 @@ A_TURN = 1000
 wait for the next turn; these take 1 to 5 ms."""
 LIVE_COST, STAYS_COST = 10, 0.5
 """The cost of going live, in entries: this many, and this many for each room."""
+
+
+def _sees_stay(entry: Entry, user: str, memberships: Memberships) -> bool:
+    """Return whether ``user`` sees a join or leave: their own, and those in rooms that they are in."""
+    return user in (entry.user, entry.room) or memberships.covers(entry.room, entry.seq)
 
 
 class Subscription:
@@ -80,6 +88,15 @@ class Subscription:
         if self._waits is not None:
             self._waits.leave()
 
+    def change(self, change: Callable[[], None]) -> None:
+        """Call ``change``, which gives the peer another channel."""
+        was_live = self._reader.live
+        if was_live:
+            self.leave_live()
+        change()
+        if was_live:
+            self._router.go_live(self._local_user, self._peer)
+
     # ---- the reader's sink ----
 
     async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
@@ -107,7 +124,9 @@ class Subscription:
         posts = [
             entry
             for entry in entries
-            if (entry.kind in SAID or entry.kind in EVENTS) and shows(entry.kind) and self._may_see(entry)
+            if (entry.kind in SAID or entry.kind in EVENTS or entry.kind in CHANGES)
+            and shows(entry.kind)
+            and self._may_see(entry)
         ]
         if posts:
             self._router.deliveries += len(posts)
@@ -116,8 +135,11 @@ class Subscription:
 
     def _may_see(self, post: Entry) -> bool:
         # Only a page of the log reaches back this far, and the log has filtered it; memberships do not.
-        return post.seq <= self._local_user.since or visible(
-            post, self._local_user.user, self._local_user.memberships
+        user, memberships = self._local_user.user, self._local_user.memberships
+        return (
+            post.seq <= self._local_user.since
+            or visible(post, user, memberships)
+            or (post.kind in CHANGES and _sees_stay(post, user, memberships))
         )
 
     def go_live(self) -> None:

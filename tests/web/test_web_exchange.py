@@ -11,7 +11,7 @@ from web.browser import HOST, Line, WebStage, request
 from worker.conftest import Worker
 
 from chatnet.net.visitors import STRANGER_SECONDS, STRANGERS_SHARE
-from chatnet.worker.fronts.web.connection import MOST_WAITING
+from chatnet.worker.fronts.connection import MOST_WAITING
 from chatnet.worker.fronts.web.exchange import (
     ANSWER_SECONDS,
     BODY_SECONDS,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from chatnet.errors import TryLater, WrongSecret
+from chatnet.errors import BadSecret, TryLater, WrongSecret
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.hashing import MOST_OF_ONE, MOST_WAITING, Claimant
@@ -195,3 +195,35 @@ def test_a_password_is_checked_in_a_thread(worker: Any) -> None:
     worker.settle()
     assert wrong[0].check(WrongSecret)
     assert right[0]["name"] == "alice"
+
+
+def register(worker: Any, user: str, password: bytes) -> list[Any]:
+    """Begin to register a name with a password; return a list that gets its outcome."""
+    found: list[Any] = []
+    shown = Shown(password, new=True, chosen=True)
+    Deferred.fromCoroutine(worker.logins.login(Claimant(user, HERE), shown)).addBoth(found.append)
+    worker.work()
+    return found
+
+
+def test_a_name_is_registered_with_a_password(worker: Any) -> None:
+    """In one entry: there is no moment at which the name is somebody's who cannot come in by the password."""
+    assert register(worker, "alice", PASSWORD) == [1]
+    assert [entry.kind for entry in worker.log.entries] == ["register"]
+    assert worker.log.entries[0].text.startswith("$argon2id$")
+    again = login(worker, THERE)
+    worker.work()
+    assert again == [1]
+
+
+def test_of_two_who_register_a_name_one_gets_it(worker: Any) -> None:
+    """The other is let in if it is the same password, and else is told that the name is taken."""
+    register(worker, "alice", PASSWORD)
+    assert register(worker, "alice", PASSWORD) == [1]
+    assert register(worker, "alice", b"another password")[0].check(WrongSecret)
+
+
+@pytest.mark.parametrize("password", [b"short", b"password", b"\xff" * 9, b"x" * 2000])
+def test_no_name_is_registered_with_a_password_that_is_none(worker: Any, password: bytes) -> None:
+    assert register(worker, "alice", password)[0].check(BadSecret)
+    assert not worker.log.entries

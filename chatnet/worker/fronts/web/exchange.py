@@ -16,7 +16,8 @@ from chatnet.text import legible
 from chatnet.worker.fronts.web.origins import Came
 
 if TYPE_CHECKING:
-    from chatnet.worker.fronts.web.connection import Speech, WebConnection
+    from chatnet.worker.fronts.connection import Speech
+    from chatnet.worker.fronts.web.connection import WebConnection
 
 MOST_HEADERS = 16 * 1024
 """Bytes of the first line and the headers of a request, at most."""
