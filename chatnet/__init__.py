@@ -29,6 +29,7 @@ marks       how far a user has read in a room                                   
 reads       the reads of the log as values: questions and their answers                       pure
 log         the log as its readers and writers see it: the interface
 wire/       the AMP vocabulary, one file per conversation; no logic
+irc/        IRC's own: its lines, numbers, capabilities and logins                              pure
 net/        connections: limited, pinged, flushed once per reactor turn; who proves what
 lanes       limits work under way; the rest waits in turns
 store/      the log and the lease; the window and the reader
