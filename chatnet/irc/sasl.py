@@ -1,0 +1,127 @@
+"""Logins of IRC: SASL's mechanism PLAIN in its pieces, PASS, and names with a device. Pure."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from enum import Enum
+
+import msgspec
+
+from chatnet.credentials import SECRET_BYTES
+from chatnet.errors import BadName
+from chatnet.names import fold, fold_name
+
+MECHANISMS = "PLAIN"
+MOST_CHUNK_BYTES = 400
+"""The longest piece of a message; one of this length is followed by another, perhaps an empty one."""
+MOST_MESSAGE_BYTES = 8 * 1024
+"""The longest message, as it is written."""
+_DEVICE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+_RANDOM = re.compile(rb"[0-9a-fA-F]{%d}" % (2 * SECRET_BYTES))
+
+
+class Login(msgspec.Struct, frozen=True, gc=False):
+    """Who wants in: their name in its one spelling, and as they spell it; and which of their devices this is,
+    empty if they do not say."""
+
+    name: str
+    spelled: str
+    device: str = ""
+
+
+class Credentials(msgspec.Struct, frozen=True, gc=False):
+    """Who wants in, and by which secret, as it was typed."""
+
+    login: Login
+    secret: bytes
+
+    @property
+    def random(self) -> bytes | None:
+        """The secret of a program, which is typed in hexadecimal digits; None if this is a password."""
+        return bytes.fromhex(self.secret.decode()) if _RANDOM.fullmatch(self.secret) else None
+
+
+class Step(Enum):
+    """How an exchange goes on, if there are no credentials yet."""
+
+    ASK = "say AUTHENTICATE +"
+    MORE = "say nothing: another piece follows"
+    FAILED = "say 904"
+    TOO_LONG = "say 905"
+    ABORTED = "say 906"
+    UNKNOWN = "say 908 with our mechanisms, then 904"
+
+
+class Exchange:
+    """SASL on one connection. Whatever ends an exchange, another can begin."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self) -> None:
+        self._pieces: list[str] | None = None
+
+    def said(self, word: str) -> Step | Credentials:
+        """Take the parameter of an AUTHENTICATE."""
+        if word == "*":
+            return self._end(Step.ABORTED)
+        if self._pieces is None:
+            return self._begin(word)
+        if len(word) > MOST_CHUNK_BYTES:
+            return self._end(Step.TOO_LONG)
+        if word != "+":
+            self._pieces.append(word)
+        if sum(map(len, self._pieces)) > MOST_MESSAGE_BYTES:
+            return self._end(Step.TOO_LONG)
+        if len(word) == MOST_CHUNK_BYTES:
+            return Step.MORE
+        return self._end(_plain("".join(self._pieces)) or Step.FAILED)
+
+    def _begin(self, mechanism: str) -> Step:
+        if mechanism.upper() != MECHANISMS:
+            return Step.UNKNOWN
+        self._pieces = []
+        return Step.ASK
+
+    def _end(self, outcome: Step | Credentials) -> Step | Credentials:
+        self._pieces = None
+        return outcome
+
+
+def _plain(message: str) -> Credentials | None:
+    """RFC 4616: whom to act as, perhaps empty; who one is; the password. We let nobody act as another."""
+    try:
+        parts = b64decode(message, validate=True).split(b"\0")
+        acts_as, said, secret = (part.decode() for part in parts)
+    except ValueError:  # no base64, no UTF-8, other than three parts
+        return None
+    login = login_of(said)
+    if login is None or not secret or fold(acts_as) not in ("", login.name, fold(said)):
+        return None
+    return Credentials(login, secret.encode())
+
+
+def login_of(said: str) -> Login | None:
+    """Return who is meant by ``alice`` or ``alice@phone``; None if nobody can have that name or device."""
+    spelled, _, device = said.partition("@")
+    try:
+        name = fold_name(spelled)
+    except BadName:
+        return None
+    device = device.lower()
+    if device and not _DEVICE.fullmatch(device):
+        return None
+    return Login(name, spelled, device)
+
+
+def in_pass(said: str, nick: str) -> Credentials | None:
+    """Return what a PASS says of a client that calls itself ``nick``; None if that cannot be anybody's.
+
+    It is a password, or a login, a colon and a password. A password may have a colon itself: so what stands
+    before one is a login only if it has a device, or is the nick.
+    """
+    before, colon, behind = said.partition(":")
+    login = login_of(before) if colon else None
+    if login is None or not (login.device or login.name == fold(nick)):
+        login, behind = login_of(nick), said
+    return Credentials(login, behind.encode()) if login and behind else None
