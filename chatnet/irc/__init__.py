@@ -12,6 +12,9 @@ texts     what is said: without formatting, and in lines
 batches   the names of our batches, and a client's long posts
 msgids    the ids of messages
 times     times as they stand in tags
+masks     masks of names, and what LIST and WHO are asked
+isupport  what the server says of itself: its limits, and what it can do
+words     the sentences of MOTD, INFO and HELP
 """
 
 from __future__ import annotations
