@@ -340,6 +340,32 @@ class History(Question[list[Entry]], frozen=True):
     upto: int = LAST_SEQ
 
 
+class HistoryAfter(Question[list[Entry]], frozen=True):
+    """The page of the posts of ``room`` up to ``upto`` that begins after ``after``, oldest first, of those
+    that ``user`` may read at ``upto``: :class:`History` in the other direction.
+
+    :raises NoSuchRoom: as for :class:`History`.
+    """
+
+    errors = (NoSuchRoom,)
+
+    room: str
+    after: int
+    user: str
+    upto: int = LAST_SEQ
+
+
+class SeqBefore(Question[int], frozen=True):
+    """The seq of the last entry up to ``upto`` whose time is before ``time``, in milliseconds since 1970;
+    0: there is none. The log's time never falls, so that this divides the log in two.
+    """
+
+    costs = "a row for each halving of the log"
+
+    time: int
+    upto: int
+
+
 class Members(Question[MemberPage], frozen=True):
     """The first page of the members of ``room`` at ``upto`` that sort after ``after``, for ``user``.
 
@@ -466,6 +492,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Newest,
     Feed,
     History,
+    HistoryAfter,
+    SeqBefore,
     Members,
     PoliciesIn,
     ReportedPost,

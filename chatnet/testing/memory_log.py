@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -44,6 +45,7 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    HistoryAfter,
     Invitation,
     InvitationPage,
     InvitationsOf,
@@ -61,6 +63,7 @@ from chatnet.reads import (
     ReportedPost,
     RoomPage,
     Rooms,
+    SeqBefore,
     Snapshot,
     SnapshotOf,
     Talk,
@@ -349,7 +352,16 @@ class MemoryLog:
         last = min(upto, len(self.entries) if asked.before is None else max(0, asked.before - 1))
         return [post for post in self._posts(after, last) if asked.room in heard_at(post)][-self._page :]
 
-    def _readable(self, asked: History | Members | PoliciesIn) -> int:
+    def _history_after(self, asked: HistoryAfter) -> list[Entry]:
+        upto = min(known_seq(asked.upto), len(self.entries))
+        after = max(self._readable(asked), known_seq(asked.after))
+        return [post for post in self._posts(after, upto) if asked.room in heard_at(post)][: self._page]
+
+    def _seq_before(self, asked: SeqBefore) -> int:
+        entries = self.entries[: known_seq(asked.upto)]
+        return bisect_left(entries, known_seq(asked.time), key=lambda entry: entry.time)
+
+    def _readable(self, asked: History | HistoryAfter | Members | PoliciesIn) -> int:
         """Return the seq after which the user may read the room."""
         room, user = known_room(asked.room), known_name(asked.user)
         if is_public(room):
@@ -520,6 +532,8 @@ ANSWERS: Answers[MemoryLog] = {
     Newest: MemoryLog._newest,
     Feed: MemoryLog._feed,
     History: MemoryLog._history,
+    HistoryAfter: MemoryLog._history_after,
+    SeqBefore: MemoryLog._seq_before,
     Members: MemoryLog._members,
     PoliciesIn: MemoryLog._policies_in,
     ReportedPost: MemoryLog._reported_post,

@@ -15,6 +15,7 @@ from chatnet.policies import in_force
 from chatnet.reads import (
     DevicesOf,
     History,
+    HistoryAfter,
     InvitationPage,
     InvitationsOf,
     MemberPage,
@@ -27,6 +28,7 @@ from chatnet.reads import (
     Question,
     ReportedPost,
     Rooms,
+    SeqBefore,
     Talk,
     TalkPage,
     Talks,
@@ -101,6 +103,15 @@ class SessionReads:
         """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first."""
         room = self.fold(room)
         return await self._read(lambda head: History(room, before, self._session.user, head))
+
+    async def history_after(self, room: str, after: int) -> list[Entry]:
+        """Return a page of posts of ``room`` after the seq ``after``, oldest first."""
+        room = self.fold(room)
+        return await self._read(lambda head: HistoryAfter(room, after, self._session.user, head))
+
+    async def seq_before(self, time: int) -> int:
+        """Return the seq of the last entry before ``time``, in ms since 1970; 0 if there is none."""
+        return await self._read(lambda head: SeqBefore(time, head))
 
     async def earlier(self, before: int | None) -> list[Entry]:
         """Return the newest posts before ``before`` of all that a chat begins with, oldest first."""

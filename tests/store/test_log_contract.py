@@ -42,6 +42,7 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.reads import (
+    LAST_SEQ,
     NEWEST,
     QUESTIONS,
     Account,
@@ -53,6 +54,7 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    HistoryAfter,
     InvitationsOf,
     MarksOf,
     Members,
@@ -63,6 +65,7 @@ from chatnet.reads import (
     Question,
     ReportedPost,
     Rooms,
+    SeqBefore,
     Snapshot,
     SnapshotOf,
     Talks,
@@ -537,6 +540,26 @@ def test_many_posts_come_in_pages(new_log: Callable[[], Subject]) -> None:
     while page := subject.read(History("alice", before)):
         told, before = page + told, page[0].seq
     assert told == [entry for entry in log.window.after(3) if entry.user == "alice"]
+    forwards: list[Entry] = []
+    after = 0
+    while page := subject.read(HistoryAfter("alice", after, "bob")):
+        forwards, after = forwards + page, page[-1].seq
+    assert forwards == told
+    last = told[-3].seq
+    assert subject.read(HistoryAfter("alice", told[-5].seq, "bob", last)) == told[-4:-2]
+
+
+def test_a_time_divides_the_log(new_log: Callable[[], Subject]) -> None:
+    """Before any time are exactly the entries whose time is before it, also where several have the same."""
+    subject = new_log()
+    registered(subject, "alice")
+    for number in range(20):
+        subject.append(*[post("alice", f"{number}", 100 * number + of) for of in range(number % 4)])
+    entries = subject.log.window.after(0)
+    for upto in (0, 1, len(entries) // 2, len(entries), LAST_SEQ):
+        for time in {0, *(entry.time + of for entry in entries for of in (-1, 0, 1))}:
+            before = [entry.seq for entry in entries[:upto] if entry.time < time]
+            assert subject.read(SeqBefore(time, upto)) == max(before, default=0)
 
 
 def test_a_user_of_many_rooms_has_a_whole_snapshot(new_log: Callable[[], Subject]) -> None:
@@ -809,6 +832,8 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(CodeOf, odd_words, odd_words),
     st.builds(DevicesOf, odd_words),
     st.builds(History, odd_words, st.none() | edges, odd_words, edges),
+    st.builds(HistoryAfter, odd_words, edges, odd_words, edges),
+    st.builds(SeqBefore, st.sampled_from([-(1 << 63), -1, 0, 1 << 62, (1 << 63) - 1]), edges),
     st.builds(Members, odd_words, odd_words, edges, odd_words),
     st.builds(PoliciesIn, odd_words, odd_words, edges),
     st.builds(InvitationsOf, odd_words, edges, odd_words),
@@ -841,6 +866,7 @@ def every_odd_read() -> list[Question[Any]]:
             *(InvitationsOf(word, 5), InvitationsOf("alice", 5, word)),
             *(PoliciesIn(word, "alice", 5), PoliciesIn("#x", word, 5)),
             *(Talks(word, 5), Talks("alice", 5, word), History(word, None, "alice", 5)),
+            *(HistoryAfter(word, 0, "alice"), HistoryAfter("#x", 0, word, 5)),
         )
     ]
     of_numbers: list[Question[Any]] = [
@@ -848,6 +874,8 @@ def every_odd_read() -> list[Question[Any]]:
         for number in EDGES
         for read in (
             ReportedPost(number, "alice", 5),
+            *(HistoryAfter("#x", number, "alice"), HistoryAfter("#x", 2, "alice", number)),
+            *(SeqBefore(0, number), SeqBefore(LAST_SEQ, number)),
             *(History("#x", number), Newest("alice", number), CursorAt(number)),
             SnapshotOf("alice", 0, 5, None, number),
         )

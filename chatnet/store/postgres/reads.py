@@ -34,6 +34,7 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    HistoryAfter,
     Invitation,
     InvitationPage,
     InvitationsOf,
@@ -53,6 +54,7 @@ from chatnet.reads import (
     ReportedPost,
     RoomPage,
     Rooms,
+    SeqBefore,
     Snapshot,
     SnapshotOf,
     Talk,
@@ -230,6 +232,16 @@ ABOUT = """
         AND NOT EXISTS (SELECT FROM blanking AS b
             WHERE b."user" = entry."user" AND b.room IN ('', entry.room) AND b.upto >= entry.seq)
 """
+SEQ_BEFORE = """
+    WITH RECURSIVE halved (low, high) AS (
+        VALUES (0::bigint, %(last)s::bigint)
+        UNION ALL
+        SELECT CASE WHEN time < %(time)s THEN seq ELSE low END,
+            CASE WHEN time < %(time)s THEN high ELSE seq - 1 END
+        FROM halved JOIN entry ON seq = (low + high + 1) / 2 WHERE low < high
+    )
+    SELECT low FROM halved WHERE low = high
+"""
 FORGOTTEN = 'SELECT seq FROM forgotten WHERE "user" = %(user)s'
 TALKED = 'SELECT 1 FROM talk WHERE "user" = %(user)s AND room = %(room)s'
 # How far one page looks: to the end of the last stay that it may look into.
@@ -245,6 +257,7 @@ class Statements(NamedTuple):
     page: str
     stays: str
     history: str
+    history_after: str
     newest_posts: str
     feed_chunk: str
 
@@ -292,6 +305,16 @@ def statements(size: PageSize) -> Statements:
                 ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
             """,
             "DESC",
+            size,
+        ),
+        history_after=_as_page(
+            f"""
+                SELECT entry.* FROM (
+                    SELECT seq FROM place WHERE name = %(room)s AND seq < %(before)s AND seq > %(after)s
+                    ORDER BY seq LIMIT {size.entries}
+                ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
+            """,
+            "",
             size,
         ),
         newest_posts=_as_page(_NEWEST_POSTS, "DESC", size),
@@ -440,6 +463,19 @@ def history(tables: PostgresTables, asked: History) -> list[Entry]:
     return take_page(map(of_row, rows), tables.page)[0][::-1]
 
 
+def history_after(tables: PostgresTables, asked: HistoryAfter) -> list[Entry]:
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    after = max(_readable(tables, asked), known_seq(asked.after))
+    rows = tables.execute(tables.sql.history_after, {"room": room, "before": upto + 1, "after": after})
+    return take_page(map(of_row, rows), tables.page)[0]
+
+
+def seq_before(tables: PostgresTables, asked: SeqBefore) -> int:
+    last = min(known_seq(asked.upto), head(tables, Head()))
+    row = tables.execute(SEQ_BEFORE, {"last": last, "time": known_seq(asked.time)}).fetchone()
+    return int(row[0])
+
+
 def members(tables: PostgresTables, asked: Members) -> MemberPage:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     _readable(tables, asked)
@@ -526,6 +562,8 @@ ANSWERS: Answers[PostgresTables] = {
     Newest: newest,
     Feed: feed,
     History: history,
+    HistoryAfter: history_after,
+    SeqBefore: seq_before,
     Members: members,
     PoliciesIn: policies,
     ReportedPost: reported_post,
@@ -550,7 +588,7 @@ def _account(tables: PostgresTables, user: str) -> Account | None:
     return None if row is None else Account(row[0], row[1], row[2], None, row[3])
 
 
-def _readable(tables: PostgresTables, asked: History | Members | PoliciesIn) -> int:
+def _readable(tables: PostgresTables, asked: History | HistoryAfter | Members | PoliciesIn) -> int:
     """Return the seq after which the user may read the room.
 
     :raises NoSuchRoom: there is no such room for the user.

@@ -37,6 +37,7 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    HistoryAfter,
     Invitation,
     InvitationPage,
     InvitationsOf,
@@ -56,6 +57,7 @@ from chatnet.reads import (
     ReportedPost,
     RoomPage,
     Rooms,
+    SeqBefore,
     Snapshot,
     SnapshotOf,
     Talk,
@@ -238,6 +240,30 @@ def history(tables: SqliteTables, asked: History) -> list[Entry]:
     seqs = _falling(tables, room, last, after)
     posts, _ = take_page(_entries(tables, seqs), tables.page)
     return posts[::-1]
+
+
+def history_after(tables: SqliteTables, asked: HistoryAfter) -> list[Entry]:
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    after = max(_readable(tables, asked), known_seq(asked.after))
+    seqs = _rising(tables, (room, after, upto + 1), "place")
+    return take_page(_entries(tables, islice(seqs, tables.page.entries)), tables.page)[0]
+
+
+def seq_before(tables: SqliteTables, asked: SeqBefore) -> int:
+    last = min(known_seq(asked.upto), head(tables, Head()))
+    found: int = tables.execute(SEQ_BEFORE, (last, known_seq(asked.time))).get
+    return found
+
+
+SEQ_BEFORE = """
+    WITH RECURSIVE halved (low, high) AS (
+        VALUES (0, ?1)
+        UNION ALL
+        SELECT CASE WHEN time < ?2 THEN seq ELSE low END, CASE WHEN time < ?2 THEN high ELSE seq - 1 END
+        FROM halved JOIN entry ON seq = (low + high + 1) / 2 WHERE low < high
+    )
+    SELECT low FROM halved WHERE low = high
+"""
 
 
 def members(tables: SqliteTables, asked: Members) -> MemberPage:
@@ -428,6 +454,8 @@ ANSWERS: Answers[SqliteTables] = {
     Newest: newest,
     Feed: feed,
     History: history,
+    HistoryAfter: history_after,
+    SeqBefore: seq_before,
     Members: members,
     PoliciesIn: policies,
     ReportedPost: reported_post,
@@ -502,7 +530,7 @@ def _tables_of(place: str) -> tuple[str, ...]:
     return ("event",) if place[:1] == "!" else ("place", "event")
 
 
-def _readable(tables: SqliteTables, asked: History | Members | PoliciesIn) -> int:
+def _readable(tables: SqliteTables, asked: History | HistoryAfter | Members | PoliciesIn) -> int:
     """Return the seq after which the user may read the room.
 
     :raises NoSuchRoom: there is no such room for the user.
