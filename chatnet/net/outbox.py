@@ -26,6 +26,10 @@ class Outboxes:
         self.dirty: list[Outbox] = []
         self._scheduled = False
 
+    def seconds(self) -> float:
+        """Return the time, by the clock of the reactor."""
+        return self._clock.seconds()
+
     def schedule(self) -> None:
         """Flush in the next turn. Call this after adding to ``dirty``."""
         if not self._scheduled:

@@ -82,6 +82,14 @@ class Users:
         # Almost every user has one session: a tuple takes a quarter of a dict's memory.
         self._sessions: dict[str, tuple[UsersSession, ...]] = {}
 
+    def __len__(self) -> int:
+        """How many users there are."""
+        return len(self._sessions)
+
+    def __contains__(self, user: str) -> bool:
+        """Whether this user has a session here."""
+        return user in self._sessions
+
     def check_room(self, user: str) -> None:
         """:raises TryLater: this user has as many sessions here as one may have."""
         if len(self._sessions.get(user, ())) >= MOST_SESSIONS:

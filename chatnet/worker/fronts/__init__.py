@@ -5,6 +5,7 @@ connection  one connection of another protocol than AMP, and how it is limited
 amp         AMP: a connection before and after it has logged in
 commands    what a logged-in user may say, in any of them
 web/        browsers and bots: HTTP and WebSocket, with JSON
+irc/        clients that speak IRC
 """
 
 from chatnet.worker.front import Offer

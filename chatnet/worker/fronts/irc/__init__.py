@@ -1,0 +1,25 @@
+"""Clients that speak IRC: an engine that lives with the connection, over the same session as all fronts.
+
+The protocol's own is in :mod:`chatnet.irc`. The map, one line per module:
+
+front         what the port for clients asks of it, and what all its connections share
+settings      what the operator has said
+connection    one connection: its silence, its end
+registration  before the welcome: CAP, PASS, NICK, USER, SASL
+client        after it: what the client says, and what its session tells it
+command       what a command is here, and how it fits between others   (pure)
+table         the commands, by name
+answers       the order of answers, and labels   (pure)
+budget        how many lines a client may send   (pure)
+drafts        what was appended, until it is heard
+refusals      numbers for what is refused   (pure)
+sees          the classes of connections that get the same bytes   (pure)
+channel       how a class hears the log, and who is told of their own affairs
+said          posts as lines   (pure)
+events        joins, topics, modes and the like as lines   (pure)
+ids           the ids of messages   (pure)
+roster        who is in a room, as of now
+server        the welcome, CAP, PING, QUIT, MOTD, LUSERS
+rooms         JOIN, PART, NAMES, TOPIC
+talk          PRIVMSG, NOTICE, TAGMSG
+"""

@@ -1,0 +1,124 @@
+"""How connections of one class hear the log: each entry is encoded once for each place.
+
+There is a :class:`~chatnet.worker.peer.Channel` for each class. What of an entry is somebody's own affair
+(their echo, their own joins and leaves) is told to them by their own connection, in the same turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from chatnet.entries import Entry
+from chatnet.kinds import SAID, KindName
+from chatnet.names import is_talk
+from chatnet.stays import CHANGES, changes
+from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.said import said
+from chatnet.worker.fronts.irc.sees import Sees
+from chatnet.worker.peer import Hearing
+
+if TYPE_CHECKING:
+    from chatnet.net.outbox import Outbox, Outboxes
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+PREFIX_BYTES = 8
+"""How many bytes of a draft's key are those of its connection."""
+
+
+class Crowd:
+    """The logged-in connections of a front: by the first bytes of their drafts' keys, and by user."""
+
+    def __init__(self) -> None:
+        self.of_key: dict[bytes, IrcClient] = {}
+        self.of_user: dict[str, tuple[IrcClient, ...]] = {}
+
+    def enter(self, client: IrcClient) -> None:
+        """Add a connection."""
+        self.of_key[client.prefix] = client
+        self.of_user[client.user] = (*self.of_user.get(client.user, ()), client)
+
+    def leave(self, client: IrcClient) -> None:
+        """Remove a connection."""
+        del self.of_key[client.prefix]
+        others = tuple(other for other in self.of_user[client.user] if other is not client)
+        if others:
+            self.of_user[client.user] = others
+        else:
+            del self.of_user[client.user]
+
+
+class IrcChannel:
+    """Delivers to the connections of one class: a :class:`~chatnet.worker.peer.Channel`. Ears are
+    outboxes."""
+
+    def __init__(self, outboxes: Outboxes, crowd: Crowd, log_id: str, sees: Sees) -> None:
+        self._outboxes = outboxes
+        self._crowd = crowd
+        self._log_id = log_id
+        self.sees = sees
+
+    def shows(self, kind: KindName) -> bool:
+        """Return whether entries of this kind are shown: posts, joins and leaves, and other events."""
+        return kind in SAID or kind in events.TOLD
+
+    def lines(self, entry: Entry, place: str) -> bytes:
+        """Return what those are told of an entry who hear it at ``place``."""
+        if entry.kind in SAID:
+            return said(self._log_id, entry, place, self.sees)
+        return events.told(self._log_id, entry, place, self.sees)
+
+    def own_stay(self, entry: Entry) -> bytes:
+        """Return what a user is told whose own stay an entry begins or ends."""
+        return events.own_stay(self._log_id, entry, self.sees)
+
+    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
+        """Put the same bytes into each outbox, but for the connections that have something of their own in
+        it."""
+        own = self._whose(entries)
+        dirty = self._outboxes.dirty
+        for place, ears in hearing:
+            chunk = b"".join([self.lines(entry, place) for entry in entries])
+            silent = "" if self.sees.own_talks or place[0] != "@" else place[1:]
+            if silent and any(entry.user == silent and is_talk(entry.room) for entry in entries):
+                self._one_by_one(entries, place, ears, own, silent)
+                continue
+            for outbox in ears:
+                if own and outbox in own:
+                    own[outbox].hears(entries, place)
+                elif chunk:
+                    parts = outbox.parts
+                    if not parts:
+                        dirty.append(outbox)
+                    parts.append(chunk)
+        self._outboxes.schedule()
+
+    def _whose(self, entries: Sequence[Entry]) -> dict[Outbox, IrcClient]:
+        """Return the connections, by their outboxes, that have something of their own in these entries."""
+        crowd, own = self._crowd, {}
+        for entry in entries:
+            client = crowd.of_key.get(entry.key[:PREFIX_BYTES])
+            if client is not None and client.user == entry.user:
+                own[client.ear] = client
+            if entry.kind in CHANGES:
+                for change in changes(entry):
+                    for one in crowd.of_user.get(change.user, ()):
+                        own[one.ear] = one
+        return own
+
+    def _one_by_one(
+        self,
+        entries: Sequence[Entry],
+        place: str,
+        ears: Collection[Outbox],
+        own: dict[Outbox, IrcClient],
+        silent: str,
+    ) -> None:
+        """Deliver in a conversation to ``silent``, who is shown only what the other one says in it."""
+        others = [entry for entry in entries if entry.user != silent]
+        chunk = b"".join([self.lines(entry, place) for entry in others])
+        for outbox in ears:
+            if outbox in own:
+                own[outbox].hears(entries, place)
+            elif chunk:
+                outbox.put(chunk)

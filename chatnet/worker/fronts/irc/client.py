@@ -1,0 +1,513 @@
+"""A logged-in connection of IRC: what its client says, and what its session tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry, heard_at, listens
+from chatnet.errors import ChatnetError
+from chatnet.irc import numerics, writer
+from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
+from chatnet.irc.numerics import Numeric
+from chatnet.names import is_room, is_talk
+from chatnet.stays import changes
+from chatnet.worker.fronts.irc import events, refusals
+from chatnet.worker.fronts.irc.answers import Answers, Slot
+from chatnet.worker.fronts.irc.budget import Budget
+from chatnet.worker.fronts.irc.channel import PREFIX_BYTES, IrcChannel
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.drafts import Drafts
+from chatnet.worker.fronts.irc.roster import introduce
+from chatnet.worker.fronts.irc.said import source
+from chatnet.worker.fronts.irc.sees import Sees
+
+if TYPE_CHECKING:
+    from chatnet.irc.caps import Negotiation
+    from chatnet.net.outbox import Outbox
+    from chatnet.store.window import Window
+    from chatnet.worker.fronts.irc.connection import IrcConnection
+    from chatnet.worker.fronts.irc.front import Irc
+    from chatnet.worker.session import Session
+    from chatnet.worker.sessions import Sessions
+
+MOST_UNANSWERED = 256
+"""How many lines of a client may be unanswered; then it is not read."""
+LINGER_SECONDS = 30.0
+"""Seconds that what came before the end of a connection may still take."""
+NO_TEXT = "Your line was not text in UTF-8, and nothing of it was done."
+_QUIT = Line({}, "QUIT", ())
+
+
+def error(sentence: str) -> bytes:
+    """Return the last line on a connection."""
+    return writer.line("", "ERROR", f"Closing link: {sentence}", trailing=True)
+
+
+class IrcClient:
+    """One connection: a :class:`~chatnet.worker.peer.Peer`, and what is spoken on it
+    (:class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`).
+
+    ``said_user`` and ``real_name`` are what it said of itself; ``joined`` are the rooms that it was told it
+    is in.
+    """
+
+    __slots__ = (
+        *("_budget", "_due", "_ended_by", "_is_held", "_is_leaving", "_is_lost", "_linger", "_name", "_why"),
+        *("address", "answers", "away", "caps", "channel", "connection", "drafts", "front", "joined"),
+        *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
+        *("_slow", "spoke_at"),
+    )
+
+    _logger = Logger()
+    is_stranger = is_idle = False
+    is_answering = True
+    passing = False
+    shared = True
+    session: Session
+
+    def __init__(self, connection: IrcConnection, front: Irc, sessions: Sessions, caps: Negotiation) -> None:
+        self.connection = connection
+        self.front = front
+        self.sessions = sessions
+        self.caps = caps
+        self.address, port = connection.peer
+        self._name = str(Address(self.address, port))
+        self.channel: IrcChannel = front.channel(sessions.log.log_id, Sees.of(caps.on))
+        entropy, wall = front.settings.entropy, front.settings.clocks.wall
+        made = int(wall() * 1000) % (1 << 48)
+        self.prefix = made.to_bytes(6, "big") + entropy(PREFIX_BYTES - 6)
+        while self.prefix in front.crowd.of_key:
+            self.prefix = self.prefix[:6] + entropy(PREFIX_BYTES - 6)
+        self.drafts = Drafts(self, entropy(16))
+        self.answers = Answers(self.put_line, front.settings.name, self._written)
+        self.joined: dict[str, None] = {}
+        self.said_user = self.real_name = self.away = ""
+        self.modes: set[str] = set()
+        self.monitors: dict[str, None] = {}
+        self.signed_on = self.spoke_at = wall()
+        self._budget = Budget(front.seconds())
+        self._due: Line | None = None
+        self._is_held = self._is_leaving = self._is_lost = False
+        self._linger: IDelayedCall | None = None
+        self._slow: IDelayedCall | None = None
+        self._ended_by = self._why = ""
+
+    @property
+    def window(self) -> Window:
+        """The newest entries of the log."""
+        return self.sessions.log.window
+
+    def entry_at(self, seq: int) -> Entry | None:
+        """Return the entry at ``seq``, if the window holds it."""
+        return self.window.after(seq - 1, 1)[0] if self.window.holds(seq - 1) else None
+
+    @property
+    def user(self) -> str:
+        """Whose session it is: this is their nick, too."""
+        return self.session.user
+
+    @property
+    def source(self) -> str:
+        """Whom lines come from that are this user's."""
+        return source(self.user)
+
+    def has(self, capability: str) -> bool:
+        """Return whether the client has this capability on."""
+        return capability in self.caps.on
+
+    # ---- what the connection says: see Speech ----
+
+    def begin(self) -> None:
+        """Do nothing: the registration has said the welcome."""
+
+    def receive(self, data: bytes) -> None:
+        self.connection.lines.feed(data)
+
+    def step(self) -> bool:
+        if self._due is not None:
+            line, self._due = self._due, None
+            self._obey(line)
+            return True
+        if (wait := self._budget.wait(self.front.seconds())) > 0:
+            self.hold()
+            self._slow = self.front.shared.outboxes.later(wait, self.release)
+            return True
+        received = self.connection.lines.next()
+        if received is None:
+            if not self.connection.at_end or self._is_leaving:
+                return False
+            received = _QUIT
+        match received:
+            case Line():
+                self._obey(received)
+            case TooLong():
+                self._not_read(received, numerics.ERR_INPUTTOOLONG)
+            case NotUtf8(command, label) | WithNul(command, label):
+                self._not_text(command, label)
+        return True
+
+    def filled(self) -> None:
+        self.session.filled()
+
+    def drained(self) -> None:
+        self.session.drained()
+
+    def ping(self) -> None:
+        self.put_line(writer.line("", "PING", self.front.settings.name, trailing=True))
+
+    def beat(self) -> None:
+        """Look whether something was passed over meanwhile."""
+        self.drafts.look()
+
+    def fell_silent(self) -> None:
+        self._why = "it was silent"
+        self.close("Ping timeout")
+
+    # ---- lines ----
+
+    def _obey(self, line: Line) -> None:
+        """Do what a line says, in its turn."""
+        if self._is_leaving:
+            return
+        command = self.front.commands.get(line.command)
+        if command is not None and command.pace is Pace.ALONE and len(self.answers):
+            self._due = line
+            self._hold_until_answered()
+            return
+        self.drafts.next_line()
+        slot = self.answers.slot(self.label_of(line.label))
+        if command is None:
+            slot.say(self.numeric(numerics.ERR_UNKNOWNCOMMAND, writer.word(line.command)))
+        elif len(line.params) < command.least:
+            slot.say(self.numeric(numerics.ERR_NEEDMOREPARAMS, line.command))
+        else:
+            if command.pace is not Pace.DRAFTS:
+                self.charge(command.price)
+            self._run(command, slot, line)
+            return
+        self.charge()
+        slot.end()
+
+    def _run(self, command: Command, slot: Slot, line: Line) -> None:
+        try:
+            running = command.run(self, slot, line)
+        except Exception:
+            self._failed(Failure(), slot, line)
+            return
+        if running is not None:
+            self.hold()
+            Deferred.fromCoroutine(self._run_alone(running, slot, line)).addErrback(self._broke)
+        elif command.pace is Pace.AT_ONCE:
+            slot.end()
+        elif len(self.answers) > MOST_UNANSWERED:
+            self._hold_until_answered()
+
+    async def _run_alone(self, running: Awaitable[Any], slot: Slot, line: Line) -> None:
+        try:
+            await running
+        except Exception:
+            self._failed(Failure(), slot, line)
+        slot.end()
+        self.release()
+
+    def _broke(self, failure: Failure) -> None:
+        self.connection.broken(failure)
+
+    def _failed(self, failure: Failure, slot: Slot, line: Line) -> None:
+        if isinstance(failure.value, ChatnetError):
+            target = writer.word(line.params[0] if line.params else "*")
+            self.refuse(slot, line.command, target, failure.value)
+        else:
+            self.log_failure(failure, line.command)
+            sentence = "The server failed at this line; its log says why."
+            slot.say(self.numeric(numerics.ERR_UNKNOWNERROR, writer.word(line.command), sentence))
+        slot.end()
+
+    def log_failure(self, failure: Failure, command: str) -> None:
+        """Log that our own code failed at a command."""
+        text = "A line of {peer} made the server fail; it was told so"
+        if self.connection.shared.visitors.may_be_logged(text):
+            self._logger.failure(text, failure, peer=self._name, command=command)
+
+    def charge(self, lines: int = 1) -> None:
+        """Count lines that the log did not take."""
+        self._budget.spend(self.front.seconds(), lines)
+
+    def _not_read(self, received: TooLong, number: Numeric) -> None:
+        self.charge()
+        slot = self.answers.slot(self.label_of(received.label))
+        slot.say(self.numeric(number))
+        slot.end()
+
+    def _not_text(self, command: str, label: str) -> None:
+        self.charge()
+        slot = self.answers.slot(self.label_of(label))
+        self.fail(slot, command, "INVALID_UTF8", NO_TEXT)
+        slot.end()
+
+    def label_of(self, label: str) -> str:
+        """Return the label with which a line is answered; empty if it gets none."""
+        return label if label and self.has("labeled-response") and self.has("batch") else ""
+
+    def _hold_until_answered(self) -> None:
+        if not self._is_held:
+            self._is_held = True
+            self.hold()
+
+    def _written(self) -> None:
+        """Some answers were written."""
+        left = len(self.answers)
+        if self._is_held and (not left or (self._due is None and left <= MOST_UNANSWERED // 2)):
+            self._is_held = False
+            self.release()
+        if not left and self._linger is not None:
+            self._lingered("it was closed")
+
+    # ---- what is answered ----
+
+    def numeric(self, what: Numeric, *params: str) -> bytes:
+        """Return an answer with a number."""
+        return writer.numeric(self.front.settings.name, self.user, what, *params)
+
+    def refuse(self, slot: Slot, command: str, target: str, why: ChatnetError) -> None:
+        """Answer that ``command`` was refused."""
+        number = refusals.numeric_of(command, why)
+        if number is None:
+            self.fail(slot, command, refusals.code_of(why), str(why), target)
+        elif number.text:
+            slot.say(self.numeric(number, target))
+        else:
+            slot.say(self.numeric(number, target, refusals.sentence_of(why, target)))
+
+    def fail(self, slot: Slot, command: str, code: str, sentence: str, *context: str) -> None:
+        """Answer with FAIL; who has no capability on, and so may not know that, gets a NOTICE."""
+        server = self.front.settings.name
+        if self.caps.on:
+            slot.say(writer.line(server, "FAIL", command, code, *context, sentence, trailing=True))
+        else:
+            slot.say(self.notice(f"{command}: {sentence}"))
+
+    def notice(self, sentence: str) -> bytes:
+        """Return a line that tells the client something unasked."""
+        return writer.line(self.front.settings.name, "NOTICE", self.user, sentence, trailing=True)
+
+    def put_line(self, line: bytes) -> None:
+        """Send this at the end of this turn."""
+        if self.connection.transport is not None:
+            self.connection.outbox.put(line)
+
+    # ---- what it hears ----
+
+    def hears(self, entries: Sequence[Entry], place: str) -> None:
+        """Tell the client of entries, of which some are its own affair."""
+        for entry in entries:
+            if self.drafts.heard(entry, place):
+                continue
+            if self._is_own_stay(entry):
+                self.stay(entry)
+            elif self.is_shown(entry) and (lines := self.channel.lines(entry, place)):
+                self.put_line(lines)
+
+    def is_shown(self, entry: Entry) -> bool:
+        """Return whether this connection is shown an entry that it hears: of what its own user says in
+        conversations, only those that asked for that."""
+        return self.channel.sees.own_talks or not (is_talk(entry.room) and entry.user == self.user)
+
+    def _is_own_stay(self, entry: Entry) -> bool:
+        return any(change.user == self.user and change.place == entry.room for change in changes(entry))
+
+    def stay(self, entry: Entry) -> None:
+        """Tell the client that its user is in a room, or no longer, if it does not know that."""
+        begins = entry.kind in ("join", "create")
+        if begins == (entry.room in self.joined):
+            return
+        self.note_stay(entry.room, begins)
+        self.put_line(self.channel.own_stay(entry))
+        if begins:
+            self.introduce([entry.room])
+
+    def note_stay(self, room: str, begins: bool) -> None:
+        """The client is told of this now."""
+        if begins:
+            self.joined[room] = None
+        else:
+            self.joined.pop(room, None)
+        self.front.count_stay(room, begins)
+
+    def introduce(self, rooms: Sequence[str]) -> None:
+        """Tell the client who is in rooms that it was just told of, one after the other."""
+        introducing = introduce(self, rooms)
+        Deferred.fromCoroutine(introducing).addErrback(self._not_introduced)
+
+    def _not_introduced(self, failure: Failure) -> None:
+        if not isinstance(failure.value, ChatnetError):
+            self.log_failure(failure, "NAMES")
+
+    def rooms(self) -> list[str]:
+        """Return the rooms that the user is in: their own first."""
+        rooms = self.session.local_user.memberships.rooms()
+        return [self.user, *(room for room in rooms if is_room(room) and room != self.user)]
+
+    def _place(self, entry: Entry) -> str:
+        """Return the first place where this user hears an entry."""
+        memberships = self.session.local_user.memberships
+        where = heard_at(entry) or (entry.room,)
+        for place in where:
+            if listens(self.user, memberships, place, entry.seq):
+                return f"@{self.user}" if is_talk(place) else place.replace("!" + self.user, "@" + self.user)
+        known = (place for place in where if memberships.has(place) or place == self.user)
+        return next(known, where[0])  # the stay has ended, and is too old to be known
+
+    def arrive(self) -> None:
+        """Tell the client where it is, and let it hear what is said from now on."""
+        rooms = self.rooms()
+        for room in rooms:
+            self.note_stay(room, True)
+            self.put_line(events.joined(self.user, room, self.channel.sees))
+        self.listen()
+        self.introduce(rooms)
+
+    # ---- capabilities ----
+
+    def capabilities_changed(self) -> None:
+        """The client has another set on than before."""
+        channel = self.front.channel(self.sessions.log.log_id, Sees.of(self.caps.on))
+        if channel is not self.channel:
+
+            def change() -> None:
+                self.channel = channel
+
+            self.session.change_channel(change)
+
+    # ---- the end ----
+
+    def quit(self, slot: Slot, reason: str) -> None:
+        """The client leaves."""
+        self._why = "it left"
+        self.close(f"Quit: {reason}" if reason else "Quit", slot)
+
+    def close(self, sentence: str, slot: Slot | None = None) -> None:
+        """Say why, and close; ``slot``: that is the answer to a line."""
+        if self._is_leaving:
+            return
+        self._is_leaving = True
+        self.session.unchat()
+        if self.connection.transport is not None:
+            (self.put_line if slot is None else slot.now)(error(sentence))
+            self.connection.close()
+
+    def lost(self, why: str) -> None:
+        """The connection is gone: what it had said is still done."""
+        self._is_lost = True
+        self.session.unchat()
+        self.front.gone(self)
+        if self._slow is not None and self._slow.active():
+            self._slow.cancel()
+        if not self._is_leaving:
+            self._obey_the_rest()
+        self.drafts.forget_hearing()
+        if len(self.answers) and not self._ended_by:
+            linger = lambda: self._lingered(why)  # noqa: E731
+            self._linger = self.front.shared.outboxes.later(LINGER_SECONDS, linger)
+        else:
+            self.session.lost(self._why or why)
+
+    def _obey_the_rest(self) -> None:
+        """Append what the client had said in whole lines; nobody is left to answer anything else."""
+        received = self._due or self.connection.lines.next()
+        while received is not None:
+            command = self.front.commands.get(received.command)
+            if isinstance(received, Line) and command is not None and command.pace is Pace.DRAFTS:
+                self.drafts.next_line()
+                self._run(command, self.answers.slot(), received)
+            received = self.connection.lines.next()
+
+    def _lingered(self, why: str) -> None:
+        linger, self._linger = self._linger, None
+        if linger is not None:
+            if linger.active():
+                linger.cancel()
+            self.session.lost(self._why or why)
+
+    # ---- what the session says: see Peer ----
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def full(self) -> bool:
+        return self.connection.full
+
+    @property
+    def ear(self) -> Outbox:
+        return self.connection.outbox
+
+    def hold(self) -> None:
+        self.connection.hold()
+
+    def release(self) -> None:
+        self.connection.release()
+
+    def put(self, posts: Sequence[Entry]) -> None:
+        for entry in posts:
+            self.hears([entry], self._place(entry))
+        self.connection.outbox.flush()
+        self.drafts.look()
+
+    def marked(self, room: str, seq: int) -> None:
+        """Tell the client how far another connection of its user has read, if it wants to know."""
+        self.front.marked(self, room, seq)
+
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        # Who is live has heard the entry itself.
+        cursor = self.session.cursor
+        if room and cursor is not None and cursor.seq >= seq:
+            return
+        self.compare_stays()
+
+    def compare_stays(self) -> None:
+        """Tell the client of all rooms that it is in, or no longer in, without knowing it."""
+        rooms = dict.fromkeys(self.rooms())
+        for room in [room for room in self.joined if room not in rooms]:
+            self.note_stay(room, False)
+            self.put_line(events.parted(self.user, room))
+        new = [room for room in rooms if room not in self.joined]
+        for room in new:
+            self.note_stay(room, True)
+            self.put_line(events.joined(self.user, room, self.channel.sees))
+        if new:
+            self.introduce(new)
+
+    def moved(self) -> None:
+        """Nothing: a client of IRC comes back by itself, once it is hung up on."""
+
+    def rewound(self, to: Cursor) -> None:
+        sentence = "The log was put back: some of what was said last is gone, and is not in the history."
+        self.put_line(self.notice(sentence))
+        self.listen()
+
+    def listen(self) -> None:
+        """Hear what is said from now on."""
+        Deferred.fromCoroutine(self.session.chat(self.window.cursor)).addErrback(self._not_heard)
+
+    def _not_heard(self, failure: Failure) -> None:
+        self.log_failure(failure, "JOIN")
+        self.close("The log cannot be read")
+
+    def ended(self, code: str, sentence: str) -> None:
+        self._ended_by = sentence
+
+    def hang_up(self) -> None:
+        self.close(self._ended_by or "The server is restarting: come back")
+
+    def abort(self) -> None:
+        self.connection.abort()

@@ -1,0 +1,101 @@
+"""One connection of IRC: what is different from those of other protocols.
+
+A client may be silent for longer, and what came before the end of its stream is still done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from zope.interface import implementer
+
+from chatnet.irc.lines import Splitter
+from chatnet.worker.fronts.connection import Connection, Speech
+
+if TYPE_CHECKING:
+    from chatnet.worker.front import Shared
+
+PING_SECONDS, ANSWER_SECONDS = 90.0, 60.0
+"""A client that was silent for so long is pinged, and has so long to answer."""
+USERS_SHARE = 20
+"""How many lines of a user are done in one turn of the reactor."""
+LATE_SECONDS = 30.0
+"""If so long passed since the last beat, this process was stopped: then silence means nothing."""
+
+
+class IrcSpeech(Speech, Protocol):
+    """What is spoken on a connection of IRC: before the login, or after it."""
+
+    def beat(self) -> None:
+        """Called every few seconds."""
+
+
+@implementer(IHalfCloseableProtocol)
+class IrcConnection(Connection):
+    """A connection; ``lines`` are those that came. ``at_end``: no more will come."""
+
+    speech: IrcSpeech
+    share = USERS_SHARE
+    at_end = False
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self.lines = Splitter()
+        self._heard_at = self._beat_at = self._now()
+        self._is_pinged = False
+
+    def _now(self) -> float:
+        return self.shared.outboxes.seconds()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard_at, self._is_pinged = self._now(), False
+        if not self.at_end:
+            super().dataReceived(data)
+
+    def goes_on_as(self, speech: IrcSpeech) -> None:
+        """Speak ``speech`` from now on; it goes on with the same lines."""
+        self._speak(speech)
+
+    # ---- the end of what the client sends ----
+
+    def readConnectionLost(self) -> None:
+        """The client says no more: do what it said, and then close."""
+        if not self.at_end:
+            self.at_end = True
+            self._go_on_soon()
+
+    def writeConnectionLost(self) -> None:
+        """Do nothing: we never close one half."""
+
+    @property
+    def _has_more(self) -> bool:
+        return super()._has_more or self.at_end
+
+    def _pause(self) -> None:
+        if not self.at_end:  # to read again would only find that end again
+            super()._pause()
+
+    # ---- silence ----
+
+    @property
+    def is_paused(self) -> bool:
+        """True: what counts is :meth:`ping`'s own measure of silence, which is longer than others'."""
+        return True
+
+    def ping(self) -> None:
+        """Called every few seconds, as signs of life are due."""
+        now, before = self._now(), self._beat_at
+        self._beat_at = now
+        if self.transport is None:
+            return
+        if now - before > LATE_SECONDS:
+            self._heard_at = now  # what came meanwhile is still unread
+        silent = now - self._heard_at
+        if silent >= PING_SECONDS + ANSWER_SECONDS:
+            self.speech.fell_silent()
+        elif silent >= PING_SECONDS and not self._is_pinged:
+            self._is_pinged = True
+            if not self.full:  # who does not read would find more and more of them
+                self.speech.ping()
+        self.speech.beat()

@@ -1,0 +1,133 @@
+"""What is no post, as lines of IRC: who joins and leaves, what a channel is about, who moderates it, what is
+taken back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chatnet.entries import Entry
+from chatnet.irc import targets, writer
+from chatnet.names import is_talk, sides
+from chatnet.worker.fronts.irc import ids
+from chatnet.worker.fronts.irc.said import source, tags_of
+from chatnet.worker.fronts.irc.sees import Sees
+
+REMOVED = "removed"
+BANNED = "banned"
+
+
+def told(log_id: str, entry: Entry, place: str, sees: Sees) -> bytes:
+    """Return what those are told of an entry who hear it at ``place``; nothing of most kinds."""
+    tell = _TOLD.get(entry.kind)
+    line = b"" if tell is None else tell(entry, place, sees)
+    return _tagged(log_id, entry, sees, line)
+
+
+def own_stay(log_id: str, entry: Entry, sees: Sees) -> bytes:
+    """Return what the user is told whose stay in the entry's room begins or ends with it."""
+    match entry.kind:
+        case "join" | "create":
+            line = _join(entry, entry.room, sees)
+        case "leave":
+            line = _leave(entry, entry.room, sees)
+        case _:
+            line = _remove(entry, entry.room, sees)
+    return _tagged(log_id, entry, sees, line)
+
+
+def _tagged(log_id: str, entry: Entry, sees: Sees, line: bytes) -> bytes:
+    tags = tags_of(log_id, entry, sees.tags) if line else ""
+    return writer.tagged(tags, line) if tags else line
+
+
+def channel(room: str) -> str:
+    """Return the channel of a room that is no conversation; empty for the whole cluster."""
+    return targets.channel_of(room, "") or ""
+
+
+def joined(user: str, room: str, sees: Sees) -> bytes:
+    """Return the line with which ``user`` is in a channel."""
+    more = (user, user) if "extended-join" in sees.tags.showing else ()
+    return writer.line(source(user), "JOIN", channel(room), *more)
+
+
+def parted(user: str, room: str) -> bytes:
+    """Return the line with which ``user`` is no longer in a channel."""
+    return writer.line(source(user), "PART", channel(room))
+
+
+def _join(entry: Entry, place: str, sees: Sees) -> bytes:
+    return joined(entry.user, entry.room, sees)
+
+
+def _leave(entry: Entry, place: str, sees: Sees) -> bytes:
+    return parted(entry.user, entry.room)
+
+
+def _remove(entry: Entry, place: str, sees: Sees) -> bytes:
+    """Return the KICK for those in the room; whom it is for hears it by their own stay."""
+    reason = entry.text or (BANNED if entry.kind == "ban" else REMOVED)
+    return writer.line(source(entry.user), "KICK", channel(entry.room), entry.to, reason, trailing=True)
+
+
+def _removed(entry: Entry, place: str, sees: Sees) -> bytes:
+    return b"" if place[0] == "@" else _remove(entry, place, sees)
+
+
+def _describe(entry: Entry, place: str, sees: Sees) -> bytes:
+    return writer.line(source(entry.user), "TOPIC", channel(entry.room), entry.text, trailing=True)
+
+
+def _role(entry: Entry, place: str, sees: Sees) -> bytes:
+    if not entry.room or place[0] == "@":
+        return b""
+    mode = "-o" if entry.text == "none" else "+o"
+    return writer.line(source(entry.user), "MODE", channel(entry.room), mode, entry.to)
+
+
+def _invite(entry: Entry, place: str, sees: Sees) -> bytes:
+    """Return the INVITE for whom it is for; moderators hear of it if they asked for that."""
+    if place != "@" + entry.to and not ("invite-notify" in sees.tags.showing and place[0] == "!"):
+        return b""
+    return writer.line(source(entry.user), "INVITE", entry.to, channel(entry.room))
+
+
+def _ban(entry: Entry, place: str, sees: Sees) -> bytes:
+    if not entry.room or place[0] == "@":
+        return b""
+    mode = "-b" if entry.kind == "unban" else "+b"
+    return writer.line(source(entry.user), "MODE", channel(entry.room), mode, f"{entry.to}!*@*")
+
+
+def _redact(entry: Entry, place: str, sees: Sees) -> bytes:
+    if "draft/message-redaction" not in sees.tags.showing or entry.ref is None or place[0] == "!":
+        return b""
+    room = next((at for at in entry.at if is_talk(at)), place)
+    if is_talk(room):
+        first, second = sides(room)
+        target = second if entry.user == first else first
+    else:
+        target = place[1:] if place[0] == "@" else channel(room)
+    said = (entry.text,) if entry.text else ()
+    return writer.line(source(entry.user), "REDACT", target, ids.shown(entry.ref), *said)
+
+
+def _forget(entry: Entry, place: str, sees: Sees) -> bytes:
+    return writer.line(source(entry.to), "QUIT", "forgotten", trailing=True)
+
+
+_TOLD: dict[str, Callable[[Entry, str, Sees], bytes]] = {
+    "join": _join,
+    "leave": _leave,
+    "remove": _removed,
+    "describe": _describe,
+    "role": _role,
+    "invite": _invite,
+    "ban": _ban,
+    "unban": _ban,
+    "redact": _redact,
+    "forget": _forget,
+}
+"""The kinds of which something is told, and what."""
+TOLD = frozenset({*_TOLD, "create"})
+"""The kinds that are shown, beside posts."""

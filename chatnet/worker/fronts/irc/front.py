@@ -1,0 +1,80 @@
+"""What a worker's port offers to clients that speak IRC: a :class:`~chatnet.worker.front.Front`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chatnet.irc import caps
+from chatnet.worker.entrance import Entrance
+from chatnet.worker.front import Shared
+from chatnet.worker.fronts.irc.channel import Crowd, IrcChannel
+from chatnet.worker.fronts.irc.client import IrcClient, error
+from chatnet.worker.fronts.irc.command import Command
+from chatnet.worker.fronts.irc.connection import IrcConnection
+from chatnet.worker.fronts.irc.registration import Registration
+from chatnet.worker.fronts.irc.sees import Sees
+from chatnet.worker.fronts.irc.settings import IrcSettings
+from chatnet.worker.fronts.irc.table import COMMANDS
+
+_LETTERS = range(ord("A"), ord("Z") + 1)
+_IDENTIFY = ord("I")
+"""What asks who has a port begins so (:mod:`chatnet.net.shared_port`), and no first line of IRC does."""
+
+
+class Irc:
+    """Speaks IRC. What its connections share: the channels that deliver to them, one for each class."""
+
+    begins = frozenset({*_LETTERS, *(letter + 32 for letter in _LETTERS), *b"@: \r\n"} - {_IDENTIFY})
+    in_plain = error("From another machine one speaks TLS here: choose the port, or the setting, for that")
+    commands: dict[str, Command] = COMMANDS
+
+    def __init__(self, shared: Shared, settings: IrcSettings) -> None:
+        self.shared = shared
+        self.settings = settings
+        self.crowd = Crowd()
+        self.offered = caps.offered(has_passwords=True, has_registration=settings.registers != "no")
+        self._channels: dict[tuple[str, Sees], IrcChannel] = {}
+        self._stays: Counter[str] = Counter()
+
+    def connection(self, entrance: Entrance) -> IrcConnection:
+        connection = IrcConnection(self.shared)
+        connection.speech = Registration(connection, self, entrance)
+        return connection
+
+    def seconds(self) -> float:
+        """Return the time, by the clock of the reactor."""
+        return self.shared.outboxes.seconds()
+
+    def channel(self, log_id: str, sees: Sees) -> IrcChannel:
+        """Return the channel of a class of connections."""
+        channel = self._channels.get((log_id, sees))
+        if channel is None:
+            channel = IrcChannel(self.shared.outboxes, self.crowd, log_id, sees)
+            self._channels[log_id, sees] = channel
+        return channel
+
+    # ---- who is here ----
+
+    def came(self, client: IrcClient) -> None:
+        """A connection has logged in."""
+        self.crowd.enter(client)
+
+    def gone(self, client: IrcClient) -> None:
+        """A connection is gone, and hears nothing any more."""
+        for room in list(client.joined):
+            client.note_stay(room, False)
+        self.crowd.leave(client)
+
+    def count_stay(self, room: str, begins: bool) -> None:
+        """Count in how many rooms somebody here is."""
+        self._stays[room] += 1 if begins else -1
+        if not self._stays[room]:
+            del self._stays[room]
+
+    @property
+    def rooms(self) -> int:
+        """In how many rooms somebody here is."""
+        return len(self._stays)
+
+    def marked(self, client: IrcClient, room: str, seq: int) -> None:
+        """Another connection of the client's user has read ``room`` up to ``seq``."""

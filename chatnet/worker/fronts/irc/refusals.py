@@ -1,0 +1,77 @@
+"""What a client is told when something of theirs is refused: a number of IRC's, or FAIL. Pure."""
+
+from __future__ import annotations
+
+from chatnet.errors import (
+    AlreadyThere,
+    BadName,
+    BadRoom,
+    BadText,
+    Banned,
+    ChatnetError,
+    NoSuchRoom,
+    NoSuchUser,
+    NotJoined,
+    NotModerator,
+    NotOwner,
+    NotThere,
+    NotYours,
+    OutOfReach,
+    TooManyRooms,
+    TooManyTopics,
+)
+from chatnet.irc import numerics
+from chatnet.irc.numerics import Numeric
+
+_Numbers = dict[type[ChatnetError], Numeric]
+_ROOMS: _Numbers = {
+    NoSuchRoom: numerics.ERR_NOSUCHCHANNEL,
+    BadRoom: numerics.ERR_NOSUCHCHANNEL,
+    BadName: numerics.ERR_NOSUCHNICK,
+    NoSuchUser: numerics.ERR_NOSUCHNICK,
+    NotJoined: numerics.ERR_NOTONCHANNEL,
+    NotModerator: numerics.ERR_CHANOPRIVSNEEDED,
+    NotOwner: numerics.ERR_CHANOPRIVSNEEDED,
+    OutOfReach: numerics.ERR_CHANOPRIVSNEEDED,
+    Banned: numerics.ERR_BANNEDFROMCHAN,
+}
+_SAID: _Numbers = {
+    NoSuchRoom: numerics.ERR_NOSUCHCHANNEL,
+    BadRoom: numerics.ERR_NOSUCHCHANNEL,
+    BadName: numerics.ERR_NOSUCHNICK,
+    NoSuchUser: numerics.ERR_NOSUCHNICK,
+}
+_OF: dict[str, _Numbers] = {
+    "PRIVMSG": _SAID,
+    "NOTICE": _SAID,
+    "JOIN": {
+        **_ROOMS,
+        NoSuchUser: numerics.ERR_NOSUCHCHANNEL,
+        BadName: numerics.ERR_NOSUCHCHANNEL,
+        TooManyRooms: numerics.ERR_TOOMANYCHANNELS,
+        TooManyTopics: numerics.ERR_TOOMANYCHANNELS,
+    },
+    "INVITE": {**_ROOMS, AlreadyThere: numerics.ERR_USERONCHANNEL},
+    "KICK": {**_ROOMS, NotThere: numerics.ERR_USERNOTINCHANNEL},
+}
+NOT_YOURS = "only {name} speaks here; mention @{name}, or send them a message"
+
+
+def numeric_of(command: str, why: ChatnetError) -> Numeric | None:
+    """Return the number with which ``command`` is refused for this reason; None: FAIL says it."""
+    number = _OF.get(command, _ROOMS).get(type(why))
+    if number is None and command in ("PRIVMSG", "NOTICE"):
+        return numerics.ERR_CANNOTSENDTOCHAN
+    return number
+
+
+def sentence_of(why: ChatnetError, target: str) -> str:
+    """Return the words for ``why``, where a number has none of its own."""
+    if isinstance(why, NotYours):
+        return NOT_YOURS.format(name=target.removeprefix("#@"))
+    return str(why)
+
+
+def code_of(why: ChatnetError) -> str:
+    """Return the word for ``why`` that programs read."""
+    return "INVALID_TEXT" if isinstance(why, BadText) else why.code.decode("ascii")

@@ -1,0 +1,349 @@
+"""A connection of IRC before its welcome: CAP, PASS, NICK, USER, AUTHENTICATE, in any order.
+
+::
+
+    NICK and USER, and CAP END if CAP was used
+        │ proved by SASL before ──────────────────────────────▶ welcome
+        │ PASS ─▶ a login ──┬─ good ──────────────────────────▶ welcome
+        │                   └─ else ─▶ 464, ERROR
+        └ neither ─────────────────────▶ 464, ERROR             (guests are not let in yet)
+
+During a login no line is read: so answers come in the order of the lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from chatnet.entries import More
+from chatnet.errors import ChatnetError, NoSuchUser, WrongSecret
+from chatnet.form import MAX_LABEL
+from chatnet.irc import numerics, sasl, writer
+from chatnet.irc.caps import Negotiation
+from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
+from chatnet.irc.numerics import Numeric
+from chatnet.irc.sasl import Credentials, Exchange, Step
+from chatnet.worker.entrance import Arrival, Entrance
+from chatnet.worker.fronts.irc import server
+from chatnet.worker.fronts.irc.client import IrcClient, error
+from chatnet.worker.logins import Shown
+from chatnet.worker.session import Session
+
+if TYPE_CHECKING:
+    from chatnet.worker.fronts.irc.connection import IrcConnection
+    from chatnet.worker.fronts.irc.front import Irc
+
+SECONDS = 60.0
+"""Seconds that a client has until its welcome."""
+MOST_FAILURES = 3
+"""After so many logins that failed, the connection is closed."""
+NAMELESS = "irc"
+"""The device of those who name none: all of them are one."""
+NOBODY = "Who are you? Log in by SASL, or say PASS and a password before NICK; a free name is then yours."
+
+
+class Registration:
+    """What is spoken before the welcome: an :class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`."""
+
+    __slots__ = (
+        *("_arrival", "_caps", "_client", "_connection", "_deadline", "_entrance", "_exchange", "_failures"),
+        *("_front", "_ident", "_is_closing", "_is_new", "_nick", "_password", "_real_name", "_session"),
+    )
+
+    is_stranger = True
+    is_answering = True
+
+    def __init__(self, connection: IrcConnection, front: Irc, entrance: Entrance) -> None:
+        self._connection = connection
+        self._front = front
+        self._entrance = entrance
+        self._caps = Negotiation(front.offered)
+        self._exchange = Exchange()
+        self._nick = self._ident = self._real_name = self._password = ""
+        self._failures = 0
+        self._is_closing = self._is_new = False
+        self._arrival: Arrival | None = None
+        self._client: IrcClient | None = None
+        self._session: Session | None = None
+        self._deadline: IDelayedCall | None = None
+
+    # ---- what the connection says: see Speech ----
+
+    @property
+    def is_idle(self) -> bool:
+        return self._arrival is None or self._arrival.is_idle
+
+    def begin(self) -> None:
+        self._deadline = self._front.shared.outboxes.later(SECONDS, self._too_late)
+
+    def receive(self, data: bytes) -> None:
+        self._connection.lines.feed(data)
+
+    def step(self) -> bool:
+        received = None if self._is_closing else self._connection.lines.next()
+        match received:
+            case None:
+                if self._connection.at_end:
+                    self._close("You have ended the connection")
+                return False
+            case Line():
+                self._obey(received)
+            case TooLong():
+                self._say(numerics.ERR_INPUTTOOLONG)
+            case NotUtf8(command) | WithNul(command):
+                self._not_text(command)
+        return True
+
+    def filled(self) -> None:
+        if self._session is not None:
+            self._session.filled()
+
+    def drained(self) -> None:
+        if self._session is not None:
+            self._session.drained()
+
+    def ping(self) -> None:
+        """Nothing: it has less time than that."""
+
+    def beat(self) -> None:
+        """Nothing: it has a deadline."""
+
+    def fell_silent(self) -> None:
+        self._close("Ping timeout")
+
+    def hang_up(self) -> None:
+        self._close("The server is restarting: come back")
+
+    def lost(self, why: str) -> None:
+        self._stop_waiting()
+        if self._session is not None:
+            self._session.lost(why)
+        elif self._arrival is not None:
+            self._arrival.lost()
+
+    # ---- lines ----
+
+    def _obey(self, line: Line) -> None:
+        match line.command:
+            case "CAP":
+                self._cap(line)
+            case "AUTHENTICATE":
+                self._authenticate(line)
+            case "PASS":
+                self._pass(line)
+            case "NICK":
+                self._nick_said(line)
+            case "USER":
+                self._user_said(line)
+            case "PING" if line.params and line.params[0]:
+                name = self._front.settings.name
+                self._put(writer.line(name, "PONG", name, line.params[0], trailing=True))
+            case "PING":
+                self._say(numerics.ERR_NOORIGIN)
+            case "PONG" | "NOTICE":
+                pass
+            case "QUIT":
+                self._close("Quit")
+            case _:
+                self._say(numerics.ERR_NOTREGISTERED)
+
+    def _cap(self, line: Line) -> None:
+        for command, *params in self._caps.answer(self._nick or "*", line.params):
+            self._put(writer.line(self._front.settings.name, command, *params, trailing=True))
+        if self._client is not None:
+            self._client.capabilities_changed()
+        self._complete()
+
+    def _pass(self, line: Line) -> None:
+        if not line.params or not line.params[0]:
+            self._say(numerics.ERR_NEEDMOREPARAMS, "PASS")
+        elif self._session is not None:
+            self._say(numerics.ERR_ALREADYREGISTERED)
+        else:
+            self._password = line.params[0]
+
+    def _nick_said(self, line: Line) -> None:
+        nick = line.params[0] if line.params else ""
+        if not nick:
+            self._say(numerics.ERR_NONICKNAMEGIVEN)
+        elif sasl.login_of(nick) is None or "@" in nick:
+            sentence = "A name has 1 to 32 of the letters a-z, digits, - and _; some words are nobody's name."
+            self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), sentence)
+        else:
+            self._nick = nick
+            self._complete()
+
+    def _user_said(self, line: Line) -> None:
+        params = line.params
+        if len(params) < 4 or not params[0] or not params[3].strip():
+            self._say(numerics.ERR_NEEDMOREPARAMS, "USER")
+        elif self._ident:
+            self._say(numerics.ERR_ALREADYREGISTERED)
+        else:
+            self._ident, self._real_name = params[0], params[3]
+            self._complete()
+
+    def _not_text(self, command: str) -> None:
+        sentence = "Your line was not text in UTF-8, and nothing of it was done."
+        name = self._front.settings.name
+        self._put(writer.line(name, "FAIL", command, "INVALID_UTF8", sentence, trailing=True))
+
+    # ---- SASL ----
+
+    def _authenticate(self, line: Line) -> None:
+        if self._session is not None:
+            self._say(numerics.ERR_SASLALREADY)
+            return
+        if not line.params:
+            self._say(numerics.ERR_NEEDMOREPARAMS, "AUTHENTICATE")
+            return
+        match self._exchange.said(line.params[0]):
+            case Credentials() as credentials:
+                self._begin(self._prove(credentials))
+            case Step.ASK:
+                self._put(writer.line("", "AUTHENTICATE", "+"))
+            case Step.TOO_LONG:
+                self._say(numerics.ERR_SASLTOOLONG)
+            case Step.ABORTED:
+                self._say(numerics.ERR_SASLABORTED)
+            case Step.UNKNOWN:
+                self._say(numerics.RPL_SASLMECHS, sasl.MECHANISMS)
+                self._no_sasl("That mechanism is not known here.")
+            case Step.FAILED:
+                self._no_sasl("That is no name and password in PLAIN.")
+                self._failed()
+
+    async def _prove(self, credentials: Credentials) -> None:
+        try:
+            session = await self._login(credentials)
+        except ChatnetError as why:
+            self._no_sasl(_sentence(why))
+            self._failed()
+            return
+        user = session.user
+        mask = f"{self._nick or '*'}!{user if self._ident else '*'}@{'user' if self._ident else '*'}"
+        self._say(numerics.RPL_LOGGEDIN, mask, user, f"You are now logged in as {user}.")
+        self._say(numerics.RPL_SASLSUCCESS)
+
+    def _no_sasl(self, sentence: str) -> None:
+        self._say(numerics.ERR_SASLFAIL, sentence)
+
+    def _failed(self) -> None:
+        self._failures += 1
+        if self._failures == MOST_FAILURES:
+            self._close("Too many logins have failed")
+
+    # ---- the login ----
+
+    def _complete(self) -> None:
+        """Go on, if everything was said."""
+        if not self._nick or not self._ident or self._caps.is_open or self._is_closing:
+            return
+        if self._session is not None:
+            self._welcome(self._session)
+            return
+        credentials = sasl.in_pass(self._password, self._nick) if self._password else None
+        if credentials is None:
+            self._say(numerics.ERR_PASSWDMISMATCH, NOBODY)
+            self._close("No login")
+        else:
+            self._begin(self._by_password(credentials))
+
+    async def _by_password(self, credentials: Credentials) -> None:
+        device = sasl.login_of(self._ident)
+        if device is not None and device.device and not credentials.login.device:
+            login = sasl.Login(credentials.login.name, credentials.login.spelled, device.device)
+            credentials = Credentials(login, credentials.secret)
+        try:
+            session = await self._login(credentials)
+        except ChatnetError as why:
+            self._say(numerics.ERR_PASSWDMISMATCH, _sentence(why))
+            self._close("Login failed")
+            return
+        self._welcome(session)
+
+    async def _login(self, credentials: Credentials) -> Session:
+        """Log in, and register a free name if that may be; never, if the connection is lost meanwhile.
+
+        :raises ChatnetError: nobody is let in.
+        """
+        if self._client is None:
+            self._client = IrcClient(self._connection, self._front, self._entrance.sessions, self._caps)
+            self._arrival = self._entrance.arrival(self._client, SECONDS)
+        assert self._arrival is not None
+        login, random = credentials.login, credentials.random
+        device = login.device or NAMELESS
+        more = More(
+            device=blake2b(f"irc {device}".encode(), digest_size=16).hexdigest(), label=device[:MAX_LABEL]
+        )
+        may_register = self._front.settings.registers == "sasl"
+        shown = Shown(random or credentials.secret, may_register, more, chosen=random is None)
+        before = self._client.window.head
+        session = await self._arrival.login(login.name, shown)
+        self._session = self._client.session = session
+        self._is_new = before < session.local_user.memberships.registered == session.by
+        self._connection.known(True)
+        return self._session
+
+    def _begin(self, attempt: Coroutine[Any, Any, None]) -> None:
+        """Make an attempt; no line is read until its end."""
+        self._connection.hold()
+        running = Deferred.fromCoroutine(attempt)
+        running.addErrback(self._broken).addCallback(lambda _: self._connection.release())
+
+    def _broken(self, failure: Failure) -> None:
+        self._connection.broken(failure)
+
+    def _welcome(self, session: Session) -> None:
+        client = self._client
+        assert client is not None
+        self._stop_waiting()
+        client.said_user, client.real_name = self._ident, self._real_name
+        self._front.came(client)
+        self._connection.goes_on_as(client)
+        for line in server.welcome(client):
+            client.put_line(line)
+        if self._is_new:
+            sentence = f"You are the first to use the name {session.user}; it is yours, with this password."
+            client.put_line(client.notice(sentence))
+        client.arrive()
+
+    # ---- what is said ----
+
+    def _say(self, what: Numeric, *params: str) -> None:
+        self._put(writer.numeric(self._front.settings.name, self._nick or "*", what, *params))
+
+    def _put(self, line: bytes) -> None:
+        if self._connection.transport is not None and not self._is_closing:
+            self._connection.outbox.put(line)
+
+    def _close(self, sentence: str) -> None:
+        if not self._is_closing:
+            self._put(error(sentence))
+            self._is_closing = True
+            self._stop_waiting()
+            self._connection.close()
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self._close("You did not log in within a minute")
+
+    def _stop_waiting(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
+
+
+def _sentence(why: ChatnetError) -> str:
+    """Return the words for who is not let in; the usual ones are for people at another program."""
+    if isinstance(why, WrongSecret):
+        return "That name is somebody's, and this is not their password."
+    if isinstance(why, NoSuchUser):
+        return "Nobody has that name, and none is registered so here."
+    return str(why)

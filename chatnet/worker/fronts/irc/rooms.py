@@ -1,0 +1,155 @@
+"""Channels: JOIN, PART, NAMES, TOPIC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from chatnet.entries import Entry
+from chatnet.errors import AlreadyJoined, ChatnetError
+from chatnet.irc import numerics, targets, writer
+from chatnet.irc.targets import Nick
+from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.roster import Roster, end_of_names, introduce_one, say_names
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+
+def room_in(channel: str) -> str | None:
+    """Return the room of a channel; None if no room can be called so."""
+    target = targets.room_of(channel)
+    return None if target is None or isinstance(target, Nick) else target.room
+
+
+# ---- JOIN and PART ----
+
+
+async def join(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Follow rooms. One that the user is in is passed over; nothing is left by ``JOIN 0``."""
+    if line.params[0] == "0":
+        sentence = "That would leave everything that you follow: PART what you mean."
+        client.fail(slot, "JOIN", "NOT_DONE", sentence)
+        return
+    joining: list[Deferred[str]] = []
+    asked: set[str] = set()
+    for channel in line.params[0].split(","):
+        room = room_in(channel)
+        if room is None:
+            slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
+        elif room not in client.joined and room not in asked:
+            asked.add(room)
+            joining.append(Deferred.fromCoroutine(_join(client, slot, room, channel)))
+    for one in joining:
+        if room := await one:
+            await introduce_one(client, slot.say, room)
+
+
+async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> str:
+    """Join a room; return it, or nothing if that was refused."""
+    try:
+        entry, _ = await client.drafts.append(lambda key: client.session.drafts.join(key, room))
+    except AlreadyJoined:  # by another connection, a moment ago
+        entry = None
+    except ChatnetError as why:
+        client.refuse(slot, "JOIN", writer.word(channel), why)
+        return ""
+    if room in client.joined:
+        return ""
+    client.note_stay(room, True)
+    slot.begin_now()
+    joined = events.joined(client.user, room, client.channel.sees)
+    slot.now(joined if entry is None else client.channel.own_stay(entry))
+    return room
+
+
+async def part(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Follow rooms no longer."""
+    channels = line.params[0].split(",")
+    if len(channels) > 1:
+        slot.begin_now()
+    leaving = [Deferred.fromCoroutine(_part(client, slot, channel)) for channel in channels]
+    for one in leaving:
+        await one
+
+
+async def _part(client: IrcClient, slot: Slot, channel: str) -> None:
+    room = room_in(channel)
+    if room is None:
+        slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
+        return
+    if room == client.user:
+        client.fail(slot, "PART", "OWN_ROOM", "Your own channel is always yours.", writer.word(channel))
+        return
+    try:
+        entry, _ = await client.drafts.append(lambda key: client.session.drafts.leave(key, room))
+    except ChatnetError as why:
+        client.refuse(slot, "PART", writer.word(channel), why)
+        return
+    if room in client.joined:
+        client.note_stay(room, False)
+        slot.now(events.parted(client.user, room) if entry is None else client.channel.own_stay(entry))
+
+
+# ---- NAMES and TOPIC ----
+
+
+async def names(client: IrcClient, slot: Slot, line: Line) -> None:
+    """List who is in channels, present or not."""
+    if not line.params:
+        slot.say(end_of_names(client, "*"))
+        return
+    for channel in line.params[0].split(","):
+        room = room_in(channel)
+        try:
+            if room is None:
+                slot.say(end_of_names(client, channel))
+            else:
+                await say_names(client, slot.say, room)
+        except ChatnetError:
+            slot.say(end_of_names(client, channel))
+
+
+async def topic(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say what a channel is about, or set it."""
+    channel = line.params[0]
+    room = room_in(channel)
+    if room is None:
+        slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
+    elif len(line.params) == 1:
+        await _say_topic(client, slot, room)
+    else:
+        await _set_topic(client, slot, room, line.params[1])
+
+
+async def _say_topic(client: IrcClient, slot: Slot, room: str) -> None:
+    roster, channel = Roster(client, room), events.channel(room)
+    await roster.next()
+    if roster.about:
+        slot.say(client.numeric(numerics.RPL_TOPIC, channel, roster.about))
+    else:
+        slot.say(client.numeric(numerics.RPL_NOTOPIC, channel))
+
+
+async def _set_topic(client: IrcClient, slot: Slot, room: str, text: str) -> None:
+    drafts = client.session.drafts
+    entry, place = await client.drafts.append(lambda key: drafts.order(key, "describe", room, text))
+    slot.now(_described(client, room, text, entry, place))
+
+
+def _described(client: IrcClient, room: str, text: str, entry: Entry | None, place: str) -> bytes:
+    if entry is not None:
+        return client.channel.lines(entry, place or room)
+    return writer.line(client.source, "TOPIC", events.channel(room), text, trailing=True)
+
+
+COMMANDS = {
+    "JOIN": Command(join, 1, Pace.ALONE),
+    "PART": Command(part, 1, Pace.ALONE),
+    "NAMES": Command(names, 0, Pace.ALONE, price=4),
+    "TOPIC": Command(topic, 1, Pace.ALONE, price=2),
+}

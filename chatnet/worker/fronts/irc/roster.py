@@ -1,0 +1,149 @@
+"""Who is in a room, as of now, in lines of IRC.
+
+The log answers as of a moment ago; who joined or left since then was told to the client already. So each page
+is brought up to date in the turn in which it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from chatnet.entries import Entry
+from chatnet.errors import ChatnetError
+from chatnet.irc import numerics, writer
+from chatnet.irc.lines import MOST_BYTES
+from chatnet.reads import MemberPage
+from chatnet.stays import changes
+from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.said import source
+
+if TYPE_CHECKING:
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+Say = Callable[[bytes], None]
+OPERATOR = "@"
+_OPERATORS = ("owner", "moderator")
+
+
+def prefix_of(role: str) -> str:
+    """Return what stands before the nick of who has this role in a channel."""
+    return OPERATOR if role in _OPERATORS else ""
+
+
+def is_users(room: str) -> bool:
+    """Return whether this is a user's room: it is theirs, and they are no member of it as others are."""
+    return room[:1] not in ("#", "&") and "=" not in room
+
+
+def up_to_date(page: MemberPage, room: str, after: str, since: Sequence[Entry]) -> dict[str, str]:
+    """Return the members of a page that begins behind ``after``, each with their role, once the entries
+    ``since`` it was read are applied. Those may have been in it already."""
+    members = {member.name: member.role for member in page.members}
+    last = page.members[-1].name if page.more and page.members else None
+    for entry in since:
+        if entry.room != room:
+            continue
+        if entry.kind == "role" and entry.to in members:
+            members[entry.to] = "" if entry.text == "none" else entry.text
+        for change in changes(entry):
+            if change.place != room or change.user <= after or (last is not None and change.user > last):
+                continue
+            if change.begins:
+                members.setdefault(change.user, "")
+            else:
+                members.pop(change.user, None)
+    return dict(sorted(members.items()))
+
+
+class Roster:
+    """Reads the members of a room, page by page: :meth:`next` until it returns None. ``about`` is what the
+    room is about."""
+
+    def __init__(self, client: IrcClient, room: str) -> None:
+        self._client = client
+        self._room = room
+        self._after = ""
+        self._has_more = True
+        self.about = ""
+
+    async def next(self) -> dict[str, str] | None:
+        """Return the next members, each with their role; None behind the last page.
+
+        :raises NoSuchRoom: there is no such room for this user.
+        """
+        if not self._has_more:
+            return None
+        window, before = self._client.window, self._client.session.head
+        page = await self._client.session.reads.members(self._room, self._after)
+        since = window.after(before) if window.holds(before) else []
+        members = up_to_date(page, self._room, self._after, since)
+        if not self._after:
+            self.about = page.about
+            if is_users(self._room):
+                members = {self._room: "owner", **members}
+        self._has_more = page.more and bool(page.members)
+        if page.members:
+            self._after = page.members[-1].name
+        return members
+
+
+async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
+    """Tell the client what rooms are about that it has just been told it is in, and who is there."""
+    for room in rooms:
+        if room in client.joined:
+            try:
+                await introduce_one(client, client.put_line, room)
+            except ChatnetError:  # it was left meanwhile, or cannot be read now
+                client.put_line(end_of_names(client, events.channel(room)))
+
+
+async def introduce_one(client: IrcClient, say: Say, room: str) -> None:
+    """Say what a room is about, and who is there."""
+    roster = Roster(client, room)
+    members = await roster.next()
+    if roster.about:
+        say(client.numeric(numerics.RPL_TOPIC, events.channel(room), roster.about))
+    if not client.has("no-implicit-names"):
+        await _say_names(client, say, room, roster, members)
+
+
+async def say_names(client: IrcClient, say: Say, room: str) -> None:
+    """Say who is in a room.
+
+    :raises NoSuchRoom: there is no such room for this user.
+    """
+    roster = Roster(client, room)
+    await _say_names(client, say, room, roster, await roster.next())
+
+
+async def _say_names(
+    client: IrcClient, say: Say, room: str, roster: Roster, members: dict[str, str] | None
+) -> None:
+    channel = events.channel(room)
+    while members is not None:
+        for line in _name_lines(client, channel, members):
+            say(line)
+        members = await roster.next()
+    say(end_of_names(client, channel))
+
+
+def _name_lines(client: IrcClient, channel: str, members: dict[str, str]) -> Iterator[bytes]:
+    head = client.numeric(numerics.RPL_NAMREPLY, "=", channel, "")
+    left = room = MOST_BYTES - len(head) + len(b"\r\n")
+    words: list[str] = []
+    whole = client.has("userhost-in-names")
+    for name, role in members.items():
+        word = prefix_of(role) + (source(name) if whole else name)
+        if len(word) + 1 > left:
+            yield client.numeric(numerics.RPL_NAMREPLY, "=", channel, " ".join(words))
+            words, left = [], room
+        words.append(word)
+        left -= len(word) + 1
+    if words:
+        yield client.numeric(numerics.RPL_NAMREPLY, "=", channel, " ".join(words))
+
+
+def end_of_names(client: IrcClient, channel: str) -> bytes:
+    """Return the line behind the names of a channel, spelled as the client did."""
+    return client.numeric(numerics.RPL_ENDOFNAMES, writer.word(channel))

@@ -1,0 +1,116 @@
+"""Posts as lines of IRC, for all connections of one class at one place. Pure."""
+
+from __future__ import annotations
+
+from chatnet.entries import Entry
+from chatnet.irc import targets, texts, times, writer
+from chatnet.irc.batches import CONCAT, MULTILINE
+from chatnet.irc.caps import TagClass
+from chatnet.irc.lines import MOST_BYTES
+from chatnet.irc.msgids import in_base_36
+from chatnet.names import is_talk
+from chatnet.worker.fronts.irc import ids
+from chatnet.worker.fronts.irc.sees import Sees
+
+
+def source(name: str) -> str:
+    """Return whom a line comes from that is of an account: the same live, echoed and in histories."""
+    return f"{name}!{name}@user"
+
+
+def command_of(form: str) -> str:
+    """Return the command of a post of this form."""
+    return "NOTICE" if form == "notice" else "PRIVMSG"
+
+
+def head_of(name: str, command: str, target: str) -> str:
+    """Return what stands before the text of a post."""
+    return f":{source(name)} {command} {target} :"
+
+
+def room_for(head: str, form: str) -> int:
+    """Return how many bytes of text fit into one line behind ``head``."""
+    return MOST_BYTES - len(head.encode()) - (len(texts.action("")) if form == "action" else 0)
+
+
+def target_of(post: Entry, place: str) -> tuple[str, str]:
+    """Return the target that a post has for those who hear it at a place, and from which channel somebody
+    mentions them who is not in it; empty if it is nothing of that kind."""
+    if is_talk(post.room):
+        first, second = post.room.split("=")
+        return (second if post.user == first else first), ""
+    if place[0] == "@":
+        return place[1:], targets.channel_of(post.room, "") or ""
+    return targets.channel_of(place, "") or place, ""
+
+
+def tags_of(log_id: str, entry: Entry, tags: TagClass, more: str = "") -> str:
+    """Return the tags of an entry, for connections that are shown those; ``more`` are further ones."""
+    if not tags.every:
+        return tags.tags(times.shown(entry.time), account=entry.user)
+    return tags.tags(times.shown(entry.time), ids.msgid(log_id, entry), entry.user, more)
+
+
+def _more_tags(post: Entry, context: str) -> str:
+    """Return the tags that a post has because of what it says: which it answers, and from where it comes."""
+    if post.ref is None:
+        return f"+channel-context={context}" if context else ""
+    reply = f"+draft/reply={ids.shown(post.ref)};+reply={ids.shown(post.ref)}"
+    return f"+channel-context={context};{reply}" if context else reply
+
+
+def said(log_id: str, post: Entry, place: str, sees: Sees) -> bytes:
+    """Return the lines of a post for those who hear it at ``place``; none if it was taken back."""
+    if not post.text:
+        return b""
+    target, context = target_of(post, place)
+    form = "" if post.more is None else post.more.form
+    head, text = head_of(post.user, command_of(form), target), post.text
+    tags = tags_of(log_id, post, sees.tags, _more_tags(post, context))
+    if context and not sees.tags.every:
+        text = f"[{context}] {text}"
+    room = room_for(head, form)
+    parts = texts.outgoing(text, room)
+    if len(parts) > 1:
+        if sees.tags.multiline:
+            return _in_batch(
+                post,
+                target,
+                tags,
+                [
+                    _line(head, form, one.text, _marks(post, one.goes_on))
+                    for one in texts.multiline(text, room)
+                ],
+            )
+        # Only the first line has the id.
+        others = tags_of_others(post, sees.tags)
+        return b"".join(
+            [_line(head, form, part, others if number else tags) for number, part in enumerate(parts)]
+        )
+    return b"".join([_line(head, form, part, tags) for part in parts])
+
+
+def tags_of_others(post: Entry, tags: TagClass) -> str:
+    """Return the tags of the lines behind the first of a post that needs several."""
+    return tags.tags(times.shown(post.time), account=post.user)
+
+
+def _line(head: str, form: str, text: str, tags: str) -> bytes:
+    shown = texts.action(text) if form == "action" else text
+    return f"@{tags} {head}{shown}\r\n".encode() if tags else f"{head}{shown}\r\n".encode()
+
+
+def _marks(post: Entry, goes_on: bool) -> str:
+    mark = f"batch={_reference(post)}"
+    return f"{mark};{CONCAT}" if goes_on else mark
+
+
+def _reference(post: Entry) -> str:
+    return f"m{in_base_36(post.seq)}"
+
+
+def _in_batch(post: Entry, target: str, tags: str, lines: list[bytes]) -> bytes:
+    """Return a long post as a batch of its lines."""
+    reference, name = _reference(post), source(post.user)
+    begin = writer.line(name, "BATCH", f"+{reference}", MULTILINE, target, tags=tags)
+    return b"".join((begin, *lines, writer.line(name, "BATCH", f"-{reference}")))

@@ -1,0 +1,133 @@
+"""The connection and the server: the welcome, CAP, PING, QUIT, MOTD, LUSERS."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from chatnet.irc import numerics, writer
+from chatnet.worker.fronts.irc.command import Command, Pace
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+VERSION = f"chatnet-{version('chatnet')}"
+USER_MODES, CHANNEL_MODES = "Bi", "biknot"
+TOKENS = ("NETWORK=chatnet", "CASEMAPPING=ascii", "CHANTYPES=#&", "NICKLEN=32", "UTF8ONLY")
+
+
+def welcome(client: IrcClient) -> list[bytes]:
+    """Return what a client is told first."""
+    server, say = client.front.settings.name, client.numeric
+    return [
+        say(numerics.RPL_WELCOME, f"Welcome to chatnet, {client.user}!"),
+        say(numerics.RPL_YOURHOST, f"Your host is {server}, running {VERSION}."),
+        say(numerics.RPL_CREATED, "What was said here before you came is in the history."),
+        say(numerics.RPL_MYINFO, server, VERSION, USER_MODES, CHANNEL_MODES),
+        *supported(client),
+        *users(client),
+        *message_of_the_day(client),
+    ]
+
+
+def supported(client: IrcClient) -> list[bytes]:
+    """Return what this server does, in tokens."""
+    return [client.numeric(numerics.RPL_ISUPPORT, *line) for line in [TOKENS]]
+
+
+def users(client: IrcClient) -> list[bytes]:
+    """Return how many are here: on this process alone, which knows no more."""
+    here, front = len(client.sessions.users), client.front
+    strangers = front.shared.visitors.strangers
+    say = client.numeric
+    return [
+        say(numerics.RPL_LUSERCLIENT, f"There are {here} users and 0 invisible on 1 servers"),
+        say(numerics.RPL_LUSEROP, "0"),
+        *([say(numerics.RPL_LUSERUNKNOWN, str(strangers))] if strangers else []),
+        say(numerics.RPL_LUSERCHANNELS, str(front.rooms)),
+        say(numerics.RPL_LUSERME, f"I have {here} clients and 0 servers"),
+        say(numerics.RPL_LOCALUSERS, str(here), str(here), f"Current local users {here}, max {here}"),
+        say(numerics.RPL_GLOBALUSERS, str(here), str(here), f"Current global users {here}, max {here}"),
+    ]
+
+
+def message_of_the_day(client: IrcClient) -> list[bytes]:
+    """Return the message of the day, or that there is none."""
+    settings, say = client.front.settings, client.numeric
+    if not settings.motd:
+        return [say(numerics.ERR_NOMOTD)]
+    return [
+        say(numerics.RPL_MOTDSTART, f"- {settings.name} Message of the day - "),
+        *(say(numerics.RPL_MOTD, f"- {line}") for line in settings.motd),
+        say(numerics.RPL_ENDOFMOTD),
+    ]
+
+
+def cap(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Negotiate capabilities, at any time."""
+    before = client.caps.on
+    for command, *params in client.caps.answer(client.user, line.params):
+        slot.say(writer.line(client.front.settings.name, command, *params, trailing=True))
+    if client.caps.on != before:
+        client.capabilities_changed()
+
+
+def ping(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Give back the token, once everything before is answered."""
+    if not line.params or not line.params[0]:
+        slot.say(client.numeric(numerics.ERR_NOORIGIN))
+        return
+    server = client.front.settings.name
+    slot.say(writer.line(server, "PONG", server, line.params[0], trailing=True))
+
+
+def pong(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Take a sign of life; it is never answered."""
+
+
+def leave(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Close, once everything before is answered."""
+    client.quit(slot, line.params[0] if line.params else "")
+
+
+def registered_already(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Refuse what belongs before the login."""
+    slot.say(client.numeric(numerics.ERR_ALREADYREGISTERED))
+
+
+def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Refuse to be somebody else."""
+    slot.say(client.numeric(numerics.ERR_SASLALREADY))
+
+
+def nick(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Refuse another name than that of the account."""
+    if not line.params or not line.params[0]:
+        slot.say(client.numeric(numerics.ERR_NONICKNAMEGIVEN))
+    elif line.params[0].lower() != client.user:
+        sentence = f"You are logged in as {client.user}, and that is your nick."
+        slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(line.params[0]), sentence))
+
+
+def motd(client: IrcClient, slot: Slot, line: Line) -> None:
+    slot.say(*message_of_the_day(client))
+
+
+def lusers(client: IrcClient, slot: Slot, line: Line) -> None:
+    slot.say(*users(client))
+
+
+COMMANDS = {
+    "CAP": Command(cap),
+    "PING": Command(ping),
+    "PONG": Command(pong, price=0),
+    "QUIT": Command(leave, 0, Pace.ALONE),
+    "PASS": Command(registered_already),
+    "USER": Command(registered_already),
+    "AUTHENTICATE": Command(authenticate),
+    "NICK": Command(nick),
+    "MOTD": Command(motd),
+    "LUSERS": Command(lusers),
+}

@@ -1,0 +1,189 @@
+"""What is said: PRIVMSG, NOTICE, TAGMSG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from twisted.python.failure import Failure
+
+from chatnet.entries import Entry, More
+from chatnet.errors import ChatnetError, OwnRoom
+from chatnet.irc import numerics, targets, texts, writer
+from chatnet.irc.targets import Nick
+from chatnet.irc.texts import Dropped
+from chatnet.worker.fronts.irc import events, ids
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.said import command_of, head_of, room_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+MOST_TARGETS = 4
+"""How many targets a line of PRIVMSG may have; of NOTICE as well."""
+Form = Literal["notice", "action", ""]
+
+
+def privmsg(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say something in channels, or to users."""
+    _say(client, slot, line, "PRIVMSG")
+
+
+def notice(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say something as a program; no error ever answers it."""
+    _say(client, slot, line, "NOTICE")
+
+
+def tagmsg(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Take what says nothing."""
+    if not line.params:
+        slot.say(client.numeric(numerics.ERR_NORECIPIENT))
+
+
+def _say(client: IrcClient, slot: Slot, line: Line, command: str) -> None:
+    saying = Saying(client, slot, command, line.tags)
+    try:
+        saying.say(line.params)
+    finally:
+        saying.done()
+
+
+def to_room(target: str) -> str | None:
+    """Return the room of a target as the session spells it: a user is their conversation."""
+    meant = targets.room_of(target)
+    if meant is None:
+        return None
+    return "@" + meant.name if isinstance(meant, Nick) else meant.room
+
+
+class Saying:
+    """One line that says something, at one target or several: it ends its slot once all are answered."""
+
+    __slots__ = ("_client", "_command", "_left", "_slot", "_tags")
+
+    def __init__(self, client: IrcClient, slot: Slot, command: str, tags: Mapping[str, str]) -> None:
+        self._client = client
+        self._slot = slot
+        self._command = command
+        self._tags = tags
+        self._left = 1
+
+    def say(self, params: tuple[str, ...]) -> None:
+        """Append a post for each target."""
+        if not params or not params[0]:
+            self._no(self._client.numeric(numerics.ERR_NORECIPIENT))
+            return
+        meant = texts.incoming(params[1]) if len(params) > 1 and params[1] else None
+        if isinstance(meant, Dropped):
+            self._dropped(meant)
+            return
+        if meant is None or not meant.text.strip():
+            self._no(self._client.numeric(numerics.ERR_NOTEXTTOSEND))
+            return
+        form: Form = "notice" if self._command == "NOTICE" else meant.form
+        targets = list(dict.fromkeys(params[0].split(",")))
+        if len(targets) > MOST_TARGETS:
+            sentence = f"A line is for at most {MOST_TARGETS} targets."
+            self._no(self._client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(targets[0]), sentence))
+            return
+        if len(targets) > 1:
+            self._slot.begin_now()
+        for target in targets:
+            self._post(target, meant.text, form)
+
+    def whole(self, target: str, text: str, form: Form) -> None:
+        """Append a long post."""
+        self._post(target, text, form, is_long=True)
+
+    def _post(self, target: str, text: str, form: Form, is_long: bool = False) -> None:
+        client, room = self._client, to_room(target)
+        if room is None:
+            is_channel = target[:1] in targets.CHANTYPES
+            number = numerics.ERR_NOSUCHCHANNEL if is_channel else numerics.ERR_NOSUCHNICK
+            self._no(client.numeric(number, writer.word(target)))
+            return
+        shown = room[1:] if room[0] == "@" else events.channel(room)
+        if not is_long and len(text.encode()) > room_for(head_of(client.user, command_of(form), shown), form):
+            # With our name before it, it is too long for a line: nobody shall get half of it.
+            self._no(client.numeric(numerics.ERR_INPUTTOOLONG))
+            return
+        more = self._more(form)
+        key = self._key()
+        self._left += 1
+        try:
+            client.drafts.send(
+                key,
+                lambda key: client.session.drafts.post(key, text, room, more),
+                self._heard,
+                lambda failure: self._refused(failure, target),
+            )
+        except ChatnetError as why:
+            self._refuse(why, target)
+
+    def _key(self) -> bytes:
+        return self._client.drafts.key()
+
+    def _more(self, form: Form) -> More | None:
+        said = self._tags.get("+reply") or self._tags.get("+draft/reply")
+        ref = ids.read(said) if said else None
+        return More(form=form, ref=ref) if form or ref is not None else None
+
+    # ---- how each post ends ----
+
+    def _heard(self, entry: Entry | None, place: str) -> None:
+        client = self._client
+        if entry is not None and client.has("echo-message"):
+            lines = client.channel.lines(entry, place or self._place(entry))
+            if lines:
+                self._slot.now(lines)
+        self.done()
+
+    def _place(self, entry: Entry) -> str:
+        return f"@{self._client.user}" if "=" in entry.room else entry.room
+
+    def _refused(self, failure: Failure, target: str) -> None:
+        if isinstance(failure.value, ChatnetError):
+            self._refuse(failure.value, target)
+        else:
+            self._client.log_failure(failure, self._command)
+            sentence = "The server failed at this line; its log says why."
+            self._no(self._client.numeric(numerics.ERR_UNKNOWNERROR, self._command, sentence))
+            self.done()
+
+    def _refuse(self, why: ChatnetError, target: str) -> None:
+        self._client.charge()
+        if self._command != "NOTICE":
+            if isinstance(why, OwnRoom):
+                own = self._client.numeric(numerics.ERR_NOSUCHNICK, writer.word(target))
+                self._slot.say(own)
+            else:
+                self._client.refuse(self._slot, self._command, writer.word(target), why)
+        self.done()
+
+    def _no(self, line: bytes) -> None:
+        """Say no, unless it is a notice: programs answer those by nothing, or two would never end."""
+        self._client.charge()
+        if self._command != "NOTICE":
+            self._slot.say(line)
+
+    def _dropped(self, ctcp: Dropped) -> None:
+        self._client.charge()
+        if self._command != "NOTICE":
+            sentence = f"CTCP {ctcp.command} goes nowhere here."
+            self._client.fail(self._slot, self._command, "NOT_SENT", sentence)
+
+    def done(self) -> None:
+        """One part of it has ended."""
+        self._left -= 1
+        if not self._left:
+            self._slot.end()
+
+
+COMMANDS = {
+    "PRIVMSG": Command(privmsg, 0, Pace.DRAFTS),
+    "NOTICE": Command(notice, 0, Pace.DRAFTS),
+    "TAGMSG": Command(tagmsg),
+}

@@ -1,0 +1,159 @@
+"""A worker's IRC in memory, and clients of it that send lines."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import Any, NamedTuple
+
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from worker.conftest import Worker
+
+from chatnet.testing.loopback import Loopback
+from chatnet.worker.front import Shared
+from chatnet.worker.fronts.irc.front import Irc
+from chatnet.worker.fronts.irc.settings import IrcSettings
+from chatnet.world import Clocks
+
+SERVER = "irc.example"
+PASSWORD = "correct horse"
+
+
+class Heard(NamedTuple):
+    """A line that a client got."""
+
+    tags: dict[str, str]
+    source: str
+    command: str
+    params: list[str]
+
+    @property
+    def text(self) -> str:
+        """The last parameter."""
+        return self.params[-1]
+
+    @property
+    def nick(self) -> str:
+        """Whom it is from."""
+        return self.source.partition("!")[0]
+
+    @property
+    def shown(self) -> str:
+        """The line without its tags and its source."""
+        return " ".join([self.command, *self.params])
+
+
+def parsed(raw: bytes) -> Heard:
+    """Return a line as a client reads it. It is strict: nothing that a server must not send is read."""
+    line = raw.decode()
+    tags: dict[str, str] = {}
+    if line.startswith("@"):
+        said, _, line = line[1:].partition(" ")
+        for one in said.split(";"):
+            key, _, value = one.partition("=")
+            assert re.fullmatch(r"\+?[a-zA-Z0-9./-]+", key), raw
+            assert key not in tags, raw
+            tags[key] = value.replace(r"\s", " ").replace(r"\:", ";").replace("\\\\", "\\")
+    assert len(line.encode()) <= 510, raw
+    source = ""
+    if line.startswith(":"):
+        source, _, line = line[1:].partition(" ")
+    head, colon, last = line.partition(" :")
+    assert "  " not in head, raw
+    words = head.split(" ")
+    return Heard(tags, source, words[0], words[1:] + ([last] if colon else []))
+
+
+class IrcStage:
+    """The IRC of ``worker``."""
+
+    def __init__(self, worker: Worker, **said: Any) -> None:
+        self.worker = worker
+        clocks = Clocks(worker.clock, worker.clock.seconds, worker.clock.seconds)
+        self.shared = Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others)
+        said.setdefault("name", SERVER)
+        self.irc = Irc(self.shared, IrcSettings(clocks, worker.entropy, **said))
+
+    def line(self) -> IrcLine:
+        """Return a new connection."""
+        return IrcLine(self)
+
+    def user(self, name: str, *caps: str, password: str = PASSWORD) -> IrcLine:
+        """Return a connection of a user, who is registered if they are not, with these capabilities on; what
+        it heard until then is taken out."""
+        line = self.line()
+        line.log_in(name, *caps, password=password)
+        assert [one for one in line.heard if one.command == "001"], line.heard
+        line.take()
+        return line
+
+    def everything(self, name: str, *without: str) -> IrcLine:
+        """Return a connection of a user with all capabilities on, but for these."""
+        return self.user(name, *(cap for cap in self.irc.offered if cap not in (*without, "sts")))
+
+
+class IrcLine(Protocol):
+    """A client's end of one connection. ``heard`` are the lines that it got and that were not taken out."""
+
+    def __init__(self, stage: IrcStage) -> None:
+        self.stage = stage
+        self.heard: list[Heard] = []
+        self.raw = b""
+        self.is_open = True
+        self.server: Any = stage.irc.connection(stage.worker.entrance)
+        stage.worker.visitors.came(self.server, "127.0.0.1")
+        self.wire = Loopback(self, self.server)
+        stage.worker.clients.append(self)  # type: ignore[arg-type]
+
+    def dataReceived(self, data: bytes) -> None:
+        *lines, self.raw = (self.raw + data).split(b"\r\n")
+        self.heard += map(parsed, lines)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.is_open = False
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.wire.client_transport.write(data)
+        self.stage.worker.settle()
+
+    def say(self, *lines: str) -> None:
+        """Send lines."""
+        self.send("".join(f"{line}\r\n" for line in lines).encode())
+
+    def take(self) -> list[Heard]:
+        """Return what it heard, and forget it."""
+        heard, self.heard = self.heard, []
+        return heard
+
+    def ask(self, *lines: str) -> list[Heard]:
+        """Send lines; return what is heard until they are answered."""
+        self.say(*lines)
+        return self.take()
+
+    def shown(self, *lines: str) -> list[str]:
+        """Send lines; return what is heard, without tags and sources."""
+        return [one.shown for one in self.ask(*lines)]
+
+    def log_in(self, name: str, *caps: str, password: str = PASSWORD) -> None:
+        """Log in by SASL, or by PASS if no capability is asked for."""
+        if not caps:
+            self.say(f"PASS :{password}", f"NICK {name}", f"USER {name} 0 * :{name}")
+        else:
+            self.say("CAP LS 302", f"CAP REQ :{' '.join({'sasl': '', **dict.fromkeys(caps)})}")
+            self.say(f"NICK {name}", f"USER {name} 0 * :{name}", "AUTHENTICATE PLAIN")
+            self.say(f"AUTHENTICATE {plain(name, password)}", "CAP END")
+        self.stage.worker.work()
+
+    def cut(self) -> None:
+        """Lose the connection."""
+        if self.is_open:
+            self.wire.cut()
+        self.stage.worker.clients.remove(self)  # type: ignore[arg-type]
+        self.stage.worker.settle()
+
+
+def plain(name: str, password: str = PASSWORD, acts_as: str = "") -> str:
+    """Return a message of SASL's PLAIN."""
+    return b64encode(f"{acts_as}\0{name}\0{password}".encode()).decode()

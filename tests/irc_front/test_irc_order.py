@@ -1,0 +1,292 @@
+"""Answers come in the order of the lines, labels name each once, and what is acknowledged is on disk."""
+
+from __future__ import annotations
+
+import pytest
+from irc_front.stage import SERVER, Heard, IrcStage
+from worker.conftest import Worker
+
+from chatnet.entries import Draft, More
+from chatnet.worker.fronts.irc.answers import Answers
+from chatnet.worker.fronts.irc.client import MOST_UNANSWERED
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker())
+
+
+# ---- slots, pure ----
+
+
+class Sent:
+    """The lines that were sent, without their ends."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.written = 0
+        self.answers = Answers(self.put, "s", self._written)
+
+    def put(self, line: bytes) -> None:
+        self.lines += line.decode().splitlines()
+
+    def _written(self) -> None:
+        self.written += 1
+
+    def take(self) -> list[str]:
+        lines, self.lines = self.lines, []
+        return lines
+
+
+def test_slots_are_written_in_their_order() -> None:
+    """Whenever they are filled; the first one at once."""
+    sent = Sent()
+    first, second, third = (sent.answers.slot() for _ in range(3))
+    second.say(b"2\r\n")
+    second.end()
+    third.say(b"3\r\n")
+    assert sent.take() == []
+    first.say(b"1\r\n")
+    assert sent.take() == ["1"]
+    first.end()
+    assert sent.take() == ["2", "3"]
+    third.say(b"3 again\r\n")
+    third.end()
+    assert sent.take() == ["3 again"]
+    assert (len(sent.answers), sent.written) == (0, 2)
+
+
+def test_a_label_is_on_one_line() -> None:
+    """On the only line, before its other tags; on a batch around several; on ACK for none."""
+    sent = Sent()
+    slot = sent.answers.slot("a;b")
+    slot.say(b"@time=t :x 401\r\n")
+    slot.end()
+    slot = sent.answers.slot("c")
+    slot.say(b":x 1\r\n", b"@time=t :x 2\r\n")
+    slot.say(b":x 3\r\n")
+    slot.end()
+    sent.answers.slot("d").end()
+    sent.answers.slot("").end()
+    assert sent.take() == [
+        r"@label=a\:b;time=t :x 401",
+        "@label=c :s BATCH +1 labeled-response",
+        "@batch=1 :x 1",
+        "@batch=1;time=t :x 2",
+        "@batch=1 :x 3",
+        ":s BATCH -1",
+        "@label=d :s ACK",
+    ]
+
+
+def test_what_is_heard_does_not_wait_for_earlier_answers() -> None:
+    """An echo stands at its place between what others say."""
+    sent = Sent()
+    first, echo, last = sent.answers.slot("1"), sent.answers.slot("2"), sent.answers.slot("3")
+    last.say(b"PONG\r\n")
+    last.end()
+    echo.now(b":x PRIVMSG\r\n")
+    echo.end()
+    assert sent.take() == ["@label=2 :x PRIVMSG"]
+    first.end()
+    assert sent.take() == ["@label=1 :s ACK", "@label=3 PONG"]
+
+
+def test_a_batch_that_is_the_answer_has_the_label_itself() -> None:
+    sent = Sent()
+    slot = sent.answers.slot("1")
+    slot.begin("chathistory", "#tea")
+    slot.say(b":x PRIVMSG\r\n")
+    slot.end()
+    assert sent.take() == [
+        "@label=1 :s BATCH +1 chathistory #tea",
+        "@batch=1 :x PRIVMSG",
+        ":s BATCH -1",
+    ]
+
+
+# ---- over a connection ----
+
+
+def test_the_answer_to_a_ping_comes_after_all_before(stage: IrcStage) -> None:
+    """A PONG means that each earlier post is on disk and was handed to those who hear it here."""
+    alice, bob = stage.user("alice", "echo-message"), stage.user("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take()
+    stage.worker.log.held = True
+    alice.say("PRIVMSG #tea :one", "PRIVMSG #nowhere :two", "PING :the token", "PRIVMSG #tea :three")
+    assert (alice.take(), bob.take()) == ([], [])
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    heard = [one.shown for one in alice.take()]
+    before = ["404 alice #nowhere You have not joined #nowhere.", "PRIVMSG #tea one"]
+    assert sorted([one for one in heard if not one.endswith("three")][:2]) == before
+    assert heard.index(f"PONG {SERVER} the token") > max(map(heard.index, before))
+    assert [one.text for one in bob.take()] == ["one", "three"]
+
+
+def test_nobody_is_told_of_a_post_before_it_is_on_disk(stage: IrcStage) -> None:
+    """The echo is the acknowledgement; who has no echo gets ACK for a label, and nothing without one."""
+    echoing, labelling = stage.everything("alice"), stage.everything("bob", "echo-message")
+    plain = stage.user("carol")
+    for line in (echoing, labelling, plain):
+        line.ask("JOIN #tea")
+    for line in (echoing, labelling, plain):
+        line.take()
+    stage.worker.log.held = True
+    for line in (echoing, labelling, plain):
+        line.say("@label=1 PRIVMSG #tea :x")
+        assert line.take() == []
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    mine = [one for one in echoing.take() if one.nick == "alice"]
+    assert [(one.tags["label"], one.shown) for one in mine] == [("1", "PRIVMSG #tea x")]
+    assert [one.shown for one in labelling.take() if one.tags.get("label")] == ["ACK"]
+    assert {one.nick for one in plain.take()} == {"alice", "bob"}
+
+
+def test_an_own_post_is_never_delivered_besides(stage: IrcStage) -> None:
+    """Once as an echo, where that was asked for; never where it was not. The user's other connections get it
+    in channels; in conversations only if they asked for such."""
+    echoing, plain, other = stage.user("alice", "echo-message"), stage.user("alice"), stage.user("alice")
+    bob = stage.user("bob")
+    echoing.ask("JOIN #tea")
+    for line in (plain, other):
+        line.take()
+    stage.user("bob")
+    plain.say("PRIVMSG #tea :in a channel", "PRIVMSG bob :in a conversation")
+    assert plain.take() == []
+    assert [one.shown for one in echoing.take()] == [
+        "PRIVMSG #tea in a channel",
+        "PRIVMSG bob in a conversation",
+    ]
+    assert [one.shown for one in other.take()] == ["PRIVMSG #tea in a channel"]
+    assert [one.shown for one in bob.take()] == ["PRIVMSG bob in a conversation"]
+
+
+def test_the_echo_is_what_others_got(stage: IrcStage) -> None:
+    """The same id, time, tags and text: as the log has it, not as it was typed."""
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take(), bob.take()
+    [echo] = alice.ask("@label=x PRIVMSG #Tea :\x02bold\x02 \x0304,05red\x03 \x1bplain\u2028line")
+    [heard] = bob.take()
+    assert echo.tags.pop("label") == "x"
+    assert echo == heard
+    assert echo.shown == "PRIVMSG #tea bold red plain line"
+
+
+def test_a_line_waits_for_what_was_said_before(stage: IrcStage) -> None:
+    """Who asks sees their own: a JOIN and a post before NAMES are done when it is answered."""
+    alice = stage.user("alice", "echo-message")
+    heard = alice.shown(
+        "JOIN #tea,#cake", "PRIVMSG #tea :x", "NAMES #tea", "PING 1", "PART #cake", "NAMES #cake"
+    )
+    assert heard == [
+        "JOIN #tea",
+        "353 alice = #tea alice",
+        "366 alice #tea End of NAMES.",
+        "JOIN #cake",
+        "353 alice = #cake alice",
+        "366 alice #cake End of NAMES.",
+        "PRIVMSG #tea x",
+        "353 alice = #tea alice",
+        "366 alice #tea End of NAMES.",
+        f"PONG {SERVER} 1",
+        "PART #cake",
+        "366 alice #cake End of NAMES.",
+    ]
+
+
+def test_each_kind_of_line_is_answered_by_its_label(stage: IrcStage) -> None:
+    alice = stage.everything("alice")
+    alice.ask("JOIN #tea")
+
+    def answer(line: str) -> list[Heard]:
+        heard = alice.ask(f"@label=L {line}")
+        assert [one.tags.get("label") for one in heard].count("L") == 1
+        assert heard[0].tags["label"] == "L"
+        return heard
+
+    assert answer("PING x")[0].shown == f"PONG {SERVER} x"
+    assert answer("PONG x")[0].command == "ACK"
+    assert answer("NONSENSE")[0].command == "421"
+    assert answer("JOIN")[0].command == "461"
+    assert answer("JOIN #tea")[0].command == "ACK"
+    assert answer("PRIVMSG #tea :x")[0].command == "PRIVMSG"
+    assert answer("PRIVMSG nobody_here :x")[0].command == "401"
+    assert answer("NOTICE nobody_here :x")[0].command == "ACK"
+    assert answer("NICK")[0].command == "431"
+    assert answer("CAP REQ batch")[0].command == "CAP"
+    assert answer("CAP LIST")[0].params[1] == "labeled-response"
+    joined = answer("JOIN #cake")
+    assert [one.command for one in joined] == ["BATCH", "JOIN", "BATCH"]
+    assert {one.tags.get("batch") for one in joined[1:-1]} == {joined[0].params[0][1:]}
+    both = answer("PRIVMSG #tea,#cake :x")
+    assert [one.command for one in both] == ["BATCH", "PRIVMSG", "PRIVMSG", "BATCH"]
+    assert answer("LUSERS")[0].params[1] == "labeled-response"
+    assert answer("PART #cake")[0].command == "PART"
+    assert answer("TOPIC #tea :what it is about")[0].command == "TOPIC"
+    assert answer("QUIT")[0].command == "ERROR"
+
+
+@pytest.mark.parametrize("caps", [(), ("labeled-response",), ("batch",)])
+def test_who_did_not_ask_for_labels_gets_none(stage: IrcStage, caps: tuple[str, ...]) -> None:
+    alice = stage.user("alice", *caps)
+    assert [one.tags for one in alice.ask("@label=1 PING x", "@label=2 NONSENSE")] == [{}, {}]
+
+
+def test_a_label_that_is_too_long_is_none(stage: IrcStage) -> None:
+    alice = stage.everything("alice")
+    assert [one.tags for one in alice.ask(f"@label={'x' * 65} PING x")] == [{}]
+
+
+def test_too_many_unanswered_lines_are_not_read(stage: IrcStage) -> None:
+    """None of them is lost: they are done when the log is there again."""
+    alice, bob = stage.user("alice", "echo-message"), stage.user("bob")
+    alice.ask("JOIN #tea")
+    bob.ask("JOIN #tea")
+    alice.take()
+    stage.worker.log.held = True
+    many = MOST_UNANSWERED * 3
+    for number in range(many):
+        alice.say(f"PRIVMSG #tea :{number}")
+    assert len(alice.server.speech.answers) <= MOST_UNANSWERED + 1
+    stage.worker.log.let_go()
+    for _ in range(100):
+        stage.worker.settle()
+    assert [one.text for one in alice.take()] == [str(number) for number in range(many)]
+    assert [one.text for one in bob.take()][-many:] == [str(number) for number in range(many)]
+
+
+def test_the_ack_may_come_before_what_is_heard(stage: IrcStage) -> None:
+    """A worker may learn of its own entry by the answer first: the echo stands where the entry is heard."""
+    alice, bob = stage.user("alice", "echo-message"), stage.user("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take()
+    stage.worker.log.lagging = True
+    bob.say("PRIVMSG #tea :first")
+    alice.say("PRIVMSG #tea :second", "PING x")
+    assert alice.take() == []
+    stage.worker.log.catch_up()
+    stage.worker.settle()
+    assert [one.text for one in alice.take()] == ["first", "second", "x"]
+
+
+def test_what_is_not_heard_is_answered_too(stage: IrcStage) -> None:
+    """An admin describes a topic that they are not in: nothing of it is heard here, and it is answered."""
+    stage.user("alice")
+    worker = stage.worker
+    worker.commit(Draft("role", "chatnet", "", "admin", b"k" * 16, 0, More(to="alice")))
+    alice = stage.everything("alice")
+    stage.user("bob").ask("JOIN #tea")
+    worker.log.lagging = True
+    alice.say("@label=1 TOPIC #tea :about tea", "PING x")
+    assert alice.take() == []
+    worker.log.catch_up()
+    worker.settle()
+    heard = alice.take()
+    assert [(one.tags.get("label"), one.command) for one in heard] == [("1", "TOPIC"), (None, "PONG")]

@@ -1,0 +1,342 @@
+"""Until the welcome: names, passwords, SASL and capabilities, in any order, each answered as IRC has it."""
+
+from __future__ import annotations
+
+import pytest
+from irc_front.stage import PASSWORD, SERVER, Heard, IrcLine, IrcStage, plain
+from worker.conftest import Worker
+
+from chatnet.worker.fronts.irc.registration import SECONDS
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker())
+
+
+def codes(heard: list[Heard]) -> list[str]:
+    return [one.command for one in heard]
+
+
+def asked(line: IrcLine, *lines: str) -> list[Heard]:
+    """Send lines, let threads work; return what is heard."""
+    line.say(*lines)
+    line.stage.worker.work()
+    return line.take()
+
+
+def by_sasl(line: IrcLine, message: str) -> list[str]:
+    """Say one message of PLAIN; return what is heard."""
+    return [one.shown for one in asked(line, "AUTHENTICATE PLAIN", f"AUTHENTICATE {message}")]
+
+
+# ---- the welcome ----
+
+
+def test_the_welcome(stage: IrcStage) -> None:
+    """The first answer is 001, with the name as the cluster spells it; then 002 to 005, LUSERS, MOTD or 422,
+    and a JOIN for each room that one is in, one's own first. All numbers name the user first."""
+    stage.user("bob").ask("JOIN #tea")
+    line = stage.line()
+    heard = asked(line, f"PASS :{PASSWORD}", "NICK BoB", "USER whoever 0 * :Bob B.")
+    numbers = [one for one in heard if one.command.isdigit()]
+    assert codes(numbers)[:4] == ["001", "002", "003", "004"]
+    assert all(one.params[0] == "bob" and one.source == SERVER for one in numbers)
+    assert "" not in numbers[3].params
+    assert len(numbers[3].params) == 5
+    assert [code for code in codes(numbers) if code > "250"][:3] == ["251", "252", "254"]
+    assert "422" in codes(numbers)
+    joins = [one for one in heard if one.command == "JOIN"]
+    assert [one.params[0] for one in joins] == ["#@bob", "#tea"]
+    assert {one.source for one in joins} == {"bob!bob@user"}
+    assert heard.index(joins[0]) > codes(heard).index("422")
+
+
+def test_the_tokens_are_at_most_thirteen_a_line(stage: IrcStage) -> None:
+    heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    lines = [one for one in heard if one.command == "005"]
+    assert lines
+    assert all(len(one.params) <= 15 for one in lines)
+
+
+def test_the_message_of_the_day() -> None:
+    line = IrcStage(Worker(), motd=("Be kind.", "")).user("bob")
+    assert [one.command for one in line.ask("MOTD")] == ["375", "372", "372", "376"]
+
+
+def test_a_free_name_is_registered_with_the_password(stage: IrcStage) -> None:
+    """Loudly: somebody who has mistyped their own name reads that it is another's no longer."""
+    heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    [notice] = [one for one in heard if one.command == "NOTICE"]
+    assert notice.text == "You are the first to use the name bob; it is yours, with this password."
+    assert [entry.kind for entry in stage.worker.log.entries] == ["register"]
+    again = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    assert "NOTICE" not in codes(again)
+
+
+def test_no_name_is_registered_where_that_is_not_wanted() -> None:
+    stage = IrcStage(Worker(), registers="no")
+    heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    assert codes(heard) == ["464", "ERROR"]
+    assert not stage.worker.log.entries
+
+
+@pytest.mark.parametrize("first", ["NICK bob", "USER b 0 * :b", f"PASS :{PASSWORD}"])
+def test_what_is_said_may_come_in_any_order(stage: IrcStage, first: str) -> None:
+    line = stage.line()
+    said = [f"PASS :{PASSWORD}", "USER b 0 * :b", "NICK bob"]
+    assert "001" in codes(asked(line, first, *(one for one in said if one != first)))
+
+
+def test_the_end_of_cap_is_waited_for(stage: IrcStage) -> None:
+    """CAP LS holds the welcome back until CAP END, even if it is said twice."""
+    line = stage.line()
+    assert "001" not in codes(asked(line, "CAP LS 302", f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b"))
+    assert "001" not in codes(asked(line, "CAP LS 302", "CAP REQ :batch"))
+    assert codes(asked(line, "CAP END"))[0] == "001"
+
+
+def test_who_shows_no_password_is_told_how(stage: IrcStage) -> None:
+    line = stage.line()
+    heard = asked(line, "NICK bob", "USER b 0 * :b")
+    assert codes(heard) == ["464", "ERROR"]
+    assert "SASL" in heard[0].text
+    assert not line.is_open
+
+
+def test_a_wrong_password_ends_the_connection(stage: IrcStage) -> None:
+    """464, ERROR, and no more: the name is somebody's."""
+    stage.user("bob")
+    line = stage.line()
+    heard = asked(line, "PASS :wrong and long", "NICK bob", "USER b 0 * :b")
+    assert codes(heard) == ["464", "ERROR"]
+    assert not line.is_open
+
+
+def test_of_two_who_register_a_name_at_once_one_is_let_in(stage: IrcStage) -> None:
+    one, other = stage.line(), stage.line()
+    for line, password in ((one, PASSWORD), (other, "another password")):
+        line.say(f"PASS :{password}", "NICK bob", "USER b 0 * :b")
+    stage.worker.work()
+    welcomes = [codes(line.take()).count("001") for line in (one, other)]
+    assert sorted(welcomes) == [0, 1]
+
+
+# ---- what is refused before it ----
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("NICK", "431 *"),
+        ("NICK :", "431 *"),
+        ("NICK a.b", "432 * a.b"),
+        ("NICK :a b", "432 * *"),
+        ("NICK bob@phone", "432 * bob@phone"),
+        ("NICK nobody", "432 * nobody"),
+        ("NICK " + "x" * 33, "432 * " + "x" * 33),
+        ("NICK []", "432 * []"),
+        ("USER", "461 * USER"),
+        ("USER a", "461 * USER"),
+        ("USER b 0 *", "461 * USER"),
+        ("USER b 0 * :", "461 * USER"),
+        ("PASS", "461 * PASS"),
+        ("PING", "409 *"),
+        ("PING :", "409 *"),
+        ("JOIN #tea", "451 *"),
+        ("PRIVMSG bob :hello", "451 *"),
+        ("NONSENSE", "451 *"),
+        ("CAP", "461 * CAP"),
+        ("CAP NONSENSE", "410 * NONSENSE"),
+        ("AUTHENTICATE", "461 * AUTHENTICATE"),
+        ("CAP LIST", "CAP * LIST"),
+    ],
+)
+def test_each_line_before_the_welcome_is_answered(stage: IrcStage, said: str, answer: str) -> None:
+    [heard] = stage.line().ask(said)
+    assert f"{heard.shown} ".startswith(f"{answer} ")
+
+
+def test_a_ping_is_answered_before_the_welcome(stage: IrcStage) -> None:
+    """With its token whole; and a PONG is never answered."""
+    line = stage.line()
+    assert line.shown("PING :a b:c ") == [f"PONG {SERVER} a b:c "]
+    assert line.shown("PONG x", "PONG") == []
+
+
+def test_a_second_user_or_pass_is_refused(stage: IrcStage) -> None:
+    line = stage.user("bob")
+    assert line.shown("USER b 0 * :b") == ["462 bob You are logged in already."]
+    assert line.shown("PASS x") == ["462 bob You are logged in already."]
+    fresh = stage.line()
+    assert codes(fresh.ask("USER a 0 * :a", "USER a 0 * :a")) == ["462"]
+
+
+def test_quit_before_the_welcome(stage: IrcStage) -> None:
+    line = stage.line()
+    assert codes(line.ask("QUIT", "NICK bob")) == ["ERROR"]
+    assert not line.is_open
+
+
+def test_who_does_not_log_in_is_closed_within_a_minute(stage: IrcStage) -> None:
+    """Also who has proved who they are, and stays there; ten seconds of AMP would be too few for people."""
+    idle, proved = stage.line(), stage.line()
+    proved.say("CAP REQ sasl", "AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('bob')}")
+    stage.worker.work()
+    stage.worker.pass_time(SECONDS - 1)
+    assert (idle.is_open, proved.is_open) == (True, True)
+    assert len(stage.worker.sessions.open) == 1
+    stage.worker.pass_time(2)
+    assert (idle.is_open, proved.is_open) == (False, False)
+    assert codes(idle.take()) == ["ERROR"]
+    assert not stage.worker.sessions.open
+    stage.worker.pass_time(10)
+    assert not stage.worker.clock.getDelayedCalls()
+
+
+def test_who_is_gone_during_the_login_leaves_nothing(stage: IrcStage) -> None:
+    line = stage.line()
+    line.say(f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    line.cut()
+    stage.worker.work()
+    stage.worker.pass_time(2)
+    assert not stage.worker.sessions.open
+    assert stage.worker.visitors.strangers == 0
+    assert not stage.worker.clock.getDelayedCalls()
+
+
+# ---- SASL ----
+
+
+def test_sasl(stage: IrcStage) -> None:
+    """900 with nick!user@host as far as they are known, then 903; NICK and USER may come in the middle."""
+    line = stage.line()
+    assert line.shown("CAP REQ sasl", "AUTHENTICATE PLAIN") == ["CAP * ACK sasl", "AUTHENTICATE +"]
+    heard = asked(line, "NICK bob", f"AUTHENTICATE {plain('bob')}", "USER b 0 * :b")
+    assert [one.shown for one in heard] == [
+        "900 bob bob!*@* bob You are now logged in as bob.",
+        "903 bob You have proved who you are.",
+    ]
+    assert codes(asked(line, "CAP END"))[0] == "001"
+
+
+def test_sasl_without_the_capability_does_no_harm(stage: IrcStage) -> None:
+    line = stage.line()
+    assert by_sasl(line, plain("bob"))[-1].startswith("903 ")
+    assert codes(asked(line, "NICK bob", "USER b 0 * :b"))[0] == "001"
+
+
+def test_the_nick_is_that_of_the_account(stage: IrcStage) -> None:
+    """Whatever it asked for, a client is told its name by 001, and no NICK."""
+    line = stage.line()
+    by_sasl(line, plain("bob"))
+    heard = asked(line, "NICK somebody_else", "USER b 0 * :b")
+    assert heard[0].params[0] == "bob"
+    assert "NICK" not in codes(heard)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["!!!", "+", plain("bob", ""), plain("bob", "correct\0horse"), plain("bob", PASSWORD, "alice"), "AAAA"],
+)
+def test_a_message_that_is_no_login(stage: IrcStage, message: str) -> None:
+    """904, and one may go on: broken base64, nothing, no password, a NUL in it, another's name."""
+    line = stage.line()
+    assert by_sasl(line, message)[-1].startswith("904 * ")
+    assert by_sasl(line, plain("bob"))[-1].startswith("903 ")
+
+
+def test_three_logins_that_fail_end_the_connection(stage: IrcStage) -> None:
+    stage.user("bob")
+    line = stage.line()
+    for _ in range(2):
+        assert by_sasl(line, plain("bob", "a wrong one"))[-1].startswith("904 ")
+        stage.worker.pass_time(1)
+        stage.worker.work()
+        line.take()
+    line.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('bob', 'a wrong one')}")
+    stage.worker.pass_time(2)
+    stage.worker.work()
+    assert codes(line.take())[-2:] == ["904", "ERROR"]
+    assert not line.is_open
+
+
+def test_long_messages_come_in_pieces_of_400(stage: IrcStage) -> None:
+    """A full last piece is followed by an empty one, ``+``; what is longer than 8 KB is refused by 905."""
+    line = stage.line()
+    whole = plain("bob", "x" * 295)
+    assert len(whole) == 400
+    assert line.shown("AUTHENTICATE PLAIN", f"AUTHENTICATE {whole}") == ["AUTHENTICATE +"]
+    assert codes(asked(line, "AUTHENTICATE +")) == ["900", "903"]
+    other = stage.line()
+    other.ask("AUTHENTICATE PLAIN")
+    assert codes(other.ask(*(f"AUTHENTICATE {'A' * 400}" for _ in range(21)))) == ["905"]
+
+
+def test_sasl_can_be_ended_and_begun_again(stage: IrcStage) -> None:
+    line = stage.line()
+    assert codes(line.ask("AUTHENTICATE PLAIN", "AUTHENTICATE *"))[-1] == "906"
+    assert codes(line.ask("AUTHENTICATE NONSENSE")) == ["908", "904"]
+    assert by_sasl(line, plain("bob"))[-1].startswith("903 ")
+    assert line.shown("AUTHENTICATE PLAIN") == ["907 * You have proved who you are before."]
+    asked(line, "NICK bob", "USER b 0 * :b")
+    assert codes(line.ask("AUTHENTICATE PLAIN")) == ["907"]
+
+
+def test_the_secret_of_a_terminal_is_a_password_too(stage: IrcStage) -> None:
+    """As 64 hexadecimal digits: who has only that can come in over IRC."""
+    stage.worker.client("carol")
+    line = stage.line()
+    assert by_sasl(line, plain("carol", (b"s" * 32).hex()))[-1].startswith("903 ")
+
+
+# ---- devices ----
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [f"PASS :alice@phone:{PASSWORD}", "NICK alice", "USER a 0 * :a"],
+        [f"PASS :{PASSWORD}", "NICK alice", "USER alice@phone 0 * :a"],
+        ["AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice@phone')}", "NICK alice", "USER a 0 * :a"],
+    ],
+)
+def test_a_device_is_named_behind_the_name(stage: IrcStage, said: list[str]) -> None:
+    """In SASL, in PASS or in the ident; nameless clients share a device."""
+    stage.user("alice")
+    line = stage.line()
+    asked(line, *said)
+    devices = [session.device.label for session in stage.worker.sessions.open]
+    assert devices == ["irc", "phone"]
+    assert len(stage.worker.log.entries) == 2
+    asked(stage.line(), *said)
+    assert len(stage.worker.log.entries) == 2  # a device is begun once
+
+
+# ---- capabilities ----
+
+
+def test_capabilities_are_asked_for_at_any_time(stage: IrcStage) -> None:
+    """REQ is all or nothing, and repeats what was asked; what is on may be asked for again, and what is off
+    may be given up."""
+    line = stage.user("bob")
+    assert line.shown("CAP REQ :batch nonsense") == ["CAP bob NAK batch nonsense"]
+    assert line.shown("CAP LIST") == ["CAP bob LIST "]
+    assert line.shown("CAP REQ :batch server-time") == ["CAP bob ACK batch server-time"]
+    assert line.shown("CAP LIST") == ["CAP bob LIST batch server-time"]
+    assert line.shown("CAP REQ :-batch -away-notify") == ["CAP bob ACK -batch -away-notify"]
+
+
+def test_what_a_client_gives_up_ends_at_the_ack(stage: IrcStage) -> None:
+    """And what it asks for begins there, between two posts, of which none is lost or comes twice."""
+    alice, bob = stage.user("alice"), stage.user("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    bob.take()
+    heard = []
+    for asked_for in ("server-time", "-server-time", "server-time message-tags", "-message-tags"):
+        heard += [bob.ask(f"CAP REQ :{asked_for}")[-1].command]
+        alice.say("PRIVMSG #tea :x")
+        [post] = bob.take()
+        heard += [" ".join(sorted(post.tags))]
+    assert heard == ["CAP", "time", "CAP", "", "CAP", "account msgid time", "CAP", "time"]
