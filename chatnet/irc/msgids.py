@@ -42,6 +42,4 @@ def in_base_36(number: int) -> str:
     while number >= 36:
         number, pair = divmod(number, 1_296)
         text = _PAIRS[pair] + text
-    if number or not text:
-        return _DIGITS[number] + text
-    return text.lstrip("0")
+    return _DIGITS[number] + text if number or not text else text

@@ -128,7 +128,7 @@ def test_what_is_too_long_is_refused_once_and_keeps_no_memory() -> None:
             answers.append(one)
         assert len(splitter._data) <= 6_000
     assert answers == [TooLong("PRIVMSG", "7")]
-    splitter.feed(b"\r\nPING a\r\n")
+    splitter.feed(b"\nPING a\r\n")
     assert splitter.next() == Line({}, "PING", ("a",))
 
 
@@ -144,6 +144,7 @@ def test_a_command_behind_too_many_bytes_is_not_guessed() -> None:
     """Of a tag or command that is cut, nothing is named."""
     assert received(b"@label=l;" + b"y" * 9_000 + b" PRIVMSG #tea :a\n") == [TooLong(UNREAD, "l")]
     assert received(b"@label=" + b"y" * 9_000 + b" PRIVMSG #tea :a\n") == [TooLong(UNREAD)]
+    assert received(b"@" + b"y" * 4_594 + b";label=123456 PRIVMSG #tea :a\n") == [TooLong(UNREAD)]
     assert received(b"y" * 9_000 + b"\n") == [TooLong(UNREAD)]
 
 

@@ -98,6 +98,11 @@ def test_lines_end_between_words() -> None:
     assert [piece.text for piece in multiline(text, 50)] == ["x" * 30 + " ", "y" * 30, "", "a" * 50, " b"]
 
 
+def test_a_line_that_is_drawn_in_keeps_its_spaces() -> None:
+    """Of code, say. Only where a line was cut are spaces left out."""
+    assert outgoing("    " + "x" * 50, 50) == ["    " + "x" * 46, "xxxx"]
+
+
 def test_a_long_word_has_a_line_of_its_own() -> None:
     """So an address in it stays whole where it can."""
     assert outgoing("see https://example.org/" + "x" * 40, 60) == ["see", "https://example.org/" + "x" * 40]

@@ -88,9 +88,11 @@ def test_what_does_not_fit_ends_in_an_ellipsis() -> None:
         assert tags == b"@time=x"
         assert 506 < len(rest) <= 512
         assert rest.decode().endswith(letter + "…\r\n")
-    fits = writer.line("", "PRIVMSG", "#tea", "x" * (510 - len("PRIVMSG #tea ")))
+    most = 510 - len("PRIVMSG #tea ")
+    fits = writer.line("", "PRIVMSG", "#tea", "x" * most)
     assert len(fits) == 512
     assert fits.endswith(b"x\r\n")
+    assert len(writer.line("", "PRIVMSG", "#tea", "x" * (most + 1))) == 512
 
 
 def test_a_long_word_of_a_client_is_cut_in_answers() -> None:
