@@ -1,39 +1,40 @@
-"""The ids of messages: an entry's seq, and a check of it. Pure.
+"""The ids of messages on IRC: which entry of which log a ``msgid`` means. Pure.
 
-A post has the same id at every worker, live and in history. A log that was put back to an earlier state goes
-on with other entries under the same seqs: the check tells them apart.
+An id is the seq and the check of the entry (see :mod:`chatnet.cursor`): so it is the same at all workers,
+live and in history; what it means is found by its seq; and once a log was put back to an earlier state,
+nothing else has it.
 """
 
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 
-from chatnet.entries import Entry
+from chatnet.cursor import CHECK_BYTES, Cursor
+from chatnet.entries import Entry, Ref
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [a + b for a in _DIGITS for b in _DIGITS]
-_ID = re.compile("([1-9a-z][0-9a-z]{0,12})-([0-9a-f]{8})")
+_ID = re.compile(rf"([1-9a-z][0-9a-z]{{0,12}})-([0-9a-f]{{{2 * CHECK_BYTES}}})")
 _MOST_SEQ = (1 << 63) - 1
 
 
-def msgid(entry: Entry) -> str:
-    """Return the id of an entry."""
-    return f"{in_base_36(entry.seq)}-{check(entry.user, entry.key)}"
+def msgid(log_id: str, entry: Entry) -> str:
+    """Return the id of an entry of the log ``log_id``."""
+    return shown(Ref(entry.seq, Cursor.at(log_id, entry).check))
 
 
-def check(user: str, key: bytes) -> str:
-    """Return what an id has of the entry of ``user`` with this key."""
-    return sha256(user.encode() + key).hexdigest()[:8]
+def shown(ref: Ref) -> str:
+    """Return the id of what is referred to."""
+    return f"{in_base_36(ref.seq)}-{ref.check.hex()}"
 
 
-def read(text: str) -> tuple[int, str] | None:
-    """Return the seq and the check in an id; None if this is none of ours."""
+def read(text: str) -> Ref | None:
+    """Return what an id refers to; None if it is none of ours."""
     found = _ID.fullmatch(text)
     if found is None:
         return None
     seq = int(found[1], 36)
-    return (seq, found[2]) if seq <= _MOST_SEQ else None
+    return Ref(seq, bytes.fromhex(found[2])) if seq <= _MOST_SEQ else None
 
 
 def in_base_36(number: int) -> str:
