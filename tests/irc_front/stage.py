@@ -136,6 +136,10 @@ class IrcLine(Protocol):
         """Send lines; return what is heard, without tags and sources."""
         return [one.shown for one in self.ask(*lines)]
 
+    def texts(self) -> list[str]:
+        """Return who has said what to whom, of all that it heard and that was not taken out."""
+        return [f"{one.nick} {one.params[0]} {one.text}" for one in self.heard if one.command == "PRIVMSG"]
+
     def log_in(self, name: str, *caps: str, password: str = PASSWORD) -> None:
         """Log in by SASL, or by PASS if no capability is asked for."""
         if not caps:

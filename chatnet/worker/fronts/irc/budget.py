@@ -7,6 +7,8 @@ from __future__ import annotations
 
 RATE, BURST = 20.0, 100.0
 """Lines a second in the long run, and at once."""
+_ALMOST = 0.999
+"""What counts as a whole line: seconds are not exact."""
 
 
 class Budget:
@@ -25,7 +27,7 @@ class Budget:
     def wait(self, now: float) -> float:
         """Return in how many seconds the next line may be taken; 0 if now."""
         self._refill(now)
-        return 0.0 if self._left >= 1 else (1 - self._left) / RATE
+        return 0.0 if self._left >= _ALMOST else (1 - self._left) / RATE
 
     def _refill(self, now: float) -> None:
         self._left = min(BURST, self._left + max(0.0, now - self._since) * RATE)

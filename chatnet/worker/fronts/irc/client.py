@@ -205,7 +205,7 @@ class IrcClient:
         if running is not None:
             self.hold()
             Deferred.fromCoroutine(self._run_alone(running, slot, line)).addErrback(self._broke)
-        elif command.pace is Pace.AT_ONCE:
+        elif command.pace is not Pace.DRAFTS:
             slot.end()
         elif len(self.answers) > MOST_UNANSWERED:
             self._hold_until_answered()

@@ -86,8 +86,8 @@ def _role(entry: Entry, place: str, sees: Sees) -> bytes:
 
 
 def _invite(entry: Entry, place: str, sees: Sees) -> bytes:
-    """Return the INVITE for whom it is for; moderators hear of it if they asked for that."""
-    if place != "@" + entry.to and not ("invite-notify" in sees.tags.showing and place[0] == "!"):
+    """Return the INVITE for whom it is for; others who hear of it are told if they asked for that."""
+    if place != "@" + entry.to and "invite-notify" not in sees.tags.showing:
         return b""
     return writer.line(source(entry.user), "INVITE", entry.to, channel(entry.room))
 

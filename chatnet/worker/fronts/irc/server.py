@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from chatnet.irc import numerics, writer
+from chatnet.irc import isupport, numerics, writer
 from chatnet.worker.fronts.irc.command import Command, Pace
 
 if TYPE_CHECKING:
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
 
 VERSION = f"chatnet-{version('chatnet')}"
-USER_MODES, CHANNEL_MODES = "Bi", "biknot"
-TOKENS = ("NETWORK=chatnet", "CASEMAPPING=ascii", "CHANTYPES=#&", "NICKLEN=32", "UTF8ONLY")
+NETWORK = "chatnet"
 
 
 def welcome(client: IrcClient) -> list[bytes]:
@@ -25,7 +24,7 @@ def welcome(client: IrcClient) -> list[bytes]:
         say(numerics.RPL_WELCOME, f"Welcome to chatnet, {client.user}!"),
         say(numerics.RPL_YOURHOST, f"Your host is {server}, running {VERSION}."),
         say(numerics.RPL_CREATED, "What was said here before you came is in the history."),
-        say(numerics.RPL_MYINFO, server, VERSION, USER_MODES, CHANNEL_MODES),
+        say(numerics.RPL_MYINFO, server, VERSION, isupport.USER_MODES, isupport.CHANNEL_MODES),
         *supported(client),
         *users(client),
         *message_of_the_day(client),
@@ -34,7 +33,12 @@ def welcome(client: IrcClient) -> list[bytes]:
 
 def supported(client: IrcClient) -> list[bytes]:
     """Return what this server does, in tokens."""
-    return [client.numeric(numerics.RPL_ISUPPORT, *line) for line in [TOKENS]]
+    settings = client.front.settings
+    tokens = isupport.tokens(NETWORK, settings.guests)
+    return [
+        writer.line(settings.name, code, *words, trailing=True)
+        for code, *words in isupport.in_lines(client.user, tokens)
+    ]
 
 
 def users(client: IrcClient) -> list[bytes]:

@@ -9,7 +9,8 @@ from twisted.python.failure import Failure
 from chatnet.entries import Entry, More
 from chatnet.errors import ChatnetError, OwnRoom
 from chatnet.irc import numerics, targets, texts, writer
-from chatnet.irc.targets import Nick
+from chatnet.irc.isupport import MOST_TARGETS
+from chatnet.irc.targets import CHANTYPES, Nick
 from chatnet.irc.texts import Dropped
 from chatnet.worker.fronts.irc import events, ids
 from chatnet.worker.fronts.irc.command import Command, Pace
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
 
-MOST_TARGETS = 4
-"""How many targets a line of PRIVMSG may have; of NOTICE as well."""
 Form = Literal["notice", "action", ""]
 
 
@@ -73,7 +72,8 @@ class Saying:
 
     def say(self, params: tuple[str, ...]) -> None:
         """Append a post for each target."""
-        if not params or not params[0]:
+        targets = list(dict.fromkeys(filter(None, params[0].split(",")))) if params else []
+        if not targets:
             self._no(self._client.numeric(numerics.ERR_NORECIPIENT))
             return
         meant = texts.incoming(params[1]) if len(params) > 1 and params[1] else None
@@ -84,7 +84,6 @@ class Saying:
             self._no(self._client.numeric(numerics.ERR_NOTEXTTOSEND))
             return
         form: Form = "notice" if self._command == "NOTICE" else meant.form
-        targets = list(dict.fromkeys(params[0].split(",")))
         if len(targets) > MOST_TARGETS:
             sentence = f"A line is for at most {MOST_TARGETS} targets."
             self._no(self._client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(targets[0]), sentence))
@@ -101,7 +100,7 @@ class Saying:
     def _post(self, target: str, text: str, form: Form, is_long: bool = False) -> None:
         client, room = self._client, to_room(target)
         if room is None:
-            is_channel = target[:1] in targets.CHANTYPES
+            is_channel = target[0] in CHANTYPES
             number = numerics.ERR_NOSUCHCHANNEL if is_channel else numerics.ERR_NOSUCHNICK
             self._no(client.numeric(number, writer.word(target)))
             return

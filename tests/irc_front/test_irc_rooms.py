@@ -1,0 +1,275 @@
+"""Channels over IRC: a JOIN is kept, a PART is for good, and what changes in them is told to who is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from irc_front.stage import IrcLine, IrcStage
+from worker.conftest import Worker
+
+from chatnet.entries import Draft, More
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker())
+
+
+def does(stage: IrcStage, kind: Any, user: str, room: str, text: str = "", to: str = "") -> None:
+    """Let a user of another worker do something."""
+    stage.worker.commit(
+        Draft(kind, user, room, text, stage.worker.entropy(16), 0, More(to=to) if to else None)
+    )
+
+
+def together(stage: IrcStage, *names: str, caps: tuple[str, ...] = (), room: str = "#tea") -> list[IrcLine]:
+    lines = [stage.user(name, *caps) for name in names]
+    for line in lines:
+        line.ask(f"JOIN {room}")
+    for line in lines:
+        line.take()
+    return lines
+
+
+def moderated(stage: IrcStage) -> tuple[IrcLine, IrcLine]:
+    """Return an owner of a private room, and a member of it."""
+    alice, bob = stage.user("alice"), stage.user("bob")
+    does(stage, "create", "alice", "&ops", "all")
+    does(stage, "invite", "alice", "&ops", to="bob")
+    bob.ask("JOIN &ops")
+    alice.take(), bob.take()
+    return alice, bob
+
+
+# ---- JOIN and PART ----
+
+
+def test_a_join(stage: IrcStage) -> None:
+    """Answered by the JOIN itself, what the channel is about, and its names; told to who is there."""
+    [alice] = together(stage, "alice")
+    alice.ask("TOPIC #tea :hot and cold")
+    bob = stage.user("bob")
+    assert bob.shown("JOIN #Tea") == [
+        "JOIN #tea",
+        "332 bob #tea hot and cold",
+        "353 bob = #tea alice bob",
+        "366 bob #tea End of NAMES.",
+    ]
+    assert [(one.source, one.shown) for one in alice.take()] == [("bob!bob@user", "JOIN #tea")]
+
+
+def test_a_join_of_what_one_is_in_is_nothing(stage: IrcStage) -> None:
+    """A client that comes back joins all its channels again; one's own is always joined."""
+    [alice] = together(stage, "alice")
+    before = len(stage.worker.log.entries)
+    assert alice.shown("JOIN #tea", "JOIN #@alice", "JOIN #tea,#TEA") == []
+    assert len(stage.worker.log.entries) == before
+
+
+def test_a_list_of_channels(stage: IrcStage) -> None:
+    """The good ones are joined, and each of the others is refused; keys are passed over."""
+    alice = stage.user("alice")
+    heard = [one.shown for one in alice.ask("JOIN #a,nothing,#b/c,#@nobody_here,#d key,key")]
+    assert [one for one in heard if one.startswith("JOIN")] == ["JOIN #a", "JOIN #d"]
+    assert [one.split(" ")[2] for one in heard if one.startswith("403")] == [
+        "nothing",
+        "#b/c",
+        "#@nobody_here",
+    ]
+
+
+def test_nothing_leaves_everything(stage: IrcStage) -> None:
+    """JOIN 0 would unfollow all that a user follows."""
+    [alice] = together(stage, "alice")
+    assert [one.command for one in alice.ask("JOIN 0")] == ["NOTICE"]
+    assert stage.worker.sessions.open
+    assert alice.shown("NAMES #tea")[0] == "353 alice = #tea alice"
+
+
+def test_names_are_spelled_as_the_cluster_knows_them(stage: IrcStage) -> None:
+    alice = stage.user("alice", "echo-message")
+    assert alice.shown("JOIN #Ärger")[0] == "JOIN #ärger"
+    assert alice.shown("PRIVMSG #ÄRGER :x") == ["PRIVMSG #ärger x"]
+    assert alice.shown("PART #ärGER") == ["PART #ärger"]
+
+
+def test_leaving_the_server_is_not_leaving_a_channel(stage: IrcStage) -> None:
+    """Nobody is told of a PART or QUIT, and who comes back is where they were."""
+    alice, bob = together(stage, "alice", "bob")
+    bob.say("QUIT :bye")
+    assert [one.shown for one in bob.take()] == ["ERROR Closing link: Quit: bye"]
+    alice.say("PRIVMSG #tea :x")
+    assert alice.take() == []
+    assert "353 alice = #tea alice bob" in alice.shown("NAMES #tea")
+    line = stage.line()
+    line.log_in("bob")
+    assert [one.params[0] for one in line.heard if one.command == "JOIN"] == ["#@bob", "#tea"]
+
+
+def test_a_part(stage: IrcStage) -> None:
+    alice, bob = together(stage, "alice", "bob")
+    assert bob.shown("PART #tea :reason") == ["PART #tea"]
+    assert [one.shown for one in alice.take()] == ["PART #tea"]
+    assert bob.shown("PART #tea") == ["442 bob #tea You are not in that channel."]
+    assert bob.shown("PART #a/b") == ["403 bob #a/b There is no such channel."]
+    assert [one.command for one in bob.ask("PART #@bob")] == ["NOTICE"]
+    wide = stage.user("carol", "standard-replies")
+    assert [one.shown for one in wide.ask("PART #@carol")] == [
+        "FAIL PART OWN_ROOM #@carol Your own channel is always yours."
+    ]
+
+
+def test_what_one_does_elsewhere_is_told_to_all_connections(stage: IrcStage) -> None:
+    """Over IRC, or at a terminal: each shows the channel, with its names, and no longer."""
+    here, there = stage.user("alice"), stage.user("alice")
+    here.ask("JOIN #tea")
+    assert [one.shown for one in there.take()] == [
+        "JOIN #tea",
+        "353 alice = #tea alice",
+        "366 alice #tea End of NAMES.",
+    ]
+    does(stage, "join", "alice", "#cake")
+    for line in (here, there):
+        assert [one.command for one in line.take()] == ["JOIN", "353", "366"]
+    here.ask("PART #tea")
+    assert [one.shown for one in there.take()] == ["PART #tea"]
+
+
+def test_who_joins_is_told_as_was_asked_for(stage: IrcStage) -> None:
+    plain, wide = stage.user("alice"), stage.user("bob", "extended-join", "account-tag", "server-time")
+    for line in (plain, wide):
+        line.ask("JOIN #tea")
+    plain.take()
+    stage.user("carol").ask("JOIN #tea")
+    assert [one.shown for one in plain.take()] == ["JOIN #tea"]
+    [heard] = wide.take()
+    assert heard.shown == "JOIN #tea carol carol"
+    assert heard.tags.keys() == {"time", "account"}
+
+
+# ---- NAMES and TOPIC ----
+
+
+def test_names_lists_members_whether_they_are_here_or_not(stage: IrcStage) -> None:
+    """In as few lines as they fit; operators have an @; the owner of a user's room is one."""
+    alice, bob = moderated(stage)
+    assert bob.shown("NAMES &ops") == ["353 bob = &ops @alice bob", "366 bob &ops End of NAMES."]
+    bob.ask("JOIN #@alice")
+    bob.cut()
+    alice.take()
+    assert alice.shown("NAMES #@alice")[0] == "353 alice = #@alice @alice bob"
+    for number in range(150):
+        does(stage, "register", f"user{number:03}", f"user{number:03}", "argon2id")
+        does(stage, "join", f"user{number:03}", "#tea")
+    heard = alice.ask("NAMES #tea")
+    names = " ".join(one.text for one in heard if one.command == "353").split(" ")
+    assert names == [f"user{number:03}" for number in range(150)]
+    assert len(heard) == 4
+
+
+def test_names_of_what_is_no_channel(stage: IrcStage) -> None:
+    """Only the end of the list, with the name as it was asked for."""
+    alice = stage.user("alice")
+    assert alice.shown("NAMES #NotThere") == ["366 alice #NotThere End of NAMES."]
+    assert alice.shown("NAMES a/b") == ["366 alice a/b End of NAMES."]
+    assert alice.shown("NAMES") == ["366 alice * End of NAMES."]
+
+
+def test_no_names_for_who_wants_none(stage: IrcStage) -> None:
+    line = stage.line()
+    line.log_in("alice", "no-implicit-names")
+    assert "353" not in [one.command for one in line.take()]
+    assert line.shown("JOIN #tea") == ["JOIN #tea"]
+    assert len(line.shown("NAMES #tea")) == 2
+
+
+def test_names_with_hosts_and_with_all_prefixes(stage: IrcStage) -> None:
+    alice, _ = moderated(stage)
+    alice.ask("CAP REQ :userhost-in-names multi-prefix")
+    assert alice.shown("NAMES &ops")[0] == "353 alice = &ops @alice!alice@user bob!bob@user"
+
+
+def test_names_are_as_of_now(stage: IrcStage) -> None:
+    """Who joined or left while the list was read is in it, or not, as this client was told before."""
+    alice, bob = together(stage, "alice", "bob")
+    does(stage, "register", "carol", "carol", "argon2id")
+    stage.worker.log.reads_held = True
+    alice.say("NAMES #tea")
+    does(stage, "leave", "bob", "#tea")
+    does(stage, "join", "carol", "#tea")
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    assert [one.shown for one in alice.take()] == [
+        "PART #tea",
+        "JOIN #tea",
+        "353 alice = #tea alice carol",
+        "366 alice #tea End of NAMES.",
+    ]
+    assert bob.is_open
+
+
+def test_a_topic(stage: IrcStage) -> None:
+    """331 without one; setting it is echoed to the setter and told to all; an empty text clears it."""
+    alice, bob = together(stage, "alice", "bob")
+    assert alice.shown("TOPIC #tea") == ["331 alice #tea No topic is set."]
+    assert alice.shown("TOPIC #tea :hot and cold") == ["TOPIC #tea hot and cold"]
+    assert [(one.nick, one.shown) for one in bob.take()] == [("alice", "TOPIC #tea hot and cold")]
+    assert bob.shown("TOPIC #tea") == ["332 bob #tea hot and cold"]
+    assert bob.shown("TOPIC #tea :") == ["TOPIC #tea "]
+    assert bob.shown("TOPIC #tea") == ["331 bob #tea No topic is set."]
+    carol = stage.user("carol")
+    assert carol.shown("TOPIC #tea :x") == ["442 carol #tea You are not in that channel."]
+    assert carol.shown("TOPIC") == ["461 carol TOPIC That command needs more parameters."]
+
+
+def test_only_moderators_set_the_topic_of_a_private_room(stage: IrcStage) -> None:
+    alice, bob = moderated(stage)
+    assert bob.shown("TOPIC &ops :x") == ["482 bob &ops Only its operators may do that."]
+    assert alice.shown("TOPIC &ops :x") == ["TOPIC &ops x"]
+    assert [one.shown for one in bob.take()] == ["TOPIC &ops x"]
+
+
+# ---- what moderators do, as it is told ----
+
+
+def test_an_invitation_and_a_role(stage: IrcStage) -> None:
+    """An INVITE is for whom it is for; others who moderate see it if they asked for that."""
+    alice, bob = moderated(stage)
+    alice.ask("CAP REQ invite-notify")
+    carol = stage.user("carol")
+    does(stage, "invite", "alice", "&ops", to="carol")
+    assert [(one.nick, one.shown) for one in carol.take()] == [("alice", "INVITE carol &ops")]
+    assert [one.shown for one in alice.take()] == ["INVITE carol &ops"]
+    assert bob.take() == []
+    does(stage, "role", "alice", "&ops", "moderator", to="bob")
+    for line in (alice, bob):
+        assert [(one.nick, one.shown) for one in line.take()] == [("alice", "MODE &ops +o bob")]
+
+
+def test_who_is_removed_is_told_by_a_kick(stage: IrcStage) -> None:
+    """So are the others; and the client may ask for the channel again."""
+    alice, bob = moderated(stage)
+    does(stage, "remove", "alice", "&ops", "too loud", to="bob")
+    for line in (alice, bob):
+        assert [(one.nick, one.shown) for one in line.take()] == [("alice", "KICK &ops bob too loud")]
+    assert bob.shown("PRIVMSG &ops :x") == ["403 bob &ops There is no such channel."]
+    does(stage, "invite", "alice", "&ops", to="bob")
+    bob.take()
+    assert bob.shown("JOIN &ops")[0] == "JOIN &ops"
+
+
+def test_who_is_banned_is_told_so(stage: IrcStage) -> None:
+    alice, bob = moderated(stage)
+    does(stage, "ban", "alice", "&ops", "enough", to="bob")
+    assert [one.shown for one in bob.take()] == ["KICK &ops bob enough"]
+    assert [one.shown for one in alice.take()] == ["MODE &ops +b bob!*@*"]
+
+
+def test_who_is_forgotten_is_gone(stage: IrcStage) -> None:
+    """Their connections end, and others see them quit."""
+    alice, bob = together(stage, "alice", "bob")
+    does(stage, "forget", "chatnet", "", to="bob")
+    assert [one.command for one in bob.take()][-1] == "ERROR"
+    assert not bob.is_open
+    assert [(one.nick, one.shown) for one in alice.take()] == [("bob", "QUIT forgotten")]
