@@ -12,6 +12,7 @@ posts           row: acknowledged durable posts per second, and raw sqlite3 for 
 sessions        rows: memory of an idle session, without TLS and with it
 encrypted       rows: deliveries per second with TLS and without it; handshakes per second
 sockets         rows: deliveries per second by WebSocket, beside AMP, `ws`, Socket.IO; an idle socket's memory
+irc             rows: deliveries per second by IRC, beside AMP and InspIRCd; of any IRC server, as a program
 comeback        rows: how long until 5,000 sockets are back after their worker's death
 tabs            the browsers' side of that: many sockets, which come again as the page does
 page            rows: the page in a browser: its start, frames while one scrolls and writes
@@ -29,7 +30,8 @@ failover        how long users wait when processes die; a table of its own, and 
 plot            that picture, as SVG
 
 chatnet_feed    a cluster, as a contender in the fan-out
-inspircd        the IRC daemon, as a contender
+irc_feed        a server that speaks IRC, as a contender
+inspircd        the IRC daemon that is one
 rivals          `ws` and Socket.IO in Node, as contenders; npm/ has their programs
 bare            a fan-out by ``transport.write``, as a contender; also the server's program
 """

@@ -39,12 +39,15 @@ class WorkerProcess:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster; ``web`` is the port of its page, 0 if it has none."""
+    """A running cluster; ``web`` is the port of its page, and ``irc`` that of IRC, which the processes
+    ``fronts`` have; 0 if it has none."""
 
     master_pid: int
     workers: Sequence[WorkerProcess]
     data: Path
     web: int = 0
+    irc: int = 0
+    fronts: Sequence[int] = ()
 
     def connect(self, names: Sequence[str], encrypted: bool = False) -> list[socket.socket]:
         """Log these users in, at the workers in turn; each has their own connection.
@@ -81,29 +84,31 @@ def chat(connections: Sequence[socket.socket]) -> None:
 
 
 @contextlib.contextmanager
-def running(directory: Path, workers: int, web: bool = False) -> Iterator[Cluster]:
-    """Run a cluster for the length of the ``with``; its data stays in ``directory``. ``web``: with a page."""
-    port, page = free_port(), free_port() if web else 0
+def running(directory: Path, workers: int, web: bool = False, fronts: int = 0) -> Iterator[Cluster]:
+    """Run a cluster for the length of the ``with``; its data stays in ``directory``. ``web``: with a page;
+    ``fronts``: how many it has for IRC."""
+    port, page, irc = free_port(), free_port() if web else 0, free_port() if fronts else 0
     data = directory / "data"
     options = ["--post-rate", "0", "--new-names", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
     options += ["--web", f"127.0.0.1:{page}" if web else "none"]
+    options += ["--irc", f"127.0.0.1:{irc}", "--irc-fronts", str(fronts)] if fronts else []
     argv = [*_TWISTD, "chat-master", *options, "--workers", str(workers)]
     with started(argv, directory, "master") as master:
         found: dict[str, Any] = {}
 
         def is_up() -> bool:
             found.update(_status(port, data))
-            return len(found.get("workers", ())) == workers
+            return len(found.get("workers", ())) == workers + fronts
 
         wait_until(is_up, "the cluster's start")
+        chat = [each for each in found["workers"] if each.get("serves") != "irc"]
         yield Cluster(
             master.pid,
-            [
-                WorkerProcess(each["pid"], int(each["address"].rpartition(":")[2]))
-                for each in found["workers"]
-            ],
+            [WorkerProcess(each["pid"], int(each["address"].rpartition(":")[2])) for each in chat],
             data,
             page,
+            irc,
+            [each["pid"] for each in found["workers"] if each not in chat],
         )
 
 

@@ -91,8 +91,8 @@ def _again(crowd: Crowd, run: Callable[[], Run]) -> Run:
 def _depth_rows(runs: dict[str, list[Run]], depth: int) -> Iterator[Row]:
     what = f"deliveries/s to {FOLLOWERS} followers, {depth} in flight"
     ours = runs.pop(chatnet_feed.Feed.name)
-    for name in (inspircd.Irc.name, bare.Bare.name):
-        aim = f"≥ {AIM}" if name == inspircd.Irc.name else ""
+    for name in (inspircd.NAME, bare.Bare.name):
+        aim = f"≥ {AIM}" if name == inspircd.NAME else ""
         theirs = runs.get(name)
         if theirs is None:
             yield Row(what, rate(ours), f"{name}: not installed", aim=aim)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.irc_feed import IrcFeed, IrcServer
 from benchmarks.processes import free_port, listens, started, wait_until
-from benchmarks.wire import TEXT
 
+NAME = "InspIRCd"
 CONFIG = """
 <server name="bench.local" description="bench" network="Bench">
 <admin name="bench" nick="bench" email="bench@bench.local">
@@ -26,36 +26,15 @@ CONFIG = """
 """
 
 
-class Irc:
-    """The daemon, with its followers in one channel."""
-
-    name = "InspIRCd"
-
-    def __init__(self, pid: int, port: int, followers: int) -> None:
-        self.pids: tuple[int, ...] = (pid,)
-        everybody = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(followers + 1)]
-        for number, connection in enumerate(everybody):
-            connection.sendall(b"NICK n%d\r\nUSER u 0 * :u\r\n" % number)
-        for connection in everybody:  # once a second it accepts all who wait
-            _read_until(connection, b" 001 ")
-        for connection in everybody:
-            connection.sendall(b"JOIN #bench\r\n")
-            _read_until(connection, b" 366 ")
-        self.poster, *self.followers = everybody
-
-    def posts(self, count: int) -> bytes:
-        return b"PRIVMSG #bench :%s\r\n" % TEXT.encode() * count
-
-    def read(self, stream: bytes) -> list[str]:
-        lines = stream.decode().splitlines()
-        return [line.partition(" PRIVMSG #bench :")[2] for line in lines if " PRIVMSG " in line]
-
-    def heartbeat(self) -> None:
-        """Do nothing: it pings once an hour."""
+@contextlib.contextmanager
+def serving(directory: Path, followers: int) -> Iterator[IrcFeed]:
+    """Run the daemon, with its followers in one channel, for the length of the ``with``."""
+    with running(directory) as server:
+        yield IrcFeed(server, followers)
 
 
 @contextlib.contextmanager
-def serving(directory: Path, followers: int) -> Iterator[Irc]:
+def running(directory: Path) -> Iterator[IrcServer]:
     """Run the daemon for the length of the ``with``."""
     port = free_port()
     config = directory / "inspircd.conf"
@@ -63,18 +42,9 @@ def serving(directory: Path, followers: int) -> Iterator[Irc]:
     argv = [str(program()), f"--config={config}", "--nofork", *(["--runasroot"] if os.getuid() == 0 else [])]
     with started(argv, directory, "inspircd") as server:
         wait_until(lambda: listens(port), "InspIRCd's start")
-        yield Irc(server.pid, port, followers)
+        yield IrcServer(NAME, (server.pid,), port)
 
 
 def program() -> str | None:
     """Return where InspIRCd is installed, or None."""
     return shutil.which("inspircd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-
-
-def _read_until(connection: socket.socket, sign: bytes) -> None:
-    received = b""
-    while sign not in received:
-        chunk = connection.recv(65536)
-        if not chunk:
-            raise ConnectionError(f"InspIRCd hung up: {received[-200:]!r}")
-        received += chunk
