@@ -21,9 +21,9 @@ MOST_TOPIC, MOST_REASON, MOST_AWAY, MOST_REAL_NAME = 300, 200, 200, 100
 BOT = "B"
 """The mode of users who are bots, and their flag in WHO."""
 USER_MODES = "Bi"
-CHANNEL_MODES = "bimnot"
+CHANNEL_MODES = "bimnotv"
 """Banned are ``b``; it takes an invitation (i); only some speak (m), of members alone (n); operators are
-``o``, and they alone set what it is about (t)."""
+``o``, and they alone set what it is about (t). Nobody is ``v``, but clients take it for granted."""
 RELAYED = ("+reply", "+draft/reply", "+draft/react", "+channel-context")
 """The tags of clients that go on to others."""
 _MOST_BYTES = 400
@@ -50,7 +50,7 @@ def tokens(network: str, has_guests: bool) -> list[str]:
         f"NAMELEN={MOST_REAL_NAME}",
         f"NETWORK={_escaped(network)}",
         f"NICKLEN={MAX_NAME}",
-        "PREFIX=(o)@",
+        "PREFIX=(ov)@+",
         "SAFELIST",
         f"TARGMAX={targets},JOIN:,PART:,KICK:1,NAMES:1,WHOIS:1",
         f"TOPICLEN={MOST_TOPIC}",
