@@ -222,7 +222,7 @@ def test_each_kind_of_line_is_answered_by_its_label(stage: IrcStage) -> None:
     assert answer("CAP REQ batch")[0].command == "CAP"
     assert answer("CAP LIST")[0].params[1] == "labeled-response"
     joined = answer("JOIN #cake")
-    assert [one.command for one in joined] == ["BATCH", "JOIN", "BATCH"]
+    assert [one.command for one in joined] == ["BATCH", "JOIN", "MARKREAD", "BATCH"]
     assert {one.tags.get("batch") for one in joined[1:-1]} == {joined[0].params[0][1:]}
     both = answer("PRIVMSG #tea,#cake :x")
     assert [one.command for one in both] == ["BATCH", "PRIVMSG", "PRIVMSG", "BATCH"]

@@ -17,9 +17,15 @@ sees          the classes of connections that get the same bytes   (pure)
 channel       how a class hears the log, and who is told of their own affairs
 said          posts as lines   (pure)
 events        joins, topics, modes and the like as lines   (pure)
-ids           the ids of messages   (pure)
 roster        who is in a room, as of now
-server        the welcome, CAP, PING, QUIT, MOTD, LUSERS
+server        the welcome, CAP, PING, QUIT, MOTD, LUSERS, HELP and the like
 rooms         JOIN, PART, NAMES, TOPIC
-talk          PRIVMSG, NOTICE, TAGMSG
+lists         LIST
+moderation    INVITE, KICK, MODE
+people        WHO, WHOIS, WHOWAS, USERHOST, ISON, AWAY, MONITOR, SETNAME
+presence      who is here and who is away, as far as this process knows
+talk          PRIVMSG, NOTICE, TAGMSG, REDACT
+histories     CHATHISTORY
+marking       MARKREAD
+patience      what clients are told while the log cannot be reached
 """

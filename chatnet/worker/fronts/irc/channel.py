@@ -32,6 +32,10 @@ class Crowd:
     def __init__(self) -> None:
         self.of_key: dict[bytes, IrcClient] = {}
         self.of_user: dict[str, tuple[IrcClient, ...]] = {}
+        self.of_chosen_key: dict[bytes, IrcClient] = {}
+        """Who waits for a draft whose key the client has chosen."""
+        self.away: dict[str, str] = {}
+        """What users have said of being away."""
 
     def enter(self, client: IrcClient) -> None:
         """Add a connection."""
@@ -66,7 +70,11 @@ class IrcChannel:
         """Return what those are told of an entry who hear it at ``place``."""
         if entry.kind in SAID:
             return said(self._log_id, entry, place, self.sees)
-        return events.told(self._log_id, entry, place, self.sees)
+        told = events.told(self._log_id, entry, place, self.sees)
+        if entry.kind == "join" and "away-notify" in self.sees.tags.showing:
+            words = self._crowd.away.get(entry.user)
+            return told + events.away(entry.user, words) if words else told
+        return told
 
     def own_stay(self, entry: Entry) -> bytes:
         """Return what a user is told whose own stay an entry begins or ends."""
@@ -98,6 +106,8 @@ class IrcChannel:
         crowd, own = self._crowd, {}
         for entry in entries:
             client = crowd.of_key.get(entry.key[:PREFIX_BYTES])
+            if client is None and crowd.of_chosen_key:
+                client = crowd.of_chosen_key.get(entry.key)
             if client is not None and client.user == entry.user:
                 own[client.ear] = client
             if entry.kind in CHANGES:

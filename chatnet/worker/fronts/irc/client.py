@@ -15,11 +15,12 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, heard_at, listens
 from chatnet.errors import ChatnetError
 from chatnet.irc import numerics, writer
+from chatnet.irc.batches import MULTILINE, Failed, Multiline
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
-from chatnet.names import is_room, is_talk
+from chatnet.names import fold_for, is_room, is_talk
 from chatnet.stays import changes
-from chatnet.worker.fronts.irc import events, refusals
+from chatnet.worker.fronts.irc import events, marking, refusals
 from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.budget import Budget
 from chatnet.worker.fronts.irc.channel import PREFIX_BYTES, IrcChannel
@@ -28,6 +29,7 @@ from chatnet.worker.fronts.irc.drafts import Drafts
 from chatnet.worker.fronts.irc.roster import introduce
 from chatnet.worker.fronts.irc.said import source
 from chatnet.worker.fronts.irc.sees import Sees
+from chatnet.worker.fronts.irc.talk import LONG
 
 if TYPE_CHECKING:
     from chatnet.irc.caps import Negotiation
@@ -60,8 +62,19 @@ class IrcClient:
     """
 
     __slots__ = (
-        *("_budget", "_due", "_ended_by", "_is_held", "_is_leaving", "_is_lost", "_linger", "_name", "_why"),
-        *("address", "answers", "away", "caps", "channel", "connection", "drafts", "front", "joined"),
+        *(
+            "_batch",
+            "_budget",
+            "_due",
+            "_ended_by",
+            "_is_held",
+            "_is_leaving",
+            "_is_lost",
+            "_linger",
+            "_name",
+            "_why",
+        ),
+        *("address", "answers", "caps", "channel", "connection", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
         *("_slow", "spoke_at"),
     )
@@ -89,15 +102,16 @@ class IrcClient:
         self.drafts = Drafts(self, entropy(16))
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
-        self.said_user = self.real_name = self.away = ""
+        self.said_user = self.real_name = ""
         self.modes: set[str] = set()
         self.monitors: dict[str, None] = {}
         self.signed_on = self.spoke_at = wall()
         self._budget = Budget(front.seconds())
         self._due: Line | None = None
-        self._is_held = self._is_leaving = self._is_lost = False
+        self._is_held = self._is_leaving = False
         self._linger: IDelayedCall | None = None
         self._slow: IDelayedCall | None = None
+        self._batch: Multiline | None = None
         self._ended_by = self._why = ""
 
     @property
@@ -177,6 +191,9 @@ class IrcClient:
         """Do what a line says, in its turn."""
         if self._is_leaving:
             return
+        if self._is_of_batch(line):
+            self._take_of_batch(line)
+            return
         command = self.front.commands.get(line.command)
         if command is not None and command.pace is Pace.ALONE and len(self.answers):
             self._due = line
@@ -195,6 +212,26 @@ class IrcClient:
             return
         self.charge()
         slot.end()
+
+    def _is_of_batch(self, line: Line) -> bool:
+        """Return whether it is a part of something long that the client says."""
+        return (line.command == "BATCH" or "batch" in line.tags) and self.has(MULTILINE)
+
+    def _take_of_batch(self, line: Line) -> None:
+        if self._batch is None:
+            self._batch = Multiline()
+        said = self._batch.said(line)
+        self.charge()
+        if said is None:
+            return
+        self.drafts.next_line()
+        slot = self.answers.slot(self.label_of(said.label))
+        if isinstance(said, Failed):
+            slot.say(writer.line(self.front.settings.name, *said.words(), trailing=True))
+            slot.end()
+        else:
+            whole = Line(said.tags, said.command, (said.target, said.text))
+            self._run(LONG, slot, whole)
 
     def _run(self, command: Command, slot: Slot, line: Line) -> None:
         try:
@@ -298,6 +335,15 @@ class IrcClient:
     def notice(self, sentence: str) -> bytes:
         """Return a line that tells the client something unasked."""
         return writer.line(self.front.settings.name, "NOTICE", self.user, sentence, trailing=True)
+
+    async def breathe(self) -> None:
+        """Go on in another turn of the reactor, once the client has read enough of what was sent."""
+        turn: Deferred[None] = Deferred()
+        self.connection.outbox.flush()
+        self.front.shared.outboxes.next_turn(lambda: turn.callback(None))
+        await turn
+        async with self.session.reads.turn():
+            pass
 
     def put_line(self, line: bytes) -> None:
         """Send this at the end of this turn."""
@@ -406,7 +452,6 @@ class IrcClient:
 
     def lost(self, why: str) -> None:
         """The connection is gone: what it had said is still done."""
-        self._is_lost = True
         self.session.unchat()
         self.front.gone(self)
         if self._slow is not None and self._slow.active():
@@ -465,7 +510,13 @@ class IrcClient:
 
     def marked(self, room: str, seq: int) -> None:
         """Tell the client how far another connection of its user has read, if it wants to know."""
-        self.front.marked(self, room, seq)
+        if self.has("draft/read-marker"):
+            telling = marking.tell_marked(self, self.sessions_room(room), seq)
+            Deferred.fromCoroutine(telling).addErrback(self._not_introduced)
+
+    def sessions_room(self, room: str) -> str:
+        """Return the room that this user spells so."""
+        return fold_for(room, self.user)
 
     def stay_changed(self, room: str, seq: int, joined: bool) -> None:
         # Who is live has heard the entry itself.

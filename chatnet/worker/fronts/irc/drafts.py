@@ -21,15 +21,15 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
-from chatnet.errors import ChatnetError
+from chatnet.errors import ChatnetError, KeyReused
 from chatnet.worker.fronts.irc.channel import PREFIX_BYTES
 
 if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
 
-Heard = Callable[[Entry | None, str], None]
-"""Called once, with the entry of a draft and the place where it was heard; None: it is in the log, and was
-not heard here."""
+Heard = Callable[[Entry | None, str, int], None]
+"""Called once, with the entry of a draft, the place where it was heard, and its seq; None: it is in the log,
+and was not heard here."""
 Refused = Callable[[Failure], None]
 
 
@@ -78,12 +78,16 @@ class Drafts:
         :raises ChatnetError: it is refused at once.
         """
         if key in self._open:
-            raise KeyError(key)
+            raise KeyReused(KeyReused.sentence)
+        if not self._open:
+            self._client.front.patience.waits(self._client)
         self._open[key] = draft = _Draft(heard, refused)
+        if key[:PREFIX_BYTES] != self._client.prefix:
+            self._client.front.crowd.of_chosen_key[key] = self._client
         try:
             answer = send(key)
         except ChatnetError:
-            del self._open[key]
+            self._close(key)
             raise
         answer.addCallbacks(self._acknowledged, self._refused, (key, draft), {}, (key, draft))
 
@@ -93,18 +97,18 @@ class Drafts:
         :raises ChatnetError: it is refused.
         """
         done: Deferred[tuple[Entry | None, str]] = Deferred()
-        self.send(self.key(), send, lambda entry, place: done.callback((entry, place)), done.errback)
+        self.send(self.key(), send, lambda entry, place, _: done.callback((entry, place)), done.errback)
         return await done
 
     def heard(self, entry: Entry, place: str) -> bool:
         """Note that the connection hears ``entry``. Return whether it was a draft of this connection."""
         if entry.user != self._client.user:
             return False
-        draft = self._open.pop(entry.key, None)
+        draft = self._close(entry.key)
         if draft is None:
             # Its end was told before, or it is from another connection.
             return entry.key[:PREFIX_BYTES] == self._client.prefix
-        draft.heard(entry, place)
+        draft.heard(entry, place, entry.seq)
         return True
 
     def look(self) -> None:
@@ -116,8 +120,8 @@ class Drafts:
             return
         for key, draft in list(self._open.items()):
             if draft.seq and (not self._hears or (cursor is not None and draft.seq <= cursor.seq)):
-                del self._open[key]
-                draft.heard(self._client.entry_at(draft.seq), "")
+                self._close(key)
+                draft.heard(self._client.entry_at(draft.seq), "", draft.seq)
 
     def forget_hearing(self) -> None:
         """The connection hears nothing any more: what is acknowledged is answered."""
@@ -139,5 +143,16 @@ class Drafts:
             self._client.window.unwatch(self._grown)
 
     def _refused(self, failure: Failure, key: bytes, draft: _Draft) -> None:
-        if self._open.pop(key, None) is not None:
+        if self._close(key) is not None:
             draft.refused(failure)
+
+    def _close(self, key: bytes) -> _Draft | None:
+        """Take out a draft whose end is being told."""
+        draft = self._open.pop(key, None)
+        if not self._open:
+            self._client.front.patience.goes_on(self._client)
+        if draft is not None and key[:PREFIX_BYTES] != self._client.prefix:
+            chosen = self._client.front.crowd.of_chosen_key
+            if chosen.get(key) is self._client:
+                del chosen[key]
+        return draft

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chatnet.entries import Entry
-from chatnet.irc import targets, writer
+from chatnet.irc import msgids, targets, writer
+from chatnet.irc.targets import Nick
 from chatnet.names import is_talk, sides
-from chatnet.worker.fronts.irc import ids
 from chatnet.worker.fronts.irc.said import source, tags_of
 from chatnet.worker.fronts.irc.sees import Sees
 
@@ -45,6 +45,12 @@ def channel(room: str) -> str:
     return targets.channel_of(room, "") or ""
 
 
+def room_in(channel: str) -> str | None:
+    """Return the room of a channel; None if no room can be called so."""
+    target = targets.room_of(channel)
+    return None if target is None or isinstance(target, Nick) else target.room
+
+
 def joined(user: str, room: str, sees: Sees) -> bytes:
     """Return the line with which ``user`` is in a channel."""
     more = (user, user) if "extended-join" in sees.tags.showing else ()
@@ -54,6 +60,11 @@ def joined(user: str, room: str, sees: Sees) -> bytes:
 def parted(user: str, room: str) -> bytes:
     """Return the line with which ``user`` is no longer in a channel."""
     return writer.line(source(user), "PART", channel(room))
+
+
+def away(user: str, words: str) -> bytes:
+    """Return the line with which ``user`` is away; back, without words."""
+    return writer.line(source(user), "AWAY", *((words,) if words else ()), trailing=bool(words))
 
 
 def _join(entry: Entry, place: str, sees: Sees) -> bytes:
@@ -109,7 +120,7 @@ def _redact(entry: Entry, place: str, sees: Sees) -> bytes:
     else:
         target = place[1:] if place[0] == "@" else channel(room)
     said = (entry.text,) if entry.text else ()
-    return writer.line(source(entry.user), "REDACT", target, ids.shown(entry.ref), *said)
+    return writer.line(source(entry.user), "REDACT", target, msgids.shown(entry.ref), *said)
 
 
 def _forget(entry: Entry, place: str, sees: Sees) -> bytes:

@@ -11,6 +11,8 @@ from chatnet.worker.fronts.irc.channel import Crowd, IrcChannel
 from chatnet.worker.fronts.irc.client import IrcClient, error
 from chatnet.worker.fronts.irc.command import Command
 from chatnet.worker.fronts.irc.connection import IrcConnection
+from chatnet.worker.fronts.irc.patience import Patience
+from chatnet.worker.fronts.irc.presence import Presence
 from chatnet.worker.fronts.irc.registration import Registration
 from chatnet.worker.fronts.irc.sees import Sees
 from chatnet.worker.fronts.irc.settings import IrcSettings
@@ -32,6 +34,8 @@ class Irc:
         self.shared = shared
         self.settings = settings
         self.crowd = Crowd()
+        self.presence = Presence(self.crowd)
+        self.patience = Patience(shared.outboxes)
         self.offered = caps.offered(has_passwords=True, has_registration=settings.registers != "no")
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self._stays: Counter[str] = Counter()
@@ -58,12 +62,15 @@ class Irc:
     def came(self, client: IrcClient) -> None:
         """A connection has logged in."""
         self.crowd.enter(client)
+        self.presence.came(client)
 
     def gone(self, client: IrcClient) -> None:
         """A connection is gone, and hears nothing any more."""
         for room in list(client.joined):
             client.note_stay(room, False)
         self.crowd.leave(client)
+        self.presence.gone(client)
+        self.patience.gone(client)
 
     def count_stay(self, room: str, begins: bool) -> None:
         """Count in how many rooms somebody here is."""
@@ -75,6 +82,3 @@ class Irc:
     def rooms(self) -> int:
         """In how many rooms somebody here is."""
         return len(self._stays)
-
-    def marked(self, client: IrcClient, room: str, seq: int) -> None:
-        """Another connection of the client's user has read ``room`` up to ``seq``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chatnet.errors import (
-    AlreadyThere,
     BadName,
     BadRoom,
     BadText,
@@ -14,7 +13,6 @@ from chatnet.errors import (
     NotJoined,
     NotModerator,
     NotOwner,
-    NotThere,
     NotYours,
     OutOfReach,
     TooManyRooms,
@@ -51,8 +49,6 @@ _OF: dict[str, _Numbers] = {
         TooManyRooms: numerics.ERR_TOOMANYCHANNELS,
         TooManyTopics: numerics.ERR_TOOMANYCHANNELS,
     },
-    "INVITE": {**_ROOMS, AlreadyThere: numerics.ERR_USERONCHANNEL},
-    "KICK": {**_ROOMS, NotThere: numerics.ERR_USERNOTINCHANNEL},
 }
 NOT_YOURS = "only {name} speaks here; mention @{name}, or send them a message"
 

@@ -8,22 +8,15 @@ from twisted.internet.defer import Deferred
 
 from chatnet.entries import Entry
 from chatnet.errors import AlreadyJoined, ChatnetError
-from chatnet.irc import numerics, targets, writer
-from chatnet.irc.targets import Nick
+from chatnet.irc import numerics, writer
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
-from chatnet.worker.fronts.irc.roster import Roster, end_of_names, introduce_one, say_names
+from chatnet.worker.fronts.irc.roster import Roster, end_of_names, introduce_one, marks_of, say_names
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
-
-
-def room_in(channel: str) -> str | None:
-    """Return the room of a channel; None if no room can be called so."""
-    target = targets.room_of(channel)
-    return None if target is None or isinstance(target, Nick) else target.room
 
 
 # ---- JOIN and PART ----
@@ -38,7 +31,7 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
     joining: list[Deferred[str]] = []
     asked: set[str] = set()
     for channel in line.params[0].split(","):
-        room = room_in(channel)
+        room = events.room_in(channel)
         if room is None:
             slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         elif room not in client.joined and room not in asked:
@@ -46,7 +39,7 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             joining.append(Deferred.fromCoroutine(_join(client, slot, room, channel)))
     for one in joining:
         if room := await one:
-            await introduce_one(client, slot.say, room)
+            await introduce_one(client, slot.say, room, await marks_of(client))
 
 
 async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> str:
@@ -78,7 +71,7 @@ async def part(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 async def _part(client: IrcClient, slot: Slot, channel: str) -> None:
-    room = room_in(channel)
+    room = events.room_in(channel)
     if room is None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         return
@@ -104,7 +97,7 @@ async def names(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(end_of_names(client, "*"))
         return
     for channel in line.params[0].split(","):
-        room = room_in(channel)
+        room = events.room_in(channel)
         try:
             if room is None:
                 slot.say(end_of_names(client, channel))
@@ -117,7 +110,7 @@ async def names(client: IrcClient, slot: Slot, line: Line) -> None:
 async def topic(client: IrcClient, slot: Slot, line: Line) -> None:
     """Say what a channel is about, or set it."""
     channel = line.params[0]
-    room = room_in(channel)
+    room = events.room_in(channel)
     if room is None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
     elif len(line.params) == 1:

@@ -6,7 +6,7 @@ is brought up to date in the turn in which it is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
@@ -16,6 +16,7 @@ from chatnet.irc.lines import MOST_BYTES
 from chatnet.reads import MemberPage
 from chatnet.stays import changes
 from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.marking import all_marks, mark_line
 from chatnet.worker.fronts.irc.said import source
 
 if TYPE_CHECKING:
@@ -90,20 +91,30 @@ class Roster:
 
 async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
     """Tell the client what rooms are about that it has just been told it is in, and who is there."""
+    marks = await marks_of(client)
     for room in rooms:
         if room in client.joined:
             try:
-                await introduce_one(client, client.put_line, room)
+                await introduce_one(client, client.put_line, room, marks)
             except ChatnetError:  # it was left meanwhile, or cannot be read now
                 client.put_line(end_of_names(client, events.channel(room)))
 
 
-async def introduce_one(client: IrcClient, say: Say, room: str) -> None:
-    """Say what a room is about, and who is there."""
+async def marks_of(client: IrcClient) -> Mapping[str, int] | None:
+    """Return how far the user has read, by room; None if the client does not want to know."""
+    return await all_marks(client) if client.has("draft/read-marker") else None
+
+
+async def introduce_one(
+    client: IrcClient, say: Say, room: str, marks: Mapping[str, int] | None = None
+) -> None:
+    """Say what a room is about, how far the user has read there, and who is there."""
     roster = Roster(client, room)
     members = await roster.next()
     if roster.about:
         say(client.numeric(numerics.RPL_TOPIC, events.channel(room), roster.about))
+    if marks is not None:
+        say(await mark_line(client, room, marks.get(room, 0)))
     if not client.has("no-implicit-names"):
         await _say_names(client, say, room, roster, members)
 

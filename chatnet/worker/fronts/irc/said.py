@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from chatnet.entries import Entry
-from chatnet.irc import targets, texts, times, writer
+from chatnet.irc import msgids, targets, texts, times, writer
 from chatnet.irc.batches import CONCAT, MULTILINE
 from chatnet.irc.caps import TagClass
 from chatnet.irc.lines import MOST_BYTES
 from chatnet.irc.msgids import in_base_36
 from chatnet.names import is_talk
-from chatnet.worker.fronts.irc import ids
 from chatnet.worker.fronts.irc.sees import Sees
 
 
@@ -48,14 +47,14 @@ def tags_of(log_id: str, entry: Entry, tags: TagClass, more: str = "") -> str:
     """Return the tags of an entry, for connections that are shown those; ``more`` are further ones."""
     if not tags.every:
         return tags.tags(times.shown(entry.time), account=entry.user)
-    return tags.tags(times.shown(entry.time), ids.msgid(log_id, entry), entry.user, more)
+    return tags.tags(times.shown(entry.time), msgids.msgid(log_id, entry), entry.user, more)
 
 
 def _more_tags(post: Entry, context: str) -> str:
     """Return the tags that a post has because of what it says: which it answers, and from where it comes."""
     if post.ref is None:
         return f"+channel-context={context}" if context else ""
-    reply = f"+draft/reply={ids.shown(post.ref)};+reply={ids.shown(post.ref)}"
+    reply = f"+draft/reply={msgids.shown(post.ref)};+reply={msgids.shown(post.ref)}"
     return f"+channel-context={context};{reply}" if context else reply
 
 

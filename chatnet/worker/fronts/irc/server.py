@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from chatnet.irc import isupport, numerics, writer
+from chatnet.irc import isupport, numerics, times, words, writer
 from chatnet.worker.fronts.irc.command import Command, Pace
 
 if TYPE_CHECKING:
@@ -119,6 +119,45 @@ def motd(client: IrcClient, slot: Slot, line: Line) -> None:
     slot.say(*message_of_the_day(client))
 
 
+def time(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say what time it is here."""
+    settings = client.front.settings
+    now = times.shown(int(settings.clocks.wall() * 1000))
+    slot.say(client.numeric(numerics.RPL_TIME, settings.name, now))
+
+
+def version_of_this(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say what runs here."""
+    name = client.front.settings.name
+    slot.say(client.numeric(numerics.RPL_VERSION, VERSION, name, "chatnet"), *supported(client))
+
+
+def info(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say what this is."""
+    slot.say(*(client.numeric(numerics.RPL_INFO, line) for line in words.INFO))
+    slot.say(client.numeric(numerics.RPL_ENDOFINFO))
+
+
+def help_on(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Explain a command."""
+    asked = line.params[0] if line.params else ""
+    found = words.topic_of_help(asked)
+    if found is None:
+        slot.say(client.numeric(numerics.ERR_HELPNOTFOUND, writer.word(asked)))
+        return
+    topic, (first, *others) = found
+    slot.say(client.numeric(numerics.RPL_HELPSTART, topic, first))
+    slot.say(*(client.numeric(numerics.RPL_HELPTXT, topic, text) for text in others))
+    slot.say(client.numeric(numerics.RPL_ENDOFHELP, topic, f"End of HELP on {topic}."))
+
+
+def links(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say that there is one server."""
+    name = client.front.settings.name
+    slot.say(client.numeric(numerics.RPL_LINKS, name, name, "0 chatnet"))
+    slot.say(client.numeric(numerics.RPL_ENDOFLINKS, "*"))
+
+
 def lusers(client: IrcClient, slot: Slot, line: Line) -> None:
     slot.say(*users(client))
 
@@ -134,4 +173,10 @@ COMMANDS = {
     "NICK": Command(nick),
     "MOTD": Command(motd),
     "LUSERS": Command(lusers),
+    "TIME": Command(time),
+    "VERSION": Command(version_of_this),
+    "INFO": Command(info),
+    "HELP": Command(help_on),
+    "HELPOP": Command(help_on),
+    "LINKS": Command(links),
 }

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from chatnet.worker.fronts.irc import rooms, server, talk
+from chatnet.worker.fronts.irc import histories, lists, marking, moderation, people, rooms, server, talk
 from chatnet.worker.fronts.irc.command import Command
 
-COMMANDS: dict[str, Command] = {**server.COMMANDS, **rooms.COMMANDS, **talk.COMMANDS}
+COMMANDS: dict[str, Command] = {
+    **server.COMMANDS,
+    **rooms.COMMANDS,
+    **lists.COMMANDS,
+    **people.COMMANDS,
+    **moderation.COMMANDS,
+    **talk.COMMANDS,
+    **histories.COMMANDS,
+    **marking.COMMANDS,
+}

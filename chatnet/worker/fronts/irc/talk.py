@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Literal
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatnet.entries import Entry, More
-from chatnet.errors import ChatnetError, OwnRoom
-from chatnet.irc import numerics, targets, texts, writer
+from chatnet.entries import KEY_BYTES, Entry, More, other_side
+from chatnet.errors import ChatnetError, NoSuchPost, OwnRoom
+from chatnet.irc import msgids, numerics, targets, texts, writer
 from chatnet.irc.isupport import MOST_TARGETS
 from chatnet.irc.targets import CHANTYPES, Nick
 from chatnet.irc.texts import Dropped
-from chatnet.worker.fronts.irc import events, ids
+from chatnet.names import is_talk
+from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.said import command_of, head_of, room_for
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
 
 Form = Literal["notice", "action", ""]
+KEY = "+chatnet/key"
+"""The tag by which a client names the key of a post: who says it again says it once."""
+_KEY_LETTERS = 22
 
 
 def privmsg(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -34,6 +40,15 @@ def privmsg(client: IrcClient, slot: Slot, line: Line) -> None:
 def notice(client: IrcClient, slot: Slot, line: Line) -> None:
     """Say something as a program; no error ever answers it."""
     _say(client, slot, line, "NOTICE")
+
+
+def long_post(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say something in several lines, which came as a batch."""
+    saying = Saying(client, slot, line.command, line.tags)
+    try:
+        saying.say(line.params, is_long=True)
+    finally:
+        saying.done()
 
 
 def tagmsg(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -61,17 +76,18 @@ def to_room(target: str) -> str | None:
 class Saying:
     """One line that says something, at one target or several: it ends its slot once all are answered."""
 
-    __slots__ = ("_client", "_command", "_left", "_slot", "_tags")
+    __slots__ = ("_chosen", "_client", "_command", "_left", "_slot", "_tags")
 
     def __init__(self, client: IrcClient, slot: Slot, command: str, tags: Mapping[str, str]) -> None:
         self._client = client
         self._slot = slot
         self._command = command
         self._tags = tags
+        self._chosen = tags.get(KEY) if client.has("chatnet/key") else None
         self._left = 1
 
-    def say(self, params: tuple[str, ...]) -> None:
-        """Append a post for each target."""
+    def say(self, params: tuple[str, ...], is_long: bool = False) -> None:
+        """Append a post for each target; ``is_long``: it may need several lines."""
         targets = list(dict.fromkeys(filter(None, params[0].split(",")))) if params else []
         if not targets:
             self._no(self._client.numeric(numerics.ERR_NORECIPIENT))
@@ -88,16 +104,16 @@ class Saying:
             sentence = f"A line is for at most {MOST_TARGETS} targets."
             self._no(self._client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(targets[0]), sentence))
             return
+        if self._chosen is not None and (len(targets) > 1 or _key_in(self._chosen) is None):
+            sentence = "A key is 22 letters of base64url, for one target."
+            self._fail("INVALID_KEY", sentence)
+            return
         if len(targets) > 1:
             self._slot.begin_now()
         for target in targets:
-            self._post(target, meant.text, form)
+            self._post(target, meant.text, form, is_long)
 
-    def whole(self, target: str, text: str, form: Form) -> None:
-        """Append a long post."""
-        self._post(target, text, form, is_long=True)
-
-    def _post(self, target: str, text: str, form: Form, is_long: bool = False) -> None:
+    def _post(self, target: str, text: str, form: Form, is_long: bool) -> None:
         client, room = self._client, to_room(target)
         if room is None:
             is_channel = target[0] in CHANTYPES
@@ -116,32 +132,55 @@ class Saying:
             client.drafts.send(
                 key,
                 lambda key: client.session.drafts.post(key, text, room, more),
-                self._heard,
+                lambda entry, place, seq: self._heard(room, entry, place, seq),
                 lambda failure: self._refused(failure, target),
             )
         except ChatnetError as why:
             self._refuse(why, target)
 
     def _key(self) -> bytes:
-        return self._client.drafts.key()
+        return (_key_in(self._chosen) if self._chosen else None) or self._client.drafts.key()
 
     def _more(self, form: Form) -> More | None:
         said = self._tags.get("+reply") or self._tags.get("+draft/reply")
-        ref = ids.read(said) if said else None
+        ref = msgids.read(said) if said else None
         return More(form=form, ref=ref) if form or ref is not None else None
 
     # ---- how each post ends ----
 
-    def _heard(self, entry: Entry | None, place: str) -> None:
-        client = self._client
-        if entry is not None and client.has("echo-message"):
-            lines = client.channel.lines(entry, place or self._place(entry))
-            if lines:
-                self._slot.now(lines)
+    def _heard(self, room: str, entry: Entry | None, place: str, seq: int) -> None:
+        if entry is None and self._client.connection.transport is not None:
+            # It was said before, on another connection, too long ago for the window.
+            reading = Deferred.fromCoroutine(self._read(room, seq))
+            reading.addErrback(self._client.log_failure, self._command).addCallback(lambda _: self.done())
+            return
+        if entry is not None:
+            self._echo(entry, place)
         self.done()
 
+    async def _read(self, room: str, seq: int) -> None:
+        for post in await self._client.session.reads.history(room, seq + 1):
+            if post.seq == seq:
+                self._echo(post, "")
+
+    def _echo(self, entry: Entry, place: str) -> None:
+        client = self._client
+        self._is_told_of_absence(entry)
+        if client.has("echo-message") and (lines := client.channel.lines(entry, place or self._place(entry))):
+            self._slot.now(lines)
+
     def _place(self, entry: Entry) -> str:
-        return f"@{self._client.user}" if "=" in entry.room else entry.room
+        return f"@{self._client.user}" if is_talk(entry.room) else entry.room
+
+    def _is_told_of_absence(self, entry: Entry) -> None:
+        """Tell the author what the other one in a conversation has said of being away."""
+        if self._command == "NOTICE" or not is_talk(entry.room):
+            return
+        client = self._client
+        other = other_side(entry.room, client.user)
+        if words := client.front.presence.away.get(other):
+            self._slot.begin_now()
+            self._slot.now(client.numeric(numerics.RPL_AWAY, other, words))
 
     def _refused(self, failure: Failure, target: str) -> None:
         if isinstance(failure.value, ChatnetError):
@@ -169,10 +208,12 @@ class Saying:
             self._slot.say(line)
 
     def _dropped(self, ctcp: Dropped) -> None:
+        self._fail("NOT_SENT", f"CTCP {ctcp.command} goes nowhere here.")
+
+    def _fail(self, code: str, sentence: str) -> None:
         self._client.charge()
         if self._command != "NOTICE":
-            sentence = f"CTCP {ctcp.command} goes nowhere here."
-            self._client.fail(self._slot, self._command, "NOT_SENT", sentence)
+            self._client.fail(self._slot, self._command, code, sentence)
 
     def done(self) -> None:
         """One part of it has ended."""
@@ -181,8 +222,43 @@ class Saying:
             self._slot.end()
 
 
+LONG = Command(long_post, 0, Pace.DRAFTS)
+"""What is done with a long post once all its lines have come."""
+
+
+async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Take back what was said."""
+    target, said, *reason = line.params
+    ref = msgids.read(said)
+    words = writer.word(target), writer.word(said)
+    if ref is None:
+        client.fail(slot, "REDACT", "UNKNOWN_MSGID", "There is no such message.", *words)
+        return
+    drafts, more = client.session.drafts, More(ref=ref)
+    text = reason[0] if reason else ""
+    try:
+        entry, place = await client.drafts.append(lambda key: drafts.order(key, "redact", None, text, more))
+    except NoSuchPost as why:
+        client.fail(slot, "REDACT", "UNKNOWN_MSGID", str(why), *words)
+    except ChatnetError as why:
+        client.fail(slot, "REDACT", "REDACT_FORBIDDEN", str(why), *words)
+    else:
+        if entry is not None and (lines := client.channel.lines(entry, place or client.user)):
+            slot.now(lines)
+
+
+def _key_in(said: str) -> bytes | None:
+    """Return the key that a client has chosen for a post; None if it is none."""
+    try:
+        key = urlsafe_b64decode(said + "==")
+    except ValueError:
+        return None
+    return key if len(said) == _KEY_LETTERS and len(key) == KEY_BYTES else None
+
+
 COMMANDS = {
     "PRIVMSG": Command(privmsg, 0, Pace.DRAFTS),
     "NOTICE": Command(notice, 0, Pace.DRAFTS),
     "TAGMSG": Command(tagmsg),
+    "REDACT": Command(redact, 2, Pace.ALONE),
 }

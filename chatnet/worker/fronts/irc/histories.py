@@ -1,0 +1,265 @@
+"""What was said before: CHATHISTORY."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.internet.defer import Deferred
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry, Ref
+from chatnet.errors import ChatnetError, CursorAhead
+from chatnet.irc import msgids, times, writer
+from chatnet.irc.isupport import MOST_HISTORY
+from chatnet.names import is_talk
+from chatnet.store.verifying import verify
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.marking import NoTarget, Params, known_room, spelled_for, time_of
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+MOST_SEQ = (1 << 62) - 1
+AHEAD_SECONDS = 5.0
+"""Seconds to wait for a message that this worker has not reached yet."""
+
+
+class Gone(Exception):
+    """A message is meant that is not in the log."""
+
+
+class Place(NamedTuple):
+    """Where a history begins or ends: behind the seq ``before``, and up to ``after``; both are one entry's
+    neighbours, so that a bound leaves it out."""
+
+    before: int
+    after: int
+
+
+# ---- places ----
+
+
+async def place(client: IrcClient, room: str, said: str) -> Place:
+    """Return the place that a client names by ``msgid=`` or ``timestamp=``.
+
+    :raises Params: it names none. :raises Gone: the log has no such message.
+    """
+    kind, _, value = said.partition("=")
+    if kind == "msgid" and (ref := msgids.read(value)) is not None:
+        await _check(client, ref)
+        return Place(ref.seq - 1, ref.seq)
+    if kind == "timestamp" and (time := times.read(value)) is not None:
+        return await _at_time(client, room, time)
+    if kind == "msgid":
+        raise Gone
+    raise Params("A place is msgid=ID or timestamp=TIME.")
+
+
+async def _check(client: IrcClient, ref: Ref) -> None:
+    await reached(client, ref.seq)
+    queue = client.session.reads.turn()
+    try:
+        async with queue:
+            await queue.read(verify, client.sessions.log, Cursor(ref.seq, ref.check))
+    except CursorAhead as why:
+        raise Gone from why
+
+
+async def reached(client: IrcClient, seq: int) -> None:
+    """Wait until this worker has followed the log to ``seq``, for a few seconds: another worker may be ahead
+    of it, where the client saw what it asks about.
+
+    :raises Gone: it is not reached.
+    """
+    window = client.window
+    if seq <= window.head:
+        return
+    waiting: Deferred[bool] = Deferred()
+
+    def grown(entries: object) -> None:
+        if window.head >= seq and not waiting.called:
+            waiting.callback(True)
+
+    def late() -> None:
+        if not waiting.called:
+            waiting.callback(False)
+
+    window.watch(grown)
+    timer = client.front.shared.outboxes.later(AHEAD_SECONDS, late)
+    has_reached = await waiting
+    window.unwatch(grown)
+    if timer.active():
+        timer.cancel()
+    if not has_reached:
+        raise Gone
+
+
+async def _at_time(client: IrcClient, room: str, time: int) -> Place:
+    """Return the place of a time. It leaves out the one message that has this time; of several, none: a
+    repeat has a known id, a gap has none."""
+    reads = client.session.reads
+    low, high = await reads.seq_before(time), await reads.seq_before(time + 1)
+    tied = (
+        [post for post in await reads.history_after(room, low) if post.seq <= high][:2] if low < high else []
+    )
+    return Place(low, high) if len(tied) < 2 else Place(high, low)
+
+
+# ---- posts ----
+
+
+async def newest(client: IrcClient, room: str, before: int, after: int, limit: int) -> list[Entry]:
+    """Return the newest posts before the seq ``before`` and after ``after``, oldest first; none that was
+    taken back. So there are fewer than the ``limit`` only if there are no more."""
+    found: list[Entry] = []
+    while len(found) < limit:
+        page = await client.session.reads.history(room, before)
+        if not page:
+            break
+        before = page[0].seq
+        found = [post for post in page if post.seq > after and post.text] + found
+        if before <= after + 1:
+            break
+    return found[-limit:]
+
+
+async def oldest(client: IrcClient, room: str, after: int, before: int, limit: int) -> list[Entry]:
+    """Return the oldest posts after the seq ``after`` and before ``before``."""
+    found: list[Entry] = []
+    while len(found) < limit:
+        page = await client.session.reads.history_after(room, after)
+        if not page:
+            break
+        after = page[-1].seq
+        found += [post for post in page if post.seq < before and post.text]
+        if after >= before:
+            break
+    return found[:limit]
+
+
+# ---- CHATHISTORY ----
+
+
+async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Read what was said in a channel that one is in, or in a conversation."""
+    subcommand, *params = line.params
+    subcommand = subcommand.upper()
+    word = writer.word(subcommand)
+    try:
+        if subcommand == "TARGETS":
+            await _say_targets(client, slot, params)
+            return
+        if subcommand not in _SUBCOMMANDS:
+            raise Params("There is no such subcommand.")
+        target, *bounds = params or [""]
+        if len(bounds) != (3 if subcommand == "BETWEEN" else 2):
+            raise Params("A target, bounds and a limit are needed.")
+        limit = _limit(bounds.pop())
+        room = known_room(client, target)
+        posts = await _SUBCOMMANDS[subcommand](client, room, bounds, limit)
+    except Params as why:
+        client.fail(slot, "CHATHISTORY", "INVALID_PARAMS", str(why), word)
+    except Gone:
+        sentence = "That message is not in the log, or no longer: ask for LATEST."
+        client.fail(slot, "CHATHISTORY", "MESSAGE_ERROR", sentence, word, writer.word(target))
+    except (NoTarget, ChatnetError):
+        sentence = "There is no such history for you."
+        client.fail(slot, "CHATHISTORY", "INVALID_TARGET", sentence, word, writer.word(target))
+    else:
+        _say_posts(client, slot, room, posts)
+
+
+def _limit(said: str) -> int:
+    if not (said.isascii() and said.isdigit() and len(said) < 10 and int(said) > 0):
+        raise Params("A limit is a whole number.")
+    return min(int(said), MOST_HISTORY)
+
+
+async def _latest(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+    after = 0 if bounds[0] == "*" else (await place(client, room, bounds[0])).after
+    return await newest(client, room, MOST_SEQ, after, limit)
+
+
+async def _before(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+    at = await place(client, room, bounds[0])
+    return await newest(client, room, at.before + 1, 0, limit)
+
+
+async def _after(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+    at = await place(client, room, bounds[0])
+    return await oldest(client, room, at.after, MOST_SEQ, limit)
+
+
+async def _around(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+    at = min(await place(client, room, bounds[0]))
+    before = await newest(client, room, at + 1, 0, limit)
+    after = await oldest(client, room, at, MOST_SEQ, limit)
+    left = max(limit // 2, limit - len(after))
+    return (before[-left:] if left else []) + after[: limit - min(left, len(before))]
+
+
+async def _between(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+    """Counting starts at the first bound, whichever is the older one."""
+    first, second = [await place(client, room, bound) for bound in bounds]
+    if min(first) <= min(second):
+        return await oldest(client, room, first.after, second.before + 1, limit)
+    return await newest(client, room, first.before + 1, second.after, limit)
+
+
+_SUBCOMMANDS = {
+    "LATEST": _latest,
+    "BEFORE": _before,
+    "AFTER": _after,
+    "AROUND": _around,
+    "BETWEEN": _between,
+}
+
+
+def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[Entry]) -> None:
+    in_batch = client.has("batch")
+    if in_batch:
+        slot.begin("chathistory", spelled_for(client, room))
+    place = f"@{client.user}" if is_talk(room) else room
+    for post in posts:
+        lines = client.channel.lines(post, place).splitlines(keepends=True)
+        if len(lines) > 1 and client.channel.sees.tags.multiline:
+            slot.say(b"".join(lines))  # a batch of its own, of which only the beginning is in this one
+        else:
+            slot.say(*lines)
+    if in_batch:
+        slot.close()
+
+
+async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> None:
+    """List the conversations of which the newest message is between two times, by that."""
+    if len(params) != 3:
+        raise Params("TARGETS needs two times and a limit.")
+    limit, bounds = _limit(params[2]), []
+    for said in params[:2]:
+        time = times.read(said.removeprefix("timestamp="))
+        if time is None or not said.startswith("timestamp="):
+            raise Params("TARGETS needs two times and a limit.")
+        bounds.append(time)
+    reads = client.session.reads
+    low, high = await reads.seq_before(min(bounds) + 1), await reads.seq_before(max(bounds))
+    found: list[tuple[int, str]] = []
+    after, has_more = "", True
+    while has_more:
+        page = await reads.conversations(after)
+        found += [(one.newest, one.room) for one in page.talks if low < one.newest <= high]
+        has_more = page.more and bool(page.talks)
+        after = page.talks[-1].room if page.talks else after
+    if client.has("batch"):
+        slot.begin("draft/chathistory-targets")
+    for seq, room in sorted(found)[:limit]:
+        if (time := await time_of(client, room, seq)) is not None:
+            words = "CHATHISTORY", "TARGETS", room[1:], times.shown(time)
+            slot.say(writer.line(client.front.settings.name, *words))
+
+
+COMMANDS = {
+    "CHATHISTORY": Command(chathistory, 1, Pace.ALONE, price=4),
+}

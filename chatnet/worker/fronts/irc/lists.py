@@ -1,0 +1,65 @@
+"""LIST: the channels, how many are in them, and what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from chatnet.errors import ChatnetError
+from chatnet.irc import masks, numerics
+from chatnet.irc.masks import Wanted
+from chatnet.irc.targets import OWN
+from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.roster import Roster
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+
+async def list_channels(client: IrcClient, slot: Slot, line: Line) -> None:
+    """List topics, private rooms that one is in, and the rooms of users if those are asked for."""
+    wanted = masks.wanted(line.params[0] if line.params else "")
+    without_counts = Wanted(wanted.masks, wanted.but)
+    slot.say(client.numeric(numerics.RPL_LISTSTART, "Channel"))
+    async for room in _rooms(client, wanted):
+        channel = events.channel(room)
+        if without_counts.has(channel, 0):  # before anybody is counted
+            await _say_one(client, slot, wanted, room, channel)
+    slot.say(client.numeric(numerics.RPL_LISTEND))
+
+
+async def _rooms(client: IrcClient, wanted: Wanted) -> AsyncIterator[str]:
+    """Yield the rooms that may be wanted."""
+    prefix = wanted.prefix
+    for room in client.rooms():
+        if room[0] == "&":
+            yield room
+    beginnings = [prefix] if prefix.startswith("#") and not prefix.startswith(OWN) else ["#"]
+    if any(mask.startswith(OWN) for mask in wanted.masks):
+        beginnings = [prefix.removeprefix(OWN)] if prefix.startswith(OWN) else ["#", ""]
+    for beginning in beginnings:
+        after, has_more = "", True
+        while has_more:
+            page = await client.session.reads.rooms(beginning, after)
+            for room in page.names:
+                if beginning or room[0] != "#":
+                    yield room
+            has_more = page.more and bool(page.names)
+            after = page.names[-1] if page.names else after
+
+
+async def _say_one(client: IrcClient, slot: Slot, wanted: Wanted, room: str, channel: str) -> None:
+    roster, count = Roster(client, room), 0
+    try:
+        while (members := await roster.next()) is not None:
+            count += len(members)
+    except ChatnetError:
+        return
+    if wanted.has(channel, count):
+        slot.say(client.numeric(numerics.RPL_LIST, channel, str(count), roster.about))
+
+
+COMMANDS = {"LIST": Command(list_channels, 0, Pace.ALONE, price=10)}

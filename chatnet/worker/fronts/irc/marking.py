@@ -1,0 +1,110 @@
+"""How far one has read: MARKREAD; and which targets a client may ask such things about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatnet.errors import ChatnetError
+from chatnet.irc import targets, times, writer
+from chatnet.irc.targets import Nick
+from chatnet.names import is_talk, sides, talk
+from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.command import Command, Pace
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+
+class Params(Exception):
+    """The parameters of a CHATHISTORY make no sense; the text is the sentence."""
+
+
+class NoTarget(Exception):
+    """There is no such target, or not for this client: nobody is told which."""
+
+
+def known_room(client: IrcClient, target: str) -> str:
+    """Return the room of a target whose history the client may read over IRC: one that its user is in.
+
+    :raises NoTarget: it is none.
+    """
+    meant = targets.room_of(target)
+    if meant is None or (isinstance(meant, Nick) and meant.name == client.user):
+        raise NoTarget
+    room = talk(client.user, meant.name) if isinstance(meant, Nick) else meant.room
+    if not (is_talk(room) or room == client.user or client.session.local_user.memberships.has(room)):
+        raise NoTarget
+    return room
+
+
+def spelled_for(client: IrcClient, room: str) -> str:
+    """Return the target by which the client knows a room."""
+    return next((side for side in sides(room) if side != client.user), "") or events.channel(room)
+
+
+async def time_of(client: IrcClient, room: str, seq: int) -> int | None:
+    """Return the time of the newest message of a room up to ``seq``; None if there is none."""
+    if (entry := client.entry_at(seq)) is not None:
+        return entry.time
+    page = await client.session.reads.history(room, seq + 1)
+    return page[-1].time if page else None
+
+
+async def markread(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say how far one has read, or ask it: it only rises."""
+    if not line.params:
+        client.fail(slot, "MARKREAD", "NEED_MORE_PARAMS", "MARKREAD needs a target.")
+        return
+    target = writer.word(line.params[0])
+    try:
+        room = known_room(client, line.params[0])
+        if len(line.params) > 1:
+            await _mark(client, room, line.params[1])
+        marks = await all_marks(client)
+        slot.say(await mark_line(client, room, marks.get(_spelled(client, room), 0)))
+    except Params as why:
+        client.fail(slot, "MARKREAD", "INVALID_PARAMS", str(why), target)
+    except (NoTarget, ChatnetError):
+        client.fail(slot, "MARKREAD", "INVALID_TARGET", "There is no such target for you.", target)
+
+
+def _spelled(client: IrcClient, room: str) -> str:
+    """Return a room as the session of this user spells it."""
+    return "@" + spelled_for(client, room) if is_talk(room) else room
+
+
+async def _mark(client: IrcClient, room: str, said: str) -> None:
+    time = times.read(said.removeprefix("timestamp="))
+    if time is None or not said.startswith("timestamp="):
+        raise Params("How far is timestamp=TIME.")
+    seq = await client.session.reads.seq_before(time + 1)
+    await client.session.marks.mark(_spelled(client, room), seq)
+
+
+async def all_marks(client: IrcClient) -> dict[str, int]:
+    """Return how far the user has read, by room as the session spells it."""
+    found: dict[str, int] = {}
+    after, has_more = "", True
+    while has_more:
+        page = await client.session.marks.page(after)
+        found |= dict(page.marks)
+        has_more = page.more and bool(page.marks)
+        after = page.marks[-1][0] if page.marks else after
+    return found
+
+
+async def mark_line(client: IrcClient, room: str, seq: int) -> bytes:
+    """Return the line that says how far the user has read in a room."""
+    time = await time_of(client, room, seq) if seq else None
+    shown = "*" if time is None else f"timestamp={times.shown(time)}"
+    return writer.line(client.front.settings.name, "MARKREAD", spelled_for(client, room), shown)
+
+
+async def tell_marked(client: IrcClient, room: str, seq: int) -> None:
+    """Tell the client that its user has read a room up to ``seq``, elsewhere."""
+    client.put_line(await mark_line(client, room, seq))
+
+
+COMMANDS = {"MARKREAD": Command(markread, 0, Pace.ALONE, price=0)}

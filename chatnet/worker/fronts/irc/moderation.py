@@ -1,0 +1,161 @@
+"""INVITE, KICK, and MODE of channels: orders in the log, as IRC shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatnet.entries import Entry, More
+from chatnet.errors import AlreadyThere, ChatnetError, NoSuchUser, NotThere
+from chatnet.irc import isupport, numerics, writer
+from chatnet.kinds import KindName
+from chatnet.names import fold_name
+from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.people import CHANGES, own_modes
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+WITH_NICK = "ob"
+"""The modes of a channel that are for somebody."""
+
+
+async def _order(
+    client: IrcClient, kind: KindName, room: str, to: str, text: str = ""
+) -> tuple[Entry | None, str]:
+    more, drafts = More(to=to), client.session.drafts
+    return await client.drafts.append(lambda key: drafts.order(key, kind, room, text, more))
+
+
+def _name(nick: str) -> str:
+    """Return the user who is meant.
+
+    :raises NoSuchUser: nobody can be.
+    """
+    try:
+        return fold_name(nick)
+    except ChatnetError as why:
+        raise NoSuchUser.of(name=nick) from why
+
+
+async def invite(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Let somebody into a private room."""
+    nick, channel = line.params[:2]
+    room = events.room_in(channel)
+    if room is None or room[0] != "&":
+        slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
+        return
+    try:
+        name = _name(nick)
+        await _order(client, "invite", room, name)
+    except NoSuchUser:
+        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
+    except AlreadyThere:
+        words = name, events.channel(room)
+        slot.say(client.numeric(numerics.ERR_USERONCHANNEL, *words))
+    except ChatnetError as why:
+        client.refuse(slot, "INVITE", writer.word(channel), why)
+    else:
+        slot.say(client.numeric(numerics.RPL_INVITING, name, events.channel(room)))
+
+
+async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Remove somebody from a channel."""
+    channel, nick = line.params[:2]
+    reason = line.params[2][: isupport.MOST_REASON] if len(line.params) > 2 else ""
+    room = events.room_in(channel)
+    if room is None:
+        slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
+        return
+    try:
+        entry, place = await _order(client, "remove", room, _name(nick), reason)
+    except NoSuchUser:
+        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
+        return
+    except NotThere:
+        words = writer.word(nick), events.channel(room)
+        slot.say(client.numeric(numerics.ERR_USERNOTINCHANNEL, *words))
+        return
+    except ChatnetError as why:
+        client.refuse(slot, "KICK", writer.word(channel), why)
+        return
+    _say_event(client, slot, entry, place or room)
+
+
+def _say_event(client: IrcClient, slot: Slot, entry: Entry | None, place: str) -> None:
+    if entry is not None and (line := client.channel.lines(entry, place)):
+        slot.now(line)
+
+
+# ---- MODE ----
+
+
+async def mode(client: IrcClient, slot: Slot, line: Line) -> None:
+    """See or change modes, of a channel or of oneself."""
+    target = line.params[0]
+    if target[:1] not in ("#", "&"):
+        own_modes(client, slot, line)
+        return
+    room = events.room_in(target)
+    if room is None:
+        slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(target)))
+    elif len(line.params) == 1:
+        await client.session.reads.members(room, "")  # or there is no such room for this user
+        slot.say(client.numeric(numerics.RPL_CHANNELMODEIS, events.channel(room), modes_of(room)))
+    else:
+        await _change(client, slot, room, line.params[1], list(line.params[2:]))
+
+
+def modes_of(room: str) -> str:
+    """Return the modes of a channel: of a private room, of a topic, of a user's."""
+    return {"&": "+in", "#": "+n"}.get(room[0], "+mn")
+
+
+async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks: list[str]) -> None:
+    sign, changes = "+", 0
+    for letter in letters:
+        if letter in CHANGES:
+            sign = letter
+        elif letter not in isupport.CHANNEL_MODES:
+            slot.say(client.numeric(numerics.ERR_UNKNOWNMODE, writer.word(letter)))
+        elif letter == "b" and not nicks:
+            slot.say(client.numeric(numerics.RPL_ENDOFBANLIST, events.channel(room)))
+        elif letter not in WITH_NICK:
+            sentence = "What this channel is follows from its name: nobody changes that."
+            client.fail(slot, "MODE", "NOT_DONE", sentence, events.channel(room), sign + letter)
+        elif not nicks:
+            slot.say(client.numeric(numerics.ERR_NEEDMOREPARAMS, "MODE"))
+        elif changes < isupport.MOST_MODES:
+            changes += 1
+            await _change_one(client, slot, room, sign + letter, nicks.pop(0))
+
+
+_KINDS: dict[str, tuple[KindName, str]] = {
+    "+o": ("role", "moderator"),
+    "-o": ("role", "none"),
+    "+b": ("ban", ""),
+    "-b": ("unban", ""),
+}
+
+
+async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, whose: str) -> None:
+    kind, text = _KINDS[change]
+    nick = whose.partition("!")[0]  # a ban is of a user, whatever the mask says besides
+    try:
+        entry, place = await _order(client, kind, room, _name(nick), text)
+    except NoSuchUser:
+        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
+    except ChatnetError as why:
+        client.refuse(slot, "MODE", events.channel(room), why)
+    else:
+        slot.begin_now()
+        _say_event(client, slot, entry, place or room)
+
+
+COMMANDS = {
+    "INVITE": Command(invite, 2, Pace.ALONE),
+    "KICK": Command(kick, 2, Pace.ALONE),
+    "MODE": Command(mode, 1, Pace.ALONE, price=2),
+}

@@ -1,0 +1,298 @@
+"""Users: WHO, WHOIS, WHOWAS, USERHOST, ISON, AWAY, MONITOR, SETNAME, and the modes of oneself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from chatnet.errors import BadName, ChatnetError, NoSuchUser
+from chatnet.irc import isupport, masks, numerics, writer
+from chatnet.irc.masks import Whox
+from chatnet.names import fold, fold_name, is_name
+from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.roster import Roster, prefix_of
+from chatnet.worker.fronts.irc.said import source
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+
+HOST = "user"
+NO_ADDRESS = "255.255.255.255"
+"""What a WHOX says for an address: nobody's is shown."""
+A_TURN = 100
+"""How many lines of a long answer are written in one turn of the reactor."""
+_MOST_BYTES = 400
+CHANGES = ("+", "-")
+
+
+# ---- WHO ----
+
+
+async def who(client: IrcClient, slot: Slot, line: Line) -> None:
+    """List the members of a channel, or the users who are here and match a mask."""
+    mask = line.params[0] if line.params else "*"
+    asked = masks.whox(line.params[1]) if len(line.params) > 1 else None
+    if mask[:1] in ("#", "&"):
+        await _who_is_in(client, slot, mask, asked)
+    else:
+        await _who_matches(client, slot, mask, asked)
+    slot.say(client.numeric(numerics.RPL_ENDOFWHO, writer.word(mask)))
+
+
+async def _who_is_in(client: IrcClient, slot: Slot, channel: str, asked: Whox | None) -> None:
+    room = events.room_in(channel)
+    if room is None:
+        return
+    roster = Roster(client, room)
+    try:
+        while (members := await roster.next()) is not None:
+            for name, role in members.items():
+                slot.say(_who_line(client, events.channel(room), name, prefix_of(role), asked))
+    except ChatnetError:
+        return  # there is no such channel for this client
+
+
+async def _who_matches(client: IrcClient, slot: Slot, mask: str, asked: Whox | None) -> None:
+    matches = masks.matcher("*" if mask == "0" else mask)
+    here = client.front.crowd.of_user
+    found = [name for name in here if matches(name) or matches(source(name))]
+    for number, name in enumerate(sorted(found), 1):
+        if name in here and (masks.is_mask(mask) is False or _is_visible(client, name)):
+            slot.say(_who_line(client, "*", name, "", asked))
+        if number % A_TURN == 0:
+            await client.breathe()
+
+
+def _is_visible(client: IrcClient, name: str) -> bool:
+    """Return whether masks find a user: not who is invisible, unless a room is shared."""
+    others = client.front.crowd.of_user.get(name, ())
+    if not any("i" in other.modes for other in others):
+        return True
+    return any(not client.joined.keys().isdisjoint(other.joined) for other in others)
+
+
+def _who_line(client: IrcClient, channel: str, name: str, prefix: str, asked: Whox | None) -> bytes:
+    presence, server = client.front.presence, client.front.settings.name
+    one = presence.one_of(name)
+    real_name = name if one is None else one.real_name
+    flags = ("G" if presence.is_away(name) else "H") + prefix + ("B" if presence.is_bot(name) else "")
+    if asked is None:
+        words = (channel, name, HOST, server, name, flags, f"0 {real_name}")
+        return client.numeric(numerics.RPL_WHOREPLY, *words)
+    idle = 0 if one is None else int(client.front.settings.clocks.wall() - one.spoke_at)
+    values = {
+        "t": asked.token or "0",
+        "c": channel,
+        "u": name,
+        "i": NO_ADDRESS,
+        "h": HOST,
+        "s": server,
+        "n": name,
+        "f": flags,
+        "d": "0",
+        "l": str(idle),
+        "a": name,
+        "o": "n/a",
+        "r": real_name,
+    }
+    return client.numeric(numerics.RPL_WHOSPCRPL, *(values[field] for field in asked.fields))
+
+
+# ---- WHOIS, WHOWAS ----
+
+
+async def whois(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say who somebody is, wherever they are."""
+    nick = (line.params[1] if len(line.params) > 1 else line.params[0]) if line.params else ""
+    nick = nick.partition(",")[0]
+    if not nick:
+        slot.say(client.numeric(numerics.ERR_NONICKNAMEGIVEN))
+        return
+    try:
+        name = fold_name(nick)
+        person = await client.session.reads.who_is(name)
+    except (BadName, NoSuchUser):
+        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
+    else:
+        for said in _whois(client, name, client.rooms() if name == client.user else person.rooms):
+            slot.say(said)
+    slot.say(client.numeric(numerics.RPL_ENDOFWHOIS, writer.word(nick)))
+
+
+def _whois(client: IrcClient, name: str, rooms: Iterable[str]) -> Iterator[bytes]:
+    presence, settings, say = client.front.presence, client.front.settings, client.numeric
+    one = presence.one_of(name)
+    yield say(numerics.RPL_WHOISUSER, name, name, HOST, "*", name if one is None else one.real_name)
+    channels = [("@" if room == name else "") + events.channel(room) for room in rooms]
+    for words in in_lists(channels, " "):
+        yield say(numerics.RPL_WHOISCHANNELS, name, words)
+    yield say(numerics.RPL_WHOISSERVER, name, settings.name, "chatnet")
+    if name in presence.away:
+        yield say(numerics.RPL_AWAY, name, presence.away[name])
+    yield say(numerics.RPL_WHOISACCOUNT, name, name)
+    if presence.is_bot(name):
+        yield say(numerics.RPL_WHOISBOT, name)
+    if one is not None:
+        idle = int(settings.clocks.wall() - one.spoke_at)
+        yield say(numerics.RPL_WHOISIDLE, name, str(idle), str(int(one.signed_on)))
+
+
+def in_lists(words: Iterable[str], between: str) -> Iterator[str]:
+    """Yield words in lists that fit a line; nothing for no words."""
+    some: list[str] = []
+    size = 0
+    for word in words:
+        size += len(word.encode()) + len(between)
+        if some and size > _MOST_BYTES:
+            yield between.join(some)
+            some, size = [], len(word.encode())
+        some.append(word)
+    if some:
+        yield between.join(some)
+
+
+def whowas(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say that nobody was: a name is somebody's for good."""
+    if not line.params or not line.params[0]:
+        slot.say(client.numeric(numerics.ERR_NONICKNAMEGIVEN))
+        return
+    nick = writer.word(line.params[0])
+    slot.say(client.numeric(numerics.ERR_WASNOSUCHNICK, nick))
+    slot.say(client.numeric(numerics.RPL_ENDOFWHOWAS, nick))
+
+
+# ---- USERHOST, ISON, AWAY ----
+
+
+def userhost(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say of at most five who are here whether they are away."""
+    presence = client.front.presence
+    names = [fold(nick) for nick in line.params[:5]]
+    here = [
+        f"{name}={'-' if presence.is_away(name) else '+'}{name}@{HOST}"
+        for name in names
+        if presence.is_here(name)
+    ]
+    slot.say(client.numeric(numerics.RPL_USERHOST, " ".join(here)))
+
+
+def ison(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say which of these are here."""
+    nicks = [nick for param in line.params for nick in param.split(" ")]
+    here = [name for name in map(fold, nicks) if client.front.presence.is_here(name)]
+    slot.say(client.numeric(numerics.RPL_ISON, " ".join(dict.fromkeys(here))))
+
+
+def away(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Be away, with a word on why; without one, be back."""
+    words = line.params[0][: isupport.MOST_AWAY] if line.params else ""
+    client.front.presence.set_away(client, words)
+    slot.say(client.numeric(numerics.RPL_NOWAWAY if words else numerics.RPL_UNAWAY))
+
+
+# ---- MONITOR ----
+
+
+def monitor(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Watch who comes and goes."""
+    match line.params[0].upper():
+        case "+" if len(line.params) > 1:
+            _monitor_more(client, slot, line.params[1].split(","))
+        case "-" if len(line.params) > 1:
+            for nick in line.params[1].split(","):
+                client.front.presence.unwatch(client, fold(nick))
+        case "C":
+            for name in list(client.monitors):
+                client.front.presence.unwatch(client, name)
+        case "L":
+            for names in in_lists(client.monitors, ","):
+                slot.say(client.numeric(numerics.RPL_MONLIST, names))
+            slot.say(client.numeric(numerics.RPL_ENDOFMONLIST))
+        case "S":
+            _say_states(client, slot, client.monitors)
+        case _:
+            slot.say(client.numeric(numerics.ERR_NEEDMOREPARAMS, "MONITOR"))
+
+
+def _monitor_more(client: IrcClient, slot: Slot, nicks: list[str]) -> None:
+    added: dict[str, None] = {}
+    for at, nick in enumerate(nicks):
+        name = fold(nick)
+        if not is_name(name) or name in client.monitors:
+            if is_name(name):
+                added[name] = None
+            continue
+        if len(client.monitors) >= isupport.MOST_MONITORED:
+            most, rest = str(isupport.MOST_MONITORED), ",".join(map(writer.word, nicks[at:]))
+            _say_states(client, slot, added)
+            slot.say(client.numeric(numerics.ERR_MONLISTFULL, most, rest))
+            return
+        client.front.presence.watch(client, name)
+        added[name] = None
+    _say_states(client, slot, added)
+
+
+def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
+    presence = client.front.presence
+    here = [source(name) for name in names if presence.is_here(name)]
+    others = [name for name in names if not presence.is_here(name)]
+    for words in in_lists(here, ","):
+        slot.say(client.numeric(numerics.RPL_MONONLINE, words))
+    for words in in_lists(others, ","):
+        slot.say(client.numeric(numerics.RPL_MONOFFLINE, words))
+
+
+# ---- oneself ----
+
+
+def setname(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Change one's real name."""
+    name = line.params[0]
+    if not name.strip() or len(name) > isupport.MOST_REAL_NAME:
+        client.fail(slot, "SETNAME", "INVALID_REALNAME", "That is too long for a name, or none.")
+        return
+    for own in client.front.crowd.of_user.get(client.user, ()):
+        own.real_name = name
+    told = writer.line(client.source, "SETNAME", name, trailing=True)
+    if client.has("setname"):
+        slot.say(told)
+    for other in client.front.presence.neighbours(client, "setname"):
+        other.put_line(told)
+
+
+def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
+    """See or change the modes of oneself: ``B``, a bot, and ``i``, invisible to masks."""
+    if fold(line.params[0]) != client.user:
+        known = client.front.presence.is_here(fold(line.params[0]))
+        number = numerics.ERR_USERSDONTMATCH if known else numerics.ERR_NOSUCHNICK
+        slot.say(client.numeric(number, *(() if known else (writer.word(line.params[0]),))))
+        return
+    if len(line.params) == 1:
+        slot.say(client.numeric(numerics.RPL_UMODEIS, "+" + "".join(sorted(client.modes))))
+        return
+    sign, changed = "+", {"+": "", "-": ""}
+    for letter in line.params[1]:
+        if letter in CHANGES:
+            sign = letter
+        elif letter not in isupport.USER_MODES:
+            slot.say(client.numeric(numerics.ERR_UMODEUNKNOWNFLAG))
+        elif (letter in client.modes) is not (sign == "+"):
+            (client.modes.add if sign == "+" else client.modes.discard)(letter)
+            changed[sign] += letter
+    if said := "".join(sign + letters for sign, letters in changed.items() if letters):
+        slot.say(writer.line(client.source, "MODE", client.user, said))
+
+
+COMMANDS = {
+    "WHO": Command(who, 0, Pace.ALONE, price=4),
+    "WHOIS": Command(whois, 0, Pace.ALONE, price=2),
+    "WHOWAS": Command(whowas),
+    "USERHOST": Command(userhost, 1),
+    "ISON": Command(ison, 1),
+    "AWAY": Command(away, price=10),
+    "MONITOR": Command(monitor, 1, price=2),
+    "SETNAME": Command(setname, 1, price=10),
+}

@@ -1,0 +1,389 @@
+"""What was said before, how far one has read, what is taken back, and what is said twice."""
+
+from __future__ import annotations
+
+import pytest
+from irc_front.stage import Heard, IrcLine, IrcStage
+from irc_front.test_irc_rooms import together
+from irc_front.test_irc_talk import said
+from worker.conftest import Worker
+
+from chatnet.irc import msgids, times
+from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS
+from chatnet.worker.fronts.irc.patience import GOES_ON, WAITS
+
+KEY = "+chatnet/key=AAECAwQFBgcICQoLDA0ODw"
+WIDE = ("batch", "draft/chathistory", "message-tags", "server-time", "echo-message", "labeled-response")
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker())
+
+
+def talk(stage: IrcStage, count: int, room: str = "#tea", apart: float = 1.0) -> tuple[IrcLine, list[Heard]]:
+    """Return alice, and the posts that she heard bob say in a room, one a second."""
+    [alice] = together(stage, "alice", caps=WIDE, room=room)
+    stage.user("bob").ask(f"JOIN {room}")
+    alice.take()
+    for number in range(count):
+        if apart:
+            stage.worker.pass_time(apart)
+        said(stage, "bob", room, str(number))
+    return alice, alice.take()
+
+
+def history(line: IrcLine, asked: str) -> list[str]:
+    """Return the texts of a history, which is one batch."""
+    begin, *posts, end = line.ask(f"CHATHISTORY {asked}")
+    reference = begin.params[0][1:]
+    assert begin.shown.startswith(f"BATCH +{reference} chathistory ")
+    assert end.shown == f"BATCH -{reference}"
+    assert {one.tags["batch"] for one in posts} <= {reference}
+    return [one.text for one in posts]
+
+
+def texts(first: int, last: int) -> list[str]:
+    return [str(number) for number in range(first, last + 1)]
+
+
+# ---- CHATHISTORY ----
+
+
+def test_the_history_by_ids(stage: IrcStage) -> None:
+    """Ascending in every answer; a bound is exclusive; what counting begins at is the first bound."""
+    alice, heard = talk(stage, 10)
+    at = [f"msgid={one.tags['msgid']}" for one in heard]
+    assert history(alice, "LATEST #tea * 3") == texts(7, 9)
+    assert history(alice, f"LATEST #tea {at[7]} 5") == texts(8, 9)
+    assert history(alice, f"LATEST #tea {at[2]} 3") == texts(7, 9)
+    assert history(alice, f"BEFORE #tea {at[5]} 3") == texts(2, 4)
+    assert history(alice, f"BEFORE #tea {at[0]} 3") == []
+    assert history(alice, f"AFTER #tea {at[5]} 3") == texts(6, 8)
+    assert history(alice, f"AFTER #tea {at[9]} 3") == []
+    assert history(alice, f"AROUND #tea {at[5]} 3") == texts(4, 6)
+    assert history(alice, f"AROUND #tea {at[5]} 1") == ["5"]
+    assert history(alice, f"AROUND #tea {at[0]} 4") == texts(0, 3)
+    assert history(alice, f"AROUND #tea {at[9]} 4") == texts(6, 9)
+    assert history(alice, f"BETWEEN #tea {at[2]} {at[6]} 10") == texts(3, 5)
+    assert history(alice, f"BETWEEN #tea {at[2]} {at[6]} 2") == texts(3, 4)
+    assert history(alice, f"BETWEEN #tea {at[6]} {at[2]} 2") == texts(4, 5)
+    assert history(alice, "LATEST #TEA * 5000") == texts(0, 9)
+
+
+def test_the_history_by_times(stage: IrcStage) -> None:
+    """Exclusive, if one message has that time; of a time that none has as well."""
+    alice, heard = talk(stage, 6)
+    at = [f"timestamp={one.tags['time']}" for one in heard]
+    assert history(alice, f"BEFORE #tea {at[3]} 2") == texts(1, 2)
+    assert history(alice, f"AFTER #tea {at[3]} 9") == texts(4, 5)
+    assert history(alice, f"BETWEEN #tea {at[1]} {at[4]} 9") == texts(2, 3)
+    assert history(alice, f"AROUND #tea {at[3]} 3") == texts(2, 4)
+    assert history(alice, f"LATEST #tea {at[3]} 9") == texts(4, 5)
+    between = times.shown((times.read(heard[3].tags["time"]) or 0) - 1)
+    assert history(alice, f"AFTER #tea timestamp={between} 1") == ["3"]
+    assert history(alice, f"BEFORE #tea timestamp={between} 1") == ["2"]
+
+
+def test_of_a_time_that_several_have_none_is_left_out(stage: IrcStage) -> None:
+    """A repeat has a known id, and a gap has none."""
+    alice, heard = talk(stage, 4, apart=0)
+    [at] = {f"timestamp={one.tags['time']}" for one in heard}
+    assert history(alice, f"AFTER #tea {at} 9") == texts(0, 3)
+    assert history(alice, f"BEFORE #tea {at} 9") == texts(0, 3)
+
+
+def test_a_history_is_what_was_heard(stage: IrcStage) -> None:
+    """The same lines, tags and all: an id names one post, live and later."""
+    alice, heard = talk(stage, 3)
+    _, *posts, _ = alice.ask("CHATHISTORY LATEST #tea * 9")
+    for one in posts:
+        del one.tags["batch"]
+    assert posts == heard
+
+
+def test_the_history_of_a_conversation(stage: IrcStage) -> None:
+    """Its target is the other side, for both."""
+    alice, bob = stage.user("alice", *WIDE), stage.user("bob", *WIDE)
+    alice.ask("PRIVMSG bob :one")
+    bob.take()
+    bob.ask("PRIVMSG alice :two")
+    alice.take()
+    assert history(alice, "LATEST bob * 9") == history(bob, "LATEST alice * 9") == ["one", "two"]
+    assert alice.ask("CHATHISTORY LATEST bob * 9")[0].text == "bob"
+    assert history(stage.user("carol", *WIDE), "LATEST alice * 9") == []
+
+
+def test_pages_neither_skip_nor_repeat(stage: IrcStage) -> None:
+    """Going back page by page, one finds every post once."""
+    alice, _ = talk(stage, 40, apart=0)
+    heard: list[str] = []
+    _, *posts, _ = alice.ask("CHATHISTORY LATEST #tea * 7")
+    while posts:
+        heard = [one.text for one in posts] + heard
+        _, *posts, _ = alice.ask(f"CHATHISTORY BEFORE #tea msgid={posts[0].tags['msgid']} 7")
+    assert heard == texts(0, 39)
+
+
+def test_what_was_taken_back_is_in_no_history(stage: IrcStage) -> None:
+    """And a page is as long as was asked for, if there is more."""
+    alice = stage.everything("alice")
+    alice.ask("JOIN #tea")
+    ids = [alice.ask(f"PRIVMSG #tea :{number}")[0].tags["msgid"] for number in range(10)]
+    for one in ids[3:8]:
+        alice.ask(f"REDACT #tea {one}")
+    assert history(alice, "LATEST #tea * 4") == ["1", "2", "8", "9"]
+    assert history(alice, f"AFTER #tea msgid={ids[1]} 2") == ["2", "8"]
+
+
+def test_a_history_that_is_not_for_one(stage: IrcStage) -> None:
+    """Only of channels that one is in, and of one's conversations: what is not there is not told apart."""
+    alice, _ = talk(stage, 1)
+    stage.user("carol").ask("JOIN #cake")
+    for target in ("#cake", "#nothing", "&ops", "#a/b", "nobody_here", "alice", "a!b"):
+        [heard] = alice.ask(f"CHATHISTORY LATEST {target} * 9")
+        assert heard.shown.startswith(f"FAIL CHATHISTORY INVALID_TARGET LATEST {target} "), target
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(
+            "NONSENSE #tea * 9",
+            "LATEST",
+            "LATEST #tea",
+            "LATEST #tea *",
+            "LATEST #tea * x",
+            "LATEST #tea * 0",
+        ),
+        *("LATEST #tea * -1", "BEFORE #tea * 9", "BEFORE #tea timestamp=x 9", "BETWEEN #tea msgid=x 9"),
+        *("AFTER #tea nonsense=x 9", "LATEST #tea timestamp=2020-13-01T00:00:00.000Z 9", "TARGETS x y 9"),
+        *("TARGETS", "LATEST #tea * 9 9"),
+    ],
+)
+def test_what_makes_no_sense_is_told_so(stage: IrcStage, asked: str) -> None:
+    alice, _ = talk(stage, 1)
+    [heard] = alice.ask(f"CHATHISTORY {asked}")
+    assert heard.shown.startswith(f"FAIL CHATHISTORY INVALID_PARAMS {asked.split(' ')[0]} ")
+
+
+def test_a_message_that_is_not_in_the_log(stage: IrcStage) -> None:
+    """A log that was put back has another entry there, or none: it is never taken for the one that is meant.
+    What may only not have come yet is waited for, as another worker may be ahead."""
+    alice, heard = talk(stage, 2)
+    seq, _, check = heard[0].tags["msgid"].partition("-")
+    other = f"{seq}-{check[:-1]}{'0' if check[-1] != '0' else '1'}"
+    for said_id in (other, "nonsense", "0-0000000000000000"):
+        [no] = alice.ask(f"CHATHISTORY AFTER #tea msgid={said_id} 9")
+        assert no.shown.startswith("FAIL CHATHISTORY MESSAGE_ERROR AFTER #tea ")
+    stage.worker.log.lagging = True
+    said(stage, "bob", "#tea", "2")
+    said(stage, "bob", "#tea", "3")
+    msgid = msgids.msgid(stage.worker.log.log_id, stage.worker.log.entries[-2])
+    alice.say(f"CHATHISTORY AFTER #tea msgid={msgid} 9", "PING x")
+    assert alice.take() == []
+    stage.worker.log.catch_up()
+    stage.worker.settle()
+    assert [one.text for one in alice.take() if one.command == "PRIVMSG"] == ["2", "3", "3"]
+    alice.say("CHATHISTORY AFTER #tea msgid=zzz-0000000000000000 9")
+    stage.worker.pass_time(AHEAD_SECONDS + 1)
+    assert alice.take()[0].shown.startswith("FAIL CHATHISTORY MESSAGE_ERROR ")
+
+
+def test_which_conversations_had_something(stage: IrcStage) -> None:
+    alice = stage.user("alice", *WIDE)
+    for name in ("bob", "carol", "dan"):
+        stage.user(name)
+        stage.worker.pass_time(1)
+        alice.ask(f"PRIVMSG {name} :x")
+    first, last = "timestamp=1970-01-01T00:00:00.000Z", "timestamp=2100-01-01T00:00:00.000Z"
+    begin, *found, _ = alice.ask(f"CHATHISTORY TARGETS {first} {last} 9")
+    assert begin.params[1] == "draft/chathistory-targets"
+    assert [one.params[1] for one in found] == ["bob", "carol", "dan"]
+    assert all(times.read(one.text) for one in found)
+    second = f"timestamp={found[0].text}"
+    _, *found, _ = alice.ask(f"CHATHISTORY TARGETS {second} {last} 1")
+    assert [one.params[1] for one in found] == ["carol"]
+
+
+def test_a_labelled_history(stage: IrcStage) -> None:
+    alice, _ = talk(stage, 2)
+    heard = alice.ask("@label=1 CHATHISTORY LATEST #tea * 9")
+    assert [one.tags.get("label") for one in heard] == ["1", None, None, None]
+    [no] = alice.ask("@label=2 CHATHISTORY LATEST #nothing * 9")
+    assert no.tags["label"] == "2"
+
+
+# ---- MARKREAD ----
+
+
+def test_how_far_one_has_read(stage: IrcStage) -> None:
+    """``*`` at first; it only rises; the user's other connections are told each rise, and nobody else."""
+    alice, heard = talk(stage, 5)
+    other = stage.user("alice", "draft/read-marker")
+    deaf = stage.user("alice")
+    at = [one.tags["time"] for one in heard]
+    assert alice.shown("MARKREAD #tea") == ["MARKREAD #tea *"]
+    assert alice.shown(f"MARKREAD #tea timestamp={at[3]}") == [f"MARKREAD #tea timestamp={at[3]}"]
+    assert alice.shown(f"MARKREAD #tea timestamp={at[1]}") == [f"MARKREAD #tea timestamp={at[3]}"]
+    stage.worker.pass_time(20)
+    assert [one.shown for one in other.take()] == [f"MARKREAD #tea timestamp={at[3]}"]
+    assert deaf.heard == []
+    assert "MARKREAD #tea timestamp=" + at[3] in stage_join(stage, "alice")
+
+
+def stage_join(stage: IrcStage, name: str) -> list[str]:
+    line = stage.line()
+    line.log_in(name, "draft/read-marker")
+    return [one.shown for one in line.take()]
+
+
+def test_marks_that_make_no_sense(stage: IrcStage) -> None:
+    alice = stage.user("alice", "standard-replies")
+    assert alice.shown("MARKREAD")[0].startswith("FAIL MARKREAD NEED_MORE_PARAMS ")
+    for time in ("*", "timestamp=x", "timestamp=", "2020-01-01T00:00:00.000Z"):
+        assert alice.shown(f"MARKREAD #@alice {time}")[0].startswith("FAIL MARKREAD INVALID_PARAMS #@alice ")
+    assert alice.shown("MARKREAD #nothing")[0].startswith("FAIL MARKREAD INVALID_TARGET #nothing ")
+
+
+def test_a_join_tells_how_far_one_has_read(stage: IrcStage) -> None:
+    """Behind the JOIN and before the end of the names."""
+    alice = stage.user("alice", "draft/read-marker")
+    assert [one.command for one in alice.ask("JOIN #tea")] == ["JOIN", "MARKREAD", "353", "366"]
+
+
+# ---- REDACT ----
+
+
+def test_a_message_is_taken_back(stage: IrcStage) -> None:
+    """Told to all who heard it, if they asked for that; by its author, and by nobody else."""
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    plain = stage.user("carol")
+    for line in (alice, bob, plain):
+        line.ask("JOIN #tea")
+    [echo] = alice.ask("PRIVMSG #tea :oops")[-1:]
+    for line in (alice, bob, plain):
+        line.take()
+    msgid = echo.tags["msgid"]
+    assert bob.shown(f"REDACT #tea {msgid}")[0].startswith(f"FAIL REDACT REDACT_FORBIDDEN #tea {msgid} ")
+    [told] = alice.ask(f"@label=1 REDACT #tea {msgid}")
+    assert (told.tags["label"], told.shown) == ("1", f"REDACT #tea {msgid}")
+    assert [(one.nick, one.shown) for one in bob.take()] == [("alice", f"REDACT #tea {msgid}")]
+    assert plain.heard == []
+    for unknown in ("nonsense", "zzz-0000000000000000"):
+        [no] = alice.ask(f"REDACT #tea {unknown}")
+        assert no.shown.startswith(f"FAIL REDACT UNKNOWN_MSGID #tea {unknown} ")
+
+
+def test_a_message_of_a_conversation_is_taken_back(stage: IrcStage) -> None:
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    msgid = alice.ask("PRIVMSG bob :oops")[0].tags["msgid"]
+    bob.take()
+    assert alice.shown(f"REDACT bob {msgid}") == [f"REDACT bob {msgid}"]
+    assert [one.shown for one in bob.take()] == [f"REDACT bob {msgid}"]
+
+
+# ---- said twice, said long ----
+
+
+def test_a_key_is_said_once(stage: IrcStage) -> None:
+    """Again, on another connection, it is answered by the echo of the first time."""
+    caps = (*WIDE, "chatnet/key")
+    [bob] = together(stage, "bob")
+    alice = stage.user("alice", *caps)
+    alice.ask("JOIN #tea")
+    bob.take()
+    [first] = alice.ask(f"@{KEY} PRIVMSG #tea :once")
+    [again] = alice.ask(f"@label=1;{KEY} PRIVMSG #tea :once")
+    alice.cut()
+    other = stage.user("alice", *caps)
+    [later] = other.ask(f"@{KEY} PRIVMSG #tea :once")
+    assert again.tags.pop("label") == "1"
+    assert first == again == later
+    assert bob.texts() == ["alice #tea once"]
+    stage.worker.log.forget()
+    assert other.ask(f"@{KEY} PRIVMSG #tea :once") == [first]
+    assert [one.command for one in other.ask(f"@{KEY} PRIVMSG #tea :something else")] == ["404"]
+    assert not stage.irc.crowd.of_chosen_key
+
+
+def test_keys_that_are_none(stage: IrcStage) -> None:
+    """And a key of who did not ask for keys is not looked at."""
+    alice = stage.user("alice", *WIDE, "chatnet/key")
+    for line in (
+        "@+chatnet/key=x PRIVMSG bob :x",
+        f"@{KEY} PRIVMSG bob,carol :x",
+        "@+chatnet/key PRIVMSG bob :x",
+    ):
+        [no] = alice.ask(line)
+        assert no.shown.startswith("FAIL PRIVMSG INVALID_KEY ")
+    bob = stage.user("bob", "message-tags", "echo-message")
+    assert len(bob.ask(f"@{KEY} PRIVMSG #@bob :x", f"@{KEY} PRIVMSG #@bob :x")) == 2
+
+
+def test_a_long_post(stage: IrcStage) -> None:
+    """A batch of lines is one post, with one echo, which has the label of its beginning."""
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take(), bob.take()
+    lines = [
+        "@label=1 BATCH +x draft/multiline #tea",
+        "@batch=x PRIVMSG #tea :one \x02two\x02",
+        "@batch=x PRIVMSG #tea :",
+        "@batch=x PRIVMSG #tea :three ",
+        "@batch=x;draft/multiline-concat PRIVMSG #tea :four",
+    ]
+    assert alice.ask(*lines) == []
+    begin, *rest = alice.ask("BATCH -x")
+    assert begin.tags["label"] == "1"
+    assert stage.worker.log.entries[-1].text == "one two\n\nthree four"
+    assert [one.shown for one in bob.take()][1:-1] == [one.shown for one in rest][:-1]
+    assert [one.text for one in rest[:-1]] == ["one two", "", "three four"]
+
+
+def test_a_long_post_that_is_refused(stage: IrcStage) -> None:
+    alice = stage.everything("alice")
+    heard = alice.ask(
+        "@label=1 BATCH +x draft/multiline #tea",
+        "@batch=x PRIVMSG #other :x",
+        "@batch=x PRIVMSG #tea :x",
+        "BATCH -x",
+        "PING x",
+    )
+    assert [one.command for one in heard] == ["FAIL", "PONG"]
+    assert heard[0].tags["label"] == "1"
+    assert "MULTILINE_INVALID_TARGET" in heard[0].shown
+    heard = alice.ask(
+        "@label=2 BATCH +y draft/multiline #tea", "@batch=y PRIVMSG #tea :x", "BATCH -y", "BATCH +z nonsense"
+    )
+    assert [(one.command, one.tags.get("label")) for one in heard] == [("404", "2"), ("FAIL", None)]
+    assert [one.command for one in stage.user("bob").ask("BATCH +x draft/multiline #tea")] == ["421"]
+
+
+# ---- while the log cannot be reached ----
+
+
+def test_who_waits_for_the_log_is_told_so(stage: IrcStage) -> None:
+    """Once, after two or three seconds; and when it goes on. Whoever says nothing is told nothing."""
+    alice, bob = stage.user("alice"), stage.user("bob")
+    stage.worker.log.held = True
+    alice.say("PRIVMSG #@alice :x")
+    stage.worker.pass_time(1.5)
+    assert alice.heard == []
+    stage.worker.pass_time(10)
+    alice.say("PRIVMSG #@alice :y")
+    stage.worker.pass_time(10)
+    assert [one.text for one in alice.take()] == [WAITS]
+    assert bob.heard == []
+    stage.worker.log.let_go()
+    stage.worker.pass_time(1)
+    assert [one.text for one in alice.take()] == [GOES_ON]
+
+
+def test_who_is_held_by_their_rate_is_told_nothing() -> None:
+    stage = IrcStage(Worker(rate=1))
+    alice = stage.user("alice")
+    alice.say(*(f"PRIVMSG #@alice :{number}" for number in range(20)))
+    stage.worker.pass_time(12)
+    assert alice.heard == []

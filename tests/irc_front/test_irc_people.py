@@ -1,0 +1,339 @@
+"""Users over IRC: who is here, who is away, who somebody is; as far as this process knows it alone."""
+
+from __future__ import annotations
+
+import pytest
+from irc_front.stage import SERVER, IrcLine, IrcStage
+from irc_front.test_irc_rooms import does, moderated, together
+from worker.conftest import Worker
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker())
+
+
+def absent(stage: IrcStage, name: str) -> None:
+    """Let somebody be registered who is not here."""
+    does(stage, "register", name, name, "argon2id")
+
+
+# ---- WHO ----
+
+
+def test_who_of_a_channel(stage: IrcStage) -> None:
+    """That channel in each line; H is here, G is away or not here, @ moderates; the host is no address."""
+    alice, _ = moderated(stage)
+    does(stage, "invite", "alice", "&ops", to="bob")
+    absent(stage, "zoe")
+    does(stage, "invite", "alice", "&ops", to="zoe")
+    does(stage, "join", "zoe", "&ops")
+    alice.take()
+    assert alice.shown("WHO &ops") == [
+        f"352 alice &ops alice user {SERVER} alice H@ 0 alice",
+        f"352 alice &ops bob user {SERVER} bob H 0 bob",
+        f"352 alice &ops zoe user {SERVER} zoe G 0 zoe",
+        "315 alice &ops End of WHO.",
+    ]
+
+
+def test_who_of_a_mask(stage: IrcStage) -> None:
+    """Each user once, with * for the channel; what nobody matches has an end alone; ``+i`` hides from masks,
+    unless a channel is shared."""
+    alice, bob = together(stage, "alice", "bob")
+    carol = stage.user("carol")
+    carol.ask("MODE carol +i")
+
+    def names(mask: str) -> list[str]:
+        return [one.params[5] for one in alice.ask(f"WHO {mask}") if one.command == "352"]
+
+    assert names("*") == ["alice", "bob"]
+    assert names("b?b") == ["bob"]
+    assert names("bob") == ["bob"]
+    assert names("carol") == ["carol"]
+    carol.ask("JOIN #tea")
+    assert names("*") == ["alice", "bob", "carol"]
+    assert {one.params[1] for one in alice.ask("WHO *")[:-1]} == {"*"}
+    assert alice.shown("WHO nobody_here") == ["315 alice nobody_here End of WHO."]
+    assert alice.shown("WHO #nothing") == ["315 alice #nothing End of WHO."]
+    assert alice.shown("WHO &ops") == ["315 alice &ops End of WHO."]
+    assert bob.is_open
+
+
+def test_whox(stage: IrcStage) -> None:
+    """The fields in their fixed order, whatever the request's; the token comes back."""
+    [alice] = together(stage, "alice")
+    alice.ask("MODE alice +B")
+    assert alice.shown("WHO #tea %ranfhuctdisol,42")[0] == (
+        f"354 alice 42 #tea alice 255.255.255.255 user {SERVER} alice HB 0 0 alice n/a alice"
+    )
+    assert alice.shown("WHO alice %na")[0] == "354 alice alice alice"
+
+
+def test_a_long_answer_is_written_as_it_is_read(stage: IrcStage) -> None:
+    lines = [stage.user(f"user{number}") for number in range(250)]
+    heard = lines[0].ask("WHO *", "PING x")
+    stage.worker.pass_time(1)
+    heard += lines[0].take()
+    assert len([one for one in heard if one.command == "352"]) == 250
+    assert heard[-1].command == "PONG"
+
+
+# ---- WHOIS, WHOWAS, USERHOST, ISON ----
+
+
+def test_whois(stage: IrcStage) -> None:
+    """311, the channels that both are in, 312, 301 if away, 330, 335 for bots, 317 if here, 318 last."""
+    alice, bob = together(stage, "alice", "bob")
+    bob.ask("AWAY :at lunch", "MODE bob +B", "SETNAME :Bob B.", "JOIN #cake")
+    heard = alice.shown("WHOIS Bob")
+    assert heard[:5] == [
+        "311 alice bob bob user * Bob B.",
+        "319 alice bob #tea",
+        f"312 alice bob {SERVER} chatnet",
+        "301 alice bob at lunch",
+        "330 alice bob bob is logged in as",
+    ]
+    assert heard[5:7][0].startswith("335 alice bob ")
+    assert heard[6].startswith("317 alice bob ")
+    assert heard[-1] == "318 alice Bob End of WHOIS."
+    assert alice.shown("WHOIS irc.example bob")[0].startswith("311 alice bob ")
+    assert "#@alice" in alice.shown("WHOIS alice")[1]
+
+
+def test_whois_of_who_is_not_here_and_of_nobody(stage: IrcStage) -> None:
+    alice = stage.user("alice")
+    absent(stage, "zoe")
+    assert [one.command for one in alice.ask("WHOIS zoe")] == ["311", "312", "330", "318"]
+    assert [one.command for one in alice.ask("WHOIS nobody_here")] == ["401", "318"]
+    assert [one.command for one in alice.ask("WHOIS #x")] == ["401", "318"]
+    assert [one.command for one in alice.ask("WHOIS")] == ["431"]
+    assert [one.command for one in alice.ask("WHOWAS bob")] == ["406", "369"]
+    assert [one.command for one in alice.ask("WHOWAS")] == ["431"]
+
+
+def test_userhost_and_ison(stage: IrcStage) -> None:
+    """One answer each; of at most five, and of those who are here."""
+    alice, bob = stage.user("alice"), stage.user("bob")
+    bob.ask("AWAY :x")
+    absent(stage, "zoe")
+    assert alice.shown("USERHOST alice Bob zoe") == ["302 alice alice=+alice@user bob=-bob@user"]
+    assert alice.shown("ISON :Bob zoe alice") == ["303 alice bob alice"]
+    assert alice.shown("ISON zoe") == ["303 alice "]
+    assert [one.command for one in alice.ask("ISON", "USERHOST")] == ["461", "461"]
+
+
+# ---- AWAY ----
+
+
+def test_away(stage: IrcStage) -> None:
+    """306 and 305 to oneself and nothing else; others who share a channel are told once, if they asked; who
+    writes to somebody away is told so, and it is delivered all the same."""
+    bob = stage.user("bob")
+    alice = stage.user("alice", "away-notify")
+    deaf = stage.user("carol")
+    for line in (bob, alice, deaf):
+        line.ask("JOIN #tea", "JOIN #cake")
+    for line in (bob, alice, deaf):
+        line.take()
+    assert bob.shown("AWAY :at lunch") == ["306 bob You are marked as being away."]
+    assert [(one.source, one.shown) for one in alice.take()] == [("bob!bob@user", "AWAY at lunch")]
+    assert deaf.heard == []
+    bob.ask("AWAY :at lunch")
+    assert alice.heard == []
+    assert alice.shown("PRIVMSG bob :psst") == ["301 alice bob at lunch"]
+    assert alice.shown("NOTICE bob :psst") == []
+    assert len(bob.take()) == 2
+    assert bob.shown("AWAY :") == ["305 bob You are no longer marked as being away."]
+    assert alice.shown("PRIVMSG bob :psst") == ["AWAY"]
+    assert alice.shown("PRIVMSG bob :psst") == []
+
+
+def test_who_joins_and_is_away_is_told_to_be(stage: IrcStage) -> None:
+    alice, bob = stage.user("alice", "away-notify"), stage.user("bob")
+    alice.ask("JOIN #tea")
+    bob.ask("AWAY :x", "JOIN #tea")
+    assert [one.shown for one in alice.take()] == ["JOIN #tea", "AWAY x"]
+
+
+def test_the_absence_of_who_is_gone_is_forgotten(stage: IrcStage) -> None:
+    bob = stage.user("bob")
+    bob.ask("AWAY :x")
+    bob.cut()
+    assert stage.irc.crowd.away == {}
+
+
+# ---- MONITOR ----
+
+
+def test_monitor(stage: IrcStage) -> None:
+    """``+`` answers at once who is here and who is not; then each coming and going is told, once a user."""
+    alice = stage.user("alice")
+    stage.user("bob")
+    assert alice.shown("MONITOR + Bob,zoe,a!b@c,*") == ["730 alice bob!bob@user", "731 alice zoe"]
+    zoe = stage.user("zoe")
+    second = stage.user("zoe")
+    assert [one.shown for one in alice.take()] == ["730 alice zoe!zoe@user"]
+    zoe.cut()
+    assert alice.heard == []
+    second.cut()
+    assert [one.shown for one in alice.take()] == ["731 alice zoe"]
+    assert alice.shown("MONITOR L") == ["732 alice bob,zoe", "733 alice End of MONITOR's list."]
+    assert alice.shown("MONITOR S") == ["730 alice bob!bob@user", "731 alice zoe"]
+    assert alice.shown("MONITOR - ZOE") == []
+    assert alice.shown("MONITOR C") == []
+    assert alice.shown("MONITOR L") == ["733 alice End of MONITOR's list."]
+    assert [one.command for one in alice.ask("MONITOR", "MONITOR +", "MONITOR X")] == ["461"] * 3
+
+
+def test_the_list_of_monitor_has_an_end(stage: IrcStage) -> None:
+    """734 names what did not fit; what is watched is given up with the connection."""
+    alice = stage.user("alice")
+    for first in range(0, 100, 20):
+        alice.ask("MONITOR + " + ",".join(f"u{first + at}" for at in range(20)))
+    heard = alice.shown("MONITOR + x,y")
+    assert heard[-1] == "734 alice 100 x,y Your list of MONITOR is full."
+    alice.cut()
+    assert not stage.irc.presence._watched
+
+
+def test_more_is_told_of_who_is_watched(stage: IrcStage) -> None:
+    """AWAY and SETNAME, to who asked for that, and once even if a channel is shared."""
+    alice = stage.user("alice", "extended-monitor", "away-notify", "setname")
+    plain = stage.user("carol", "away-notify")
+    bob = stage.user("bob")
+    for line in (alice, plain):
+        line.ask("MONITOR + bob")
+    bob.ask("AWAY :x", "SETNAME :Bob")
+    assert [one.shown for one in alice.take()] == ["AWAY x", "SETNAME Bob"]
+    assert plain.heard == []
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take()
+    bob.ask("AWAY")
+    assert [one.shown for one in alice.take()] == ["AWAY"]
+
+
+# ---- oneself ----
+
+
+def test_a_real_name(stage: IrcStage) -> None:
+    """Told to oneself and to those in common channels who asked for that; not longer than it may be."""
+    alice, bob = together(stage, "alice", "bob", caps=("setname", "standard-replies"))
+    assert alice.shown("SETNAME :Alice A.") == ["SETNAME Alice A."]
+    assert [one.shown for one in bob.take()] == ["SETNAME Alice A."]
+    assert bob.shown("WHO alice")[0].endswith(" 0 Alice A.")
+    assert alice.shown(f"SETNAME :{'x' * 101}")[0].startswith("FAIL SETNAME INVALID_REALNAME ")
+
+
+def test_own_modes(stage: IrcStage) -> None:
+    alice = stage.user("alice")
+    assert alice.shown("MODE alice") == ["221 alice +"]
+    assert alice.shown("MODE Alice +iB") == ["MODE alice +iB"]
+    assert alice.shown("MODE alice +B") == []
+    assert alice.shown("MODE alice") == ["221 alice +Bi"]
+    assert alice.shown("MODE alice -i+x") == ["501 alice There is no such mode of users.", "MODE alice -i"]
+    stage.user("bob")
+    assert [one.command for one in alice.ask("MODE bob", "MODE nobody_here")] == ["502", "401"]
+
+
+def test_a_nick_is_the_name_of_the_account(stage: IrcStage) -> None:
+    alice = stage.user("alice")
+    assert [one.shown[:22] for one in alice.ask("NICK other", "NICK ALICE", "NICK")] == [
+        "433 alice other You ar",
+        "431 alice No nickname ",
+    ]
+
+
+# ---- the server ----
+
+
+def test_what_the_server_says_of_itself(stage: IrcStage) -> None:
+    """Each ends as IRC has it, and HELP on nothing known is 524."""
+    alice = stage.user("alice")
+    stage.line()
+    ends = {"MOTD": "422", "LUSERS": "266", "VERSION": "005", "INFO": "374", "HELP": "706", "LINKS": "365"}
+    for line, end in ends.items():
+        assert alice.ask(line)[-1].command == end, line
+    assert "253" in [one.command for one in alice.ask("LUSERS")]
+    assert alice.ask("TIME")[0].shown == f"391 alice {SERVER} 1970-01-01T00:00:00.000Z"
+    assert [one.command for one in alice.ask("HELP PRIVMSG")][0::2] == ["704", "706"]
+    assert [one.command for one in alice.ask("HELP nonsense")] == ["524"]
+
+
+# ---- LIST ----
+
+
+def listed(line: IrcLine, asked: str) -> list[str]:
+    heard = line.ask(f"LIST {asked}")
+    assert (heard[0].command, heard[-1].command) == ("321", "323")
+    return [" ".join(one.params[1:]) for one in heard[1:-1]]
+
+
+def test_list(stage: IrcStage) -> None:
+    """Topics with how many are in them and what they are about; by masks and by numbers. Rooms of users are
+    listed only if they are asked for, and private ones only to who is in them."""
+    alice, bob = together(stage, "alice", "bob")
+    alice.ask("JOIN #cake", "TOPIC #tea :hot", "JOIN #@bob")
+    does(stage, "create", "alice", "&ops", "all")
+    alice.take(), bob.take()
+    assert listed(bob, "") == ["#cake 1 ", "#tea 2 hot"]
+    assert listed(alice, "") == ["&ops 1 ", "#cake 1 ", "#tea 2 hot"]
+    assert listed(bob, "#t*") == ["#tea 2 hot"]
+    assert listed(bob, "#TEA") == ["#tea 2 hot"]
+    assert listed(bob, "!#t*") == ["#cake 1 "]
+    assert listed(bob, ">1") == ["#tea 2 hot"]
+    assert listed(bob, "<2") == ["#cake 1 "]
+    assert listed(bob, "#nothing*") == []
+    assert listed(bob, "#@b*") == ["#@bob 2 "]
+    assert listed(bob, "#@*") == ["#@alice 1 ", "#@bob 2 "]
+
+
+# ---- INVITE, KICK, MODE ----
+
+
+def test_invite(stage: IrcStage) -> None:
+    alice, bob = moderated(stage)
+    carol = stage.user("carol")
+    assert alice.shown("INVITE carol &ops") == ["341 alice carol &ops"]
+    assert [one.shown for one in carol.take()] == ["INVITE carol &ops"]
+    assert carol.shown("JOIN &ops")[0] == "JOIN &ops"
+    alice.take()
+    assert alice.shown("INVITE carol &ops") == ["443 alice carol &ops is in that channel already"]
+    assert alice.shown("INVITE nobody_here &ops")[0].startswith("401 alice nobody_here ")
+    assert alice.shown("INVITE bob &nothing")[0].startswith("403 alice &nothing ")
+    assert alice.shown("INVITE bob #tea")[0].startswith("403 alice #tea ")
+    stage.user("dan")
+    assert bob.shown("INVITE dan &ops")[-1].startswith("482 bob &ops ")
+    assert [one.command for one in alice.ask("INVITE", "INVITE bob")][-2:] == ["461", "461"]
+
+
+def test_kick(stage: IrcStage) -> None:
+    alice, bob = moderated(stage)
+    stage.user("carol")
+    assert bob.shown("KICK &ops alice :x") == ["482 bob &ops Only its operators may do that."]
+    assert alice.shown("KICK &ops bob :too loud") == ["KICK &ops bob too loud"]
+    assert [one.shown for one in bob.take()] == ["KICK &ops bob too loud"]
+    assert alice.shown("KICK &ops carol") == ["441 alice carol &ops They are not in that channel."]
+    assert alice.shown("KICK &ops nobody_here")[0].startswith("4")
+    assert alice.shown("KICK &nothing bob")[0].startswith("403 alice &nothing ")
+
+
+def test_modes_of_channels(stage: IrcStage) -> None:
+    """They follow from what a channel is; operators and bans are set by who moderates it."""
+    alice, bob = moderated(stage)
+    assert alice.shown("MODE &ops") == ["324 alice &ops +in"]
+    assert alice.shown("MODE #@alice") == ["324 alice #@alice +mn"]
+    assert alice.shown("MODE &nothing")[0].startswith("403 ")
+    assert alice.shown("MODE &ops +o bob") == ["MODE &ops +o bob"]
+    assert [one.shown for one in bob.take()] == ["MODE &ops +o bob"]
+    assert alice.shown("NAMES &ops")[0] == "353 alice = &ops @alice @bob"
+    assert alice.shown("MODE &ops -o bob") == ["MODE &ops -o bob"]
+    bob.take()
+    assert bob.shown("MODE &ops +o bob") == ["482 bob &ops Only its operators may do that."]
+    assert alice.shown("MODE &ops b") == ["368 alice &ops End of the list of bans."]
+    assert alice.shown("MODE &ops +z") == ["472 alice z There is no such mode of channels."]
+    assert [one.command for one in alice.ask("MODE &ops +o", "MODE &ops +i")] == ["461", "NOTICE"]
+    assert alice.shown("MODE &ops +b bob!*@*") == ["MODE &ops +b bob!*@*"]
+    assert [one.shown for one in bob.take()] == ["KICK &ops bob banned"]
+    assert alice.shown("MODE &ops -b bob!*@*") == ["MODE &ops -b bob!*@*"]
