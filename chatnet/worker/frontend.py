@@ -22,6 +22,9 @@ from chatnet.worker.sessions import Sessions
 from chatnet.worker.stores import Store
 from chatnet.world import Clocks
 
+PROOF_BYTES = 32
+"""The length of the key by which right passwords are recognized."""
+
 
 @dataclass(frozen=True)
 class Quotas:
@@ -54,7 +57,9 @@ class Frontend:
         self.store = store
         monotonic = clocks.monotonic
         self._router = Router(tell)
-        secrets = Secrets(hashing, store.log.window.limits.password_cost, clocks.reactor, monotonic)
+        secrets = Secrets(
+            hashing, store.log.window.limits.password_cost, clocks.reactor, monotonic, entropy(PROOF_BYTES)
+        )
         self._sessions = Sessions(
             store.log, self._router, secrets, token, allowed.rate, clocks, tell, store.pass_on
         )

@@ -6,6 +6,7 @@ import pytest
 from irc_front.stage import PASSWORD, SERVER, Heard, IrcLine, IrcStage, plain
 from worker.conftest import Worker
 
+from chatnet.worker.fronts.irc.addresses import MOST, MOST_STRANGERS, Addresses
 from chatnet.worker.fronts.irc.registration import SECONDS
 
 
@@ -340,3 +341,51 @@ def test_what_a_client_gives_up_ends_at_the_ack(stage: IrcStage) -> None:
         [post] = bob.take()
         heard += [" ".join(sorted(post.tags))]
     assert heard == ["CAP", "time", "CAP", "", "CAP", "account msgid time", "CAP", "time"]
+
+
+# ---- too many ----
+
+
+def test_connections_of_one_address_are_limited() -> None:
+    """Those before their welcome, and all; of this machine's own address as many as there are."""
+    addresses = Addresses()
+    assert all(addresses.came("127.0.0.1") for _ in range(500))
+    far = "2001:db8::"
+    assert [addresses.came(f"{far}{number}") for number in range(MOST_STRANGERS + 1)] == [True] * 10 + [False]
+    assert addresses.came("2001:db8:1::1")
+    for number in range(MOST - 10):
+        addresses.known(far)
+        assert addresses.came(f"{far}{number}")
+    addresses.known(far)
+    assert not addresses.came(far)
+    for _ in range(MOST - 9):
+        addresses.gone(far, was_known=True)
+    assert addresses.came(far)
+    for _ in range(10):
+        addresses.gone(far, was_known=False)
+    addresses.gone("2001:db8:1::1", was_known=False)
+    for _ in range(500):
+        addresses.gone("127.0.0.1", was_known=False)
+    assert len(addresses) == 0
+
+
+def test_who_comes_beyond_that_is_told_so(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatnet.worker.fronts.irc.addresses.is_loopback", lambda host: False)
+    lines = [stage.line() for _ in range(MOST_STRANGERS + 1)]
+    assert [codes(line.take()) for line in lines] == [[]] * MOST_STRANGERS + [[]]
+    stage.worker.settle()
+    assert [line.is_open for line in lines] == [True] * MOST_STRANGERS + [False]
+    assert codes(lines[-1].take()) == ["ERROR"]
+    lines[0].log_in("bob")
+    assert stage.line().is_open
+    for line in lines[:-1]:
+        line.cut()
+
+
+def test_a_name_is_registered_by_its_first_login(stage: IrcStage) -> None:
+    """The command for that is for guests, who are not let in yet: it is answered, and does nothing."""
+    assert (
+        stage.line().ask("REGISTER * * x")[0].shown.startswith("FAIL REGISTER COMPLETE_CONNECTION_REQUIRED ")
+    )
+    bob = stage.user("bob", "standard-replies")
+    assert bob.ask("REGISTER * * x")[0].shown.startswith("FAIL REGISTER ALREADY_AUTHENTICATED bob ")

@@ -273,3 +273,26 @@ def test_who_is_forgotten_is_gone(stage: IrcStage) -> None:
     assert [one.command for one in bob.take()][-1] == "ERROR"
     assert not bob.is_open
     assert [(one.nick, one.shown) for one in alice.take()] == [("bob", "QUIT forgotten")]
+
+
+# ---- what one finds in a channel ----
+
+
+def test_who_joins_is_shown_what_was_said_last(stage: IrcStage) -> None:
+    """The newest twenty, with their times and in a batch; to clients that know times and do not ask
+    themselves, and only by a JOIN that is new."""
+    [alice] = together(stage, "alice")
+    alice.say(*(f"PRIVMSG #tea :{number}" for number in range(25)))
+    bob = stage.user("bob", "server-time", "batch")
+    heard = bob.ask("JOIN #tea")
+    said = [one for one in heard if one.command == "PRIVMSG"]
+    assert [one.text for one in said] == [str(number) for number in range(5, 25)]
+    assert all("time" in one.tags and "batch" in one.tags for one in said)
+    assert [one.command for one in bob.ask("JOIN #tea")] == []
+    for caps in ((), ("server-time", "draft/chathistory", "batch")):
+        other = stage.user(f"user{len(caps)}", *caps)
+        assert "PRIVMSG" not in [one.command for one in other.ask("JOIN #tea")]
+    bob.cut()
+    again = stage.line()
+    again.log_in("bob", "server-time", "batch")
+    assert "PRIVMSG" not in [one.command for one in again.take()]

@@ -210,7 +210,7 @@ class Worker:
         tell = tell_all(self.told.append, SessionLines(self.clock).told)
         self.router = Router(tell)
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
-        secrets = Secrets(hashing, CHEAP, self.clock, self.clock.seconds)
+        secrets = Secrets(hashing, CHEAP, self.clock, self.clock.seconds, b"k" * 32)
         clocks = Clocks(self.clock, self.clock.seconds, self.clock.seconds)
         self.sessions = Sessions(self.log, self.router, secrets, self.token, rate, clocks, tell)
         self.log.window.watch(self.sessions.apply)

@@ -157,7 +157,7 @@ def test_too_many_are_told_to_come_later(worker: Any) -> None:
     many = [login(worker, f"198.51.100.{number}", "bob") for number in range(MOST_WAITING)]
     assert many[-1][0].check(TryLater)
     worker.work()
-    assert not login(worker, HERE, "alice")
+    assert not login(worker, HERE, "alice", b"another one")
     worker.work()
 
 
@@ -227,3 +227,33 @@ def test_of_two_who_register_a_name_one_gets_it(worker: Any) -> None:
 def test_no_name_is_registered_with_a_password_that_is_none(worker: Any, password: bytes) -> None:
     assert register(worker, "alice", password)[0].check(BadSecret)
     assert not worker.log.entries
+
+
+def test_a_password_that_was_right_is_hashed_once(worker: Any) -> None:
+    """Until another is set: clients without tickets come back all at once, each with its password. A wrong
+    one is hashed each time, and so is a right one for another credential."""
+    with_password(worker, "alice", "bob")
+    hashes: list[Any] = []
+    run = worker.threads.callInThreadWithCallback
+    worker.threads.callInThreadWithCallback = lambda *what: (hashes.append(what), run(*what))[1]
+    for user, secret, count in (
+        ("alice", PASSWORD, 1),
+        ("alice", PASSWORD, 1),
+        ("alice", b"a wrong one", 2),
+        ("alice", PASSWORD, 2),
+        ("bob", PASSWORD, 3),
+        ("bob", PASSWORD, 3),
+    ):
+        found = login(worker, HERE, user, secret)
+        worker.work()
+        worker.pass_time(1)
+        worker.work()
+        assert isinstance(found[0], int) is (secret is PASSWORD)
+        assert len(hashes) == count, user
+    client = worker.client()
+    client.begin(wire.Login, version=VERSION, name="alice", secret=PASSWORD, new=False)
+    client.begin(wire.SetSecret, key=client.key(), old=PASSWORD, secret=b"another good one")
+    worker.work()
+    old = login(worker, HERE)
+    worker.work()
+    assert old[0].check(WrongSecret)

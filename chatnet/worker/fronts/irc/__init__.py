@@ -5,6 +5,7 @@ The protocol's own is in :mod:`chatnet.irc`. The map, one line per module:
 front         what the port for clients asks of it, and what all its connections share
 settings      what the operator has said
 connection    one connection: its silence, its end
+addresses     how many connections come from each address   (pure)
 registration  before the welcome: CAP, PASS, NICK, USER, SASL
 client        after it: what the client says, and what its session tells it
 command       what a command is here, and how it fits between others   (pure)

@@ -68,6 +68,11 @@ class Slot:
         put(self._marked(writer.line(self._answers.server, "BATCH", f"+{reference}", kind, *params)))
         self._is_told, self._batch = True, reference
 
+    @property
+    def is_in_batch(self) -> bool:
+        """Whether what is said now is in a batch."""
+        return bool(self._batch)
+
     def close(self) -> None:
         """End the batch."""
         batch, self._batch = self._batch, ""

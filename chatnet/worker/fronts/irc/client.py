@@ -181,6 +181,9 @@ class IrcClient:
         """Look whether something was passed over meanwhile."""
         self.drafts.look()
 
+    def too_many(self) -> None:
+        """Nothing: it was counted before."""
+
     def fell_silent(self) -> None:
         self._why = "it was silent"
         self.close("Ping timeout")

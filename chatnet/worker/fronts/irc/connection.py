@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from chatnet.irc.lines import Splitter
 from chatnet.worker.fronts.connection import Connection, Speech
+from chatnet.worker.fronts.irc.addresses import Addresses
 
 if TYPE_CHECKING:
     from chatnet.worker.front import Shared
@@ -30,6 +31,9 @@ class IrcSpeech(Speech, Protocol):
     def beat(self) -> None:
         """Called every few seconds."""
 
+    def too_many(self) -> None:
+        """There are too many connections from this address: close it."""
+
 
 @implementer(IHalfCloseableProtocol)
 class IrcConnection(Connection):
@@ -39,8 +43,10 @@ class IrcConnection(Connection):
     share = USERS_SHARE
     at_end = False
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, addresses: Addresses) -> None:
         super().__init__(shared)
+        self._addresses = addresses
+        self._is_counted = self._is_known = False
         self.lines = Splitter()
         self._heard_at = self._beat_at = self._now()
         self._is_pinged = False
@@ -48,13 +54,26 @@ class IrcConnection(Connection):
     def _now(self) -> float:
         return self.shared.outboxes.seconds()
 
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._is_counted = self._addresses.came(self.peer[0])
+        if not self._is_counted:
+            self.speech.too_many()
+
+    def _is_lost(self, why: str) -> None:
+        if self._is_counted:
+            self._addresses.gone(self.peer[0], self._is_known)
+        super()._is_lost(why)
+
     def dataReceived(self, data: bytes) -> None:
         self._heard_at, self._is_pinged = self._now(), False
         if not self.at_end:
             super().dataReceived(data)
 
     def goes_on_as(self, speech: IrcSpeech) -> None:
-        """Speak ``speech`` from now on; it goes on with the same lines."""
+        """Speak ``speech`` from now on: the client has logged in. It goes on with the same lines."""
+        self._is_known = True
+        self._addresses.known(self.peer[0])
         self._speak(speech)
 
     # ---- the end of what the client sends ----

@@ -7,6 +7,7 @@ from collections import Counter
 from chatnet.irc import caps
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
+from chatnet.worker.fronts.irc.addresses import Addresses
 from chatnet.worker.fronts.irc.channel import Crowd, IrcChannel
 from chatnet.worker.fronts.irc.client import IrcClient, error
 from chatnet.worker.fronts.irc.command import Command
@@ -33,15 +34,17 @@ class Irc:
     def __init__(self, shared: Shared, settings: IrcSettings) -> None:
         self.shared = shared
         self.settings = settings
+        self.addresses = Addresses()
         self.crowd = Crowd()
         self.presence = Presence(self.crowd)
         self.patience = Patience(shared.outboxes)
-        self.offered = caps.offered(has_passwords=True, has_registration=settings.registers != "no")
+        has_registration = settings.guests and settings.registers != "no"  # by guests alone
+        self.offered = caps.offered(has_passwords=True, has_registration=has_registration)
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self._stays: Counter[str] = Counter()
 
     def connection(self, entrance: Entrance) -> IrcConnection:
-        connection = IrcConnection(self.shared)
+        connection = IrcConnection(self.shared, self.addresses)
         connection.speech = Registration(connection, self, entrance)
         return connection
 

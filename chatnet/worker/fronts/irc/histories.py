@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
 
+NEWEST = 20
+"""How many posts a client is shown that joins a channel for the first time."""
 MOST_SEQ = (1 << 62) - 1
 AHEAD_SECONDS = 5.0
 """Seconds to wait for a message that this worker has not reached yet."""
@@ -218,9 +220,19 @@ _SUBCOMMANDS = {
 }
 
 
+async def say_newest(client: IrcClient, slot: Slot, room: str) -> None:
+    """Say the newest posts of a room that was just joined, to clients that see when they were said, and do
+    not ask for histories themselves."""
+    if client.has("draft/chathistory") or not client.has("server-time"):
+        return
+    posts = await newest(client, room, MOST_SEQ, 0, NEWEST)
+    if posts:
+        _say_posts(client, slot, room, posts)
+
+
 def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[Entry]) -> None:
-    in_batch = client.has("batch")
-    if in_batch:
+    batches = client.has("batch") and not slot.is_in_batch
+    if batches:
         slot.begin("chathistory", spelled_for(client, room))
     place = f"@{client.user}" if is_talk(room) else room
     for post in posts:
@@ -229,7 +241,7 @@ def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[Entry])
             slot.say(b"".join(lines))  # a batch of its own, of which only the beginning is in this one
         else:
             slot.say(*lines)
-    if in_batch:
+    if batches:
         slot.close()
 
 

@@ -31,7 +31,7 @@ from chatnet.irc.numerics import Numeric
 from chatnet.irc.sasl import Credentials, Exchange, Step
 from chatnet.worker.entrance import Arrival, Entrance
 from chatnet.worker.fronts.irc import server
-from chatnet.worker.fronts.irc.client import IrcClient, error
+from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
 from chatnet.worker.logins import Shown
 from chatnet.worker.session import Session
 
@@ -114,6 +114,9 @@ class Registration:
     def beat(self) -> None:
         """Nothing: it has a deadline."""
 
+    def too_many(self) -> None:
+        self._close("Too many connections come from your address")
+
     def fell_silent(self) -> None:
         self._close("Ping timeout")
 
@@ -150,6 +153,9 @@ class Registration:
                 pass
             case "QUIT":
                 self._close("Quit")
+            case "REGISTER":
+                sentence = "A name is registered here by the first login with it: by SASL, or PASS."
+                self._fail("REGISTER", "COMPLETE_CONNECTION_REQUIRED", sentence)
             case _:
                 self._say(numerics.ERR_NOTREGISTERED)
 
@@ -190,9 +196,11 @@ class Registration:
             self._complete()
 
     def _not_text(self, command: str) -> None:
-        sentence = "Your line was not text in UTF-8, and nothing of it was done."
+        self._fail(command, "INVALID_UTF8", NO_TEXT)
+
+    def _fail(self, command: str, code: str, sentence: str) -> None:
         name = self._front.settings.name
-        self._put(writer.line(name, "FAIL", command, "INVALID_UTF8", sentence, trailing=True))
+        self._put(writer.line(name, "FAIL", command, code, sentence, trailing=True))
 
     # ---- SASL ----
 

@@ -11,6 +11,7 @@ from chatnet.errors import AlreadyJoined, ChatnetError
 from chatnet.irc import numerics, writer
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.histories import say_newest
 from chatnet.worker.fronts.irc.roster import Roster, end_of_names, introduce_one, marks_of, say_names
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
     for one in joining:
         if room := await one:
             await introduce_one(client, slot.say, room, await marks_of(client))
+            await say_newest(client, slot, room)
 
 
 async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> str:

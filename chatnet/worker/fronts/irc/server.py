@@ -106,6 +106,12 @@ def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
     slot.say(client.numeric(numerics.ERR_SASLALREADY))
 
 
+def register(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Refuse to register what is registered."""
+    sentence = "You are logged in, and your name is yours."
+    client.fail(slot, "REGISTER", "ALREADY_AUTHENTICATED", sentence, client.user)
+
+
 def nick(client: IrcClient, slot: Slot, line: Line) -> None:
     """Refuse another name than that of the account."""
     if not line.params or not line.params[0]:
@@ -170,6 +176,7 @@ COMMANDS = {
     "PASS": Command(registered_already),
     "USER": Command(registered_already),
     "AUTHENTICATE": Command(authenticate),
+    "REGISTER": Command(register),
     "NICK": Command(nick),
     "MOTD": Command(motd),
     "LUSERS": Command(lusers),
