@@ -91,7 +91,7 @@ def running(directory: Path, workers: int, web: bool = False, fronts: int = 0) -
     data = directory / "data"
     options = ["--post-rate", "0", "--new-names", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
     options += ["--web", f"127.0.0.1:{page}" if web else "none"]
-    options += ["--irc", f"127.0.0.1:{irc}", "--irc-fronts", str(fronts)] if fronts else []
+    options += ["--irc", f"127.0.0.1:{irc}", "--irc-fronts", str(fronts)] if fronts else ["--irc", "none"]
     argv = [*_TWISTD, "chat-master", *options, "--workers", str(workers)]
     with started(argv, directory, "master") as master:
         found: dict[str, Any] = {}

@@ -18,7 +18,9 @@ text        the words of others, made legible for logs, sentences and tables    
 errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
 options     the options that programs and commands share
+port_options  what options say about a port that the processes of a host share               pure
 web_options  where the page is, and whose proxies are trusted
+irc_options  where IRC is, how many fronts a host keeps, and whom they let in
 command_lines  commands as they are printed for somebody to run
 auth        the cluster's token, and tickets
 credentials  users' secrets, and what is stored of them

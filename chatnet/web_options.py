@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 from chatnet.addresses import Address, is_local
 from chatnet.errors import CannotStart
 from chatnet.names import quoted
+from chatnet.port_options import NONE, a_shared_port, named
 
 WEB_PORT = 8080
 """The default port of the page."""
 EVERYWHERE = ("0.0.0.0", "::")
 """The hosts that mean all addresses of a machine."""
-NONE = "none"
-"""What to write for no port."""
 WEB_VARIABLE = "CHATNET_WEB"
 """The environment variable for the web port, where no option names it."""
 
@@ -96,20 +95,21 @@ class Web:
 
         :raises CannotStart: they say what cannot be; the sentence names which of them.
         """
-        sources = (("--web", options.get("web")), (WEB_VARIABLE, environ.get(WEB_VARIABLE)))
-        source, named = next(
-            ((who, text) for who, text in sources if text), ("--web", f"localhost:{WEB_PORT}")
-        )
-        try:
-            port = _a_port(named)
-        except ValueError as error:
-            raise CannotStart(f"{source}: {error}") from error
+        sources = {"--web": options.get("web"), WEB_VARIABLE: environ.get(WEB_VARIABLE)}
         return cls(
-            port,
-            any(text for _, text in sources),
+            *named(sources, f"localhost:{WEB_PORT}", _a_port),
             _said("--public-url", options.get("public-url"), a_public_url, None),
             _said("--trusted-proxies", options.get("trusted-proxies"), the_proxies, ()),
         )
+
+    @property
+    def ports(self) -> Sequence[Address]:
+        """The port, if there is one: see :class:`~chatnet.net.shared_port.Wanted`."""
+        return () if self.port is None else (self.port,)
+
+    @property
+    def is_there(self) -> str:
+        return f"The page is at {self.port}"
 
     def cannot_be(self, why: str) -> str:
         """Return the sentence for an operator who asked for a port that cannot be had."""
@@ -150,19 +150,7 @@ def _a_port(text: str) -> Address | None:
     """
     if text.strip().lower() == NONE:
         return None
-    address = Address.parse(text)
-    host = address.host.lower().rstrip(".")
-    if not address.port:
-        raise ValueError(f"Workers share this port, so it needs a number: write localhost:{WEB_PORT}.")
-    if host == "localhost":
-        return Address(host, address.port)
-    try:
-        return Address(str(ipaddress.ip_address(host)), address.port)
-    except ValueError:
-        raise ValueError(
-            f"{quoted(address.host)} is not an address of a machine: write localhost:{address.port}, "
-            f"0.0.0.0:{address.port} for everybody, or an IP address; --public-url is for names."
-        ) from None
+    return a_shared_port(text, WEB_PORT, "Workers", "; --public-url is for names")
 
 
 def a_public_url(text: str) -> Place:

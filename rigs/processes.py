@@ -214,14 +214,15 @@ class Cluster:
         status: dict[str, Any] = json.loads(output) if code == 0 else {}
         return status
 
-    def workers(self, count: int, deadline: float = DEADLINE) -> list[dict[str, Any]]:
-        """Return the workers, once there are ``count``."""
+    def workers(self, count: int, deadline: float = DEADLINE, serves: str = "chat") -> list[dict[str, Any]]:
+        """Return the workers, or the fronts for what they serve, once there are ``count``."""
 
         def all_there() -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = self.status().get("workers", [])
+            all_workers: list[dict[str, Any]] = self.status().get("workers", [])
+            found = [worker for worker in all_workers if worker["serves"] == serves]
             return found if len(found) == count else []
 
-        workers: list[dict[str, Any]] = wait_until(f"{count} workers", all_there, deadline)
+        workers: list[dict[str, Any]] = wait_until(f"{count} that serve {serves}", all_there, deadline)
         return workers
 
     def masters(self, count: int = 3, deadline: float = DEADLINE) -> list[dict[str, Any]]:

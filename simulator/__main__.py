@@ -72,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the seeds; return exit status 1 if a run broke a promise."""
     options = _parse(arguments)
     encrypted = None if options.tls == "drawn" else options.tls == "on"
-    scale = Scale(only=options.faults, kinds=options.kinds, spoken=options.speak, encrypted=encrypted)
+    scale = Scale(
+        only=options.faults, kinds=options.kinds, spoken=options.speak, encrypted=encrypted, irc=options.irc
+    )
     if options.trace:
         one = _of(options.first, scale, options.store)
         verdict = run(options.first, one, detailed=options.bytes, story=True)
@@ -117,6 +119,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--tls", choices=("drawn", "on", "off"), default="drawn", help="whether hosts speak it [drawn]"
     )
+    parser.add_argument("--irc", action="store_true", help="machines with workers have IRC fronts, too")
     parser.add_argument("--trace", action="store_true", help="tell the story of the first seed")
     parser.add_argument(
         "--bytes", action="store_true", help="with --trace: and each piece of data that travels"
@@ -130,7 +133,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _kinds(text: str) -> tuple[str, ...]:
     kinds = tuple(text.split(","))
-    known = dict.fromkeys((*nemesis.KINDS, *outages.KINDS))
+    known = dict.fromkeys((*nemesis.KINDS, *outages.KINDS, *nemesis.OF_FRONTS))
     if unknown := set(kinds) - set(known):
         raise argparse.ArgumentTypeError(f"no such kind: {', '.join(unknown)}; there are {', '.join(known)}")
     return kinds
@@ -180,7 +183,8 @@ def _shortest(seed: int, scale: Scale) -> str:
     kinds = f" --kinds {','.join(scale.kinds)}" if scale.kinds else ""
     speak = f" --speak {scale.spoken}" if scale.spoken else ""
     tls = "" if scale.encrypted is None else f" --tls {'on' if scale.encrypted else 'off'}"
-    return f"python -m simulator --first {seed} --store {scale.store}{kinds}{speak}{tls} --faults={faults}"
+    more = f"{kinds}{speak}{tls}{' --irc' if scale.irc else ''}"
+    return f"python -m simulator --first {seed} --store {scale.store}{more} --faults={faults}"
 
 
 if __name__ == "__main__":

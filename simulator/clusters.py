@@ -12,9 +12,11 @@ from chatnet.addresses import MASTER_PORT, Address
 from chatnet.auth import TOKEN_BYTES, Token
 from chatnet.client.identity import config_directory
 from chatnet.entries import Entry, of_row
+from chatnet.irc_options import IRC_PORT
 from chatnet.net.pair import self_made
+from chatnet.port_options import NONE
 from chatnet.testing.history import Event
-from chatnet.web_options import NONE, WEB_PORT
+from chatnet.web_options import WEB_PORT
 from simulator.database_server import PATH, Postgres
 from simulator.disk import Disk
 from simulator.host import HOME, Host
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 WORKERS = 3
 """How many workers each machine with workers has."""
+FRONTS = 2
+"""How many IRC fronts each machine with workers has, if it has IRC."""
 MASTERS = 3
 """How many masters there are: a primary and two replicas."""
 STORE = HOME / "chatnet-data" / "log.sqlite"
@@ -101,12 +105,28 @@ class Cluster:
                 yield f"there are {len(living)} of {program}, and {len(running)} run: not {wanted}"
         for host in self.hosts:
             if host.web != NONE:
-                yield from _lacking_page(host, Address.parse(host.web).port)
+                yield from _lacking_port(host, "chat-worker", Address.parse(host.web).port)
+            if host.irc != NONE:
+                fronts = [front for front in host.living("chat-front") if front.reactor.running]
+                # Where the last worker is gone, those that live go on, and nobody could start others.
+                if len(fronts) != FRONTS and host.living("chat-worker"):
+                    yield f"there are {len(fronts)} IRC fronts that run on {host}: not {FRONTS}"
+                yield from _lacking_port(host, "chat-front", Address.parse(host.irc).port)
 
     def with_page(self) -> None:
         """Let all its hosts have a page."""
         for host in self.hosts:
             host.web = f"0.0.0.0:{WEB_PORT}"
+
+    def with_irc(self) -> None:
+        """Let all its hosts have IRC fronts."""
+        for host in self.hosts:
+            host.irc = f"0.0.0.0:{IRC_PORT}"
+
+    @property
+    def fronts(self) -> int:
+        """How many IRC fronts there are."""
+        return len(self.living("chat-front"))
 
     def told(self, process: SimProcess, event: telemetry.Event) -> None:
         """Hear an event in a process: a listener."""
@@ -116,13 +136,14 @@ class Cluster:
         raise NotImplementedError
 
 
-def _lacking_page(host: Host, port: int) -> Iterator[str]:
-    """Yield what is wrong with the page's port of a host: its workers have it, and nobody else."""
-    workers, sharers = set(host.living("chat-worker")), host.listeners(port)
-    if workers != sharers:
-        yield f"{len(workers & sharers)} of {len(workers)} workers on {host} have the page's port"
-    if sharers - workers:
-        yield f"others have the page's port on {host}, too"
+def _lacking_port(host: Host, program: str, port: int) -> Iterator[str]:
+    """Yield what is wrong with a port that all processes of a ``program`` share: they have it, and nobody
+    else."""
+    processes, sharers = set(host.living(program)), host.listeners(port)
+    if processes != sharers:
+        yield f"{len(processes & sharers)} of {len(processes)} of {program} on {host} have the port {port}"
+    if sharers - processes:
+        yield f"others have the port {port} on {host}, too"
 
 
 def cluster(

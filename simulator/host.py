@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chatnet.irc_options import IRC_VARIABLE
 from chatnet.kinds import own_level
-from chatnet.web_options import NONE, WEB_VARIABLE
+from chatnet.port_options import NONE
+from chatnet.web_options import WEB_VARIABLE
 from simulator.clocks import Clock
 from simulator.disk import Disk
 from simulator.network import Network
@@ -31,7 +33,8 @@ class Host:
     """A machine of the simulation; ``number`` determines its address.
 
     ``slow_start`` multiplies the time that processes take to start. ``level`` is what the installed program
-    understands: a process keeps the level from its start. ``web`` is where its people want the page.
+    understands: a process keeps the level from its start. ``web`` is where its people want the page,
+    and ``irc`` where IRC.
     """
 
     def __init__(self, simulation: Simulation, name: str, number: int) -> None:
@@ -45,7 +48,7 @@ class Host:
         self.ended: dict[int, SimProcess] = {}
         self.slow_start = 1.0
         self.level = own_level()
-        self.web = NONE
+        self.web = self.irc = NONE
         self.is_up = True
         self.is_asleep = False
         self._pids = 1000 * number
@@ -85,6 +88,7 @@ class Host:
         self._pids += 1
         variables = {"HOME": str(HOME)} if environ is None else dict(environ)
         variables.setdefault(WEB_VARIABLE, self.web)
+        variables.setdefault(IRC_VARIABLE, self.irc)
         process = SimProcess(self, self._pids, argv, variables, parent, output, Terminal())
         self.processes[process.pid] = process
         delay = self.chance.uniform(*START_SECONDS) * self.slow_start

@@ -121,6 +121,22 @@ class Nemesis:
         """Send SIGTERM."""
         return self._signal(self._replica(), signal.SIGTERM)
 
+    def kill_front(self) -> bool:
+        """Send SIGKILL to an IRC front."""
+        return self._signal(self._front(), signal.SIGKILL)
+
+    def stop_front(self) -> bool:
+        """Send SIGSTOP, and SIGCONT after a while, if the process still exists."""
+        return self._pause(self._front())
+
+    def terminate_front(self) -> bool:
+        """Send SIGTERM."""
+        return self._signal(self._front(), signal.SIGTERM)
+
+    def kill_front_and_worker(self) -> bool:
+        """Send SIGKILL to both at once: the front may be the worker's child."""
+        return self._signal(self._front(), signal.SIGKILL) and self.kill_worker()
+
     def stop_all(self) -> bool:
         """Send SIGSTOP to every process of the cluster, and SIGCONT to each after a while."""
         for process in self._server.living():
@@ -320,6 +336,10 @@ class Nemesis:
         workers = [worker for operator in self._operators for worker in operator.host.living("chat-worker")]
         return self._chance.choice(workers) if workers else None
 
+    def _front(self) -> SimProcess | None:
+        fronts = [front for operator in self._operators for front in operator.host.living("chat-front")]
+        return self._chance.choice(fronts) if fronts else None
+
     def _replica(self) -> SimProcess | None:
         replicas = [one for one in self._server.living("chat-master") if one is not self._primary()]
         return self._chance.choice(replicas) if replicas else None
@@ -387,6 +407,8 @@ KINDS = (
     "relay",
 )
 """All kinds of faults that are drawn where none are chosen."""
+OF_FRONTS = ("kill_front", "stop_front", "terminate_front", "kill_front_and_worker")
+"""Those that are drawn, too, where there are IRC fronts."""
 
 
 def _commands(master: SimProcess | None) -> bool:

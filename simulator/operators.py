@@ -45,9 +45,11 @@ class Operator:
         self._stopping = True
 
     def stop(self) -> None:
-        """Stop all processes of the program for good, whoever started them."""
+        """Stop all processes of the program for good, whoever started them; beside workers, IRC fronts, too:
+        those whose parent has died are nobody's."""
         self.rest()
-        for process in self.host.living(self._argv[0]):
+        fronts = self.host.living("chat-front") if self._argv[0] == "chat-worker" else []
+        for process in [*self.host.living(self._argv[0]), *fronts]:
             process.kill(signal.SIGTERM)
 
     def power_on(self) -> None:

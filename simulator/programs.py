@@ -92,6 +92,7 @@ def programs(encrypted: bool) -> dict[str, Program]:
         "chat-worker": plugin(
             "chatnet.worker.tap", "--new-names", "0", *how, more=lambda world: [offers(world)]
         ),
+        "chat-front": plugin("chatnet.worker.front_tap", "--new-names", "0", *how),
         "chat-client": plugin("chatnet.client.tap", *how),
         "hostile": partial(Hostile, encrypted=encrypted),
         SQUATTER: Squatter,

@@ -77,7 +77,7 @@ class Scale:
     kinds of faults, all by default; ``only`` are the numbers of the faults that strike, None for all.
     ``spoken`` is the protocol of all users; drawn if empty. ``encrypted``: hosts use TLS between each other;
     drawn if None. ``annex``: the one machine surely has another one beside it. ``narrow``: who does not read
-    is soon full.
+    is soon full. ``irc``: each machine with workers has IRC fronts.
     """
 
     users: int = 20
@@ -92,11 +92,13 @@ class Scale:
     encrypted: bool | None = None
     annex: bool = False
     narrow: bool = False
+    irc: bool = False
 
     @property
     def all_kinds(self) -> tuple[str, ...]:
         """The kinds to draw from."""
-        return self.kinds or (outages.KINDS if self.store == "postgresql" else nemesis.KINDS)
+        usual = outages.KINDS if self.store == "postgresql" else nemesis.KINDS
+        return self.kinds or (*usual, *(nemesis.OF_FRONTS if self.irc else ()))
 
 
 @dataclass
@@ -140,6 +142,8 @@ class Run:
         self.cluster = cluster(simulation, scale.laptops, scale.store, keep, scale.annex)
         if simulation.chance("page").random() < PAGES:
             self.cluster.with_page()
+        if scale.irc:
+            self.cluster.with_irc()
         self.desk = Desk(simulation, self.cluster, letters)
         self.nemesis = self.cluster.nemesis
         self._laptops = self.cluster.laptops
@@ -352,7 +356,12 @@ class Run:
     def _grown(self, before: Mapping[str, int]) -> Iterator[str]:
         workers, replicas = self.cluster.workers, self.cluster.masters - 1
         sessions = sum(not person.is_forgotten for person in self._people())
-        needed = {"chat-worker": workers + sessions, "chat-master": workers + 2 * replicas}
+        fronts = self.cluster.fronts
+        needed = {
+            "chat-worker": workers + sessions,
+            "chat-master": workers + fronts + 2 * replicas,
+            "chat-front": fronts,
+        }
         for program, (timers, connections) in self._vitals.at_rest().items():
             if program not in needed:  # an operator's command
                 continue

@@ -12,10 +12,12 @@ from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, 
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatnet.web_options import NONE, WEB_VARIABLE
+from chatnet.irc_options import IRC_VARIABLE
+from chatnet.port_options import NONE
+from chatnet.web_options import WEB_VARIABLE
 
-# All real clusters of the tests would want the same port. Those of tests/web name one.
-os.environ[WEB_VARIABLE] = NONE
+# All real clusters of the tests would want the same ports. Those that need one name it.
+os.environ[WEB_VARIABLE] = os.environ[IRC_VARIABLE] = NONE
 
 # How long an example takes is up to the machine.
 settings.register_profile("chatnet", deadline=None)

@@ -17,10 +17,11 @@ port            a master's port and all its connections; a replica's redirects t
 browsers        what browsers are told at that port                                          pure
 pages           where the page is, for users and operators                                   pure
 journal         events, as the operator is told about them
-remote_hosts    the workers of other hosts, kept running by workers there
-host_plan       how many workers another host has, and what to do about it                   pure
+remote_hosts    the workers and fronts of other hosts, kept running by workers there
+host_plan       how many of them another host has, and what to do about it                   pure
 commands        the commands to workers and replicas, each with the epoch
 replicas        the replicas, as the primary keeps them
+own_host        the workers and the IRC fronts of the primary's own host
 population      workers, or replicas, of the primary's own host: how many are wanted, who is here
 lost_processes  processes of this host that are not our children, and have lost their link
 levels          the log's level: who is too old for it, and when it rises

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 from twisted.logger import Logger
 
-from chatnet.addresses import Address
+from chatnet.addresses import Address, is_local
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.marks import UserMark
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
+from chatnet.master.own_host import OwnFronts, OwnWorkers
 from chatnet.master.pages import page_at
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.population import Population
@@ -22,9 +22,9 @@ from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.master.signposts import Signposts
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
-from chatnet.telemetry import Tell, WorkerLost, WorkerRegistered, WorkerSurplus
+from chatnet.telemetry import Tell, WorkerLost, WorkerRegistered
 from chatnet.text import legible
-from chatnet.web_options import Place
+from chatnet.web_options import EVERYWHERE, Place
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import MOST_PAGES, Page, WorkerStatus
 from chatnet.world import Clocks
@@ -36,9 +36,10 @@ LOOK_SECONDS = 5.0
 
 
 class Cluster:
-    """Keeps as many workers as the ``population`` of this host wants: adopted ones, and children.
+    """Keeps as many workers as the ``population`` of this host wants, and as many IRC fronts as that of the
+    ``fronts``: adopted ones, and children.
 
-    Workers started by hand are neither counted nor stopped. Those of other hosts are kept by workers there.
+    Those started by hand are neither counted nor stopped. Those of other hosts are kept by workers there.
     ``up`` is called once, when as many workers as wanted have registered, with where the page is.
     ``public_url`` is what the operator says of that; ``in_plain``: others get it without TLS.
     """
@@ -54,6 +55,7 @@ class Cluster:
         clocks: Clocks,
         tell: Tell,
         up: Callable[[Sequence[Page]], None],
+        fronts: Population[WorkerIdentity],
         public_url: Place | None = None,
         in_plain: bool = False,
     ) -> None:
@@ -74,6 +76,10 @@ class Cluster:
         self._remote_hosts = RemoteHosts(
             commands, population.here, population.wanted, registry, clock, tell, self._shut_down
         )
+        self._own = (
+            OwnWorkers(population, registry, tell, self._shut_down, self._look_whether_up),
+            OwnFronts(fronts, registry, tell, self._shut_down, self._remote_hosts.spawn),
+        )
         self._rebalancer = Rebalancer(commands, registry, clock, clocks.monotonic, tell)
         self._signposts = Signposts(commands, population.here, registry, clock)
 
@@ -83,7 +89,8 @@ class Cluster:
         Expected workers are those that the last primary knew. If there are none, wait a moment for workers
         that still live, and then start the missing ones.
         """
-        self._population.start(expected, 0.0 if expected else ADOPTION_SECONDS, self._settle)
+        for own in self._own:
+            own.start(expected, 0.0 if expected else ADOPTION_SECONDS)
         self._looking.start()
         self._remote_hosts.start()
         self._rebalancer.start()
@@ -118,7 +125,8 @@ class Cluster:
             before.link.abort()
             self._tell(WorkerRegistered(self._commands.epoch, identity, "again"))
         else:
-            how: Literal["back", "new"] = "back" if self._population.is_back(identity) else "new"
+            is_back = self._of(identity).population.is_back(identity)
+            how: Literal["back", "new"] = "back" if is_back else "new"
             self._tell(WorkerRegistered(self._commands.epoch, identity, how))
         self._remote_hosts.registered(worker)
         self._clock.callLater(0, self._registered, worker)
@@ -128,9 +136,9 @@ class Cluster:
         if self._population.is_ending or worker not in self._registry.workers():
             return
         if worker.identity.host == self._host:
-            disowned = self._disown()
-            if disowned or self._population.is_adopted(worker.identity):
+            if not worker.is_front and self._disown():
                 self._population.settle()
+            self._of(worker.identity).came(worker)
 
     def _disown(self) -> bool:
         """Replace the workers of this host that other workers keep, from the time of a primary elsewhere.
@@ -148,8 +156,8 @@ class Cluster:
         """Record what ``worker`` carries now."""
         is_news = worker.reported is None
         worker.report(load, self._monotonic())
-        if is_news and self._population.is_adopted(worker.identity):
-            self._population.settle()
+        if is_news:
+            self._of(worker.identity).came(worker)
         self._look_whether_up()
 
     def tell_marks(self, worker: Registration[Link], marks: Sequence[UserMark]) -> None:
@@ -165,21 +173,16 @@ class Cluster:
         """The link of ``worker`` is lost; ``hung``: it was closed for silence."""
         if not self._registry.unregister(worker):
             return
-        identity, population = worker.identity, self._population
-        is_child, is_ending = population.is_child(identity), population.is_ending
+        identity, own = worker.identity, self._of(worker.identity)
+        is_child, is_ending = own.population.is_child(identity), own.population.is_ending
         self._tell(WorkerLost(self._commands.epoch, identity, hung, is_child, is_ending))
-        if is_ending:
-            return
-        self._remote_hosts.lost(worker, hung)
-        if is_child:
-            if hung:
-                population.kill(identity)
-            return
-        if population.is_adopted(identity) and not worker.leaving:
-            if hung:
-                population.kill(identity)
-            population.miss(identity)
-            population.settle()
+        if not is_ending:
+            self._remote_hosts.lost(worker, hung)
+            own.lost(worker, hung)
+
+    def _of(self, identity: WorkerIdentity) -> OwnWorkers:
+        """Return who keeps those of this host that serve the same."""
+        return self._own[identity.is_front]
 
     def workers(self, reached: str, head: int) -> list[WorkerStatus]:
         """Return the workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
@@ -188,7 +191,7 @@ class Cluster:
                 id=worker.identity.id,
                 host=worker.identity.host,
                 pid=worker.identity.pid,
-                address=str(self._address(worker, reached)),
+                address=self._shown(worker, reached),
                 spawned=worker.identity.spawned,
                 sessions=worker.load.sessions,
                 posts=round(worker.posts, 1),
@@ -197,9 +200,17 @@ class Cluster:
                 poison=worker.load.poison,
                 key=worker.key,
                 level=worker.identity.level,
+                serves=worker.identity.serves,
             )
             for worker in self._registry.workers()
         ]
+
+    def _shown(self, worker: Registration[Link], reached: str) -> str:
+        """Return where a worker is, for an operator; of a front, the first of its ports."""
+        address = Address.parse(worker.identity.address)
+        if worker.is_front and (is_local(address.host) or address.host not in EVERYWHERE):
+            return str(address)
+        return str(self._address(worker, reached))
 
     def pages(self, reached: str) -> list[Page]:
         """Return where the page is, our own host first, for somebody who reached us at ``reached``."""
@@ -213,19 +224,14 @@ class Cluster:
             found[page_at(place, host, name, self._in_plain)] = None
         return list(found)[:MOST_PAGES]
 
-    def page_warning(self) -> str:
-        """Return a sentence if other programs have the ports of the page; else nothing."""
-        missing = [worker for worker in self._registry.workers() if worker.load.web_taken]
-        if not missing:
-            return ""
-        where = dict.fromkeys(
-            f"{legible(worker.load.web_taken, 64)} on {legible(worker.identity.host, 64)}"
-            for worker in missing
-        )
-        return (
-            f"{len(missing)} of {len(self._registry)} workers cannot open the page: another program has "
-            f"{', '.join(list(where)[:MOST_PAGES])}."
-        )
+    def port_warnings(self) -> list[str]:
+        """Return a sentence if other programs have the ports of the page, and one for those of IRC."""
+        chat = [worker for worker in self._registry.workers() if not worker.is_front]
+        fronts = [worker for worker in self._registry.workers() if worker.is_front]
+        return [
+            *_taken(chat, lambda worker: worker.load.web_taken, "workers cannot open the page"),
+            *_taken(fronts, lambda front: front.load.irc_taken, "IRC fronts cannot open their port"),
+        ]
 
     def drain(self, host: str) -> tuple[int, int]:
         """Empty ``host`` and stop its workers; return how many workers and sessions are still there.
@@ -239,40 +245,45 @@ class Cluster:
         if there and not any(elsewhere):
             raise OnlyHost.of(host=host)
         self._remote_hosts.drain(host)
-        return len(there), sum(worker.load.sessions for worker in there)
+        # Those of fronts cannot be moved, and are not waited for.
+        return len(there), sum(worker.load.sessions for worker in there if not worker.is_front)
 
     # ---- stopping ----
 
     def shut_down_all(self) -> None:
         """Tell all workers on all hosts to stop, whoever started them; none is replaced."""
-        self._population.retire()
+        for own in self._own:
+            own.population.retire()
         self._remote_hosts.stop()
         self._signposts.stop()
         workers = self._registry.workers()
         for worker in workers:
             # Children are stopped by their parent: a second command would be an error in their log.
-            if not (self._population.is_child(worker.identity) or has_parent(worker, workers)):
+            is_child = self._of(worker.identity).population.is_child(worker.identity)
+            if not (is_child or has_parent(worker, workers)):
                 self._shut_down(worker)
 
     async def stop(self) -> None:
-        """Stop this host's spawned workers; wait for them and for all others that were told to stop."""
+        """Stop this host's spawned workers, and then its fronts; wait for them and for all others that were
+        told to stop."""
         self._end()
-        self._remote_hosts.stop_disowned()
-        self._population.end(signal.SIGTERM)
-        for worker in self._adopted():
-            self._shut_down(worker)
-        leaving = [worker.link for worker in self._registry.workers() if worker.leaving]
-        if not await self._population.stop(leaving):
-            self._logger.warn("Some workers that were told to stop are still here; leaving them")
+        for own in self._own:
+            own.population.retire()
+        for own in self._own:
+            self._remote_hosts.stop_disowned(own.are_fronts)
+            await own.stop()
 
     def leave(self) -> None:
         """Stop commanding; all workers live on, for the next primary."""
         self._end()
-        self._population.leave([worker.identity for worker in self._adopted()])
+        for own in self._own:
+            own.leave()
 
     async def end_left(self) -> None:
-        """Stop, by signals, this host's spawned workers that were left: others command them now."""
-        await self._population.stop_left()
+        """Stop, by signals, this host's spawned workers that were left, and then its fronts: others command
+        them now."""
+        for own in self._own:
+            await own.population.stop_left()
 
     def _end(self) -> None:
         self._looking.stop()
@@ -286,24 +297,9 @@ class Cluster:
 
     # ---- how many there are ----
 
-    def _settle(self) -> None:
-        """Start as many workers as are missing, and stop adopted ones beyond the wanted number."""
-        adopted = self._adopted()
-        self._population.fill(len(adopted))
-        # Keep those with the most clients; among equals, the oldest. A new one's number is not known yet.
-        adopted.sort(key=lambda worker: -worker.load.sessions)
-        for worker in adopted[max(0, self._population.wanted - self._population.children) :]:
-            if worker.reported is None:
-                continue
-            self._tell(WorkerSurplus(worker.identity))
-            self._shut_down(worker)
-        self._look_whether_up()
-
     def _look_after_children(self) -> None:
-        self._population.look_after((each.identity for each in self._registry.workers()), LOOK_SECONDS)
-
-    def _adopted(self) -> list[Registration[Link]]:
-        return [worker for worker in self._registry.staying() if self._population.is_adopted(worker.identity)]
+        for own in self._own:
+            own.look_after(LOOK_SECONDS)
 
     def _look_whether_up(self) -> None:
         population = self._population
@@ -314,3 +310,18 @@ class Cluster:
         ):
             up, self._up = self._up, None
             up(self.pages("localhost"))
+
+
+def _taken(
+    processes: Sequence[Registration[Link]], place: Callable[[Registration[Link]], str], what: str
+) -> list[str]:
+    missing = [process for process in processes if place(process)]
+    if not missing:
+        return []
+    where = dict.fromkeys(
+        f"{legible(place(process), 64)} on {legible(process.identity.host, 64)}" for process in missing
+    )
+    return [
+        f"{len(missing)} of {len(processes)} {what}: another program has "
+        f"{', '.join(list(where)[:MOST_PAGES])}."
+    ]

@@ -12,7 +12,16 @@ from twisted.python.failure import Failure
 from chatnet.marks import UserMark
 from chatnet.net.link import Link
 from chatnet.wire.arguments import Command
-from chatnet.wire.cluster import Kill, OtherWorker, OtherWorkers, Shed, Shutdown, SpawnWorkers, WorkerIdentity
+from chatnet.wire.cluster import (
+    Kill,
+    OtherWorker,
+    OtherWorkers,
+    Shed,
+    Shutdown,
+    SpawnFronts,
+    SpawnWorkers,
+    WorkerIdentity,
+)
 from chatnet.wire.marks import MarksTold
 
 
@@ -60,6 +69,10 @@ class Commands:
     def spawn_workers(self, worker: Subordinate, count: int) -> Deferred[bool]:
         """Keep ``count`` workers running beside yourself, as your children."""
         return self._give(worker, SpawnWorkers, count=count)
+
+    def spawn_fronts(self, worker: Subordinate, count: int) -> Deferred[bool]:
+        """Keep ``count`` IRC fronts running beside yourself, as your children."""
+        return self._give(worker, SpawnFronts, count=count)
 
     def kill(self, worker: Subordinate, hung: WorkerIdentity) -> Deferred[bool]:
         """Kill ``hung``, a process on your host."""

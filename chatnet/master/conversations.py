@@ -33,7 +33,7 @@ from chatnet.master.store import Leadership
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import FRONT_PATIENCE, Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
 from chatnet.wire.marks import TellMarks
@@ -140,6 +140,8 @@ class FromNewWorker(Newcomer):
         if Address.read(worker.address) is None:
             raise BadRequest.of(why="the worker's address is no HOST:PORT.")
         await self._hold(seen, worker.level)
+        if worker.is_front and self.link.pulse is not None:
+            self.link.pulse.add(self.link, FRONT_PATIENCE)
         self.link.become(self._registered(self._cluster.register(worker, self.link)))
         return {"log": self._log_id, "store": self._url, "epoch": self._epoch.number}
 

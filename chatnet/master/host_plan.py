@@ -1,7 +1,11 @@
-"""How many workers other hosts have, and what to do about it. Pure.
+"""How many workers and IRC fronts other hosts have, and what to do about it. Pure.
 
 Only a process on a host can start another one there: so a worker is told how many children to keep. That is
-the number in all: a command that comes twice, or before a child is up, does no harm.
+the number in all: a command that comes twice, or before a child is up, does no harm. Fronts keep no children,
+and a host without workers keeps no fronts.
+
+The sessions of a front cannot be moved: so one is stopped only when it has none, or when its host is drained
+and has no other sessions left.
 """
 
 from __future__ import annotations
@@ -24,11 +28,12 @@ L = TypeVar("L")
 
 @dataclass(frozen=True)
 class SpawnWorkers(Generic[L]):
-    """``parent`` should keep ``count`` children; ``why`` says the reason."""
+    """``parent`` should keep ``count`` workers as children, or ``fronts``; ``why`` says the reason."""
 
     parent: Registration[L]
     count: int
     why: str
+    fronts: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,13 @@ class Shed(Generic[L]):
 
     worker: Registration[L]
     count: int
+
+
+@dataclass(frozen=True)
+class Close(Generic[L]):
+    """``front`` should let nobody in any more: it is one too many, and stopped when its clients have left."""
+
+    front: Registration[L]
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Kill(Generic[L]):
     hung: WorkerIdentity
 
 
-Step = SpawnWorkers[L] | Shed[L] | Shutdown[L] | Kill[L]
+Step = SpawnWorkers[L] | Shed[L] | Close[L] | Shutdown[L] | Kill[L]
 
 
 def is_child(worker: WorkerIdentity, parent: WorkerIdentity) -> bool:
@@ -74,31 +86,48 @@ def has_parent(worker: Registration[L], workers: Sequence[Registration[L]]) -> b
 
 
 def fill(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
-    """Return the steps that bring the ``workers`` of a host up to ``wanted``.
-
-    The same worker always starts the others: the one with the most children; among equals the oldest.
-    """
-
-    def fitness(worker: Registration[L]) -> tuple[int, int, str]:
-        return -len(children_of(worker, workers)), worker.identity.started, worker.identity.id
-
-    parent = min(workers, key=fitness)
+    """Return the steps that bring the ``workers`` of a host up to ``wanted``: see :func:`_parent`."""
+    parent = _parent(workers, workers)
     missing = wanted - len(workers)
     more = "another" if missing == 1 else f"{missing} others"
     return [SpawnWorkers(parent, len(children_of(parent, workers)) + missing, f"is asked to start {more}")]
 
 
-def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
+def fill_fronts(
+    fronts: Sequence[Registration[L]], workers: Sequence[Registration[L]], wanted: int
+) -> list[Step[L]]:
+    """Return the steps that bring the ``fronts`` of a host with these ``workers`` up to ``wanted``."""
+    parent = _parent([worker for worker in workers if worker.load.fronts], fronts)
+    missing = wanted - len(fronts)
+    more = "an IRC front" if missing == 1 else f"{missing} IRC fronts"
+    count = len(children_of(parent, fronts)) + missing
+    return [SpawnWorkers(parent, count, f"is asked to start {more}", fronts=True)]
+
+
+def _parent(workers: Sequence[Registration[L]], children: Sequence[Registration[L]]) -> Registration[L]:
+    """Return who of ``workers`` is to start more like these ``children``: always the same one, which has the
+    most of them; among equals the oldest."""
+
+    def fitness(worker: Registration[L]) -> tuple[int, int, str]:
+        return -len(children_of(worker, children)), worker.identity.started, worker.identity.id
+
+    return min(workers, key=fitness)
+
+
+def thin(
+    workers: Sequence[Registration[L]], wanted: int, fronts: Sequence[Registration[L]] = ()
+) -> list[Step[L]]:
     """Return the steps that bring the ``workers`` of a host down to ``wanted``; those started by hand stay.
 
     Workers that nobody would start again go first, once their sessions have moved; among them those with the
-    fewest sessions.
+    fewest sessions. Who keeps ``fronts`` stays: they would end with it.
     """
     surplus = len(workers) - wanted
+    processes = [*workers, *fronts]
     orphans = [
         worker
         for worker in sorted(workers, key=lambda worker: worker.load.sessions)
-        if worker.identity.spawned and not has_parent(worker, workers) and not children_of(worker, workers)
+        if worker.identity.spawned and not has_parent(worker, workers) and not children_of(worker, processes)
     ]
     steps: list[Step[L]] = [
         Shutdown(worker, "is one too many; it is stopped")
@@ -116,19 +145,58 @@ def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
     return steps
 
 
-def drain(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
-    """Return the steps that empty a host with these ``workers``, and then, if ``may_stop``, stop them.
+def thin_fronts(
+    fronts: Sequence[Registration[L]], workers: Sequence[Registration[L]], wanted: int
+) -> list[Step[L]]:
+    """Return the steps that bring the ``fronts`` of a host with these ``workers`` down to ``wanted``; those
+    started by hand stay.
+
+    Those that nobody would start again go first, the emptiest before others; then all that one parent keeps,
+    since who stops some of its children cannot choose which. They let nobody in, and stop when they are
+    empty.
+    """
+    surplus = max(0, len(fronts) - wanted)
+    orphans = [
+        front
+        for front in sorted(fronts, key=lambda front: front.load.sessions)
+        if front.identity.spawned and not has_parent(front, workers)
+    ]
+    steps: list[Step[L]] = [
+        Shutdown(front, "is one too many; it is stopped") if _is_empty(front) else Close(front)
+        for front in orphans[:surplus]
+    ]
+    surplus -= len(steps)
+    families = [(parent, children_of(parent, fronts)) for parent in workers]
+    for parent, children in sorted(families, key=lambda family: sum(one.load.sessions for one in family[1])):
+        if 0 < len(children) <= surplus:
+            surplus -= len(children)
+            if all(map(_is_empty, children)):
+                steps.append(
+                    SpawnWorkers(parent, 0, "is asked to stop its IRC fronts: there are others", True)
+                )
+            else:
+                steps += map(Close, children)
+    return steps
+
+
+def drain(
+    workers: Sequence[Registration[L]], may_stop: bool, fronts: Sequence[Registration[L]] = ()
+) -> list[Step[L]]:
+    """Return the steps that empty a host with these ``workers``, and then, if ``may_stop``, stop them, and
+    its ``fronts`` at last.
 
     Children are stopped by their parents.
     """
     full: list[Step[L]] = [Shed(worker, worker.staying) for worker in workers if worker.staying > 0]
     if not may_stop or full or any(worker.load.sessions for worker in workers):
         return full
-    return [
-        Shutdown(worker, "has no sessions left; it is stopped")
-        for worker in workers
-        if not (worker.leaving or has_parent(worker, workers))
-    ]
+    if workers:
+        return [
+            Shutdown(worker, "has no sessions left; it is stopped")
+            for worker in workers
+            if not (worker.leaving or has_parent(worker, workers))
+        ]
+    return [Shutdown(front, "is the last one there; it is stopped") for front in fronts if not front.leaving]
 
 
 def disown(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
@@ -160,7 +228,7 @@ class OtherHost(Generic[L]):
     itself does not count."""
 
     def __init__(self) -> None:
-        self._short = 0.0
+        self._short = self._short_of_fronts = 0.0
         self._drained: float | None = None
         self._silent: dict[str, _Silent] = {}
 
@@ -174,7 +242,7 @@ class OtherHost(Generic[L]):
 
     def awake(self) -> None:
         """This process was stopped: what the workers sent meanwhile is unread. Count anew."""
-        self._short = 0.0
+        self._short = self._short_of_fronts = 0.0
         for silent in self._silent.values():
             silent.seconds = 0.0
 
@@ -189,18 +257,40 @@ class OtherHost(Generic[L]):
             self._drained = 0.0
 
     def look(self, workers: Sequence[Registration[L]], wanted: int, seconds: float) -> list[Step[L]]:
-        """Return what to do, ``seconds`` after the last look. There is at least one worker in ``workers``."""
-        steps = self._kill_silent(workers, seconds)
+        """Return what to do, ``seconds`` after the last look. There is at least one worker, or front, in
+        ``workers``, which are all of the host's."""
+        chat = [worker for worker in workers if not worker.is_front]
+        fronts = [worker for worker in workers if worker.is_front]
+        steps = self._kill_silent([*chat, *fronts], seconds)
         if self._drained is not None:
             self._drained += seconds
-            return steps + drain(workers, may_stop=self._drained >= DRAIN_SECONDS)
-        return steps + self._keep([worker for worker in workers if not worker.leaving], wanted, seconds)
+            return steps + drain(chat, self._drained >= DRAIN_SECONDS, fronts)
+        chat = [worker for worker in chat if not worker.leaving]
+        fronts = [front for front in fronts if not front.leaving]
+        return steps + self._keep(chat, wanted, fronts, seconds) + self._keep_fronts(fronts, chat, seconds)
 
-    def _keep(self, workers: Sequence[Registration[L]], wanted: int, seconds: float) -> list[Step[L]]:
+    def _keep(
+        self,
+        workers: Sequence[Registration[L]],
+        wanted: int,
+        fronts: Sequence[Registration[L]],
+        seconds: float,
+    ) -> list[Step[L]]:
         self._short = self._short + seconds if len(workers) < wanted else 0.0
         if workers and self._short >= PATIENCE_SECONDS:
             return fill(workers, wanted)
-        return thin(workers, wanted) if len(workers) > wanted else []
+        return thin(workers, wanted, fronts) if len(workers) > wanted else []
+
+    def _keep_fronts(
+        self, fronts: Sequence[Registration[L]], workers: Sequence[Registration[L]], seconds: float
+    ) -> list[Step[L]]:
+        wanted = max((worker.load.fronts for worker in workers), default=0)
+        if not wanted:
+            return []  # or nobody has said yet how many
+        self._short_of_fronts = self._short_of_fronts + seconds if len(fronts) < wanted else 0.0
+        if self._short_of_fronts >= PATIENCE_SECONDS:
+            return fill_fronts(fronts, workers, wanted)
+        return thin_fronts(fronts, workers, wanted)
 
     def _kill_silent(self, workers: Sequence[Registration[L]], seconds: float) -> list[Step[L]]:
         steps: list[Step[L]] = []

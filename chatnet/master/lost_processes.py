@@ -28,14 +28,20 @@ class _Missed:
 class LostProcesses:
     """The missing processes, by a key of each. ``gone()`` is called when one will not return.
 
-    A dead one is gone at once; one that still lives after three seconds hangs, and is killed. Time is counted
-    in looks, and again from the beginning when this process itself was stopped: what the others sent
+    A dead one is gone at once; one that still lives after ``patience`` seconds hangs, and is killed. Time is
+    counted in looks, and again from the beginning when this process itself was stopped: what the others sent
     meanwhile is unread.
     """
 
     def __init__(
-        self, processes: Processes, clock: IReactorTime, tell: Tell, gone: Callable[[], None]
+        self,
+        processes: Processes,
+        clock: IReactorTime,
+        tell: Tell,
+        gone: Callable[[], None],
+        patience: float = RETURN_SECONDS,
     ) -> None:
+        self._patience = patience
         self._processes = processes
         self._tell = tell
         self._gone = gone
@@ -74,7 +80,7 @@ class LostProcesses:
             missed.seconds = 0.0 if self._looking.slept else missed.seconds + LOOK_SECONDS
             if is_dead := self._is_dead(missed.kin):
                 killed = False
-            elif missed.seconds >= RETURN_SECONDS:
+            elif missed.seconds >= self._patience:
                 killed = self.send(missed.kin, signal.SIGKILL)
             else:
                 continue

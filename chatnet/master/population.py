@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from chatnet.master.lost_processes import LostProcesses
+from chatnet.master.lost_processes import RETURN_SECONDS, LostProcesses
 from chatnet.master.port import all_gone
 from chatnet.net.link import Link
 from chatnet.supervisor import TERM_SECONDS, Supervisor
@@ -40,7 +40,8 @@ class Population(Generic[I]):
 
     Each is a *child* of the supervisor; or *adopted*: started by a process that is no longer the primary, and
     linked to us; or *lost*: it was linked, or the last primary knew it, and it may still return. Processes
-    started by hand belong to nobody. ``name_of`` gives a process's name in sentences.
+    started by hand belong to nobody. ``name_of`` gives a process's name in sentences. A lost one that lives
+    has ``patience`` seconds to return.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Population(Generic[I]):
         clock: IReactorTime,
         tell: Tell,
         name_of: Callable[[I], str],
+        patience: float = RETURN_SECONDS,
     ) -> None:
         self.wanted = wanted
         self.here = here
@@ -60,7 +62,7 @@ class Population(Generic[I]):
         self._clock = clock
         self._tell = tell
         self._name_of = name_of
-        self._lost = LostProcesses(processes, clock, tell, self.settle)
+        self._lost = LostProcesses(processes, clock, tell, self.settle, patience)
         self._settle: Callable[[], None] | None = None
         self._waiting: IDelayedCall | None = None
         self._left: Sequence[I] = ()

@@ -174,7 +174,7 @@ class Primary:
             events=self.journal.events(),
             warnings=[
                 said
-                for said in (self.leadership.log.warning, early, is_open, self.cluster.page_warning())
+                for said in (self.leadership.log.warning, early, is_open, *self.cluster.port_warnings())
                 if said
             ],
             level=self.leadership.log.window.level,

@@ -55,9 +55,13 @@ class Rebalancer:
         self._empty_those_cut_off()
         self._even_out()
 
+    def _movable(self) -> list[Registration[Link]]:
+        """Return the workers whose sessions can be moved: clients of IRC know no other place."""
+        return [worker for worker in self._registry.staying() if not worker.is_front]
+
     def _even_out(self) -> None:
         open = self._registry.open()
-        if any(worker.reported is None for worker in self._registry.staying()):
+        if any(worker.reported is None for worker in self._movable()):
             return
         now = self._monotonic()
         placed = {id: worker.placed for id, worker in open.items()}
@@ -80,7 +84,7 @@ class Rebalancer:
 
     def _empty_those_cut_off(self) -> None:
         """Move sessions from cut-off workers: the primary holds the lease, so others reach the store."""
-        now, workers = self._monotonic(), self._registry.staying()
+        now, workers = self._monotonic(), self._movable()
         self._cut_off = {
             worker: self._cut_off.get(worker, now)
             for worker in workers

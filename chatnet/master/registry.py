@@ -34,14 +34,19 @@ class Registration(Generic[L]):
         return name_of(self.identity)
 
     @property
+    def is_front(self) -> bool:
+        """Whether it serves IRC alone."""
+        return self.identity.is_front
+
+    @property
     def key(self) -> str:
         """The fingerprint of the public key that it presents now."""
         return self.load.key or self.identity.key
 
     @property
     def takes_clients(self) -> bool:
-        """Whether clients can be sent to it: not before it has said that it serves."""
-        is_closed = self.leaving or self.draining or self.load.opening or self.load.full
+        """Whether clients can be sent to it: not before it has said that it serves, and never to a front."""
+        is_closed = self.is_front or self.leaving or self.draining or self.load.opening or self.load.full
         return self.reported is not None and not is_closed
 
     @property
@@ -75,7 +80,8 @@ class Registration(Generic[L]):
 
 def name_of(worker: WorkerIdentity) -> str:
     """Return the worker's name in a sentence."""
-    return f"worker {legible(worker.id, 40)} on {legible(worker.host, 64)} (pid {worker.pid})"
+    what = "IRC front" if worker.is_front else "worker"
+    return f"{what} {legible(worker.id, 40)} on {legible(worker.host, 64)} (pid {worker.pid})"
 
 
 class Registry(Generic[L]):
@@ -101,11 +107,11 @@ class Registry(Generic[L]):
         return True
 
     def workers(self) -> list[Registration[L]]:
-        """Return all workers."""
+        """Return all workers, fronts among them."""
         return list(self._workers.values())
 
     def staying(self) -> list[Registration[L]]:
-        """Return the workers that were not told to stop."""
+        """Return the workers that were not told to stop, fronts among them."""
         return [worker for worker in self._workers.values() if not worker.leaving]
 
     def open(self) -> dict[str, Registration[L]]:

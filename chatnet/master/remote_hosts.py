@@ -1,4 +1,5 @@
-"""Keeps the workers of other hosts: counts them, and commands workers there to start or stop others."""
+"""Keeps the workers and IRC fronts of other hosts: counts them, and commands workers there to start or stop
+others."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import (
     DRAIN_SECONDS,
+    Close,
     Kill,
     OtherHost,
     Shed,
@@ -29,9 +31,9 @@ LOOK_SECONDS = 0.25
 
 
 class RemoteHosts:
-    """Keeps ``wanted`` workers on each host except ``here``.
+    """Keeps ``wanted`` workers on each host except ``here``, and as many fronts as workers there say.
 
-    A host counts from its first worker to its last: without a worker, nobody there could start others.
+    A host counts from its first process to its last; without a worker, nobody there could start others.
     ``shut_down`` stops a worker.
     """
 
@@ -52,7 +54,7 @@ class RemoteHosts:
         self._tell = tell
         self._shut_down = shut_down
         self._hosts: dict[str, OtherHost[Link]] = {}
-        self._kept: dict[Registration[Link], int] = {}
+        self._kept: dict[tuple[Registration[Link], bool], int] = {}
         self._emptied: dict[Registration[Link], float | None] = {}
         self._disowned = 0.0
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot look after the other hosts")
@@ -74,7 +76,8 @@ class RemoteHosts:
 
     def lost(self, worker: Registration[Link], hung: bool) -> None:
         """A worker's link is lost; ``hung``: it was closed for silence."""
-        self._kept.pop(worker, None)
+        for fronts in (False, True):
+            self._kept.pop((worker, fronts), None)
         self._emptied.pop(worker, None)
         host = self._hosts.get(worker.identity.host)
         if host is not None and hung and worker.identity.spawned:
@@ -101,9 +104,10 @@ class RemoteHosts:
                 host.awake()
             if workers:
                 steps = host.look(workers, self._wanted, LOOK_SECONDS)
-                emptied = {step.worker.identity.id for step in steps if isinstance(step, Shed)}
+                emptied = {step.worker for step in steps if isinstance(step, Shed)}
+                emptied |= {step.front for step in steps if isinstance(step, Close)}
                 for worker in workers:
-                    worker.draining = host.is_draining or worker.identity.id in emptied
+                    worker.draining = host.is_draining or worker in emptied
                 self._carry_out(steps)
             else:
                 del self._hosts[name]
@@ -113,7 +117,7 @@ class RemoteHosts:
 
         They may have been started when the primary was elsewhere. We keep our own workers.
         """
-        workers = [worker for worker in self._on(self._here) if not worker.leaving]
+        workers = [worker for worker in self._chat_here() if not worker.leaving]
         disowned = [worker for worker in workers if has_parent(worker, workers)]
         if disowned:
             self._disowned = 0.0
@@ -122,14 +126,19 @@ class RemoteHosts:
     def _look_after_disowned(self) -> None:
         self._disowned += LOOK_SECONDS
         if self._registry.open():  # else there is nowhere to go
-            self._carry_out(disown(self._on(self._here), may_stop=self._disowned >= DRAIN_SECONDS))
+            self._carry_out(disown(self._chat_here(), may_stop=self._disowned >= DRAIN_SECONDS))
 
-    def stop_disowned(self) -> None:
-        """Order the disowned workers' parents to stop them now, even if these still have sessions."""
-        workers = self._on(self._here)
-        for parent in workers:
-            if children_of(parent, workers):
-                self._spawn_workers(SpawnWorkers(parent, 0, "is asked to stop its own: the primary stops"))
+    def stop_disowned(self, fronts: bool) -> None:
+        """Order the parents of workers on our own host, or of ``fronts`` there, to stop them now, even if
+        these still have sessions."""
+        children = [worker for worker in self._on(self._here) if worker.is_front is fronts]
+        for parent in self._chat_here():
+            if children_of(parent, children):
+                why = "is asked to stop its own: the primary stops"
+                self.spawn(SpawnWorkers(parent, 0, why, fronts))
+
+    def _chat_here(self) -> list[Registration[Link]]:
+        return [worker for worker in self._on(self._here) if not worker.is_front]
 
     def _on(self, host: str) -> list[Registration[Link]]:
         return [worker for worker in self._registry.workers() if worker.identity.host == host]
@@ -140,9 +149,11 @@ class RemoteHosts:
         for step in steps:
             match step:
                 case SpawnWorkers():
-                    self._spawn_workers(step)
+                    self.spawn(step)
                 case Shed(worker):
                     self._empty(worker)
+                case Close():
+                    pass  # it is told with the other workers
                 case Shutdown(worker, why):
                     self._tell(WorkerToldTo(worker.identity, why))
                     self._shut_down(worker)
@@ -150,13 +161,14 @@ class RemoteHosts:
                     self._tell(KillAsked(hung, by.identity))
                     self._commands.kill(by, hung)
 
-    def _spawn_workers(self, step: SpawnWorkers[Link]) -> None:
+    def spawn(self, step: SpawnWorkers[Link]) -> None:
+        """Tell the parent, unless it knows already."""
         parent, count = step.parent, step.count
-        if self._kept.get(parent) == count:
-            return  # it knows already
-        self._kept[parent] = count
+        if self._kept.get((parent, step.fronts)) == count:
+            return
+        self._kept[parent, step.fronts] = count
         self._tell(WorkerToldTo(parent.identity, step.why))
-        self._commands.spawn_workers(parent, count)
+        (self._commands.spawn_fronts if step.fronts else self._commands.spawn_workers)(parent, count)
 
     def _empty(self, worker: Registration[Link]) -> None:
         if not (worker.staying and self._registry.open()):

@@ -32,7 +32,7 @@ from chatnet.master.wiring import (
     stand_by,
 )
 from chatnet.net.security import Renewal, Security, find_certificates
-from chatnet.net.shared_port import Passport, PortTaken, look
+from chatnet.net.shared_port import Passport, W, irc_passport, settle
 from chatnet.options import find_masters
 from chatnet.rights import secure_data
 from chatnet.start import Start
@@ -77,7 +77,7 @@ class MasterService(Service):
         self._primary: Primary | None = None
         self._start = Start(options)
         self._stands_by = ""
-        self._without_page = ""
+        self._left_out: list[str] = []
         self._patience: IDelayedCall | None = None
 
     def stopService(self) -> Deferred[None]:
@@ -95,24 +95,33 @@ class MasterService(Service):
         self._token = token
         self._security = Security(self._certificates, token, self._settings.insecure, self._world)
 
-    async def _look_for_the_page(self) -> None:
-        """Find out, for the person who starts this master, whether its workers can have the page's port.
+    async def _look_for_ports(self) -> None:
+        """Find out, for the person who starts this master, whether its workers can have the page's port, and
+        its fronts those for IRC.
 
         :raises CannotStart: they cannot, and it was asked for.
         """
-        settings, web = self._settings, self._settings.web
-        if web.port is None or settings.spawned or not settings.workers:
+        if self._settings.spawned:
             return
-        self._looking = Deferred.fromCoroutine(look(web.port, Passport(self._token), self._world))
-        try:
-            await self._looking
-        except PortTaken as taken:
-            if web.asked_for:
-                raise CannotStart(web.cannot_be(str(taken))) from taken
-            self._without_page = web.is_left_out(str(taken))
-            self._logger.warn("{sentence}", sentence=self._without_page)
-            self._world.stdio.say(self._without_page)
-            self._settings = replace(settings, web=web.left_out())
+        self._looking = Deferred.fromCoroutine(self._settle_ports())
+        await self._looking
+
+    async def _settle_ports(self) -> None:
+        settings, world = self._settings, self._world
+        web, irc = settings.web, settings.irc
+        if settings.workers:
+            web = self._said(*await settle(web, Passport(self._token), world))
+        if irc.fronts:
+            irc = self._said(*await settle(irc, irc_passport(self._token), world))
+        self._settings = replace(self._settings, web=web, irc=irc)
+
+    def _said(self, found: W, sentence: str) -> W:
+        """Say what is left out, and return what is ``found``."""
+        if sentence:
+            self._left_out.append(sentence)
+            self._logger.warn("{sentence}", sentence=sentence)
+            self._world.stdio.say(sentence)
+        return found
 
     def _presents_another(self) -> None:
         """Publish the renewed certificate's key: clients that ask a replica must learn it."""
@@ -177,7 +186,7 @@ class MasterService(Service):
             self._up(self._stands_by)
 
     def _up(self, sentence: str = "") -> None:
-        self._start.up(" ".join(filter(None, (self._without_page, sentence))))
+        self._start.up(" ".join(filter(None, (*self._left_out, sentence))))
         if self._patience is not None and self._patience.active():
             self._patience.cancel()
 
@@ -263,7 +272,7 @@ class EmbeddedMaster(MasterService):
 
     async def _go_on(self, port: MasterPort | None) -> None:
         try:
-            await self._look_for_the_page()
+            await self._look_for_ports()
         except BaseException:
             if port is not None:
                 await maybeDeferred(port.listening.stopListening)
@@ -331,7 +340,7 @@ class SharedMaster(MasterService):
             raise CannotStart(f"Cannot use {error.filename} ({error.strerror}).") from error
         self._opening = Deferred.fromCoroutine(self._open())
         await self._opening
-        await self._look_for_the_page()
+        await self._look_for_ports()
         if self.running:
             self._stand_by_again(await self.store.holder())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.command_lines import beside
+from chatnet.irc_options import NO_IRC, IrcOptions
 from chatnet.master.pages import page_at
 from chatnet.net.pair import PairFiles
 from chatnet.options import STORE_VARIABLE, USUAL_DATA, find_pair, tls_words
@@ -27,7 +28,7 @@ class Settings:
     ``spawned`` is the pid of the primary that started this process; None if a person did. ``store`` is the
     URL of a store that other hosts share; empty for the one in the data directory. With ``token_by_environ``
     the token is in the environment, which children inherit; otherwise in ``token_file``. ``pair`` is the
-    operator's certificate and key, if there are any. ``web`` is what is said of the page.
+    operator's certificate and key, if there are any. ``web`` is what is said of the page, ``irc`` of IRC.
     """
 
     data: Path
@@ -46,6 +47,7 @@ class Settings:
     pair: PairFiles | None = None
     insecure: bool = False
     web: Web = NO_WEB
+    irc: IrcOptions = NO_IRC
 
     @classmethod
     def of(
@@ -57,7 +59,8 @@ class Settings:
     ) -> Settings:
         """Return the settings in twistd's options, and in the environment (the store's URL).
 
-        :raises CannotStart: only one of a certificate and its key is named, or there can be no such page.
+        :raises CannotStart: only one of a certificate and its key is named, or there can be no such page, or
+            no such IRC.
         """
         data = Path(options["data"])
         store = options["store"] or environ.get(STORE_VARIABLE, "")
@@ -79,6 +82,7 @@ class Settings:
             pair=find_pair(options, directory),
             insecure=bool(options["insecure"]),
             web=Web.of(options, environ),
+            irc=IrcOptions.of(options, environ),
         )
 
     def local_address(self, port: int) -> Address:
@@ -107,13 +111,19 @@ class Settings:
     def worker_command(self, python: str, port: int, pid: int) -> list[str]:
         """Return the command line for a worker of the master with this ``pid``, which listens on ``port``."""
         where = ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
-        return self._command(python, "chat-worker", "--spawned", str(pid), *where)
+        return self._listening(python, "chat-worker", "--spawned", str(pid), *where)
+
+    def front_command(self, python: str, port: int, pid: int) -> list[str]:
+        """Return the command line for an IRC front of the master with this ``pid``, which listens on
+        ``port``."""
+        where = ["--master", str(self.local_address(port))]
+        return self._command(python, "chat-front", "--spawned", str(pid), *where) + self.irc.words()
 
     def replica_command(self, python: str, port: int, pid: int) -> list[str]:
         """Return the command line for a replica of the master with this ``pid``, listening on ``port``."""
         counts = ["--workers", str(self.workers), "--replicas", str(self.replicas)]
         listen = str(Address(self.listen.host, port))
-        return self._command(python, "chat-master", "--spawned", str(pid), "--listen", listen, *counts)
+        return self._listening(python, "chat-master", "--spawned", str(pid), "--listen", listen, *counts)
 
     def _command(self, python: str, program: str, *options: str) -> list[str]:
         command = twistd(python, program, *options)
@@ -121,17 +131,21 @@ class Settings:
         if not self.token_by_environ:
             command += ["--token-file", str(self.token_file)]
         command += ["--post-rate", str(self.post_rate), "--new-names", str(self.new_names)]
+        return command + tls_words(self.pair, self.insecure)
+
+    def _listening(self, python: str, program: str, *options: str) -> list[str]:
+        """Return the command line for a process with ports of its own, that may have to keep others."""
+        command = self._command(python, program, *options)
         if self.ports is not None:
             command += ["--ports", f"{self.ports.start}-{self.ports.stop - 1}"]
-        command += self.web.words()
-        command += tls_words(self.pair, self.insecure)
+        command += [*self.web.words(), *self.irc.keepers_words()]
         if self.advertise is not None:
             command += ["--advertise", self.advertise]
         return command
 
     def invitation(self, python: str, directory: Path, port: int, page: str = "") -> str:
-        """Return the line that says how to chat with the master on ``port``, from within ``directory``, or at
-        the ``page``."""
+        """Return the line that says how to chat with the master on ``port``, from within ``directory``, at
+        the ``page``, or by IRC."""
         twistd, operator = (beside(python, directory, program) for program in ("twistd", "chatnet"))
         address = self.local_address(port)
         found = address.port == self.usual_port and self.listen.host in (*_LOOPBACK, "127.0.0.1", "localhost")
@@ -140,7 +154,11 @@ class Settings:
         shown = ""
         if self.data != Path(USUAL_DATA):
             shown = f" Look after it with: {operator} status --data {shlex.quote(str(self.data))}."
-        how = f"Open {page} in a browser, or chat with" if page else "Chat with"
+        ways = [f"open {page} in a browser"] if page else []
+        if self.irc.kept:
+            ways.append(f"connect an IRC client to {self.irc.ports[0]}")
+        how = ", ".join([*ways, "or chat with" if ways else "chat with"])
+        how = how[0].upper() + how[1:]
         return (
             f"chatnet is up: {workers}, data in {self.data}.{shown} "
             f"{how}: {twistd} -n chat-client{master} NAME"

@@ -45,7 +45,8 @@ class Signposts:
         for worker in self._registry.workers():
             if worker.reported is None:
                 continue
-            others = neighbours(worker, ring)
+            # Clients of IRC know no other place; but a front must know whether to let them in.
+            others = () if worker.is_front else neighbours(worker, ring)
             known = [(other, other.key) for other in others], worker.draining or worker.leaving
             self._told[worker] = known
             # Also an empty list: it may know some from the last primary.

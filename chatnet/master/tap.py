@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.application.service import IService
 
 from chatnet.addresses import MASTER_PORT
+from chatnet.irc_options import IRC_FRONTS, IRC_OPTIONS
 from chatnet.logs import logged
 from chatnet.master.service import build
 from chatnet.options import (
@@ -67,6 +68,8 @@ class Options(ProgramOptions):
             a_count,
         ],
         *WEB_OPTIONS,
+        *IRC_OPTIONS,
+        IRC_FRONTS,
         *TLS_OPTIONS,
         ["spawned", None, None, "The pid of the primary that starts this replica; not for people.", a_count],
     ]  # fmt: skip

@@ -27,6 +27,7 @@ from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
+from chatnet.master.lost_processes import RETURN_SECONDS
 from chatnet.master.orders import Orders
 from chatnet.master.placement import Placement
 from chatnet.master.population import Population
@@ -46,12 +47,13 @@ from chatnet.net.gate import Caller
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import CLUSTER_PULSE, Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, FRONT_PATIENCE, Pulse
 from chatnet.net.security import Security
 from chatnet.options import STORE_VARIABLE
 from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
 from chatnet.telemetry import Tell, TookOver
+from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.operate import Page
 from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.world import World, stop_soon
@@ -288,18 +290,33 @@ def _make_cluster(
         page = next((page.url for page in pages if page.only_on in ("", world.hostname)), "")
         world.stdio.say(settings.invitation(world.executable, world.directory, port, page))
 
-    supervisor = _make_supervisor("worker", command, settings, world, tell)
-    population = Population(
-        settings.workers, world.hostname, supervisor, world.processes, world.reactor, tell, workers_name
-    )
+    def front_command() -> list[str]:
+        return settings.front_command(world.executable, port, world.processes.own_pid())
+
+    def populate(
+        wanted: int, kind: str, command: Callable[[], list[str]], patience: float
+    ) -> Population[WorkerIdentity]:
+        supervisor = _make_supervisor(kind, command, settings, world, tell)
+        return Population(
+            wanted,
+            world.hostname,
+            supervisor,
+            world.processes,
+            world.reactor,
+            tell,
+            workers_name,
+            patience,
+        )
+
     return Cluster(
         commands=Commands(epoch),
-        population=population,
+        population=populate(settings.workers, "worker", command, RETURN_SECONDS),
         registry=registry,
         placement=Placement(world.chance),
         clocks=world.clocks,
         tell=tell,
         up=up,
+        fronts=populate(settings.irc.kept, "front", front_command, FRONT_PATIENCE),
         public_url=settings.web.public_url,
         in_plain=settings.insecure,
     )

@@ -43,6 +43,9 @@ class Watched(Protocol):
 
 CLUSTER_PULSE = Rhythm(tick=0.25, every=1.0, patience=3.0)
 """The rhythm between the processes of the cluster."""
+FRONT_PATIENCE = 10.0
+"""Seconds of silence after which an IRC front hangs: longer than of others, since its clients cannot be
+moved, and to kill it ends their connections."""
 
 
 class Pulse:
@@ -67,7 +70,7 @@ class Pulse:
         self._monotonic = monotonic
         self._tick, self._every, self._patience = tick, every, patience
         self._tell = tell
-        self._links: dict[Watched, None] = {}
+        self._links: dict[Watched, float] = {}
         self._since_ping = 0.0
         self._last = 0.0
         self._loop = Timer(clock, self._tick, self._beat, "Cannot look who is silent")
@@ -81,10 +84,10 @@ class Pulse:
         """Stop beating."""
         self._loop.stop()
 
-    def add(self, link: Watched) -> None:
-        """Watch ``link`` from now on."""
+    def add(self, link: Watched, patience: float | None = None) -> None:
+        """Watch ``link`` from now on, with ``patience`` of its own if it is given."""
         link.silent = 0.0
-        self._links[link] = None
+        self._links[link] = self._patience if patience is None else patience
 
     def discard(self, link: Watched) -> None:
         """Stop watching ``link``."""
@@ -103,13 +106,13 @@ class Pulse:
         elapsed, self._last = now - self._last, now
         self._ping(elapsed)
         slept = elapsed > self._tick + self.LATE
-        for link in list(self._links):
+        for link, patience in list(self._links.items()):
             if slept or link.is_paused:
                 link.silent = 0.0
-            elif link.silent < self._patience:
+            elif link.silent < patience:
                 link.silent += self._tick
             else:
-                self._tell_of(link)
+                self._tell_of(link, patience)
                 link.fell_silent()
 
     def _ping(self, elapsed: float) -> None:
@@ -121,10 +124,10 @@ class Pulse:
             for link in list(self._links):
                 link.ping()
 
-    def _tell_of(self, link: Watched) -> None:
+    def _tell_of(self, link: Watched, patience: float) -> None:
         if link.transport is not None:
             here, peer = (
                 Address(getattr(end, "host", str(end)), getattr(end, "port", 0))
                 for end in (link.transport.getHost(), link.transport.getPeer())
             )
-            self._tell(FellSilent(here, peer, Rhythm(self._tick, self._every, self._patience)))
+            self._tell(FellSilent(here, peer, Rhythm(self._tick, self._every, patience)))

@@ -4,7 +4,8 @@ The kernel lets any process of the same user join such a port, and gives it a sh
 another program's, another cluster's. So a process asks the port before it joins, and who has it proves to be
 of the same cluster::
 
-    IDENTIFY /NONCE HTTP/1.1      no method of HTTP, and no command of IRC, begins with an I
+    IDENTIFY /NONCE HTTP/1.1      no method of HTTP begins with an I; commands of IRC do, so there it is
+                                  !IDENTIFY
     HTTP/1.1 200 OK, PROOF        an HMAC by the token over the nonce and both ends of this connection
 
 A process between the two that passes on the question has other ends, so what it passes back proves nothing.
@@ -18,27 +19,32 @@ A process between the two that passes on the question has other ends, so what it
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IConnector, IListeningPort
-from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from twisted.internet.protocol import ClientFactory, Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address, plain
 from chatnet.auth import Token
+from chatnet.errors import CannotStart
 from chatnet.net.dial import connect
 from chatnet.net.listen import is_elsewhere, is_taken, why_not_had
 from chatnet.net.short_visit import ShortVisit, ShortVisits
 from chatnet.net.visitors import Visitors
 from chatnet.world import World
 
-FIRST_BYTE = b"I"[0]
-"""The first byte of the question: see :mod:`~chatnet.net.first_byte`."""
+QUESTION = "IDENTIFY"
+"""The word that a question begins with. Its first byte tells it from what clients speak at the port: see
+:mod:`~chatnet.net.first_byte`."""
+IRC_QUESTION = f"!{QUESTION}"
+"""The same at a port where clients may begin with any letter."""
 NONCE_BYTES = 16
 ASK_SECONDS = 1.0
 """Seconds to wait for an answer, before the next time of asking."""
@@ -64,10 +70,17 @@ class Who(Enum):
 
 
 class Passport:
-    """Proves that this process belongs to the cluster with this ``token``, to others that have it."""
+    """Proves that this process belongs to the cluster with this ``token``, to others that have it, which ask
+    for it by the word ``question``."""
 
-    def __init__(self, token: Token) -> None:
+    def __init__(self, token: Token, question: str = QUESTION) -> None:
         self._key = token.derive("chatnet port", 32)
+        self.question = question
+
+    @property
+    def first_byte(self) -> int:
+        """The first byte of a question."""
+        return ord(self.question[0])
 
     def proof(self, nonce: str, served: Any, asks: Any) -> bytes:
         """Return what the process at ``served`` answers to one at ``asks``, in hexadecimal digits.
@@ -76,6 +89,11 @@ class Passport:
         """
         ends = (Address(plain(end.host), end.port) for end in (served, asks))
         return hmac.new(self._key, " ".join((nonce, *map(str, ends))).encode(), "sha256").hexdigest().encode()
+
+
+def irc_passport(token: Token) -> Passport:
+    """Return what the fronts of a cluster show each other at their ports."""
+    return Passport(token, IRC_QUESTION)
 
 
 def literals(place: Address) -> list[Address]:
@@ -94,7 +112,7 @@ def _asked_at(opened: Address) -> list[Address]:
 # ---- asking ----
 
 
-class _Question(Protocol):
+class _Question(TwistedProtocol):
     """Asks who is there."""
 
     transport: Any
@@ -108,8 +126,8 @@ class _Question(Protocol):
     def connectionMade(self) -> None:
         there = self.transport.getPeer()
         self.transport.write(
-            f"IDENTIFY /{self._nonce} HTTP/1.1\r\nHost: {Address(there.host, there.port)}\r\n"
-            "Connection: close\r\n\r\n".encode()
+            f"{self._passport.question} /{self._nonce} HTTP/1.1\r\n"
+            f"Host: {Address(there.host, there.port)}\r\nConnection: close\r\n\r\n".encode()
         )
 
     def dataReceived(self, data: bytes) -> None:
@@ -198,13 +216,23 @@ async def join(place: Address, factory: Factory, passport: Passport, world: Worl
 
     :raises PortTaken: somebody else has it, or it cannot be opened.
     """
+    return await join_all([place], factory, passport, world)
+
+
+async def join_all(places: Sequence[Address], factory: Factory, passport: Passport, world: World) -> Had:
+    """Open the ports at all these places, as :func:`join` opens one.
+
+    :raises PortTaken: one of them cannot be had; then none is open.
+    """
     had = Had([])
     try:
-        for opened in literals(place):
-            if (port := await _join(opened, factory, passport, world)) is not None:
-                had.ports.append(port)
-        if not had.ports:
-            raise PortTaken("this machine has no such address")
+        for place in places:
+            before = len(had.ports)
+            for opened in literals(place):
+                if (port := await _join(opened, factory, passport, world)) is not None:
+                    had.ports.append(port)
+            if len(had.ports) == before:
+                raise PortTaken("this machine has no such address")
     except BaseException:
         await had.close()
         raise
@@ -248,11 +276,54 @@ async def look(place: Address, passport: Passport, world: World) -> None:
     await had.close()
 
 
+class Wanted(Protocol):
+    """What options say about ports that the processes of a host share."""
+
+    @property
+    def ports(self) -> Sequence[Address]:
+        """Where they are to be; none if there is to be nothing."""
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether somebody named them: then it is an error if they cannot be had."""
+
+    @property
+    def is_there(self) -> str:
+        """A sentence for the log, without its full stop: where it is."""
+
+    def cannot_be(self, why: str) -> str:
+        """Return the sentence for somebody who asked for ports that cannot be had."""
+
+    def is_left_out(self, why: str) -> str:
+        """Return the sentence for somebody who did not."""
+
+    def left_out(self: W) -> W:
+        """Return the same without ports."""
+
+
+W = TypeVar("W", bound=Wanted)
+
+
+async def settle(wanted: W, passport: Passport, world: World) -> tuple[W, str]:
+    """Return what can be had now of ``wanted``, and a sentence if something is left out.
+
+    :raises CannotStart: it was asked for, and cannot be had.
+    """
+    try:
+        for place in wanted.ports:
+            await look(place, passport, world)
+    except PortTaken as taken:
+        if wanted.asked_for:
+            raise CannotStart(wanted.cannot_be(str(taken))) from taken
+        return wanted.left_out(), wanted.is_left_out(str(taken))
+    return wanted, ""
+
+
 # ---- answering ----
 
 
 class Identifying(ShortVisits):
-    """Answers those who ask, for the :data:`FIRST_BYTE`."""
+    """Answers those who ask, for the first byte of a question."""
 
     def __init__(self, passport: Passport, visitors: Visitors, clock: Any) -> None:
         super().__init__(visitors, clock)

@@ -26,13 +26,17 @@ MAX_FINGERPRINT = 60
 """The longest fingerprint, in characters; those in use have 50."""
 Fingerprint = Annotated[str, Meta(max_length=MAX_FINGERPRINT)]
 """The fingerprint of the public key that a process presents, ``SHA256:…``; empty if it is not known."""
+Serves = Annotated[str, Meta(max_length=20)]
 Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Level = Annotated[int, Meta(ge=FIRST_LEVEL, le=MOST_LEVEL)]
 SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """No process can have this many descriptors."""
+FrontCount = Annotated[int, Meta(ge=0, le=MOST_PROCESSES)]
 MOST_TOLD = 64
 """How many other workers a worker is told about."""
+CHAT, IRC = "chat", "irc"
+"""What a worker serves: clients that a master sends to it, and the page; or IRC alone."""
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
@@ -44,6 +48,10 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     process that started it, 0 if a person did. ``started`` is when, in clock ticks since its machine came up;
     0 if unknown. ``key`` is the fingerprint of the public key that it presents. ``level`` is what it
     understands: see :mod:`chatnet.kinds`.
+
+    ``serves`` says for whom it is: for clients that a master sends (``chat``, also of those that do not say
+    it), or for IRC alone (``irc``): such a worker is called a *front*. Its ``address`` is where IRC is, and
+    no client of a master's is sent there.
     """
 
     id: Id
@@ -55,6 +63,12 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     started: Count = 0
     key: Fingerprint = ""
     level: Level = FIRST_LEVEL
+    serves: Serves = CHAT
+
+    @property
+    def is_front(self) -> bool:
+        """Whether no client is ever sent to it, or away from it."""
+        return self.serves != CHAT
 
     @property
     def process(self) -> str:
@@ -75,7 +89,9 @@ class Load(msgspec.Struct, frozen=True):
     which of them, chance decides. While it is ``opening`` its store, or the store is away, it takes no
     clients; nor while it is ``full``. ``key`` is its identity's, or that of the certificate that it has
     presented since. ``web`` is where its page is, and ``web_taken`` where it should be, but cannot, since
-    another program has that port; each is empty otherwise.
+    another program has that port; each is empty otherwise. ``fronts`` is how many IRC fronts its host should
+    keep. Of a front, ``irc`` and ``irc_taken`` are what ``web`` and ``web_taken`` are of a worker: one place,
+    or several with commas.
     """
 
     sessions: SessionCount = 0
@@ -91,6 +107,9 @@ class Load(msgspec.Struct, frozen=True):
     shared_moving: SessionCount = 0
     web: Place = ""
     web_taken: Place = ""
+    fronts: FrontCount = 0
+    irc: Place = ""
+    irc_taken: Place = ""
 
 
 class OtherWorker(msgspec.Struct, frozen=True):
@@ -170,6 +189,14 @@ class SpawnWorkers(Command):
     This is the number in all, so a command that comes twice does no harm. 0 stops all of them. More than
     :data:`MOST_PROCESSES` are refused.
     """
+
+    arguments = [(b"epoch", Number()), (b"count", Number())]
+    errors = declared(StaleEpoch)
+
+
+class SpawnFronts(Command):
+    """Primary -> worker: *keep* ``count`` IRC fronts running as your own children, as :class:`SpawnWorkers`
+    says of workers. They end after those."""
 
     arguments = [(b"epoch", Number()), (b"count", Number())]
     errors = declared(StaleEpoch)

@@ -37,6 +37,7 @@ from chatnet.kinds import FIRST_LEVEL
 from chatnet.limits import PAGE
 from chatnet.reads import PolicyValue
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared, fitting, packed_bytes
+from chatnet.wire.cluster import CHAT
 
 MASTER_BYTES = EVENT_BYTES = 20_000
 """Bytes that masters, and events, take at most in the status of the cluster. The rest is for the workers."""
@@ -64,7 +65,7 @@ class MasterStatus(msgspec.Struct, frozen=True):
 class WorkerStatus(msgspec.Struct, frozen=True):
     """One worker: ``posts`` and ``deliveries`` are per second; ``lag`` is how many entries it is behind.
 
-    ``key`` and ``level`` mean the same as a master's.
+    ``key`` and ``level`` mean the same as a master's. ``serves`` is what the worker's identity says.
     """
 
     id: str
@@ -79,6 +80,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     poison: int
     key: str = ""
     level: int = FIRST_LEVEL
+    serves: str = CHAT
 
 
 class Page(msgspec.Struct, frozen=True):

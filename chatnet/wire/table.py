@@ -143,6 +143,7 @@ RULES = (
         "what it says is kept",
     ),
     Rule(cluster.SpawnWorkers, (Speaker.PRIMARY,), _ORDER, "at most 1,000", "so many processes"),
+    Rule(cluster.SpawnFronts, (Speaker.PRIMARY,), _ORDER, "at most 1,000", "so many processes"),
     Rule(cluster.Kill, (Speaker.PRIMARY,), _ORDER, "a pid and its start", "that process, if it is that one"),
     Rule(
         replica.Mirror,

@@ -3,7 +3,11 @@
 tap         the options of ``twistd chat-worker``
 service     the wiring, and the life of the process: before and after it knows the log
 port        the port for clients, and which connections are accepted
-web_port    the port for browsers and programs, which the workers of a host share
+ports       all ports of a worker, or of an IRC front, which is a worker with other ones
+shared_port  a port that the processes of a host share
+web_port    the one for browsers and programs, of the workers
+irc_port    the one for IRC, of the fronts
+front_tap   the options of ``twistd chat-front``
 elsewhere   the other workers, for clients whose worker is gone  (pure)
 uplink      the link to the primary: find it, prove the token, register, report
 commands    the primary's commands to a registered worker

@@ -21,6 +21,7 @@ from chatnet.wire.cluster import (
     OtherWorkers,
     Shed,
     Shutdown,
+    SpawnFronts,
     SpawnWorkers,
     WorkerIdentity,
 )
@@ -68,7 +69,10 @@ class Linked(Protocol):
         """These workers take clients; ``emptied``: this one must take none."""
 
     def spawn_workers(self, count: int) -> None:
-        """Keep ``count`` children running."""
+        """Keep ``count`` workers running as children."""
+
+    def spawn_fronts(self, count: int) -> None:
+        """Keep ``count`` IRC fronts running as children."""
 
     def kill(self, pid: int, started: int) -> None:
         """Kill a process of this host that hangs."""
@@ -137,9 +141,15 @@ class FromPrimary(Commanded):
     @SpawnWorkers.responder
     def spawn_workers(self, epoch: int, count: int) -> dict[str, Any]:
         self.check(epoch)
-        if count > MOST_PROCESSES:
-            raise BadRequest.of(why=f"{count} workers are too many; at most {MOST_PROCESSES} are kept.")
+        _check_count(count)
         self._worker.spawn_workers(count)
+        return {}
+
+    @SpawnFronts.responder
+    def spawn_fronts(self, epoch: int, count: int) -> dict[str, Any]:
+        self.check(epoch)
+        _check_count(count)
+        self._worker.spawn_fronts(count)
         return {}
 
     @Kill.responder
@@ -147,3 +157,8 @@ class FromPrimary(Commanded):
         self.check(epoch)
         self._worker.kill(pid, started)
         return {}
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_PROCESSES:
+        raise BadRequest.of(why=f"{count} workers are too many; at most {MOST_PROCESSES} are kept.")

@@ -82,9 +82,14 @@ class Frontend:
         store.log.window.watch(follow)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it has followed the log to its head once."""
+        return self.store.log.is_ready
+
+    @property
     def is_open(self) -> bool:
-        """Whether clients can be let in."""
-        return self.store.log.is_ready and not self.store.is_away
+        """Whether clients can be let in, and served at once."""
+        return self.is_ready and not self.store.is_away
 
     def load(self, full: bool) -> Load:
         """Return the present load; ``full``: there is no room for more sessions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -27,12 +27,14 @@ class Clients:
     """Accepts clients' connections while the worker serves, is not being emptied, and has room for sessions.
 
     Otherwise closes them: the clients try another worker that they know, or ask a master again. ``offers``
-    are the protocols that they may speak.
+    are the protocols that they may speak. With ``waits`` clients are let in, and wait, while the store is
+    away: they know no other worker.
 
     :raises ValueError: two of these begin with the same byte.
     """
 
-    def __init__(self, offers: Sequence[Offer], shared: Shared) -> None:
+    def __init__(self, offers: Sequence[Offer], shared: Shared, waits: bool = False) -> None:
+        self._waits = waits
         self._fronts = [offer(shared) for offer in offers]
         _check_apart(self._fronts)
         self._pulse = shared.pulse
@@ -42,12 +44,21 @@ class Clients:
         self._unwatched: list[Callable[[], int]] = []
         self.frontend: Frontend | None = None
 
-    def port(self, security: Security) -> Factory:
-        """Return the factory for the port. The first byte of a connection tells its protocol."""
+    def port(self, security: Security, others: Mapping[int, Factory] | None = None) -> Factory:
+        """Return the factory for the port. The first byte of a connection tells its protocol; ``others`` are
+        spoken there besides, from anywhere without TLS."""
+        others = others or {}
         spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
         in_plain = {byte: front.in_plain for front in self._fronts for byte in front.begins if front.in_plain}
         port = security.port(
-            spoken, self._outboxes, self._visitors, lambda: self.takes, self._pulse, in_plain
+            {**spoken, **others},
+            self._outboxes,
+            self._visitors,
+            # Where others are spoken, these must be answered even if nobody is let in: see _Speaking.
+            (lambda: True) if others else (lambda: self.takes),
+            self._pulse,
+            in_plain,
+            others,
         )
         self.beside(lambda: port.undecided)
         return port
@@ -67,8 +78,9 @@ class Clients:
 
     @property
     def _lets_in(self) -> bool:
-        is_open = self.frontend is not None and self.frontend.is_open
-        return is_open and not self.others.is_emptied
+        if self.frontend is None or self.others.is_emptied:
+            return False
+        return self.frontend.is_ready if self._waits else self.frontend.is_open
 
     def connection(self, front: Front, host: str) -> Any:
         """Return a connection for one more client, from ``host``; None if there is no room."""

@@ -5,46 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.addresses import Address
-from chatnet.auth import find_token
+from chatnet.auth import Token, find_token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Outgrown
+from chatnet.irc_options import IrcOptions
 from chatnet.listeners import tell_all
 from chatnet.marks import UserMark
 from chatnet.net.approach import Approach
 from chatnet.net.certificates import Certificates
 from chatnet.net.gate import Caller
 from chatnet.net.link import Link
-from chatnet.net.listen import address_of
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Watched
 from chatnet.net.security import Renewal, Security, find_certificates
+from chatnet.net.shared_port import irc_passport
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters, find_pair
 from chatnet.start import Start
-from chatnet.wire.cluster import Load, OtherWorker, WorkerIdentity
-from chatnet.worker.children import Children, make_children
+from chatnet.wire.cluster import CHAT, IRC, Load, OtherWorker, WorkerIdentity
+from chatnet.worker.children import Children, make_children, no_children
 from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.front import Offer, Shared
 from chatnet.worker.frontend import Frontend, Quotas
 from chatnet.worker.fronts import FRONTS
 from chatnet.worker.fronts.web.assets import Assets, assets_of
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
-from chatnet.worker.port import Clients, open_port
+from chatnet.worker.irc_port import irc_offers, make_irc_port
+from chatnet.worker.port import Clients
+from chatnet.worker.ports import FrontPorts, Ports, WorkerPorts
 from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
-from chatnet.worker.web_port import WebPort, make_web_port
+from chatnet.worker.web_port import make_web_port
 from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
@@ -104,7 +107,7 @@ class Worker(MultiService):
         pulse: Pulse,
         pool: ThreadPool,
         children: Children,
-        web_port: WebPort,
+        ports: Ports,
         security: Security,
         certificates: Certificates | None,
         world: World,
@@ -117,15 +120,14 @@ class Worker(MultiService):
         self._pulse = pulse
         self._pool = pool
         self._children = children
-        self._web_port = web_port
+        self._ports = ports
         self._start: Start
         self._security = security
         self._renewal = Renewal(certificates, self._presents_another, world)
         self._world = world
         self._serve = serve
         self._open_store = open_store
-        self._port: Any = None
-        self._number = 0
+        self._has_started = False
         self._id = world.entropy(4).hex()
         self._state: Unserving | Opening | Frontend | Ending = Unserving()
         self._opening: Deferred[None] | None = None
@@ -137,26 +139,25 @@ class Worker(MultiService):
 
     def identity(self) -> WorkerIdentity:
         """Return who this worker is, once it listens."""
-        host = self._options["advertise"] or self._options["listen"].host
         pid = self._world.processes.own_pid()
         return WorkerIdentity(
             id=self._id,
             host=self._world.hostname,
             pid=pid,
-            address=str(Address(host, self._number)),
-            advertise=bool(self._options["advertise"]),
+            address=self._ports.address,
+            advertise=bool(self._options.get("advertise")),
             supervisor=self._options["spawned"] or 0,
             started=self._world.processes.started(pid) or 0,
             key=self._security.key,
             level=self._world.level,
+            serves=self._ports.serves,
         )
 
     def load(self) -> Load:
         load = Load(opening=True)
         if isinstance(self._state, Frontend):
             load = self._state.load(self._clients.is_full)
-        port = self._web_port
-        return replace(load, key=self._security.key, web=port.place, web_taken=port.taken)
+        return self._ports.told(replace(load, key=self._security.key))
 
     def _presents_another(self) -> None:
         """Report at once: the certificate was renewed, and clients must learn the new key."""
@@ -180,7 +181,7 @@ class Worker(MultiService):
     def detached(self) -> None:
         self._attachment = None
         self._clients.others.is_emptied = False  # the next primary may decide otherwise
-        self._web_port.want(self._serves)
+        self._want_clients()
         if isinstance(self._state, Frontend):
             self._state.store.detached()
             self._state.stay()
@@ -209,11 +210,15 @@ class Worker(MultiService):
 
     def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         self._clients.others.told(others, emptied)
-        self._web_port.want(self._serves and not emptied)
+        self._want_clients()
 
     def spawn_workers(self, count: int) -> None:
         if self.running:
-            self._children.keep(count)
+            self._children.keep(CHAT, count)
+
+    def spawn_fronts(self, count: int) -> None:
+        if self.running:
+            self._children.keep(IRC, count)
 
     def kill(self, pid: int, started: int) -> None:
         self._children.kill(pid, started)
@@ -222,10 +227,11 @@ class Worker(MultiService):
         """Stop this process in good order, once what was put on its links has been sent."""
         stop_soon(self._world.reactor)
 
-    @property
-    def _serves(self) -> bool:
-        """Whether browsers may come: it has not stopped, and is not about to."""
-        return bool(self.running) and not isinstance(self._state, Ending)
+    def _want_clients(self) -> None:
+        """Let clients come, or not: it must not have stopped, or be about to, or be emptied."""
+        goes_on = bool(self.running) and not isinstance(self._state, Ending)
+        serves = isinstance(self._state, Frontend) and self._state.is_ready
+        self._ports.want(goes_on and not self._clients.others.is_emptied, serves)
 
     def outgrown(self, sentence: str) -> None:
         """Serve nothing from this turn on, send all sessions to other workers, and end.
@@ -238,7 +244,7 @@ class Worker(MultiService):
         self._logger.critical("{sentence}", sentence=sentence)
         self._world.stdio.error(sentence)
         self._clients.frontend = None
-        self._web_port.want(False)
+        self._want_clients()
         leave = 0.0
         if isinstance(before, Frontend):
             before.stop()
@@ -271,6 +277,7 @@ class Worker(MultiService):
         if self._attachment is not None:
             store.attached(self._attachment.link, self._attachment.log_id)
         await store.log.window.fresh()
+        self._want_clients()
         self.uplink.report()  # at once: until now no client was sent here
 
     def _cannot_open(self, failure: Failure) -> None:
@@ -300,7 +307,7 @@ class Worker(MultiService):
             self._closing = closing.addCallbacks(lambda _: self._open(url), self._cannot_open)
 
     def _hang_up(self) -> list[Watched]:
-        self._web_port.hang_up()
+        self._ports.hang_up()
         return self._clients.hang_up()
 
     async def _close(self, frontend: Frontend, links: Sequence[Watched]) -> None:
@@ -319,10 +326,8 @@ class Worker(MultiService):
         """:raises CannotStart: there is no port to listen on."""
         start = self._start = Start(self._options)
         with start.beginning():
-            host, number = self._options["listen"]
-            numbers = self._options["ports"] or (number,)
-            self._port = open_port(self._world.reactor, self._clients, self._security, host, numbers)
-            self._number = address_of(self._port).port
+            self._ports.open()
+        self._has_started = True
         self._clients.make_room(self._world.processes.raise_file_limit())
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()
@@ -331,7 +336,7 @@ class Worker(MultiService):
         self._renewal.start()
         super().startService()
         self._world.processes.freeze_heap()
-        self._web_port.start(self._up)
+        self._ports.start(self._up)
 
     def _up(self, sentence: str, goes_on: bool) -> None:
         """The start is done, with a ``sentence`` for who waits for it; or a port that a person asked for
@@ -348,10 +353,9 @@ class Worker(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        if self._port is None:
+        if not self._has_started:
             return
-        await maybeDeferred(self._port.stopListening)
-        await self._web_port.stop()
+        await self._ports.stop()
         self._hang_up()
         self._pulse.stop()
         self._renewal.stop()
@@ -382,6 +386,59 @@ def build(
     :raises CannotStart: there is no token, the master's or the page's address is not one, or the certificate
         is not good.
     """
+    irc = IrcOptions.of(options, world.environ)
+
+    def has(made: _Made) -> tuple[WorkerPorts, Children]:
+        web_port, pages = make_web_port(
+            options, made.clients, made.shared, made.token, made.security, assets, world
+        )
+        ports = WorkerPorts(
+            options, made.clients, made.security, web_port, pages, irc, irc_passport(made.token), world
+        )
+        return ports, make_children(options, made.masters, lambda: ports.web, lambda: ports.irc, world)
+
+    return _build(options, world, offers, has)
+
+
+def build_front(options: Mapping[str, Any], world: World, offers: Sequence[Offer] | None = None) -> Worker:
+    """Return an IRC front, ready to start: a worker with other ports, and without children; clients speak
+    what it ``offers``, IRC by default.
+
+    :raises CannotStart: there is no token or no port, the master's address is not one, or the certificate is
+        not good.
+    """
+    irc = IrcOptions.of(options, world.environ)
+    if not irc.ports:
+        raise CannotStart("A front without a port serves nobody: name one by --irc HOST:PORT.")
+    by_hand = not options["spawned"]
+
+    def has(made: _Made) -> tuple[FrontPorts, Children]:
+        port = make_irc_port(irc, made.clients, made.shared, made.token, made.security, world)
+        passport = irc_passport(made.token)
+        return FrontPorts(port, passport, by_hand, world), no_children(world)
+
+    return _build(options, world, irc_offers(irc, world) if offers is None else offers, has, waits=True)
+
+
+class _Made(NamedTuple):
+    """What the ports of a process and its children are made of."""
+
+    masters: Sequence[Address]
+    token: Token
+    security: Security
+    shared: Shared
+    clients: Clients
+
+
+def _build(
+    options: Mapping[str, Any],
+    world: World,
+    offers: Sequence[Offer],
+    has: Callable[[_Made], tuple[Ports, Children]],
+    waits: bool = False,
+) -> Worker:
+    """Return a worker which ``has`` these ports and children. ``waits``: see
+    :class:`~chatnet.worker.port.Clients`."""
     world.processes.keep_private()
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])
     masters = find_masters(options["master"], world)
@@ -398,13 +455,12 @@ def build(
 
     opening = partial(open_store, world, tell)
     shared = Shared(outboxes, pulse, Visitors(reactor), OtherPlaces(world.chance))
-    clients = Clients(offers, shared)
+    clients = Clients(offers, shared, waits)
     certificates = find_certificates(find_pair(options, world.directory), world)
     security = Security(certificates, token, bool(options["insecure"]), world)
-    web_port = make_web_port(options, clients, shared, token, security, assets, world)
-    children = make_children(options, masters, lambda: web_port.web, world)
+    ports, children = has(_Made(masters, token, security, shared, clients))
     worker = Worker(
-        options, clients, pulse, pool, children, web_port, security, certificates, world, serve, opening
+        options, clients, pulse, pool, children, ports, security, certificates, world, serve, opening
     )
     up_pulse = Pulse(reactor, monotonic, *CLUSTER_PULSE, world.tell)
     caller = Caller("worker", token, world.entropy, outboxes, up_pulse)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.application.service import IService
 
 from chatnet.addresses import Address
+from chatnet.irc_options import IRC_FRONTS, IRC_OPTIONS
 from chatnet.logs import logged
 from chatnet.options import (
     INSECURE,
@@ -22,6 +25,35 @@ from chatnet.worker.fronts.web.assets import read_assets
 from chatnet.worker.service import build
 from chatnet.world.real import real_world
 
+CLUSTER_OPTIONS: list[Any] = [
+    ["data", None, USUAL_DATA, "The directory in which the cluster's token is looked for."],
+    ["master", None, None, MASTER_HELP],
+    [
+        "token-file",
+        None,
+        None,
+        "The file with the cluster's token. Without it: CHATNET_TOKEN, then cluster.token in the data "
+        "directory.",
+    ],
+    [
+        "post-rate",
+        None,
+        20,
+        "How many posts a second a user may send in the long run; five times as many at once; 0 is no "
+        "limit. Faster ones are held, not refused.",
+        a_count,
+    ],
+    [
+        "new-names",
+        None,
+        30,
+        "How many new names may be registered in ten minutes, in all; and five an hour from one address. "
+        "0: no bound, for addresses neither.",
+        a_count,
+    ],
+]
+"""For ``optParameters``: what workers and fronts need to know of the cluster, and of its rates."""
+
 
 class Options(ProgramOptions):
     program = "chat-worker"
@@ -30,7 +62,6 @@ class Options(ProgramOptions):
 
     optFlags = [INSECURE]
     optParameters = [
-        ["data", None, USUAL_DATA, "The directory in which the cluster's token is looked for."],
         [
             "listen",
             None,
@@ -47,31 +78,10 @@ class Options(ProgramOptions):
             "master, or the master us.",
             a_host,
         ],
-        ["master", None, None, MASTER_HELP],
-        [
-            "token-file",
-            None,
-            None,
-            "The file with the cluster's token. Without it: CHATNET_TOKEN, then cluster.token in the data "
-            "directory.",
-        ],
-        [
-            "post-rate",
-            None,
-            20,
-            "How many posts a second a user may send in the long run; five times as many at once; 0 is no "
-            "limit. Faster ones are held, not refused.",
-            a_count,
-        ],
-        [
-            "new-names",
-            None,
-            30,
-            "How many new names may be registered in ten minutes, in all; and five an hour from one address. "
-            "0: no bound, for addresses neither.",
-            a_count,
-        ],
+        *CLUSTER_OPTIONS,
         *WEB_OPTIONS,
+        *IRC_OPTIONS,
+        IRC_FRONTS,
         *TLS_OPTIONS,
         [
             "spawned",

@@ -34,6 +34,7 @@ from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
+from chatnet.master.lost_processes import RETURN_SECONDS
 from chatnet.master.orders import Orders
 from chatnet.master.placement import Placement
 from chatnet.master.population import I, Population
@@ -47,7 +48,7 @@ from chatnet.net.gate import prove
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import CLUSTER_PULSE, Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, FRONT_PATIENCE, Pulse
 from chatnet.net.visitors import Visitors
 from chatnet.supervisor import Supervisor
 from chatnet.telemetry import Event
@@ -55,6 +56,8 @@ from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire.cluster import (
+    CHAT,
+    IRC,
     Kill,
     Load,
     OtherWorker,
@@ -63,6 +66,7 @@ from chatnet.wire.cluster import (
     Report,
     Shed,
     Shutdown,
+    SpawnFronts,
     SpawnWorkers,
     WorkerIdentity,
 )
@@ -103,6 +107,7 @@ class Hears(Locator):
         self.shed_shared: list[int] = []
         self.states: list[State] = []
         self.kept: list[int] = []
+        self.kept_fronts: list[int] = []
         self.killed: list[tuple[int, int]] = []
         self.others: list[tuple[list[OtherWorker], bool]] = []
         self.marks: list[UserMark] = []
@@ -111,6 +116,12 @@ class Hears(Locator):
     def keep_children(self, epoch: int, count: int) -> dict[str, Any]:
         self.epochs.append(epoch)
         self.kept.append(count)
+        return {}
+
+    @SpawnFronts.responder
+    def keep_fronts(self, epoch: int, count: int) -> dict[str, Any]:
+        self.epochs.append(epoch)
+        self.kept_fronts.append(count)
         return {}
 
     @Kill.responder
@@ -233,7 +244,7 @@ def result(found: list[Any]) -> Any:
 class Master:
     """Everything that runs while the lease is held, in memory. Time moves by :meth:`pass_time`."""
 
-    def __init__(self, logs: Path, workers: int, replicas: int = 0) -> None:
+    def __init__(self, logs: Path, workers: int, replicas: int = 0, fronts: int = 0) -> None:
         self.reactor = SpawningClock()
         self.clocks = Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds)
         self.outboxes = Outboxes(self.reactor)
@@ -260,6 +271,9 @@ class Master:
             clocks=self.clocks,
             tell=self.journal.told,
             up=lambda pages: self._up(),
+            fronts=self._populate(
+                fronts, self._supervise("front", logs), registry.name_of, patience=FRONT_PATIENCE
+            ),
         )
         self.replica_supervisor = self._supervise("replica", logs)
         self.replicas = Replicas(
@@ -306,9 +320,15 @@ class Master:
         self.replicas.start()
         self.cluster.start()
 
-    def _populate(self, wanted: int, supervisor: Supervisor, name_of: Callable[[I], str]) -> Population[I]:
-        processes = cast(Processes, self.processes)
-        return Population(wanted, HOST, supervisor, processes, self.reactor, self.journal.told, name_of)
+    def _populate(
+        self,
+        wanted: int,
+        supervisor: Supervisor,
+        name_of: Callable[[I], str],
+        patience: float = RETURN_SECONDS,
+    ) -> Population[I]:
+        processes, told = cast(Processes, self.processes), self.journal.told
+        return Population(wanted, HOST, supervisor, processes, self.reactor, told, name_of, patience)
 
     def _supervise(self, kind: str, logs: Path) -> Supervisor:
         return Supervisor(
@@ -389,15 +409,35 @@ class Master:
         return peer
 
     def worker(
-        self, id: str, pid: int = 1, host: str = HOST, spawned: bool = True, supervisor: int = SUPERVISOR
+        self,
+        id: str,
+        pid: int = 1,
+        host: str = HOST,
+        spawned: bool = True,
+        supervisor: int = SUPERVISOR,
+        serves: str = CHAT,
+        started: int = 0,
     ) -> Peer:
         """Return a worker that has registered; a spawned one was started by ``supervisor``."""
         peer = Peer(self)
         peer.prove("worker")
-        identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, supervisor if spawned else 0)
+        identity = WorkerIdentity(
+            id,
+            host,
+            pid,
+            "0.0.0.0:5",
+            False,
+            supervisor if spawned else 0,
+            started,
+            serves=serves,
+        )
         answer = {"log": "memory", "store": "", "epoch": EPOCH}
         assert peer.ask(Register, worker=identity, seen=0) == answer
         return peer
+
+    def front(self, id: str, pid: int = 1, **more: Any) -> Peer:
+        """Return an IRC front that has registered."""
+        return self.worker(id, pid, serves=IRC, **more)
 
     def events(self) -> list[str]:
         return [event.what for event in self.journal.events()]

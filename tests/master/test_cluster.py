@@ -283,11 +283,11 @@ def test_where_the_page_is(master: Master) -> None:
     without.report()
     pages = master.cluster.pages("chat.example")
     assert pages == [Page("http://localhost:8080", HOST), Page("https://chat.example:80")]
-    assert not master.cluster.page_warning()
+    assert not master.cluster.port_warnings()
     here.report(web_taken="localhost:8080")
     without.report(web_taken="localhost:8080")
-    assert master.cluster.page_warning() == (
+    assert master.cluster.port_warnings() == [
         f"2 of 3 workers cannot open the page: another program has localhost:8080 on {HOST}."
-    )
+    ]
     there.report(web="nonsense")
     assert master.cluster.pages("chat.example") == []

@@ -115,7 +115,7 @@ class Masters:
             "stdio": self.stdio,
             "processes": self.processes,
             "directory": root,
-            "environ": {},
+            "environ": {"CHATNET_WEB": "none", "CHATNET_IRC": "none"},
         }
         self.world = replace(real, **stand_ins)
         self.started: list[MasterService] = []

@@ -59,7 +59,8 @@ def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
     assert command[:3] == ["/bin/python", "-c", "from twisted.scripts.twistd import run; run()"]
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-worker --spawned 42 --master 127.0.0.1:7 --listen 0.0.0.0:0 "
-        "--data d --token-file d/cluster.token --post-rate 0 --new-names 30 --web localhost:8080"
+        "--data d --token-file d/cluster.token --post-rate 0 --new-names 30 --web localhost:8080 "
+        "--irc localhost:6667 --irc-guests yes --irc-register sasl --irc-fronts 2"
     )
 
 
@@ -69,7 +70,19 @@ def test_a_replica_is_told_all_that_the_primary_was() -> None:
     command = settings("--data", "d", "--workers", "5").replica_command("/bin/python", 7, 42)
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-master --spawned 42 --listen 0.0.0.0:7 --workers 5 --replicas 2 "
-        "--data d --token-file d/cluster.token --post-rate 20 --new-names 30 --web localhost:8080"
+        "--data d --token-file d/cluster.token --post-rate 20 --new-names 30 --web localhost:8080 "
+        "--irc localhost:6667 --irc-guests yes --irc-register sasl --irc-fronts 2"
+    )
+
+
+def test_a_front_is_told_what_matters_there() -> None:
+    """It listens for IRC alone, and keeps nothing."""
+    irc = ("--irc", "0.0.0.0:6667,[::1]:6697", "--irc-name", "irc.example", "--irc-fronts", "5")
+    chosen = settings(*irc, "--irc-register", "no", "--ports", "70-79", "--data", "d", "--insecure")
+    assert " ".join(chosen.front_command("/bin/python", 7, 42)[3:]) == (
+        "-n --pidfile= chat-front --spawned 42 --master 127.0.0.1:7 --data d --token-file d/cluster.token "
+        "--post-rate 20 --new-names 30 --insecure --irc 0.0.0.0:6667,[::1]:6697 --irc-name irc.example "
+        "--irc-guests no --irc-register no"
     )
 
 
@@ -79,9 +92,9 @@ def test_a_worker_is_told_of_firewalls() -> None:
     command = settings(
         *web, "--ports", "70-79", "--advertise", "chat.example", "--listen", "[::]:1"
     ).worker_command("p", 1, 42)
-    assert " ".join(command[-10:]) == (
-        "--ports 70-79 --web [::]:80 --public-url https://chat.example "
-        "--trusted-proxies ::1/128,10.0.0.0/8 --advertise chat.example"
+    assert " ".join(command[command.index("--ports") :]) == (
+        "--ports 70-79 --web [::]:80 --public-url https://chat.example --trusted-proxies ::1/128,10.0.0.0/8 "
+        "--irc localhost:6667 --irc-guests yes --irc-register sasl --irc-fronts 2 --advertise chat.example"
     )
     assert command[command.index("--master") + 1] == "[::1]:1"
 
@@ -98,9 +111,21 @@ def test_a_worker_is_told_of_firewalls() -> None:
 def test_the_invitation_can_be_typed_as_it_is(listen: str, python: str, chat: str) -> None:
     """It names the twistd of this tree, if it is in it, and the master's address, if it is not the usual
     one."""
-    chosen = settings("--listen", listen, "--workers", "1")
+    chosen = settings("--listen", listen, "--workers", "1", "--irc", "none")
     line = chosen.invitation(python, HERE, chosen.listen.port)
     assert line == f"chatnet is up: 1 worker, data in chatnet-data. Chat with: {chat}"
+
+
+def test_the_invitation_names_all_ways() -> None:
+    """The page, if it is there; IRC, if fronts are kept."""
+    chat = "hat with: twistd -n chat-client NAME"
+    for irc, page, said in (
+        ((), "http://h", f"Open http://h in a browser, connect an IRC client to localhost:6667, or c{chat}"),
+        ((), "", f"Connect an IRC client to localhost:6667, or c{chat}"),
+        (("--irc-fronts", "0"), "http://h", f"Open http://h in a browser, or c{chat}"),
+        (("--irc", "none"), "", f"C{chat}"),
+    ):
+        assert settings(*irc).invitation("/usr/bin/python", HERE, 64480, page).endswith(f"-data. {said}")
 
 
 def test_a_master_listens_where_clients_look_for_it() -> None:

@@ -54,8 +54,10 @@ def test_what_processes_say_of_themselves_does_nothing_to_the_table() -> None:
 
 def test_hand_started_workers_are_marked() -> None:
     """Nobody else replaces or stops them; a mark is explained only if it is there."""
-    table = as_table(status(workers=(worker(), worker("hand", spawned=False))))
+    front = msgspec.structs.replace(worker("hand-front", spawned=False), serves="irc")
+    table = as_table(status(workers=(worker(), worker("hand", spawned=False), front)))
     assert re.search(r"^worker\* .* hand$", table, re.MULTILINE)
+    assert re.search(r"^front\* .* hand-front$", table, re.MULTILINE)
     assert "* started by hand" in table
     assert "*" not in as_table(status())
 
@@ -83,6 +85,7 @@ def test_the_json_has_the_promised_keys() -> None:
         {"role": "primary", "host": "vm", "pid": 123, "address": "127.0.0.1:64480", "key": "", "level": 1}
     ]
     assert {"id", "host", "pid", "address", "sessions", "key"} < set(shown["workers"][0])
+    assert shown["workers"][0]["serves"] == "chat"
     assert shown["events"] == [{"time": 1_700_000_000.0, "what": "event 0"}]
 
 

@@ -12,7 +12,9 @@ from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTer
 from twisted.internet.protocol import ProcessProtocol
 
 from chatnet.errors import CannotStart
-from chatnet.web_options import NONE, WEB_VARIABLE
+from chatnet.irc_options import IRC_VARIABLE
+from chatnet.port_options import NONE
+from chatnet.web_options import WEB_VARIABLE
 from chatnet.world import World
 from simulator import SimProcess
 from simulator.toys import Toys, toy
@@ -226,7 +228,7 @@ def test_a_child_is_another_process_with_its_own_world(simulation: Toys) -> None
     [world] = worlds
     assert world.processes.own_pid() == protocol.pid
     assert world.processes.parent_pid() == parent.pid
-    assert world.environ == {"COLOUR": "blue", WEB_VARIABLE: NONE}  # the machine has no web port
+    assert world.environ == {"COLOUR": "blue", WEB_VARIABLE: NONE, IRC_VARIABLE: NONE}
     assert parent.files.tail(Path("/log/child.log"), 1) == ["Cannot."]
     assert protocol.told[:3] == ["made", "exited", "stdin closed"]
     assert isinstance(protocol.told[3], ProcessTerminated)

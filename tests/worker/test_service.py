@@ -203,7 +203,7 @@ class Started:
             chance=random.Random(1),
             monotonic=self.reactor.seconds,
             clocks=Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds),
-            environ={"CHATNET_WEB": "none"},
+            environ={"CHATNET_WEB": "none", "CHATNET_IRC": "none"},
             hostname="here",
             directory=Path("/here"),
             files=self.files,
@@ -345,7 +345,7 @@ def test_it_knows_where_it_is_while_it_stops() -> None:
     """Its port is closed by then, and a closed port does not know its number."""
     one = Started().start()
     before = one.worker.identity()
-    del one.worker._port
+    del one.worker._ports._port
     assert one.worker.identity() == before
 
 
@@ -372,7 +372,7 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
     clients._visitors.room = Room(strangers=7, one_address=7, users=2)
     links: list[Any] = []
     Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))  # says nothing
-    web = one.worker._web_port._factory
+    web = one.worker._ports._web_port.factory
     for first, made in ((b"I", web), (b"I", web), (b"G", web.plain[ord("G")])):
         stranger = made.buildProtocol(None)
         Loopback(Link(Locator(), Outboxes(one.reactor)), stranger)
@@ -581,9 +581,10 @@ def test_siblings_are_kept_as_the_primary_says() -> None:
     assert [child.signals for child in (first, second, third)] == [[], ["TERM"], ["TERM"]]
     told = first.command[first.command.index("chat-worker") :]
     assert " ".join(told) == (
-        "chat-worker --spawned 42 --master a:1,[::1]:2 --listen 0.0.0.0:0 --data chatnet-data "
-        "--post-rate 7 --new-names 9 --ports 5000-5005 --web none --public-url https://chat.example "
-        "--trusted-proxies 10.0.0.0/8 --advertise chat.example"
+        "chat-worker --spawned 42 --master a:1,[::1]:2 --data chatnet-data --post-rate 7 --new-names 9 "
+        "--listen 0.0.0.0:0 --ports 5000-5005 --web none --public-url https://chat.example "
+        "--trusted-proxies 10.0.0.0/8 --irc none --irc-guests yes --irc-register sasl --irc-fronts 2 "
+        "--advertise chat.example"
     )
     assert one.files.made == [Path("/here/chatnet-data/log")] * 4
     stopped: list[Any] = []
@@ -595,6 +596,27 @@ def test_siblings_are_kept_as_the_primary_says() -> None:
     third.end(signal=signal.SIGTERM)
     assert stopped == [None]
     assert len(one.reactor.spawned.children) == 3
+
+
+def test_fronts_are_kept_too_and_stop_last() -> None:
+    """They get what matters to them of the worker's own options."""
+    one = Started(
+        "--irc", "0.0.0.0:6667", "--master", "a:1", "--irc-register", "no", "--spawned", "7"
+    ).start()
+    assert one.worker.load().fronts == 2
+    one.worker.spawn_workers(1)
+    for count in (2, 2, 1):
+        one.worker.spawn_fronts(count)
+    worker, first, second = one.reactor.spawned.children
+    assert second.signals == ["TERM"]
+    assert " ".join(first.command[first.command.index("chat-front") :]) == (
+        "chat-front --spawned 42 --master a:1 --data chatnet-data --post-rate 20 --new-names 30 "
+        "--irc 0.0.0.0:6667 --irc-guests no --irc-register no"
+    )
+    one.worker.stopService()
+    assert (worker.signals, first.signals) == (["TERM"], [])
+    worker.end(signal=signal.SIGTERM)
+    assert first.signals == ["TERM"]
 
 
 def test_where_no_log_can_be_kept_no_sibling_is_started() -> None:

@@ -41,6 +41,7 @@ from chatnet.wire.cluster import (
     Report,
     Shed,
     Shutdown,
+    SpawnFronts,
     SpawnWorkers,
     WorkerIdentity,
 )
@@ -150,6 +151,7 @@ class Worker:
         self.stopped: list[str] = []
         self.shed_counts: list[int] = []
         self.kept: list[int] = []
+        self.kept_fronts: list[tuple[str, int]] = []
         self.killed: list[tuple[int, int]] = []
         self.others: list[tuple[Sequence[OtherWorker], bool]] = []
         self.marks: list[UserMark] = []
@@ -185,13 +187,24 @@ class Worker:
 
     @property
     def did(self) -> list[Any]:
-        return self.shed_counts + self.kept + self.killed + self.stopped + self.others + self.marks
+        return [
+            *self.shed_counts,
+            *self.kept,
+            *self.kept_fronts,
+            *self.killed,
+            *self.stopped,
+            *self.others,
+            *self.marks,
+        ]
 
     def shed(self, count: int, shared: bool, soon: bool) -> None:
         self.shed_counts.append(-count if shared else count)
 
     def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         self.others.append((others, emptied))
+
+    def spawn_fronts(self, count: int) -> None:
+        self.kept_fronts.append(("fronts", count))
 
     def spawn_workers(self, count: int) -> None:
         self.kept.append(count)
@@ -613,6 +626,7 @@ def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
         (Shed, {"count": 3, "shared": False, "soon": False}),
         (OtherWorkers, {"workers": [OtherWorker("there", 4)], "emptied": True}),
         (SpawnWorkers, {"count": 2}),
+        (SpawnFronts, {"count": 2}),
         (Kill, {"pid": 5, "started": 6}),
     ],
 )
@@ -624,7 +638,7 @@ def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: di
         assert asked(up, server, command, epoch=epoch, **arguments).check(StaleEpoch)
     assert not up.worker.did
     assert asked(up, server, command, epoch=5, **arguments) == {}
-    assert up.worker.did in ([3], [([OtherWorker("there", 4)], True)], [2], [(5, 6)])
+    assert up.worker.did in ([3], [([OtherWorker("there", 4)], True)], [2], [("fronts", 2)], [(5, 6)])
 
 
 def asked(up: Up, server: Link, command: Any, **arguments: Any) -> Any:
@@ -639,6 +653,7 @@ ORDERS: list[tuple[Any, dict[str, Any]]] = [
     (Shed, {"count": 3, "shared": False, "soon": False}),
     (OtherWorkers, {"workers": [], "emptied": False}),
     (SpawnWorkers, {"count": 2}),
+    (SpawnFronts, {"count": 2}),
     (Kill, {"pid": 5, "started": 6}),
     (Shutdown, {}),
 ]
@@ -690,11 +705,12 @@ def test_what_another_epoch_pushes_is_not_followed(epoch: int) -> None:
     assert server.transport is None
 
 
-def test_no_host_is_filled_with_children() -> None:
+@pytest.mark.parametrize("command", [SpawnWorkers, SpawnFronts])
+def test_no_host_is_filled_with_children(command: Any) -> None:
     """A number that no host has room for is refused, and no child is started."""
     up = Up()
     server = up.reactor.accept(Primary(epoch=5))
-    assert asked(up, server, SpawnWorkers, epoch=5, count=MOST_PROCESSES + 1).check(BadRequest)
+    assert asked(up, server, command, epoch=5, count=MOST_PROCESSES + 1).check(BadRequest)
     assert not up.worker.did
 
 

@@ -20,14 +20,12 @@ from chatnet.worker.fronts.irc.settings import IrcSettings
 from chatnet.worker.fronts.irc.table import COMMANDS
 
 _LETTERS = range(ord("A"), ord("Z") + 1)
-_IDENTIFY = ord("I")
-"""What asks who has a port begins so (:mod:`chatnet.net.shared_port`), and no first line of IRC does."""
 
 
 class Irc:
     """Speaks IRC. What its connections share: the channels that deliver to them, one for each class."""
 
-    begins = frozenset({*_LETTERS, *(letter + 32 for letter in _LETTERS), *b"@: \r\n"} - {_IDENTIFY})
+    begins = frozenset({*_LETTERS, *(letter + 32 for letter in _LETTERS), *b"@: \r\n"})
     in_plain = error("From another machine one speaks TLS here: choose the port, or the setting, for that")
     commands: dict[str, Command] = COMMANDS
 

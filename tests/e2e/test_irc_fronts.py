@@ -1,0 +1,107 @@
+"""IRC fronts of real processes: their clients' connections outlive every other process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+from rigs.processes import Cluster, free_port, wait_until
+
+SECONDS = 60.0
+
+
+class Client:
+    """A connection to IRC, of a stranger; ``until`` closes it."""
+
+    def __init__(self, port: int, until: ExitStack) -> None:
+        self._connection = until.enter_context(socket.create_connection(("localhost", port), SECONDS))
+        self._lines: IO[bytes] = until.enter_context(self._connection.makefile("rb"))
+
+    def say(self, *lines: str) -> None:
+        self._connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    def is_served(self, token: str) -> bool:
+        """Return whether a ping is answered; False if the connection is lost.
+
+        :raises TimeoutError: neither happened in time.
+        """
+        try:
+            self.say(f"PING :{token}")
+            while line := self._lines.readline():
+                if b" PONG " in line and token.encode() in line:
+                    return True
+        except ConnectionError:
+            pass
+        return False
+
+    def front(self, pids: Iterable[int]) -> int:
+        """Return which of these processes has the other end; 0 if none has it (yet)."""
+        here, there = self._connection.getsockname()[1], self._connection.getpeername()[1]
+        sockets = {f"socket:[{inode}]" for inode in _inodes(there, here)}
+        for pid in pids:
+            links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+            if not sockets.isdisjoint(links):
+                return pid
+        return 0
+
+
+def _inodes(local: int, remote: int) -> Iterable[str]:
+    """Yield the inodes of the sockets between these ports."""
+    for table in ("tcp", "tcp6"):
+        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, ours, theirs, *rest = row.split()
+            if (int(ours[-4:], 16), int(theirs[-4:], 16)) == (local, remote):
+                yield rest[6]
+
+
+def at(port: int, pid: int, pids: Iterable[int], until: ExitStack) -> Client:
+    """Return a client of the front ``pid``, of these that share the port: the kernel chooses."""
+
+    def found() -> Client | None:
+        client = Client(port, until)
+        assert client.is_served("who are you")
+        return client if client.front(pids) == pid else None
+
+    client: Client = wait_until(f"a client of front {pid}", found)
+    return client
+
+
+def test_only_the_death_of_their_own_front_is_felt(new_cluster: Callable[..., Cluster]) -> None:
+    """The status lists the fronts. When the primary and the worker are killed, users are still served on the
+    same connections; when a front is killed, its own users alone are cut off, and another comes."""
+    port = free_port()
+    cluster = new_cluster("--irc", f"localhost:{port}", "--workers", "1", "--replicas", "1")
+    cluster.root.mkdir(parents=True)
+
+    def pids(rows: list[dict[str, Any]]) -> list[int]:
+        return [row["pid"] for row in rows]
+
+    with (cluster.root / "master.log").open("wb") as log, ExitStack() as until:
+        cluster.launch(log)
+        (worker,), fronts = cluster.workers(1), cluster.workers(2, serves="irc")
+        assert {front["address"] for front in fronts} == {f"localhost:{port}"}
+        primary, _ = cluster.masters(2)
+        users = [at(port, pid, pids(fronts), until) for pid in pids(fronts)]
+        for name, user in zip(("ann", "bob"), users, strict=True):
+            user.say(f"PASS correct-horse-{name}", f"NICK {name}", f"USER {name} 0 * :{name}")
+            assert user.is_served("logged in")
+
+        for process in (primary, worker):
+            os.kill(process["pid"], signal.SIGKILL)
+        assert all(user.is_served("meanwhile") for user in users)
+        wait_until("another worker", lambda: pids(cluster.workers(1)) != [worker["pid"]])
+        assert all(user.is_served("after") for user in users)
+        assert sorted(pids(cluster.workers(2, serves="irc"))) == sorted(pids(fronts))
+
+        victim, other = pids(fronts)
+        os.kill(victim, signal.SIGKILL)
+        assert [user.is_served("after a kill") for user in users] == [False, True]
+        wait_until("another front", lambda: victim not in pids(cluster.workers(2, serves="irc")))
+        now = pids(cluster.workers(2, serves="irc"))
+        (new,) = set(now) - {other}
+        at(port, new, now, until)

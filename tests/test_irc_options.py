@@ -1,0 +1,91 @@
+"""The options about IRC: what they mean, and the sentence about each value that cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatnet.addresses import Address
+from chatnet.errors import CannotStart
+from chatnet.irc_options import IrcOptions
+from chatnet.worker.irc_port import server_name
+
+
+def irc(environ: dict[str, str] | None = None, **options: str | int) -> IrcOptions:
+    return IrcOptions.of({name.replace("_", "-"): value for name, value in options.items()}, environ or {})
+
+
+def test_where_irc_is() -> None:
+    """By option, then by environment, else on this machine alone: that one nobody asked for. Several ports
+    may be named, each once."""
+    usual = Address("localhost", 6667)
+    assert (irc().ports, irc().asked_for) == ((usual,), False)
+    assert irc({"CHATNET_IRC": ""}) == irc()
+    found = irc({"CHATNET_IRC": "0.0.0.0:6667, [::0]:6697,"})
+    assert found.ports == (Address("0.0.0.0", 6667), Address("::", 6697))
+    assert found.asked_for
+    assert irc({"CHATNET_IRC": "none"}, irc="LOCALHOST.:1,localhost:1").ports == (Address("localhost", 1),)
+    assert irc({"CHATNET_IRC": "none"}).ports == irc(irc="NONE").ports == ()
+
+
+def test_how_many_fronts_are_kept() -> None:
+    """None where there is no port, or where the option says so."""
+    assert irc(irc_fronts=3).kept == 3
+    assert (
+        irc(irc_fronts=0).kept == irc(irc="none", irc_fronts=3).kept == irc(irc_fronts=3).left_out().kept == 0
+    )
+
+
+def test_guests_are_let_in_by_default_on_this_machine_alone() -> None:
+    """Elsewhere somebody has to want it."""
+    assert irc().guests
+    assert irc(irc="127.0.0.1:6667,[::1]:6667").guests
+    assert not irc(irc="localhost:6667,0.0.0.0:6697").guests
+    assert irc(irc="0.0.0.0:6697", irc_guests="yes").guests
+    assert not irc(irc_guests="no").guests
+
+
+def test_what_children_are_told_is_the_same() -> None:
+    """Whatever was a default is said."""
+    first = irc(irc="[::]:6667,localhost:6697", irc_name="irc.example.org", irc_register="no", irc_fronts=4)
+    for each in (first, first.left_out(), irc(irc_fronts=2)):
+        words = each.keepers_words()
+        options: dict[str, str | int] = dict(zip((word[2:] for word in words[::2]), words[1::2], strict=True))
+        options["irc-fronts"] = int(options["irc-fronts"])
+        again = IrcOptions.of(options, {"CHATNET_IRC": "localhost:1"})
+        assert again.asked_for
+        assert again.keepers_words() == words
+        assert words[: len(each.words())] == each.words()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("irc", "localhost", "--irc: “localhost” has no port: write HOST:PORT."),
+        (
+            "irc",
+            "localhost:0",
+            "--irc: IRC fronts share this port, so it needs a number: write localhost:6667.",
+        ),
+        ("irc", "chat.example:6667", "--irc: “chat.example” is not an address of a machine"),
+        ("irc", ",", "--irc: No port is named: write localhost:6667, or none."),
+        ("irc", ",".join(f"[::]:{port}" for port in range(1, 6)), "--irc: 5 ports are too many"),
+        ("irc-name", "irc", "--irc-name: “irc” is not the name of an IRC server"),
+        ("irc-name", "a b.example", "--irc-name: “a b.example” is not the name of an IRC server"),
+        ("irc-guests", "maybe", "--irc-guests: “maybe” is neither yes nor no."),
+        ("irc-register", "sals", "--irc-register: “sals” is none of sasl, command, no. Did you mean sasl?"),
+    ],
+)
+def test_what_cannot_be_is_said(option: str, value: str, sentence: str) -> None:
+    """In one sentence, which names the option or the variable."""
+    with pytest.raises(CannotStart) as raised:
+        IrcOptions.of({option: value}, {})
+    assert str(raised.value).startswith(sentence)
+    with pytest.raises(CannotStart, match=r"^CHATNET_IRC: “x” has no port"):
+        IrcOptions.of({}, {"CHATNET_IRC": "x"})
+
+
+def test_the_name_of_the_server_has_a_dot() -> None:
+    """So that clients tell it from a user."""
+    assert server_name("host.example") == "host.example"
+    assert server_name("host") == "host.chatnet"
+    assert server_name("my_host") == "irc.chatnet"
