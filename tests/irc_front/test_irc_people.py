@@ -334,6 +334,6 @@ def test_modes_of_channels(stage: IrcStage) -> None:
     assert alice.shown("MODE &ops b") == ["368 alice &ops End of the list of bans."]
     assert alice.shown("MODE &ops +z") == ["472 alice z There is no such mode of channels."]
     assert [one.command for one in alice.ask("MODE &ops +o", "MODE &ops +i")] == ["461", "NOTICE"]
-    assert alice.shown("MODE &ops +b bob!*@*") == ["MODE &ops +b bob!*@*"]
+    assert alice.shown("MODE &ops +b bob!*@*") == ["MODE &ops +b bob!*@*", "PART &ops"]
     assert [one.shown for one in bob.take()] == ["KICK &ops bob banned"]
     assert alice.shown("MODE &ops -b bob!*@*") == ["MODE &ops -b bob!*@*"]

@@ -260,10 +260,16 @@ def test_who_is_removed_is_told_by_a_kick(stage: IrcStage) -> None:
 
 
 def test_who_is_banned_is_told_so(stage: IrcStage) -> None:
+    """Moderators see the ban; other members see that somebody is no longer there, and no reason."""
     alice, bob = moderated(stage)
+    carol = stage.user("carol")
+    does(stage, "invite", "alice", "&ops", to="carol")
+    carol.ask("JOIN &ops")
+    alice.take(), bob.take()
     does(stage, "ban", "alice", "&ops", "enough", to="bob")
     assert [one.shown for one in bob.take()] == ["KICK &ops bob enough"]
-    assert [one.shown for one in alice.take()] == ["MODE &ops +b bob!*@*"]
+    assert [one.shown for one in alice.take()] == ["MODE &ops +b bob!*@*", "PART &ops"]
+    assert [(one.nick, one.shown) for one in carol.take()] == [("bob", "PART &ops")]
 
 
 def test_who_is_forgotten_is_gone(stage: IrcStage) -> None:

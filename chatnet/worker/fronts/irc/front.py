@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+from chatnet.entries import Entry
 from chatnet.irc import caps
+from chatnet.store.window import Window
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
+from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.addresses import Addresses
 from chatnet.worker.fronts.irc.channel import Crowd, IrcChannel
 from chatnet.worker.fronts.irc.client import IrcClient, error
@@ -40,8 +44,13 @@ class Irc:
         self.offered = caps.offered(has_passwords=True, has_registration=has_registration)
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self._stays: Counter[str] = Counter()
+        self._window: Window | None = None
 
     def connection(self, entrance: Entrance) -> IrcConnection:
+        window = entrance.sessions.log.window
+        if window is not self._window:  # a worker may begin again, with another log
+            self._window = window
+            window.watch(self._grown)
         connection = IrcConnection(self.shared, self.addresses)
         connection.speech = Registration(connection, self, entrance)
         return connection
@@ -57,6 +66,17 @@ class Irc:
             channel = IrcChannel(self.shared.outboxes, self.crowd, log_id, sees)
             self._channels[log_id, sees] = channel
         return channel
+
+    def _grown(self, entries: Sequence[Entry]) -> None:
+        """Tell the members of a room that somebody is no longer in it who was banned. Of the ban itself only
+        moderators hear; behind it the log has nothing more of theirs there, so this may be told behind what
+        else the entries hold."""
+        for entry in entries:
+            if entry.kind == "ban" and entry.room:
+                line = events.parted(entry.to, entry.room)
+                for client in list(self.crowd.of_key.values()):
+                    if entry.room in client.joined and client.user != entry.to:
+                        client.put_line(line)
 
     # ---- who is here ----
 

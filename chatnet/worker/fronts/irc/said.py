@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from chatnet.entries import Entry
 from chatnet.irc import msgids, targets, texts, times, writer
 from chatnet.irc.batches import CONCAT, MULTILINE
@@ -30,6 +32,12 @@ def head_of(name: str, command: str, target: str) -> str:
 def room_for(head: str, form: str) -> int:
     """Return how many bytes of text fit into one line behind ``head``."""
     return MOST_BYTES - len(head.encode()) - (len(texts.action("")) if form == "action" else 0)
+
+
+@lru_cache(maxsize=4_096)  # the same people talk in the same places
+def _head_and_room(name: str, form: str, target: str) -> tuple[str, int]:
+    head = head_of(name, command_of(form), target)
+    return head, room_for(head, form)
 
 
 def target_of(post: Entry, place: str) -> tuple[str, str]:
@@ -64,11 +72,10 @@ def said(log_id: str, post: Entry, place: str, sees: Sees) -> bytes:
         return b""
     target, context = target_of(post, place)
     form = "" if post.more is None else post.more.form
-    head, text = head_of(post.user, command_of(form), target), post.text
+    text, (head, room) = post.text, _head_and_room(post.user, form, target)
     tags = tags_of(log_id, post, sees.tags, _more_tags(post, context))
     if context and not sees.tags.every:
         text = f"[{context}] {text}"
-    room = room_for(head, form)
     parts = texts.outgoing(text, room)
     if len(parts) > 1:
         if sees.tags.multiline:
