@@ -128,7 +128,9 @@ class Hosts:
 
     def _is_whole(self) -> bool:
         status = self.status()
-        workers = Counter(worker["host"] for worker in status.get("workers", []))
+        workers = Counter(
+            worker["host"] for worker in status.get("workers", []) if worker["serves"] == "chat"
+        )
         masters = [master["host"] for master in status.get("masters", [])]
         # The primary keeps three, in addition to the one that was started by hand.
         wanted = {name: WORKERS + (masters[:1] == [name]) for name in self.living()}

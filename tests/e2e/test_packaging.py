@@ -74,7 +74,8 @@ def test_twistd_finds_the_programs(way: str, tree: Path, python: Path, tmp_path:
         ).stdout
 
     shown = output("-c", TWISTD, "--help")
-    assert all(f"    {program} " in shown for program in ("chat-master", "chat-worker", "chat-client"))
+    programs = ("chat-master", "chat-worker", "chat-front", "chat-client")
+    assert all(f"    {program} " in shown for program in programs)
     where = output("-c", "import chatnet; print(chatnet.__file__)")
     assert str(tree if way == "editable" else python.parent.parent) in where
     assert "--master" in output("-c", TWISTD, "chat-worker", "--help")
