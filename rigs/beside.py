@@ -104,8 +104,16 @@ class Beside:
     @property
     def web(self) -> int:
         """The port of the page, which an option of the cluster names."""
+        return self._named("--web")
+
+    @property
+    def irc(self) -> int:
+        """The port for IRC, which an option of the cluster names."""
+        return self._named("--irc")
+
+    def _named(self, option: str) -> int:
         options = self.cluster.options
-        return int(options[options.index("--web") + 1].rpartition(":")[2])
+        return int(options[options.index(option) + 1].rpartition(":")[2])
 
     def workers(self) -> list[int]:
         """The workers' ports."""

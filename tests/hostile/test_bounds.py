@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -18,7 +19,7 @@ from web.raw_frames import MORE, PING, TEXT, frame
 
 from chatnet.wire.common import VERSION
 from rigs.beside import Beside
-from rigs.processes import free_port
+from rigs.processes import free_port, wait_until
 
 SECONDS = 2.5
 """How long an attack lasts."""
@@ -493,6 +494,41 @@ def browsers(beside: Beside) -> None:
         again(come, SECONDS / 2)
 
 
+def irc(beside: Beside) -> None:
+    """Speak IRC as no client does: endless lines, floods of what costs most, unread, and half a login."""
+    port, name = beside.irc, f"mallory{next(numbers)}"
+    who = f"PASS :{PASSWORD.decode()}\r\nNICK {name}\r\nUSER m 0 * :m\r\nJOIN #irc\r\n".encode()
+    line = Line(port)
+    line.say(who)
+    wait_until("a welcome", lambda: b" 366 " in line.socket.recv(65536))
+    floods = [
+        b"CAP LS 302\r\n" * 2_000,
+        b"x" * 500_000,
+        b"\xff\0" * 100 + b"\r\n" * 10_000,
+        who + b"NAMES #irc\r\nWHO *\r\nLIST\r\nWHOIS m\r\n" * 500,
+        who + b"CHATHISTORY LATEST #irc * 1000\r\n" * 500,
+        who + b"AWAY :x\r\nAWAY\r\nSETNAME :x\r\n" * 500,
+        who + b"PRIVMSG #irc :x\r\nPING x\r\nNONSENSE\r\n" * 1_000,
+        who + b"".join(b"CAP REQ :%s\r\n" % cap for cap in (b"server-time", b"message-tags", b"batch")) * 500,
+        who + b"MONITOR + " + b",".join(b"u%d" % number for number in range(90)) + b"\r\nMONITOR C\r\n" * 500,
+    ]
+    for data in floods:
+        flood([Line(port) for _ in range(30)], data, SECONDS / 6, reads=False)
+    pieces = [b"", b"N", b"AUTHENTICATE PLAIN\r\nAUTHENTICATE " + b"A" * 399, b"@" + b"x" * 4_000, who[:40]]
+    with closing([]) as kept:
+
+        def come(number: int) -> None:
+            if len(kept) == MOST_KEPT:
+                kept.pop(0).close()
+            kept.append(Line(port))
+            kept[-1].say(pieces[number % len(pieces)])
+
+        again(come, SECONDS / 2)
+    message = b64encode(f"\0{name}\0a wrong one".encode())
+    wrong = b"AUTHENTICATE PLAIN\r\nAUTHENTICATE %s\r\n" % message
+    again(lambda number: Line(port).say(wrong * 5), SECONDS / 2)
+
+
 def lost_browsers(beside: Beside) -> None:
     """Ask a master by HTTP: in pieces, with heads that do not end, and without reading its answers."""
     _in_pieces(
@@ -597,6 +633,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "requests and messages of browsers": browsers,
     "streams and long requests by HTTP": streams,
     "webhooks": webhooks,
+    "connections and lines of IRC": irc,
     "a browser at a master's port": lost_browsers,
     "who asks a shared port whose it is": who_asks,
     "lines of the log about strangers": junk,
@@ -613,7 +650,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
 
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
-    *("streams and long requests by HTTP", "webhooks"),
+    *("streams and long requests by HTTP", "webhooks", "connections and lines of IRC"),
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
@@ -633,8 +670,10 @@ def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Besid
         if users.violations:
             users.forget()  # the test before has reported these
         return
-    web = f"127.0.0.1:{free_port()}"
-    with a_place() as place, opening(request.param, place, "--new-names", NAMES, "--web", web) as users:
+    options = ["--new-names", NAMES, "--web", f"127.0.0.1:{free_port()}"]
+    if ATTACKS[request.node.callspec.params["what"]] is irc:  # elsewhere two processes less take part
+        options += ["--irc", f"127.0.0.1:{free_port()}", "--irc-fronts", "1"]
+    with a_place() as place, opening(request.param, place, *options) as users:
         yield users
 
 
