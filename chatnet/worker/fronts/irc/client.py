@@ -67,6 +67,7 @@ class IrcClient:
             "_budget",
             "_due",
             "_ended_by",
+            "_is_gone",
             "_is_held",
             "_is_leaving",
             "_is_lost",
@@ -108,7 +109,7 @@ class IrcClient:
         self.signed_on = self.spoke_at = wall()
         self._budget = Budget(front.seconds())
         self._due: Line | None = None
-        self._is_held = self._is_leaving = False
+        self._is_held = self._is_leaving = self._is_gone = False
         self._linger: IDelayedCall | None = None
         self._slow: IDelayedCall | None = None
         self._batch: Multiline | None = None
@@ -308,8 +309,6 @@ class IrcClient:
         if self._is_held and (not left or (self._due is None and left <= MOST_UNANSWERED // 2)):
             self._is_held = False
             self.release()
-        if not left and self._linger is not None:
-            self._lingered("it was closed")
 
     # ---- what is answered ----
 
@@ -348,6 +347,11 @@ class IrcClient:
         async with self.session.reads.turn():
             pass
 
+    def hint(self, line: bytes) -> None:
+        """Tell the client what it can do without, unless it does not read: nothing may wait in our memory."""
+        if not self.full:
+            self.put_line(line)
+
     def put_line(self, line: bytes) -> None:
         """Send this at the end of this turn."""
         if self.connection.transport is not None:
@@ -385,6 +389,8 @@ class IrcClient:
 
     def note_stay(self, room: str, begins: bool) -> None:
         """The client is told of this now."""
+        if self._is_gone:
+            return
         if begins:
             self.joined[room] = None
         else:
@@ -457,16 +463,17 @@ class IrcClient:
         """The connection is gone: what it had said is still done."""
         self.session.unchat()
         self.front.gone(self)
+        self._is_gone = True
         if self._slow is not None and self._slow.active():
             self._slow.cancel()
         if not self._is_leaving:
             self._obey_the_rest()
         self.drafts.forget_hearing()
-        if len(self.answers) and not self._ended_by:
-            linger = lambda: self._lingered(why)  # noqa: E731
-            self._linger = self.front.shared.outboxes.later(LINGER_SECONDS, linger)
+        self._why = self._why or why
+        if self.drafts.are_open and not self._ended_by:
+            self._linger = self.front.shared.outboxes.later(LINGER_SECONDS, self.drafts_done)
         else:
-            self.session.lost(self._why or why)
+            self.session.lost(self._why)
 
     def _obey_the_rest(self) -> None:
         """Append what the client had said in whole lines; nobody is left to answer anything else."""
@@ -478,12 +485,14 @@ class IrcClient:
                 self._run(command, self.answers.slot(), received)
             received = self.connection.lines.next()
 
-    def _lingered(self, why: str) -> None:
+    def drafts_done(self) -> None:
+        """Nothing that was appended is unanswered; or, of a lost connection, that has taken too long."""
+        self.front.patience.goes_on(self)
         linger, self._linger = self._linger, None
         if linger is not None:
             if linger.active():
                 linger.cancel()
-            self.session.lost(self._why or why)
+            self.session.lost(self._why)
 
     # ---- what the session says: see Peer ----
 

@@ -58,6 +58,11 @@ class Drafts:
         self._is_watching = False
         self._hears = True
 
+    @property
+    def are_open(self) -> bool:
+        """Whether the end of some draft is not told yet."""
+        return bool(self._open)
+
     def next_line(self) -> None:
         """The keys of another line follow."""
         self._lines += 1
@@ -149,8 +154,8 @@ class Drafts:
     def _close(self, key: bytes) -> _Draft | None:
         """Take out a draft whose end is being told."""
         draft = self._open.pop(key, None)
-        if not self._open:
-            self._client.front.patience.goes_on(self._client)
+        if draft is not None and not self._open:
+            self._client.drafts_done()
         if draft is not None and key[:PREFIX_BYTES] != self._client.prefix:
             chosen = self._client.front.crowd.of_chosen_key
             if chosen.get(key) is self._client:

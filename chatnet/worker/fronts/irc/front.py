@@ -76,7 +76,7 @@ class Irc:
                 line = events.parted(entry.to, entry.room)
                 for client in list(self.crowd.of_key.values()):
                     if entry.room in client.joined and client.user != entry.to:
-                        client.put_line(line)
+                        client.hint(line)
 
     # ---- who is here ----
 

@@ -23,7 +23,7 @@ HOST = "user"
 NO_ADDRESS = "255.255.255.255"
 """What a WHOX says for an address: nobody's is shown."""
 A_TURN = 100
-"""How many lines of a long answer are written in one turn of the reactor."""
+"""How many users are looked at in one turn of the reactor."""
 _MOST_BYTES = 400
 CHANGES = ("+", "-")
 
@@ -58,9 +58,10 @@ async def _who_is_in(client: IrcClient, slot: Slot, channel: str, asked: Whox | 
 async def _who_matches(client: IrcClient, slot: Slot, mask: str, asked: Whox | None) -> None:
     matches = masks.matcher("*" if mask == "0" else mask)
     here = client.front.crowd.of_user
-    found = [name for name in here if matches(name) or matches(source(name))]
-    for number, name in enumerate(sorted(found), 1):
-        if name in here and (masks.is_mask(mask) is False or _is_visible(client, name)):
+    is_named = not masks.is_mask(mask)
+    for number, name in enumerate(sorted(here), 1):
+        is_found = name in here and (matches(name) or matches(source(name)))
+        if is_found and (is_named or _is_visible(client, name)):
             slot.say(_who_line(client, "*", name, "", asked))
         if number % A_TURN == 0:
             await client.breathe()
@@ -260,7 +261,7 @@ def setname(client: IrcClient, slot: Slot, line: Line) -> None:
     if client.has("setname"):
         slot.say(told)
     for other in client.front.presence.neighbours(client, "setname"):
-        other.put_line(told)
+        other.hint(told)
 
 
 def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:

@@ -59,7 +59,7 @@ class Presence:
 
     def _tell(self, user: str, is_here: bool) -> None:
         for watcher in self._watched.get(user, ()):
-            watcher.put_line(self.state(watcher, user, is_here))
+            watcher.hint(self.state(watcher, user, is_here))
 
     def state(self, to: IrcClient, user: str, is_here: bool) -> bytes:
         """Return the line that tells a watcher whether ``user`` is here."""
@@ -105,4 +105,4 @@ class Presence:
             line = events.away(user, words)
             for other in self.neighbours(client, "away-notify"):
                 if other.user != user:
-                    other.put_line(line)
+                    other.hint(line)

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.entries import Entry
 from chatnet.errors import AlreadyJoined, ChatnetError
-from chatnet.irc import numerics, writer
+from chatnet.irc import isupport, numerics, writer
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.histories import say_newest
@@ -98,7 +98,11 @@ async def names(client: IrcClient, slot: Slot, line: Line) -> None:
     if not line.params:
         slot.say(end_of_names(client, "*"))
         return
-    for channel in line.params[0].split(","):
+    channels = line.params[0].split(",")
+    for channel in channels[isupport.MOST_TARGETS :][:1]:
+        sentence = f"NAMES is for at most {isupport.MOST_TARGETS} channels."
+        slot.say(client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(channel), sentence))
+    for channel in channels[: isupport.MOST_TARGETS]:
         room = events.room_in(channel)
         try:
             if room is None:
