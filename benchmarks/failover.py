@@ -97,7 +97,7 @@ class Run:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._cluster = Cluster(root)
+        self._cluster = Cluster(root, "--irc", "none")
         self._output = (root / "master.log").open("ab")
 
     def __enter__(self) -> Run:
