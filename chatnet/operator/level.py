@@ -37,7 +37,7 @@ async def raise_level(link: Link) -> str:
 def as_text(status: ClusterStatus) -> str:
     """Return a table for people."""
     found = [(each.level, each.role, each.host, each.pid, "") for each in status.masters]
-    found += [(each.level, "worker", each.host, each.pid, each.id) for each in status.workers]
+    found += [(each.level, each.role, each.host, each.pid, each.id) for each in status.workers]
     next = min((level for level, *_ in found if level > status.level), default=status.level)
     behind = [level for level, *_ in found if level < next]
     rows = [

@@ -10,7 +10,6 @@ import msgspec
 
 from chatnet.net.link import Link
 from chatnet.text import legible
-from chatnet.wire.cluster import CHAT
 from chatnet.wire.operate import ClusterStatus, Event, Status
 
 SHOWN_EVENTS = 10
@@ -48,7 +47,7 @@ def as_table(status: ClusterStatus, about: Callable[[str], str] = str) -> str:
     rows += [(m.role, m.host, str(m.pid), m.address, *[""] * 5) for m in status.masters]
     rows += [
         (
-            ("worker" if w.serves == CHAT else "front") + ("" if w.spawned else "*"),
+            w.role if w.spawned else f"{w.role}*",
             w.host,
             str(w.pid),
             w.address,

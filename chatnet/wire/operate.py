@@ -82,6 +82,11 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     level: int = FIRST_LEVEL
     serves: str = CHAT
 
+    @property
+    def role(self) -> str:
+        """What it is, in a table."""
+        return "worker" if self.serves == CHAT else "front"
+
 
 class Page(msgspec.Struct, frozen=True):
     """Where the page of the cluster is; ``only_on`` is the one host on which it can be opened, or empty."""

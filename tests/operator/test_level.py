@@ -31,6 +31,12 @@ def status(log: int, primary: int, *workers: int) -> ClusterStatus:
     return ClusterStatus("log", 1, 7, "", masters, there, [], level=log)
 
 
+def test_a_front_is_called_so() -> None:
+    """It may hold the log back as any other."""
+    front = replace(status(1, 2, 1).workers[0], serves="irc")
+    assert "1  front    vm      2  w0  holds the log back" in as_text(replace(status(1, 2), workers=[front]))
+
+
 @pytest.mark.parametrize(
     ("levels", "sentence", "behind"),
     [

@@ -70,10 +70,11 @@ def test_every_step_and_fault_is_drawn_some_time_and_can_be_done() -> None:
     assert all(hasattr(Nemesis, kind) for kind in KINDS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *nemesis.OF_FRONTS])
 def test_each_kind_of_fault_strikes_and_is_survived(kind: str) -> None:
     """Each test uses one kind of fault, often."""
-    scale = Scale(users=6, posts=40, faults=4, seconds=8.0, laptops=2, kinds=(kind,))
+    irc = kind in nemesis.OF_FRONTS
+    scale = Scale(users=6, posts=40, faults=4, seconds=8.0, laptops=2, kinds=(kind,), irc=irc)
     verdict = run(3, replace(scale, encrypted=True) if kind == "relay" else scale)
     assert verdict.violations == []
     assert verdict.faults[kind] >= 1
