@@ -48,7 +48,7 @@ class Step(Enum):
     ASK = "say AUTHENTICATE +"
     MORE = "say nothing: another piece follows"
     FAILED = "say 904"
-    TOO_LONG = "say 905"
+    TOO_LONG = "say 905: a piece was"
     ABORTED = "say 906"
     UNKNOWN = "say 908 with our mechanisms, then 904"
 
@@ -72,7 +72,7 @@ class Exchange:
         if word != "+":
             self._pieces.append(word)
         if sum(map(len, self._pieces)) > MOST_MESSAGE_BYTES:
-            return self._end(Step.TOO_LONG)
+            return self._end(Step.FAILED)
         if len(word) == MOST_CHUNK_BYTES:
             return Step.MORE
         return self._end(_plain("".join(self._pieces)) or Step.FAILED)
