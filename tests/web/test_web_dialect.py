@@ -23,7 +23,6 @@ from chatnet.worker.fronts.web.dialect import (
     ELSEWHERE,
     FORMS,
     MOST_NUMBER,
-    MOST_POSTS,
     form_of,
     packed,
     said_as,
@@ -235,18 +234,20 @@ def test_bytes_have_one_spelling(raw: bytes) -> None:
             unpacked(other)
 
 
-@given(st.lists(ENTRIES, max_size=6), st.integers(0, 2))
-def test_entries_are_delivered_in_messages_of_bounded_size(entries: list[Entry], long: int) -> None:
+@given(st.lists(ENTRIES, max_size=6), st.integers(0, 2), st.sampled_from((1, 500, 60_000)))
+def test_entries_are_delivered_in_messages_of_bounded_size(
+    entries: list[Entry], long: int, most: int
+) -> None:
     """Each once, in order; only a single entry may be longer."""
     many = [*entries, *(Entry(1, 2, "post", "a", "a", "x" * 30_000, b"k" * 16) for _ in range(2 * long))]
-    messages = [json.loads(one) for one in dialect.posts("log", many)]
+    messages = [json.loads(one) for one in dialect.posts("log", many, most)]
     shown = [post for message in messages for post in message["posts"]]
     assert all(message["posts"] for message in messages)
     assert len(shown) == len(many)
     for one, entry in zip(shown, many, strict=True):
         check_entry(one, entry)
-    sizes = [(len(one), len(json.loads(one)["posts"])) for one in dialect.posts("log", many)]
-    assert all(size <= MOST_POSTS + 100 or count == 1 for size, count in sizes)
+    sizes = [(len(one), len(json.loads(one)["posts"])) for one in dialect.posts("log", many, most)]
+    assert all(size <= most + 100 or count == 1 for size, count in sizes)
 
 
 def test_hello_says_how_far_one_has_read() -> None:

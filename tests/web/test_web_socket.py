@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wsproto.events import CloseConnection, Ping
 
 from chatnet.cursor import Cursor
 from chatnet.errors import SecretChanged
+from chatnet.limits import LIMITS
 from chatnet.worker.fronts.web import dialect, frames
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.peer import MOST_UNANSWERED
@@ -209,6 +211,20 @@ def test_who_comes_back_misses_nothing(stage: WebStage) -> None:
     assert welcome["cursor"] == shown(read)
     alice.post("live")
     assert back.heard() == [f"post {number}" for number in range(30)] + ["live"]
+
+
+@pytest.mark.parametrize(("most", "messages"), [(LIMITS.message_bytes, 1), (1, 30)])
+def test_a_message_has_as_many_posts_as_the_limits_say(stage: WebStage, most: int, messages: int) -> None:
+    """What does not fit comes in the next one."""
+    stage.worker.log.window.limits = replace(LIMITS, message_bytes=most)
+    alice = stage.socket("alice")
+    read = stage.worker.at(stage.worker.log.window.head)
+    for number in range(30):
+        alice.post(f"post {number}")
+    back = WebSocket(stage, stage.ticket("alice"))
+    back.hello(cursor=shown(read))
+    assert back.heard() == [f"post {number}" for number in range(30)]
+    assert len(back.of("posts")) == messages
 
 
 def test_who_is_far_behind_gets_the_newest_and_is_told_of_the_gap(stage: WebStage) -> None:

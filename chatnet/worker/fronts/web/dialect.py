@@ -28,8 +28,6 @@ VERSION = 1
 """The version of this dialect."""
 MOST_NUMBER = (1 << 53) - 1
 """The greatest number: JavaScript has none beyond it that are exact."""
-MOST_POSTS = 60_000
-"""Bytes of the posts in one message, unless a single one is longer."""
 MISSED = 2_000
 """How many entries a client may be behind, and still gets all of them, unless it says another number."""
 
@@ -341,16 +339,16 @@ encode = msgspec.json.Encoder().encode
 _POSTS, _END = b'{"t":"posts","posts":[', b"]}"
 
 
-def posts(log_id: str, entries: Iterable[Entry]) -> Iterator[bytes]:
-    """Yield the messages that deliver ``entries``, each of :data:`MOST_POSTS` bytes, or of one entry."""
+def posts(log_id: str, entries: Iterable[Entry], most: int) -> Iterator[bytes]:
+    """Yield the messages that deliver ``entries``, each of ``most`` bytes, or of one entry."""
     some: list[bytes] = []
-    room = MOST_POSTS
+    room = most
     for entry in entries:
         one = encode(shown(log_id, entry))
         room -= len(one) + 1
         if room < 0 and some:
             yield _POSTS + b",".join(some) + _END
-            some, room = [], MOST_POSTS - len(one)
+            some, room = [], most - len(one)
         some.append(one)
     if some:
         yield _POSTS + b",".join(some) + _END
