@@ -519,7 +519,8 @@ def _in_pieces(port: int, pieces: Sequence[bytes]) -> None:
 
 
 def streams(beside: Beside) -> None:
-    """Hear over plain HTTP on many connections, and read none; and ask long requests, one after the other."""
+    """Hear over plain HTTP on many connections, and read none; ask long requests, one after the other; and
+    from many devices what has to wait."""
     port = beside.web
     headers = f"{_headers(port)}Authorization: Bearer {_ticket(port, 'all')}\r\n"
     join = f"PUT /api/v1/rooms/user1/membership HTTP/1.1\r\n{headers}Content-Length: 0\r\n\r\n".encode()
@@ -535,9 +536,18 @@ def streams(beside: Beside) -> None:
             kept.append(Line(port))
             kept[-1].say(f"GET /api/v1/stream HTTP/1.1\r\n{headers}{kinds[number % 2]}\r\n".encode())
 
-        again(come, SECONDS / 2)
+        again(come, SECONDS / 3)
     ask = f"GET /api/v1/stream?wait=0 HTTP/1.1\r\n{headers}\r\n".encode()
-    flood([Line(port) for _ in range(30)], ask * 50, SECONDS / 2, reads=False)
+    flood([Line(port) for _ in range(30)], ask * 50, SECONDS / 3, reads=False)
+    bearers = [f"{_headers(port)}Authorization: Bearer {_ticket(port, 'post')}\r\n" for _ in range(30)]
+    with closing([Line(port) for _ in range(120)]) as held:
+
+        def post(number: int) -> None:
+            line = held[number % len(held)]
+            line.socket.setblocking(False)
+            line.say(_posted(bearers[number % len(bearers)], b'{"text":"wait"}', "/api/v1/posts"))
+
+        again(post, SECONDS / 3)
 
 
 def webhooks(beside: Beside) -> None:
@@ -595,7 +605,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "sessions of a user": many_sessions,
     "texts, names, topics": costly_texts,
     "requests and messages of browsers": browsers,
-    "streams and long requests by HTTP": streams,
+    "streams, long requests and sessions between requests, by HTTP": streams,
     "webhooks": webhooks,
     "a browser at a master's port": lost_browsers,
     "who asks a shared port whose it is": who_asks,
@@ -613,7 +623,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
 
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
-    *("streams and long requests by HTTP", "webhooks"),
+    *("streams, long requests and sessions between requests, by HTTP", "webhooks"),
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
