@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.net.request_target import Target
 from chatnet.text import legible
 from chatnet.worker.fronts.web.origins import Came
 
@@ -39,7 +40,8 @@ Headers = Sequence[tuple[str, str]]
 
 class Asked(NamedTuple):
     """A request as it arrived. The names of ``headers`` are in small letters; of one that came twice the
-    values are joined, as RFC 9110 has it."""
+    values are joined, as RFC 9110 has it. Of who asked for a whole URL, ``target`` is its path and query,
+    the header ``host`` is its host, and ``scheme`` its scheme."""
 
     method: str
     target: str
@@ -48,6 +50,7 @@ class Asked(NamedTuple):
     came: Came
     is_old: bool
     """Whether it is of HTTP/1.0."""
+    scheme: str
 
 
 class Answer(NamedTuple):
@@ -205,13 +208,18 @@ class Exchange:
         request, body = self._request, b"".join(self._body)
         assert request is not None
         self._request, self._body = None, []
+        target = Target.of(request.target.decode("ascii", "replace"))
+        headers = _joined(request.headers)
+        if target.host:
+            headers["host"] = target.host
         asked = Asked(
             request.method.decode("ascii"),
-            request.target.decode("ascii", "replace"),
-            _joined(request.headers),
+            target.path,
+            headers,
             body,
             self._came,
             request.http_version < b"1.1",
+            target.scheme,
         )
         turn = self._turn = object()
         self._connection.hold()
