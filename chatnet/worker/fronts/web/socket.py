@@ -61,11 +61,13 @@ class Sockets:
         ticket = request.shows().ticket
         if ticket is None:
             raise BadTicket(BadTicket.sentence)
-        connection = request.connection
-        if connection.by_shared_port and connection.shared.others.sheds_shared():
-            raise not_serving(ELSEWHERE, 0)
+        connection, entrance = request.connection, request.entrance
+        if connection.by_shared_port and (moving := connection.shared.others.sent_elsewhere()):
+            user, _ = entrance.token.check_ticket(request.log_id, ticket)
+            if user in moving:
+                raise not_serving(ELSEWHERE, 0)
         check_room(self._is_full())
-        sessions = request.entrance.sessions
+        sessions = entrance.sessions
         socket = Socket(connection, self._channel_of(request), request.seen.address, sessions)
         socket.commands.session = await resumed(request, socket, ticket)
         return Switch(
