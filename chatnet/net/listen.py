@@ -154,7 +154,7 @@ class _Backlog:
         """
         while self._gone < MOST_GONE:
             connection, address = self._listening.accept()
-            if not (self._is_crowded and _has_hung_up(connection)):
+            if not (self._is_crowded and has_hung_up(connection)):
                 self._accepted += 1
                 return connection, address
             self._gone += 1
@@ -162,8 +162,9 @@ class _Backlog:
         raise BlockingIOError(errno.EAGAIN, "enough was done in this turn")
 
 
-def _has_hung_up(connection: socket.socket) -> bool:
-    """Return whether the other end has closed or reset a connection that is to be read yet."""
-    if sys.platform != "linux":
+def has_hung_up(connection: socket.socket | None) -> bool:
+    """Return whether the other end has closed or reset a connection that is not read at the moment; None is
+    one in memory."""
+    if connection is None or sys.platform != "linux":
         return False  # reading it will tell
     return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _ENDED
