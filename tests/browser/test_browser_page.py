@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from browser.stage import ORIGIN, TIMEOUT, opened
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from browser.stage import ORIGIN, TIMEOUT, answer, opened
+from playwright.sync_api import Browser, CDPSession, Page, Route, expect
 
 TEA = "#/%23tea"
 
@@ -38,6 +40,32 @@ def said(page: Page) -> list[str]:
 
 def composer(page: Page) -> Any:
     return page.locator(".composer textarea")
+
+
+# ---- the page's files ----
+
+
+def test_files_that_another_worker_would_have_are_asked_for_again(chromium: Browser) -> None:
+    """In an upgrade the worker that is asked for a file may have another version than who served the page."""
+    refused = {".js": 0, ".css": 0}
+
+    def upgraded(route: Route) -> None:
+        path = PurePosixPath(urlsplit(route.request.url).path)
+        if path.parts[1:2] == ("a",) and refused.get(path.suffix, 2) < 2:
+            refused[path.suffix] += 1
+            route.fulfill(status=503, content_type="application/problem+json", body="{}")
+        else:
+            answer(route)
+
+    context = chromium.new_context(service_workers="block")
+    context.set_default_timeout(TIMEOUT)
+    page = context.new_page()
+    page.route("**/*", upgraded)
+    page.goto(f"{ORIGIN}/?scene=busy{TEA}")
+    expect(page.locator(".post").last).to_contain_text("See you at noon")
+    assert page.evaluate("getComputedStyle(document.querySelector('.frame')).display") == "grid"
+    assert refused == {".js": 2, ".css": 2}
+    context.close()
 
 
 # ---- entering ----

@@ -54,6 +54,68 @@ test("What others say is shown in its place, and what one says oneself once", as
   assert.deepEqual(await all.profile.store.posts(), []);
 });
 
+test("A browser whose database is slow hears from the server who is here", async () => {
+  const all = world();
+  all.profile.store.setting = () => new Promise(() => {});
+  const page = await opened(all);
+  assert.equal(page.app.me()?.name, "alice");
+  assert.equal(page.app.connection().state, "online");
+});
+
+test("A browser that knows who was here last shows the chat where no server answers", async () => {
+  const all = world();
+  all.server.say("bob", "#tea", "hello");
+  const page = await opened(all);
+  page.tell("hide");
+  page.kill();
+  await offline(all);
+  const next = await opened(all);
+  assert.deepEqual(next.placed("#tea"), ["hello"]);
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  assert.equal(next.app.connection().state, "online");
+});
+
+test("One is believed to be in the room that one opens, until it is known", async () => {
+  const all = world();
+  all.server.delay = () => 500;
+  const page = all.profile.open();
+  await all.clock.pass(501);
+  const isIn = () => ["#tea", "#coffee"].map(room => page.app.room(room).isJoined);
+  page.app.open("#tea");
+  assert.deepEqual(isIn(), [true, false]);
+  page.app.open("#coffee");
+  assert.deepEqual(isIn(), [false, true]);
+  await all.clock.pass(5000);
+  assert.deepEqual(isIn(), [true, false]);
+});
+
+test("A post that is read at once leaves the column of rooms and the title as they are", async () => {
+  const all = world();
+  const page = await opened(all);
+  const before = [page.app.rooms(), page.app.title()];
+  for (let at = 0; at < 3; at++) {
+    const { seq } = all.server.say("bob", "#tea", "hello");
+    await all.clock.pass(100);
+    page.app.seen("#tea", seq);
+  }
+  assert.equal(page.placed("#tea").length, 3);
+  assert.equal(page.app.rooms(), before[0]);
+  assert.equal(page.app.title(), before[1]);
+});
+
+test("Of the rooms in the column those that have not changed stay the same", async () => {
+  const all = world();
+  all.server.join("alice", "#coffee");
+  const page = await opened(all);
+  const row = (/** @type {string} */ room) => page.app.rooms().find(one => one.room === room);
+  const before = [row("#tea"), row("#coffee")];
+  all.server.say("bob", "#coffee", "hello");
+  await all.clock.pass(100);
+  assert.equal(row("#coffee")?.unread, 1);
+  assert.equal(row("#tea"), before[0]);
+});
+
 test("A post is pending at the end until its place is known, and its id stays", async () => {
   const all = world();
   const page = await opened(all);

@@ -137,7 +137,10 @@ export class Rooms {
   rows(here, drafted) {
     const rooms = new Set([this.feed.reader, ...this.feed.joined, ...this.others, ...drafted, here]);
     rooms.delete(ALL);
-    return [...rooms].map(room => this.row(room, here, drafted)).sort(before);
+    const newest = new Map([...rooms].map(room => [room, this.#newestOf(room)]));
+    return [...newest]
+      .sort(([one, its], [other, others]) => others - its || (one < other ? -1 : 1))
+      .map(([room]) => this.row(room, here, drafted));
   }
 
   /**
@@ -151,14 +154,18 @@ export class Rooms {
     return {
       room,
       what: whatIs(room, this.feed.reader),
-      isJoined: this.isIn(room),
+      isJoined: this.isIn(room) || (room === here && !this.feed.isListed),
       unread: posts,
       mentions,
-      newest: Math.max(this.newest.get(room) ?? 0, this.marks.of(room)),
       hasDraft: drafted.has(room),
       isHere: room === here,
       isMuted: this.muted.has(room),
     };
+  }
+
+  /** @param {string} room */
+  #newestOf(room) {
+    return Math.max(this.newest.get(room) ?? 0, this.marks.of(room));
   }
 
   /** The log was put back to this seq.
@@ -186,14 +193,6 @@ export class Rooms {
     const upto = this.readUpto(room);
     return upto > 0 && (this.feed.timelines.get(room)?.knowsAllAfter(upto) ?? false);
   }
-}
-
-/**
- * @param {RoomRow} one
- * @param {RoomRow} other
- */
-function before(one, other) {
-  return other.newest - one.newest || (one.room < other.room ? -1 : 1);
 }
 
 /**
