@@ -104,6 +104,28 @@ test("A post that is read at once leaves the column of rooms and the title as th
   assert.equal(page.app.title(), before[1]);
 });
 
+test("Other tabs are told at once of all that was read within a moment", async () => {
+  const all = world();
+  const page = await opened(all);
+  const other = await opened(all);
+  const { hear } = other;
+  /** @type {number[]} */
+  const told = [];
+  other.hear = message => {
+    if (message.t === "read") told.push(message.seq);
+    hear(message);
+  };
+  let last = 0;
+  for (let at = 0; at < 5; at++) {
+    last = all.server.say("bob", "#tea", `${at}`).seq;
+    await all.clock.pass(10);
+    page.app.seen("#tea", last);
+  }
+  await all.clock.pass(200);
+  assert.deepEqual(told, [last]);
+  assert.equal(other.app.room("#tea").unread, 0);
+});
+
 test("Of the rooms in the column those that have not changed stay the same", async () => {
   const all = world();
   all.server.join("alice", "#coffee");

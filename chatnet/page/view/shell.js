@@ -251,11 +251,12 @@ class ChatPage extends HTMLElement {
     app.open(room, route.seq);
     const isTouched = matchMedia("(pointer: coarse)").matches;
     this.#composer.open(room, labelOf(room, app.me()?.name ?? ""), app.me()?.limits.text ?? 2_000);
-    this.#drawTimeline();
     this.#drawHeader();
     this.#drawFoot();
     this.#rooms.refresh();
     void this.#people.open(room);
+    this.#drawTimeline(); // which measures: once all that is around it stands there
+    this.#drawFoot();
     if (!isTouched && !document.querySelector("dialog[open]")) this.#composer.focus();
   }
 
