@@ -192,10 +192,12 @@ class MarkPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class UnreadPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of rooms in order: how many posts, and how many mentions of the user, are unread in each, at
-    most :data:`MOST_UNREAD`; and whether another page follows."""
+    most :data:`MOST_UNREAD`; and whether another page follows. ``since`` are the seqs, in the same order,
+    after which the user's present stays began; an older store leaves them out."""
 
     rooms: list[tuple[str, int, int]]
     more: bool
+    since: list[int] = []
 
 
 PolicyValue = tuple[str, str]

@@ -419,11 +419,11 @@ class Interpreter:
     def marked(self, room: str, seq: int) -> None:
         self._terminal.has_read(room, seq)
 
-    def stay_changed(self, room: str, joined: bool) -> None:
-        if room:
-            self._terminal.learn([room], is_member=joined)
-        else:
-            self._terminal.recount()
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        self._terminal.learn([room], is_member=joined, since=seq)
+
+    def must_recount(self) -> None:
+        self._terminal.recount()
 
     def _happened(self, event: Entry) -> None:
         teller = Teller(self._name, self._calendar.stamp, self._connection.author_of)

@@ -43,6 +43,13 @@ class Counts:
         if (before := count - len(self._came.get(room, ()))) > 0:
             self._before[room] = before
 
+    def began(self, room: str, since: int, is_counted: bool) -> None:
+        """The stay in ``room`` began after the seq ``since``; unless it ``is_counted`` the cluster has not
+        counted since then."""
+        self.read(room, since)
+        if not is_counted:
+            self._before.pop(room, None)
+
     def came(self, room: str, post: _Post) -> None:
         """``post`` came in ``room``."""
         self._came.setdefault(room, deque(maxlen=MOST_UNREAD)).append(post)
@@ -107,10 +114,13 @@ class Rooms:
                 if self._reads(one):
                     self._counts.read(one)
 
-    def joined(self, room: str, new: int | None = None) -> None:
-        """The user is a member of ``room``; the cluster has counted ``new`` posts there."""
+    def joined(self, room: str, new: int | None = None, since: int = 0) -> None:
+        """The user is a member of ``room``; the cluster has counted ``new`` posts there. What was said up to
+        the seq ``since`` is not new: then this stay began, perhaps after another one."""
         if len(self._joined) < MOST_LISTED and _can_be_listed(room):
             self._joined.add(room)
+        if since:
+            self._counts.began(room, since, is_counted=new is not None)
         if new is not None and room in self and not self._reads(room):
             self._counts.count(room, new)
 

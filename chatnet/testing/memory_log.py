@@ -463,8 +463,9 @@ class MemoryLog:
     def _unread_of(self, asked: UnreadOf) -> UnreadPage:
         user = known_name(asked.user)
         rooms = self._rooms_of(user, asked.upto, asked.after)
-        counts = [(room, *self._unread(user, room, joined, asked.upto)) for room, joined in rooms]
-        return UnreadPage(counts[:PAGE_ROOMS], len(counts) > PAGE_ROOMS)
+        page = rooms[:PAGE_ROOMS]
+        counts = [(room, *self._unread(user, room, joined, asked.upto)) for room, joined in page]
+        return UnreadPage(counts, len(rooms) > PAGE_ROOMS, [joined for _, joined in page])
 
     def _unread(self, user: str, room: str, joined: int, upto: int) -> tuple[int, int]:
         if room == user:

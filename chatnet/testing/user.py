@@ -376,7 +376,10 @@ class User:
     def marked(self, room: str, seq: int) -> None:
         self._record(history.MarkTold, room=room, seq=seq)
 
-    def stay_changed(self, room: str, joined: bool) -> None:
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        pass
+
+    def must_recount(self) -> None:
         pass
 
     def told(self, sentence: str) -> None:

@@ -441,14 +441,15 @@ class Marks(Command):
 class Unread(Command):
     """A page of the user's rooms, by name: those that come after ``after``.
 
-    Of each, how many posts are unread, and how many mentions of the user; 99 means so many, or more.
-    ``more``: another page follows.
+    Of each, how many posts are unread, and how many mentions of the user; 99 means so many, or more; and,
+    ``since``, after which seq the user's present stay there began. ``more``: another page follows.
     """
 
     arguments = [(b"after", Text())]
     response = [
         (b"rooms", Packed[list[tuple[str, int, int]]](list[tuple[str, int, int]])),
         (b"more", Flag()),
+        (b"since", Packed[list[int]](list[int], optional=True)),
     ]
     errors = declared(BadName, BadRoom, OwnRoom)
 

@@ -348,7 +348,9 @@ def test_members_and_unread(stage: WebStage, alice: Program) -> None:
     members = alice.ask("GET", "/rooms/%23tea/members").json
     assert [one["name"] for one in members["members"]] == ["alice", "bob"]
     unread = alice.ask("GET", "/unread").json
-    assert {"room": "#tea", "posts": 1, "mentions": 1} in unread["rooms"]
+    since = next(entry.seq for entry in stage.worker.log.entries if entry.kind == "join")
+    assert {"room": "#tea", "posts": 1, "mentions": 1, "since": since} in unread["rooms"]
+    assert set(unread) == {"rooms", "more"}
 
 
 def test_who_asks(stage: WebStage, alice: Program) -> None:

@@ -44,10 +44,11 @@ export class Rooms {
    */
   takeCounts(rooms, asked) {
     this.counted.clear();
-    for (const { room, posts, mentions } of rooms) {
+    for (const { room, posts, mentions, since = 0 } of rooms) {
       if (isTalk(room)) this.others.add(room);
       this.counted.set(room, { posts, mentions });
-      if (posts === 0) this.read.set(room, Math.max(asked, this.read.get(room) ?? 0));
+      // An earlier stay may have ended unheard: what was not read in it is not unread any more.
+      this.read.set(room, Math.max(since, posts === 0 ? asked : 0, this.read.get(room) ?? 0));
     }
   }
 

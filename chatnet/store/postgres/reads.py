@@ -141,7 +141,8 @@ def _unread(room: str, source: str) -> str:
 
 UNREAD = f"""
     SELECT stay.room, posts.count,
-        CASE WHEN strpos(stay.room, '=') > 0 THEN posts.count ELSE mentions.count END
+        CASE WHEN strpos(stay.room, '=') > 0 THEN posts.count ELSE mentions.count END,
+        stay.joined
     FROM (
         SELECT * FROM ({_ROOMS_OF}) AS rooms ORDER BY room LIMIT {PAGE_ROOMS + 1}
     ) AS stay
@@ -512,8 +513,10 @@ def marks(tables: PostgresTables, asked: MarksOf) -> MarkPage:
 
 
 def unread(tables: PostgresTables, asked: UnreadOf) -> UnreadPage:
-    found = list(tables.execute(UNREAD, _rooms_asked(asked)))
-    return UnreadPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+    rows = list(tables.execute(UNREAD, _rooms_asked(asked)))
+    page = rows[:PAGE_ROOMS]
+    found = [(room, posts, mentions) for room, posts, mentions, _ in page]
+    return UnreadPage(found, len(rows) > PAGE_ROOMS, [joined for *_, joined in page])
 
 
 ANSWERS: Answers[PostgresTables] = {

@@ -370,7 +370,7 @@ def unread(tables: SqliteTables, asked: UnreadOf) -> UnreadPage:
         # Few rooms have posts that were taken back, and were not read before: of these each is looked at.
         is_whole = (gone[room] or 0) <= after
         found.append((room, *_unread(tables, user, room, after, upto, is_whole)))
-    return UnreadPage(found, len(rooms) > PAGE_ROOMS)
+    return UnreadPage(found, len(rooms) > PAGE_ROOMS, [joined for _, joined in page])
 
 
 def _unread(

@@ -211,7 +211,7 @@ class UserCommands(Locator):
     @wire.Unread.responder
     async def unread(self, after: str) -> dict[str, Any]:
         found = await self.session.marks.unread(after)
-        return {"rooms": found.rooms, "more": found.more}
+        return {"rooms": found.rooms, "more": found.more, "since": found.since or None}
 
     @wire.Chat.responder
     async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:

@@ -101,11 +101,12 @@ class MemberList(msgspec.Struct):
 
 
 class Unread(msgspec.Struct):
-    """How much is unread in a room: 99 means so many, or more."""
+    """How much is unread in a room (99: so many, or more), and after which seq one's stay there began."""
 
     room: str
     posts: int
     mentions: int
+    since: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class UnreadList(msgspec.Struct):

@@ -47,6 +47,8 @@ _FIELDS: Mapping[tuple[type[Command], str], Sequence[str]] = {
     (wire.Policies, "policies"): ("name", "value"),
 }
 """How the parts of those results are called that have no names of their own."""
+_BESIDE: Mapping[tuple[type[Command], str], str] = {(wire.Unread, "since"): "rooms"}
+"""The lists that have a value for each part of another one, in which it stands here."""
 _PLACE = "docs/web.md names the commands"
 
 
@@ -226,11 +228,21 @@ class Form(NamedTuple):
 
     def results(self, log_id: str, answer: Mapping[str, object]) -> Message:
         """Return what the command answered, as it stands in a message."""
-        return {
+        found: Message = {
             name: in_objects(log_id, value, _FIELDS.get((self.command, name), ()))
             for name, value in answer.items()
             if value is not None
         }
+        for name in [name for name in found if (self.command, name) in _BESIDE]:
+            for part, value in zip(found[_BESIDE[self.command, name]], found.pop(name), strict=True):
+                part[name] = value
+        return found
+
+    @property
+    def answers(self) -> list[str]:
+        """The names of what the command answers."""
+        named = [raw.decode("ascii") for raw, _ in self.command.response]
+        return [name for name in named if (self.command, name) not in _BESIDE]
 
 
 def said_as(command: type[Command]) -> str:
