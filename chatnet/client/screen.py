@@ -27,7 +27,7 @@ from chatnet.client.layout import Layout
 from chatnet.client.past import day_line
 from chatnet.client.pastes import Pastes
 from chatnet.client.refused import REFUSED
-from chatnet.client.rooms import Rooms
+from chatnet.client.rooms import MOST_LISTED, Rooms
 from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.seen import Seen
@@ -333,10 +333,10 @@ class ScreenTerminal:
     async def _counted(self) -> None:
         try:
             with suppress(*REFUSED):
+                self._rooms.asked()
                 own = await self._reads.own_rooms()
                 self._seen.listed([room for room, _, _ in own])
-                for room, new, since in own:
-                    self._rooms.joined(room, new, since)
+                self._rooms.listed_all(own, is_all=len(own) < MOST_LISTED)
                 self._changed()
         finally:
             self._is_counting = False

@@ -190,9 +190,10 @@ def said(trace: Trace) -> list[dict[str, Any]]:
 
 
 def counted(trace: Trace) -> list[dict[str, Any]]:
-    """Return what is told at each step: the seq of a post, of a stay's end or beginning, up to which all was
-    read; of who is back, the posts that were missed. And the cluster's count of what is unread after it,
-    with the seq after which the stay began; and what is to be shown as new; None: nobody knows, or is in."""
+    """Return what is told at each step: the seq of a post that is heard, of a stay's end or beginning, up to
+    which all was read; of who is back, the posts that were missed. And after it the cluster's count of what
+    is unread, with the seq after which the stay began; None: she is in no more. And what is to be shown as
+    new; None: nothing, or nobody knows."""
     head, cursor, mark, is_connected = 1, 1, 0, True
     stays: list[list[int]] = [[1, LAST_SEQ]]
     posts: list[int] = []
@@ -203,6 +204,7 @@ def counted(trace: Trace) -> list[dict[str, Any]]:
             what = head = head + 1
         if does == "post":
             posts.append(head)
+            what = head if stays[-1][1] == LAST_SEQ else None
         elif does == "joined":
             stays.append([head, LAST_SEQ])
         elif does == "left":
@@ -217,9 +219,8 @@ def counted(trace: Trace) -> list[dict[str, Any]]:
         is_in = until == LAST_SEQ
         unread = sum(seq > max(since, mark) for seq in posts)
         listed = [unread, since] if is_in else None
-        steps.append(
-            {"does": does, "what": what, "listed": listed, "new": unread if is_in and is_connected else None}
-        )
+        new = unread if is_in and is_connected else None
+        steps.append({"does": does, "what": what, "listed": listed, "new": new})
     return steps
 
 
@@ -391,8 +392,9 @@ def count(rooms: Rooms, does: str, what: Any, listed: Any) -> None:
             rooms.left(TEA)
         case "read":
             must_ask = rooms.has_read(TEA, what)
-    if must_ask and listed is not None:
-        rooms.joined(TEA, *listed)
+    if must_ask:
+        rooms.asked()
+        rooms.listed_all([] if listed is None else [(TEA, *listed)], is_all=True)
 
 
 def is_told(trace: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -400,7 +402,7 @@ def is_told(trace: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     is_connected = True
     for step in trace:
         is_connected = step["does"] != "lost" and (is_connected or step["does"] == "back")
-        if is_connected:
+        if is_connected and (step["does"], step["what"]) != ("post", None):
             yield step
 
 
