@@ -320,7 +320,11 @@ class Newest(Question[list[Entry]], frozen=True):
 
 
 class Feed(Question[FeedPage], frozen=True):
-    """The first page of entries after ``after`` that the user sees (``visible``), in order."""
+    """The first page of entries after ``after`` that the user sees (``visible``), in order.
+
+    Empty, and complete up to ``after`` alone, if there is no such user: with who is forgotten goes where they
+    were, so that nobody can say any more what they would have seen before that.
+    """
 
     user: str
     after: int

@@ -338,6 +338,8 @@ class MemoryLog:
 
     def _feed(self, asked: Feed) -> FeedPage:
         user, after, upto = known_name(asked.user), asked.after, known_seq(asked.upto)
+        if user not in self.state.accounts:
+            return FeedPage([], min(after, upto))
         cursor = upto if after + self._page >= len(self.entries) else min(upto, after + self._page)
         memberships = self._memberships_at(user, cursor)
         heard = [entry for entry in self.entries[after:cursor] if entry.kind in SAID or entry.kind in EVENTS]

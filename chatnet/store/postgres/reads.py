@@ -430,6 +430,8 @@ def feed(tables: PostgresTables, asked: Feed) -> FeedPage:
     last = tables.execute(FEED_END, {"user": user, "after": asked.after, "upto": upto}).fetchone()
     upto = upto if last is None else last[0]
     posts, is_full = take_page(_heard(tables, user, asked.after, upto), tables.page)
+    if _account(tables, user) is None:  # asked last: they may have been forgotten while this was read
+        return FeedPage([], min(asked.after, known_seq(asked.upto)))
     return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 

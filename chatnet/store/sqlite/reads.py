@@ -219,8 +219,11 @@ def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
 def feed(tables: SqliteTables, asked: Feed) -> FeedPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     after = min(asked.after, upto)
+    known = _account(tables, user)
+    if known is None:
+        return FeedPage([], after)
     upto = _few_stays(tables, user, after, upto)
-    since = max(after, _registered(tables, user))
+    since = max(after, known.registered)
     spans = [(user, after, upto + 1), ("@" + user, since, upto + 1), ("!" + user, since, upto + 1)]
     spans.append((ALL, since, upto + 1))
     spans += [(room, after, upto + 1) for room in _talks(tables, user)]
