@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from chatnet.codes import code_text
+from chatnet.codes import code_text, recovery_text
 from chatnet.cursor import Cursor, is_of
 from chatnet.entries import Entry, More, Ref, blanked, places
 from chatnet.errors import (
@@ -442,6 +442,13 @@ class FakeSession(Locator):
         self._note("Pair", key=key, code=code, secret=secret)
         more = More(to=self.user)
         return {"seq": await _seq(self._draft("code", self.user, code_text(code.hex(), 1), key, more))}
+
+    @wire.Recovery.responder
+    async def recovery(self, key: bytes, codes: bytes, secret: bytes) -> dict[str, Any]:
+        self._note("Recovery", key=key, codes=codes, secret=secret)
+        size = wire.HASH_BYTES
+        text = recovery_text(codes[start : start + size].hex() for start in range(0, len(codes), size))
+        return {"seq": await _seq(self._draft("code", self.user, text, key, More(to=self.user)))}
 
     @wire.MakeCode.responder
     async def make_code(

@@ -273,7 +273,7 @@ class MemoryLog:
         code = self.state.codes.get(asked.kept)
         if code is None or code.until <= self.entries[-1].time:
             return ""
-        return code_purpose((code.author, code.whose), asked.user)
+        return code_purpose((code.author, code.whose, code.until), asked.user)
 
     def _used_devices(self, asked: DevicesOf) -> list[UsedDevice]:
         found = [msgspec.structs.replace(one, credential="") for one in self._devices(asked.user)]

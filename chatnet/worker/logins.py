@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatnet.codes import PAIR_MS
-from chatnet.credentials import random_credential
+from chatnet.credentials import SECRET_BYTES, normalized, random_credential
 from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import (
     REFUSALS,
@@ -31,17 +31,21 @@ from chatnet.worker.new_names import NewNames
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.tries import Tries
 
+_BY_CODE: dict[CodePurpose, KindName] = {"device": "session", "reset": "secret", "recovery": "secret"}
+"""What somebody who has the name appends by a code, by what that is for."""
+
 
 class Shown(NamedTuple):
     """What a client shows to log in.
 
     A free name is registered if ``new``. ``more`` says on which device that is; and what is kept of a code,
-    if one is shown.
+    if one is shown. ``is_typed``: the secret is a password, whatever its length.
     """
 
     secret: bytes
     new: bool
     more: More = More()
+    is_typed: bool = False
 
 
 class Logins:
@@ -104,6 +108,7 @@ class Logins:
     async def _register(self, claimant: Claimant, shown: Shown) -> Outcome:
         credential, key = random_credential(shown.secret), self._entropy(KEY_BYTES)
         if shown.more.code:
+            await self._secrets.pause(claimant)
             if await self._purpose(claimant, shown) not in ("invitation", "reset"):
                 raise await self._bad_code(claimant)
             outcome = await self._append("register", claimant, credential, key, shown.more)
@@ -118,6 +123,8 @@ class Logins:
             if outcome.code == BadCode.code:
                 raise await self._bad_code(claimant)
             if outcome.code == NameKept.code or (shown.more.code and outcome.code == SignupClosed.code):
+                if not shown.more.code:
+                    await self._secrets.pause(claimant)
                 await self._secrets.guessed(claimant)  # what the log refuses again and again has its price
         return outcome
 
@@ -142,12 +149,14 @@ class Logins:
     async def _by_code(self, claimant: Claimant, shown: Shown) -> int:
         """Let in another device of the user, or set a new secret for them, by what the code is for."""
         user, now = claimant.user, self._monotonic()
+        await self._secrets.pause(claimant)
         purpose = await self._purpose(claimant, shown)
         if purpose == "device" and not self._tries.may_try(now, user):
             purpose = ""
-        kind: KindName = {"device": "session", "reset": "secret"}.get(purpose, "")
+        kind: KindName = _BY_CODE.get(purpose, "")
         if kind:
-            credential, key = random_credential(shown.secret), self._entropy(KEY_BYTES)
+            key = self._entropy(KEY_BYTES)
+            credential = await self._credential(claimant, shown, key, kind)
             outcome = await self._append(kind, claimant, credential, key, shown.more)
             if not isinstance(outcome, Refused):
                 return outcome
@@ -155,6 +164,17 @@ class Logins:
                 raise refusal(outcome)
         self._tries.failed(now, user)
         raise await self._bad_code(claimant)
+
+    async def _credential(self, claimant: Claimant, shown: Shown, key: bytes, kind: KindName) -> str:
+        """Return what is kept of the secret that is shown with a code: random bytes of the client, or, as a
+        new ``secret``, the password that its user has chosen.
+
+        :raises BadSecret: it can be neither.
+        """
+        secret = shown.secret
+        if kind == "secret" and (shown.is_typed or len(secret) != SECRET_BYTES):
+            return await self._secrets.credential(claimant, normalized(secret), key, is_new=True)
+        return random_credential(secret)
 
     async def _append(
         self, kind: KindName, claimant: Claimant, credential: str, key: bytes, more: More, by: int = 0

@@ -332,7 +332,8 @@ def wrong_codes(beside: Beside) -> None:
         names = ("user1", owner.name, f"squatter{next(numbers)}")
 
         def guess(number: int) -> None:
-            said: dict[str, bytes | str | int] = {"name": names[number % 3], "code": f"{number:012}"}
+            code = f"{number:012}" if number % 2 else f"{number:024}"
+            said: dict[str, bytes | str | int] = {"name": names[number % 3], "code": code}
             said["secret"] = os.urandom(32)
             if not lines[number % len(lines)].say(
                 box(command="Login", ask="1", version=VERSION, new=1, **said)
@@ -346,7 +347,7 @@ def wrong_codes(beside: Beside) -> None:
 
 
 def many_codes(beside: Beside) -> None:
-    """Make codes for other devices until the day's number is used up, and go on."""
+    """Make codes for other devices, and for recovery, until the day's number is used up, and go on."""
     mallory = Mallory(f"mallory{next(numbers)}")
     codes: set[bytes | None] = set()
     with closing([mallory.log_in(beside.workers()[0])]) as [line]:
@@ -354,6 +355,8 @@ def many_codes(beside: Beside) -> None:
         def make(number: int) -> None:
             paired = line.ask("Pair", key=key(), code=os.urandom(32), secret=mallory.secret)
             codes.add(paired.get(b"_error_code"))
+            made = line.ask("Recovery", key=key(), codes=os.urandom(256), secret=mallory.secret)
+            codes.add(made.get(b"_error_code"))
             line.ask("MakeCode", key=key(), code=os.urandom(32), uses=10_000, until=1 << 60)
             line.ask("Sessions")
 

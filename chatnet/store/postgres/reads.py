@@ -86,7 +86,7 @@ ACCOUNT = 'SELECT credential, secret_seq, registered, fresh FROM account WHERE "
 _DEVICES = 'SELECT seq, device, label, scope, credential FROM session WHERE "user" = %(user)s'
 DEVICE = f"{_DEVICES} AND device = %(device)s"
 SESSION = f"{_DEVICES} AND seq = %(seq)s"
-CODE = "SELECT author, whose FROM code, log WHERE hash = %(kept)s AND until > log.time"
+CODE = "SELECT author, whose, until FROM code, log WHERE hash = %(kept)s AND until > log.time"
 USED_DEVICES = """
     SELECT session.seq, device, label, scope, begun.time, coalesce(used.time, 0)
     FROM session LEFT JOIN entry AS begun ON begun.seq = session.seq

@@ -159,7 +159,7 @@ _DEVICES = "SELECT seq, device, label, scope, credential FROM session WHERE user
 def code(tables: SqliteTables, asked: CodeOf) -> CodePurpose:
     row = tables.execute(
         """
-        SELECT author, whose FROM code
+        SELECT author, whose, until FROM code
         WHERE hash = ? AND until > (SELECT time FROM entry ORDER BY seq DESC LIMIT 1)
         """,
         (known_text(asked.kept),),

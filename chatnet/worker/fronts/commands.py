@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
 
-from chatnet.codes import MOST_UNTIL, MOST_USES, code_text
+from chatnet.codes import MOST_UNTIL, MOST_USES, RECOVERIES, code_text, is_recovery_text, recovery_text
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
 from chatnet.errors import BadRequest, BadText
@@ -160,6 +160,15 @@ class UserCommands(Locator):
     @wire.Pair.responder
     def pair(self, key: bytes, code: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
         return self.session.secret.pair(key, code_text(code.hex(), 1), secret).addCallback(_seq)
+
+    @wire.Recovery.responder
+    def recovery(self, key: bytes, codes: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+        size = wire.HASH_BYTES
+        kept = [codes[start : start + size].hex() for start in range(0, len(codes), size)]
+        text = recovery_text(kept)
+        if not is_recovery_text(text):
+            raise BadText.of(why=f"There are {RECOVERIES} recovery codes, no two of them the same.")
+        return self.session.secret.recovery(key, text, secret).addCallback(_seq)
 
     @wire.MakeCode.responder
     def make_code(

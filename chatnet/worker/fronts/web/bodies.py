@@ -149,9 +149,9 @@ class About(msgspec.Struct):
 
 
 class LogIn(msgspec.Struct):
-    """Log in. ``secret`` is 32 bytes in base64url, made by who logs in; or there is a ``password``. ``new``:
-    register the name, if it is free. ``device``: 16 bytes that are kept beside the secret. ``cookie``: false,
-    and the ticket is in the answer."""
+    """Log in. ``secret`` is 32 bytes in base64url, made by who logs in; or there is a ``password``: with a
+    ``code`` for recovery, the new one. ``new``: register the name, if it is free. ``device``: 16 bytes that
+    are kept beside the secret. ``cookie``: false, and the ticket is in the answer."""
 
     name: str
     secret: str | None = None
@@ -228,3 +228,9 @@ class Code(msgspec.Struct):
     """A code, with which another device logs in within ten minutes."""
 
     code: str
+
+
+class RecoveryCodes(msgspec.Struct):
+    """Eight codes. With each of them one logs in once, and sets a new password."""
+
+    codes: list[str]

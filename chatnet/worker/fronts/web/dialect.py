@@ -35,7 +35,7 @@ Message = dict[str, Any]
 
 _OTHERWISE = frozenset({wire.Chat, wire.Unchat, common.Ping})
 """What is said otherwise here: by ``hello`` and ``ping``."""
-_SECRET = frozenset({wire.SetSecret, wire.Forget, wire.Pair})
+_SECRET = frozenset({wire.SetSecret, wire.Forget, wire.Pair, wire.Recovery})
 """What carries a secret: it is asked by POST, where the secret may come from a cookie."""
 ELSEWHERE = _OTHERWISE | _SECRET
 """The commands of a user that have no form here."""
