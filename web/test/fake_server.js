@@ -326,6 +326,7 @@ export class FakeServer {
     if (request === "POST /password")
       this.accounts.set(jar.user ?? "", { secret: "", password: words.password });
     if (request === "POST /pair") return { code: "0123-4567-89AB" };
+    if (request === "POST /recovery") return { codes: ["0123-4567-89AB-CDEF-GHJK-MNPQ"] };
     if (request === "POST /tokens") return { token: "token", id: 1 };
     return {};
   }

@@ -236,6 +236,7 @@ export { Refused } from "./refused.js";
  *   answered; `redact` and `report_post` name the post by `seq` and `check`
  * @property {(words: {old?: string, password: string}) => Promise<void>} setPassword
  * @property {(password?: string) => Promise<{code: string}>} pair a code that lets another device in
+ * @property {(password?: string) => Promise<{codes: string[]}>} recovery codes for when the password is lost
  * @property {(password?: string) => Promise<void>} forget
  * @property {(words: {label: string, scope: string, password?: string}) => Promise<{token: string, id: number}>} makeToken
  */

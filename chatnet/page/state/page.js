@@ -513,6 +513,7 @@ export class Page {
       order: (t, words = {}) => this.#chat?.speech.order(t, words) ?? out(),
       setPassword: words => this.#setPassword(words),
       pair: password => this.#post("POST", "/pair", { password }),
+      recovery: password => this.#post("POST", "/recovery", { password }),
       forget: password => this.#post("POST", "/forget", { password }),
       makeToken: words => this.#post("POST", "/tokens", words),
     };
