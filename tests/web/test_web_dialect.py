@@ -43,6 +43,7 @@ ENTRIES = st.builds(
 ITEMS: dict[Any, st.SearchStrategy[Any]] = {
     Entry: ENTRIES,
     str: TEXTS,
+    int: NUMBERS,
     Member: st.builds(Member, TEXTS, TEXTS),
     Talk: st.builds(Talk, TEXTS, NUMBERS),
     Invitation: st.builds(Invitation, TEXTS, TEXTS, NUMBERS),
@@ -128,8 +129,14 @@ def test_results_are_those_of_amp(data: st.DataObject) -> None:
     name = data.draw(FORM)
     form = FORMS[name]
     objects = data.draw(objects_of(form.command.response))
+    beside = {key: to for (of, key), to in dialect._BESIDE.items() if of is form.command and key in objects}
+    for key, to in beside.items():
+        size = len(objects[to])
+        objects[key] = data.draw(st.lists(NUMBERS, min_size=size, max_size=size))
     shown = json.loads(dialect.ok(7, form.results("log", objects)))
     assert (shown.pop("t"), shown.pop("id")) == ("ok", 7)
+    for key, to in beside.items():
+        assert [part.pop(key) for part in shown[to]] == objects.pop(key)
     assert shown.keys() == objects.keys()
     for key, value in objects.items():
         same_as(shown[key], value)
