@@ -195,7 +195,8 @@ class Exchange:
             self._request = request
             if self._http.they_are_waiting_for_100_continue:
                 self._send(h11.InformationalResponse(status_code=100, headers=[]))
-            self._wait(BODY_SECONDS)
+            if length is not None or is_chunked:  # else it ends here
+                self._wait(BODY_SECONDS)
 
     def _data(self, data: bytes) -> None:
         self._body.append(data)
