@@ -14,8 +14,11 @@ from twisted.internet.protocol import Factory
 
 from chatnet.addresses import Address
 
-BACKLOG = 1024
-"""How many connections may wait to be accepted: after a process's death all its clients return at once."""
+BACKLOG = 4096
+"""How many connections may wait to be accepted: after a process's death all its clients return at once. The
+kernel allows no more than this itself (``net.core.somaxconn``); beyond it a client hears nothing, and tries
+again after one second, then after two more.
+"""
 ACCEPTED = 8
 """How many connections are accepted in one turn of the reactor: accepting one takes some 200 µs, and closing
 it as much. Twisted accepts 100, and 20 more each time that there were as many.
