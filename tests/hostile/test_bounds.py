@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import count
@@ -588,12 +588,23 @@ def _posted(headers: str, body: bytes, path: str = "/api/v1/session") -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-ATTACKS: dict[str, Callable[[Beside], None]] = {
+Attacks = dict[str, Callable[[Beside], None]]
+
+AT_THE_PORTS: Attacks = {
     "connections that have not logged in or proven the token": many_strangers,
     "commands of strangers in one turn": busy_strangers,
     "commands of users in one turn": busy_users,
     "a box": large_boxes,
     "what waits of a connection": unread_answers,
+    "requests and messages of browsers": browsers,
+    "streams, long requests and sessions between requests, by HTTP": streams,
+    "webhooks": webhooks,
+    "a browser at a master's port": lost_browsers,
+    "who asks a shared port whose it is": who_asks,
+    "lines of the log about strangers": junk,
+    "lines of the log about sessions": passing_users,
+}
+ON_THE_LOG: Attacks = {
     "reads of a session": repeated_chats,
     "reads of those who have gone": fleeting_readers,
     "posts of a user": fast_posts,
@@ -603,17 +614,12 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "topics that a user makes": many_topics,
     "refusals that are kept of a user": many_refusals,
     "marks of a user": many_marks,
+    "texts, names, topics": costly_texts,
+}
+ON_USERS: Attacks = {
     "wrong passwords": wrong_passwords,
     "hashes of passwords": many_hashes,
     "sessions of a user": many_sessions,
-    "texts, names, topics": costly_texts,
-    "requests and messages of browsers": browsers,
-    "streams, long requests and sessions between requests, by HTTP": streams,
-    "webhooks": webhooks,
-    "a browser at a master's port": lost_browsers,
-    "who asks a shared port whose it is": who_asks,
-    "lines of the log about strangers": junk,
-    "lines of the log about sessions": passing_users,
     "devices of a user": many_devices,
     "users who have themselves forgotten": many_forgotten,
     "codes that a user makes": many_codes,
@@ -621,8 +627,11 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "new names where none comes in without a code": uninvited_names,
     "new names without a code": new_names,  # the last: behind it nobody can register for a while
 }
+ATTACKS = AT_THE_PORTS | ON_THE_LOG | ON_USERS
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
 
+
+Test = Callable[[Beside, str], None]
 
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
@@ -632,36 +641,58 @@ NO_STORES = {
     *("lines of the log about sessions", "new names where none comes in without a code"),
 }
 """The bounds that have nothing to do with the store: they are attacked on one store only."""
-CASES = [("sqlite", what) for what in ATTACKS]
-CASES += [("postgresql", what) for what in ATTACKS if what not in NO_STORES]
-
-
-@pytest.fixture
-def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
-    """Yield honest users of a cluster. Without PostgreSQL each attack has its own cluster, so that the next
-    one does not feel what it left; on PostgreSQL one cluster takes all attacks, one after the other."""
-    if request.param == "postgresql":
-        users = request.getfixturevalue("bears_all")
-        yield users
-        if users.violations:
-            users.forget()  # the test before has reported these
-        return
-    web = f"127.0.0.1:{free_port()}"
-    with a_place() as place, opening(request.param, place, "--new-names", NAMES, "--web", web) as users:
-        yield users
 
 
 @pytest.fixture(scope="module")
-def bears_all(opening: Opening) -> Iterator[Beside]:
-    with a_place() as place, opening("postgresql", place, "--new-names", NAMES) as users:
+def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
+    """Yield honest users of a cluster, who stay through all its attacks. Its name says which store it has."""
+    store, web = request.param.partition(",")[0], f"127.0.0.1:{free_port()}"
+    with a_place() as place, opening(store, place, "--new-names", NAMES, "--web", web) as users:
         yield users
 
 
-@pytest.mark.parametrize(("besieged", "what"), CASES, indirect=["besieged"])
-def test_nobody_notices_who_pushes_on_a_bound(besieged: Beside, what: str) -> None:
+def bears(cluster: str, attacks: Iterable[str]) -> Callable[[Test], Test]:
+    """Return what makes a test of each of the ``attacks``, all on one cluster."""
+
+    def marked(test: Test) -> Test:
+        each = pytest.mark.parametrize("what", attacks)(test)
+        return pytest.mark.parametrize("besieged", [cluster], indirect=True)(each)
+
+    return marked
+
+
+def attack(besieged: Beside, what: str) -> None:
+    """Attack; the next attack is not blamed for what this one does."""
+    try:
+        with besieged.attacked(what):
+            ATTACKS[what](besieged)
+    finally:
+        if besieged.violations:
+            besieged.forget()
+
+
+@bears("sqlite, at the ports", AT_THE_PORTS)
+def test_nobody_notices_who_pushes_at_the_ports(besieged: Beside, what: str) -> None:
     """During an attack and right after it logins take at most 0.5 s and posts 50 ms, and nothing grows."""
-    with besieged.attacked(what):
-        ATTACKS[what](besieged)
+    attack(besieged, what)
+
+
+@bears("sqlite, on the log", ON_THE_LOG)
+def test_nobody_notices_who_pushes_on_the_log(besieged: Beside, what: str) -> None:
+    """The same holds for who says, orders and reads as much as they can."""
+    attack(besieged, what)
+
+
+@bears("sqlite, on users", ON_USERS)
+def test_nobody_notices_who_pushes_on_users(besieged: Beside, what: str) -> None:
+    """The same holds for who comes, guesses, and wants names."""
+    attack(besieged, what)
+
+
+@bears("postgresql", [what for what in ATTACKS if what not in NO_STORES])
+def test_nobody_notices_who_pushes_on_a_database(besieged: Beside, what: str) -> None:
+    """The same holds on PostgreSQL."""
+    attack(besieged, what)
 
 
 def test_each_bound_is_pushed_on() -> None:
