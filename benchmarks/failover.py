@@ -26,19 +26,18 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import plot, wire
+from benchmarks import plot
 from benchmarks.processes import exit_on_sigterm, scratch
 from benchmarks.table import aligned, percentile
+from chatnet.addresses import parse_masters
 from chatnet.auth import Token
 from chatnet.testing import history
 from chatnet.testing.checker import check
@@ -47,6 +46,7 @@ from chatnet.testing.history import Acknowledged, Event, Sent, Took
 from chatnet.wire.operate import ClusterStatus
 from rigs.chaos import final_log
 from rigs.processes import Cluster, Lines, NotInTime, kill_marked, send, wait_until
+from rigs.status import ask_status
 
 USERS, RATE, FOLLOW = 50, 200, 4
 WORKERS, MASTERS = 3, 3
@@ -132,11 +132,7 @@ class Run:
 
     def status(self) -> ClusterStatus | None:
         """Return the primary's status; None while nobody answers."""
-        try:
-            with closing(socket.create_connection(("127.0.0.1", self._cluster.port), 1.0)) as connection:
-                return wire.status(connection, self._token)
-        except (OSError, wire.Refused):
-            return None
+        return ask_status(parse_masters(self._cluster.address)[0], self._token, patience=1.0)
 
     def whole(self, gone: Sequence[int] = (), users: int = USERS) -> ClusterStatus:
         """Wait until there are as many processes as there should be, with all ``users`` on the workers.

@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,16 +31,17 @@ CHUNK = 65536
 
 @dataclass(eq=False, slots=True)
 class Tab:
-    """One tab. ``lost`` and ``back``: when its last connection was lost other than by ``moved``, and when it
-    was welcomed again."""
+    """One tab. ``former`` is the connection to the worker that sends it elsewhere, until another one answers.
+    ``lost`` and ``back``: when its last connection was lost other than by ``moved``, and when it was welcomed
+    again."""
 
     ticket: str
     address: str
     line: socket.socket | None = None
+    former: socket.socket | None = None
     state: str = "waiting"
     attempts: int = 0
     slow: int = 0
-    is_moved: bool = False
     turn: int = 0
     came: bytes = b""
     cursor: Any = None
@@ -74,16 +76,10 @@ class Tabs:
         self._by_line: dict[int, Tab] = {}
         self._due: list[tuple[float, int, int, Tab]] = []
         self._numbers = itertools.count()
-        self._online = 0
         self.all = [
             Tab(ticket, f"127.{1 + number // 62500}.{number // 250 % 250}.{1 + number % 250}")
             for number, ticket in enumerate(self.tickets)
         ]
-
-    @property
-    def online(self) -> int:
-        """How many have been welcomed, and are connected."""
-        return self._online
 
     @property
     def lost(self) -> list[Tab]:
@@ -117,8 +113,20 @@ class Tabs:
         deadline = time.monotonic() + seconds
         while not happened():
             if time.monotonic() > deadline:
-                raise TooSlow(f"{len(self.all) - self._online} of {len(self.all)} tabs are not back")
+                raise TooSlow(self._not_back())
             self._turn()
+
+    def _not_back(self) -> str:
+        missing = [tab for tab in self.all if tab.state != "online" and tab.former is None]
+        never = sum(tab.back <= tab.lost for tab in self.all)
+        states = ", ".join(
+            f"{count} {state}" for state, count in Counter(tab.state for tab in missing).items()
+        )
+        dials = max((tab.attempts for tab in missing), default=0)
+        return (
+            f"{len(missing)} of {len(self.all)} tabs are not back ({states}, after up to {dials} attempts), "
+            f"{never} since they lost their worker; {self.troubles}"
+        )
 
     def rest(self, seconds: float) -> None:
         """Let them do what they do for so long."""
@@ -129,8 +137,9 @@ class Tabs:
     def close(self) -> None:
         """Close all connections."""
         for tab in self.all:
-            if tab.line is not None:
-                tab.line.close()
+            for line in (tab.line, tab.former):
+                if line is not None:
+                    line.close()
         self._epoll.close()
 
     # ---- one turn ----
@@ -144,7 +153,7 @@ class Tabs:
         wait = min(self._due[0][0] - now, 0.05) if self._due else 0.05
         for descriptor, _ in self._epoll.poll(max(wait, 0.0), 512):
             if (tab := self._by_line.get(descriptor)) is not None:  # type: ignore[assignment]
-                self._go_on(tab)
+                self._go_on(tab, descriptor)
 
     def _is_due(self, tab: Tab) -> None:
         """A pause is over, or an answer has not come in time."""
@@ -163,12 +172,25 @@ class Tabs:
 
     def _drop(self, tab: Tab) -> None:
         line, tab.line = tab.line, None
+        self._close(line)
+        tab.state = "waiting"
+
+    def _drop_former(self, tab: Tab) -> None:
+        line, tab.former = tab.former, None
+        self._close(line)
+
+    def _close(self, line: socket.socket | None) -> None:
         if line is not None:
             del self._by_line[line.fileno()]
             line.close()
-        if tab.state == "online":
-            self._online -= 1
-        tab.state = "waiting"
+
+    def _leave(self, tab: Tab) -> None:
+        """The worker sends it elsewhere: it hears that one until the next one has answered."""
+        self.troubles.moved += 1
+        self._drop_former(tab)
+        tab.former, tab.line = tab.line, None
+        tab.attempts = 1
+        self._dial(tab)
 
     def _again(self, tab: Tab) -> None:
         """The connection is lost: dial again, soon."""
@@ -176,10 +198,6 @@ class Tabs:
         self._drop(tab)
         if is_lost:
             tab.attempts = 0
-            if tab.is_moved:
-                self.troubles.moved += 1
-                self._dial(tab)
-                return
             tab.lost = time.perf_counter()
         pause = min(LONGEST, SHORTEST * 2**tab.attempts)
         tab.attempts += 1
@@ -197,7 +215,10 @@ class Tabs:
         self._epoll.register(line.fileno(), select.EPOLLOUT)
         self._in(tab, min(LONGEST_FIRST_ANSWER, FIRST_ANSWER * 2**tab.slow))
 
-    def _go_on(self, tab: Tab) -> None:
+    def _go_on(self, tab: Tab, descriptor: int) -> None:
+        if tab.former is not None and tab.former.fileno() == descriptor:
+            self._hear_former(tab, tab.former)
+            return
         try:
             match tab.state:
                 case "dialing":
@@ -248,15 +269,28 @@ class Tabs:
         tab.line.send(browsers.frame(hello))
         tab.state = "greeting"
 
+    def _hear_former(self, tab: Tab, line: socket.socket) -> None:
+        try:
+            if browsers.PINGED in (came := line.recv(CHUNK)):
+                line.send(browsers.PING)
+            is_open = bool(came)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            is_open = False
+        if not is_open:
+            self._drop_former(tab)
+
     def _read(self, tab: Tab) -> None:
         assert tab.line is not None
         came = tab.line.recv(CHUNK)
         if not came:
             raise OSError("closed")
         if tab.state == "online":
-            tab.is_moved = tab.is_moved or MOVED in came
             if browsers.PINGED in came:
                 tab.line.send(browsers.PING)
+            if MOVED in came:
+                self._leave(tab)
             return
         tab.came += came
         if tab.state == "upgrading" and HEAD_ENDS in tab.came:
@@ -264,6 +298,7 @@ class Tabs:
                 self.troubles.refused += 1
                 raise OSError("refused")
             tab.came = tab.came.partition(HEAD_ENDS)[2]
+            self._drop_former(tab)
             self._greet(tab)
         if tab.state == "greeting" and WELCOME in tab.came:
             self._welcomed(tab)
@@ -273,6 +308,4 @@ class Tabs:
             [welcome] = browsers.messages(tab.came)
             tab.cursor = welcome["cursor"]
         tab.back, tab.came, tab.slow, tab.state = time.perf_counter(), b"", 0, "online"
-        tab.is_moved = False
         tab.turn += 1
-        self._online += 1

@@ -10,16 +10,11 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 
-from chatnet.addresses import Address
-from chatnet.auth import Token
 from chatnet.entries import Entry
-from chatnet.net.gate import binding
-from chatnet.wire.common import NONCE_BYTES, VERSION
-from chatnet.wire.operate import ClusterStatus
+from chatnet.wire.common import VERSION
 
 ANSWER = b"\0\x07_answer"
 """The first key of an answer as it is in the stream; counting these counts the answers."""
@@ -61,21 +56,6 @@ def join(room: str) -> bytes:
 
 def chat() -> bytes:
     return ask(0, b"Chat")
-
-
-def status(connection: socket.socket, token: Token) -> ClusterStatus:
-    """Return the status that the primary at the other end of a fresh connection gives."""
-    ours = os.urandom(NONCE_BYTES)
-    [answer] = exchange([connection], [ask(0, b"Challenge", version=b"%d" % VERSION, nonce=ours)])
-    bound = binding(asker=_address(connection.getsockname()), answerer=_address(connection.getpeername()))
-    proof = token.proof("asks", "operator", ours, answer[b"nonce"], bound)
-    exchange([connection], [ask(1, b"Prove", role=b"operator", proof=proof)])
-    [answer] = exchange([connection], [ask(2, b"Status")])
-    return msgspec.msgpack.decode(answer[b"status"], type=ClusterStatus)
-
-
-def _address(found: tuple[Any, ...]) -> Address:
-    return Address(*found[:2])
 
 
 def post(tag: int, text: str = TEXT, made: float | None = None) -> bytes:

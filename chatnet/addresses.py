@@ -120,6 +120,7 @@ def _is_name(host: str) -> bool:
     return "\0" not in host
 
 
+@lru_cache(maxsize=4096)
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         literal = ipaddress.ip_address(host)

@@ -158,8 +158,8 @@ class WrongSecret(ChatnetError):
     code = b"WRONG_SECRET"
     sentence = (
         "The name {name} is taken, and this is not its secret. If it is yours, start with --with-code: PAIR "
-        "shows a code where you are logged in, or who runs this server gives you one. If not, choose another "
-        "name."
+        "shows a code where you are logged in, RECOVERY has shown you some, or who runs this server gives "
+        "you one. If not, choose another name."
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chatnet.codes import KEPT_LENGTH
+from chatnet.codes import KEPT_LENGTH, recoveries_of
 from chatnet.cursor import is_of
 from chatnet.entries import Draft, Entry, heard_at
 from chatnet.kinds import CLUSTER, SAID
@@ -140,10 +140,16 @@ class StateFacts:
             return False
         if draft.kind == "register":
             return code.whose in ("", draft.user) and self._is_by_admin(code, now)
-        return code.whose == draft.user and (code.author == draft.user) is (draft.kind == "session")
+        if code.whose != draft.user:
+            return False
+        if draft.kind == "session":
+            return code.author == draft.user and not code.recovers
+        return code.author != draft.user or code.recovers
 
     def _is_made(self, draft: Draft, now: int) -> bool:
         """Return whether the code is there, and this is not one more room for it."""
+        if any(kept in self.state.codes for kept in recoveries_of(draft.text)):
+            return True
         code = self.state.codes.get(draft.text[:KEPT_LENGTH])
         if code is None:
             return False

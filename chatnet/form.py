@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from chatnet.codes import MOST_UNTIL, is_code_text, is_kept, uses_of
+from chatnet.codes import MOST_UNTIL, is_code_text, is_kept, is_recovery_text, uses_of
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import BadName, BadRoom, BadText, NoSuchPost, NoSuchRoom, NoSuchSession, NotYet, NotYours
@@ -213,6 +213,10 @@ def check_label(label: str) -> str:
 
 def _check_code(draft: Draft) -> None:
     """Check whom a code is for: any new name, one name (the cluster makes those), or its own author."""
+    if is_recovery_text(draft.text):
+        if draft.room != draft.user or draft.more != More(to=draft.user):
+            raise ValueError("A user makes recovery codes for themselves")
+        return
     if not is_code_text(draft.text):
         raise ValueError("That is no code, with how many may use it")
     is_own = draft.room == draft.user

@@ -39,7 +39,7 @@ class Text(Enum):
     LEVEL = "a level, in decimal digits"
     POLICY = "the name and the value of a policy"
     DEVICE = "what is kept of a secret of one device alone; empty if it has none"
-    CODE = "what is kept of a code, and how many may use it"
+    CODE = "what is kept of a code, and how many may use it; or what is kept of recovery codes"
     SESSION = "the seq of a session, in decimal digits, or 0 for all of them"
     NOTHING = "empty"
 

@@ -7,7 +7,7 @@ costs much, and many processes look at it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, compress
 from unicodedata import category
 
 # The blocks with marks and numbers: the others hold ideographs, syllables of Hangul and of Tangut, private
@@ -19,7 +19,8 @@ _BLOCKS = (
     range(0x18D00, 0x20000),
     range(0xE0000, 0xE1000),
 )
-_KINDS = [(point, category(chr(point))) for point in chain(*_BLOCKS)]
+_POINTS = list(chain(*_BLOCKS))
+_KINDS = list(map(category, map(chr, _POINTS)))
 
 
 def _ranges(points: Iterable[int]) -> str:
@@ -33,13 +34,11 @@ def _ranges(points: Iterable[int]) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in runs)
 
 
-MARKS = _ranges(point for point, kind in _KINDS if kind[0] == "M")
+MARKS = _ranges(compress(_POINTS, map(frozenset(("Mn", "Mc", "Me")).__contains__, _KINDS)))
 """Marks: categories Mn, Mc and Me."""
-OTHER_NUMBERS = _ranges(point for point, kind in _KINDS if kind in ("Nl", "No"))
+OTHER_NUMBERS = _ranges(compress(_POINTS, map(frozenset(("Nl", "No")).__contains__, _KINDS)))
 r"""Characters that ``\w`` includes besides letters, decimal digits and ``_``: Roman numerals, fractions, ².
 
 These are categories Nl and No.
-
-That is categories Nl and No.
 """
-del _KINDS
+del _POINTS, _KINDS

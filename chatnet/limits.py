@@ -96,7 +96,8 @@ class Limits:
     For a session: when ``drafts`` are unanswered, its connection is not read; nor when as many drafts wait in
     all sessions of its user here. Otherwise a user who returns again and again would have as many waiting
     each time, since a held connection is not seen to close. When ``reads`` wait, it is not read either.
-    ``client_pulse`` is how clients are watched; ``password_cost`` is the cost of each password.
+    A message to a browser has posts of ``message_bytes``, or a single one. ``client_pulse`` is how clients
+    are watched; ``password_cost`` is the cost of each password.
 
     For a store: reads answer in pages of the size ``page``. A worker sends on at most ``worker_drafts``
     in one batch, and no more than the wire takes; the embedded store commits ``batch_drafts`` at most. A log
@@ -115,6 +116,7 @@ class Limits:
     run_up: int = 2_000
     drafts: int = 200
     reads: int = 16
+    message_bytes: int = 60_000
     client_pulse: Rhythm = CLIENT_PULSE
     password_cost: Cost = COST
     page: PageSize = PAGE

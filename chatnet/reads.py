@@ -15,6 +15,7 @@ import msgspec
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NoSuchRoom
+from chatnet.rules import FOR_EVER
 from chatnet.stays import Interval
 
 LAST_SEQ = (1 << 63) - 2
@@ -82,9 +83,9 @@ class UsedDevice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     used: int
 
 
-CodePurpose = Literal["", "invitation", "device", "reset"]
-"""What a code is good for: to register a name, to let in another device of its user, or to set a new secret;
-empty: for nothing now."""
+CodePurpose = Literal["", "invitation", "device", "reset", "recovery"]
+"""What a code is good for: to register a name, to let in another device of its user, or to set a new secret
+for them, by a code of the cluster or by one of their own for recovery; empty: for nothing now."""
 
 
 Position = tuple[int, str]
@@ -192,10 +193,12 @@ class MarkPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class UnreadPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of rooms in order: how many posts, and how many mentions of the user, are unread in each, at
-    most :data:`MOST_UNREAD`; and whether another page follows."""
+    most :data:`MOST_UNREAD`; and whether another page follows. ``since`` are the seqs, in the same order,
+    after which the user's present stays began; an older store leaves them out."""
 
     rooms: list[tuple[str, int, int]]
     more: bool
+    since: list[int] = []
 
 
 PolicyValue = tuple[str, str]
@@ -259,15 +262,17 @@ class CodeOf(Question[CodePurpose], frozen=True):
     user: str
 
 
-def code_purpose(row: tuple[str, str] | None, user: str) -> CodePurpose:
-    """Return what a code is good for, from its author and whose it is; None: there is no such code."""
+def code_purpose(row: tuple[str, str, int] | None, user: str) -> CodePurpose:
+    """Return what a code is good for, from its author, whose it is, and until when it is good; None: there is
+    no such code."""
     match row:
         case None:
             return ""
-        case (_, ""):
+        case (_, "", _):
             return "invitation"
-        case (author, whose) if whose == user:
-            return "device" if author == user else "reset"
+        case (author, whose, until) if whose == user:
+            own: CodePurpose = "recovery" if until == FOR_EVER else "device"
+            return own if author == user else "reset"
     return ""
 
 
@@ -318,7 +323,11 @@ class Newest(Question[list[Entry]], frozen=True):
 
 
 class Feed(Question[FeedPage], frozen=True):
-    """The first page of entries after ``after`` that the user sees (``visible``), in order."""
+    """The first page of entries after ``after`` that the user sees (``visible``), in order.
+
+    Empty, and complete up to ``after`` alone, if there is no such user: with who is forgotten goes where they
+    were, so that nobody can say any more what they would have seen before that.
+    """
 
     user: str
     after: int

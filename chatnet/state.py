@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 from chatnet.blanking import Blankings, blanking_of
-from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS, uses_of
+from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS, recoveries_of, uses_of
 from chatnet.entries import Draft, Entry, More, heard_at, settled
 from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
 from chatnet.names import is_private, is_topic
@@ -78,13 +78,19 @@ class Session:
 @dataclass(slots=True)
 class Code:
     """A code: who made it, the name that it is for (empty: any new one), the private rooms to which it
-    invites, with a space between, how many may use it, and until when."""
+    invites, with a space between, how many may use it, and until when. Recovery codes alone are good for
+    ever."""
 
     author: str
     whose: str
     room: str
     uses: int
     until: int
+
+    @property
+    def recovers(self) -> bool:
+        """Whether it is a recovery code."""
+        return self.until == FOR_EVER
 
 
 _NONE = Standing()
@@ -208,13 +214,16 @@ class State:
             account.credential, account.secret_seq = entry.text, entry.seq
             self.sessions.pop(entry.user, None)
             self._begin(entry, "")
+            shown = self.codes.pop(more_of(entry).code, None)
             self._drop_codes(entry.user)
+            if shown is None or not shown.recovers:
+                self._drop_recoveries(entry.user)
 
     def _session(self, entry: Entry) -> None:
         more, account = more_of(entry), self.accounts[entry.user]
         before = self.sessions.get(entry.user, {}).get(more.device)
         if before is not None and is_random(account) and account.secret_seq == before.seq:
-            account.credential, account.secret_seq = "", entry.seq
+            self._void(entry.user, entry.seq)
         self._begin(entry, entry.text if more.code else "")
         self.codes.pop(more.code, None)
 
@@ -226,14 +235,24 @@ class State:
     def _revoke(self, entry: Entry) -> None:
         account, seq = self.accounts[entry.to], int(entry.text)
         if not seq or (is_random(account) and account.secret_seq == seq):
-            account.credential, account.secret_seq = "", entry.seq
+            self._void(entry.to, entry.seq)
         sessions = self.sessions.get(entry.to, {})
         left = {device: one for device, one in sessions.items() if seq and one.seq != seq}
         self.sessions[entry.to] = left
         self._drop_codes(entry.to)
 
+    def _void(self, user: str, seq: int) -> None:
+        """The user's secret is none any more, nor are the recovery codes that were made by showing it."""
+        account = self.accounts[user]
+        account.credential, account.secret_seq = "", seq
+        self._drop_recoveries(user)
+
     def _code(self, entry: Entry) -> None:
         self.codes = {kept: code for kept, code in self.codes.items() if code.until > entry.time}
+        if recoveries := recoveries_of(entry.text):
+            self._drop_recoveries(entry.to)
+            self.codes |= {kept: Code(entry.user, entry.to, "", 1, FOR_EVER) for kept in recoveries}
+            return
         if entry.to:
             self._drop_codes(entry.to)
         room = entry.room if is_private(entry.room) else ""
@@ -245,7 +264,13 @@ class State:
             self.codes[its_hash] = Code(entry.user, entry.to, room, uses_of(entry.text), until)
 
     def _drop_codes(self, user: str) -> None:
-        self.codes = {kept: code for kept, code in self.codes.items() if code.whose != user}
+        """Drop the codes for this user alone, but for those for recovery."""
+        codes = self.codes.items()
+        self.codes = {kept: code for kept, code in codes if code.whose != user or code.recovers}
+
+    def _drop_recoveries(self, user: str) -> None:
+        codes = self.codes.items()
+        self.codes = {kept: code for kept, code in codes if code.whose != user or not code.recovers}
 
     def _disable(self, entry: Entry) -> None:
         standing = self._stand("", entry.to)

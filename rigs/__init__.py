@@ -1,6 +1,7 @@
 """Starts real processes and watches them: for tests, for long runs, for the demo. Not installed.
 
 processes     real twistd processes: a cluster, and a client at its terminal
+status        a cluster's status, asked without starting a program
 talkers       a process of recorded users · conversation  that process, as a test starts and controls it
 chaos         kills and stops processes while users talk, and judges the result
 demo          two users chat for thirty seconds while processes are killed; then the verdict

@@ -31,6 +31,8 @@ class Conversation:
         mark: str = "NONE=NONE",
     ) -> None:
         self._history, self.log = root / "history", root / "talkers.log"
+        self._events: list[Event] = []
+        self._read_bytes = 0
         self._process = start(
             "python", "-m", "rigs.talkers", *options,
             "--history", str(self._history), "--log", str(self.log), "--mark", mark,
@@ -69,8 +71,13 @@ class Conversation:
         wait_until("all is answered", lambda: not _unanswered(self.history(), now), SETTLED_SECONDS)
 
     def history(self) -> list[Event]:
-        """Return what they recorded so far."""
-        return history.read(self._history.read_bytes().splitlines(keepends=True))
+        """Return what they recorded so far. Each line is read once: some callers look often."""
+        with self._history.open("rb") as lines:
+            lines.seek(self._read_bytes)
+            whole, end, _ = lines.read().rpartition(b"\n")
+        self._read_bytes += len(whole) + len(end)
+        self._events += history.read((whole + end).splitlines(keepends=True))
+        return list(self._events)
 
     def _tell(self, word: str) -> None:
         assert self._process.stdin is not None

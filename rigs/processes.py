@@ -20,8 +20,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from chatnet.addresses import parse_masters
+from chatnet.auth import find_token
+from chatnet.errors import CannotStart
+from chatnet.operator.status import as_json
 from chatnet.store.lease import FlockLease
 from chatnet.world.real import RealFiles
+from rigs.status import ask_status
 
 DEADLINE = 30.0
 """Seconds to wait for what should take a moment: the machine may be busy."""
@@ -208,10 +213,12 @@ class Cluster:
 
     def status(self) -> dict[str, Any]:
         """Return what ``chatnet status --json`` prints; empty while nobody answers."""
-        code, output = self.run(
-            "chatnet", "status", "--json", "--master", self.address, "--data", str(self.data)
-        )
-        status: dict[str, Any] = json.loads(output) if code == 0 else {}
+        try:
+            token = find_token(RealFiles(), {**os.environ, **self.environ}, None, self.data)
+        except CannotStart:
+            return {}  # it has not started yet
+        found = ask_status(parse_masters(self.address)[0], token)
+        status: dict[str, Any] = {} if found is None else json.loads(as_json(found))
         return status
 
     def workers(self, count: int, deadline: float = DEADLINE, serves: str = "chat") -> list[dict[str, Any]]:

@@ -35,7 +35,8 @@ class Person:
     is a guest's. ``passwords`` are those that they have set, the
     one that they believe in last: who ended their client while it was still setting one cannot know.
     ``letters`` are codes that the operator has sent to people, by their names; one for whoever has a new
-    name is there under an empty one.
+    name is there under an empty one. ``sheets`` have the recovery codes that people have made, the newest
+    last; who uses one does not strike it out.
     """
 
     def __init__(
@@ -48,10 +49,13 @@ class Person:
         passwords: dict[str, list[str]],
         codes: dict[str, str],
         letters: dict[str, str],
+        sheets: dict[str, list[str]],
         make: Callable[..., User],
     ) -> None:
         self._make = make
         self._letters = letters
+        self._sheets = sheets
+        self._recovers_by = ""
         self._shown = ""
         self._is_new = False
         self._codes = codes
@@ -90,7 +94,8 @@ class Person:
         if self.user is None and not self.is_forgotten:
             self.user = self._new_client()
             self._believed = self._known()[-1]
-            self._shown = self._letters.get(self.name, self._letters.get("", "") if self._is_new else "")
+            letter = self._letters.get(self.name, self._letters.get("", "") if self._is_new else "")
+            self._shown = self._recovers_by or letter
             self.user.start(self._believed or None, self._shown)
 
     def arrive_by_code(self) -> None:
@@ -110,6 +115,20 @@ class Person:
         """Make a code for another device."""
         if self.user is not None and self.user.is_connected:
             self.user.pair(partial(self._codes.__setitem__, self.name), self._known()[-1] or None)
+
+    def make_recoveries(self) -> None:
+        """Make recovery codes."""
+        if self.user is not None and self.user.is_connected:
+            sheet = self._sheets.setdefault(self.name, [])
+            self.user.recovery(sheet.extend, self._known()[-1] or None)
+
+    def recover(self, back: float) -> None:
+        """Lose what lets one in, and come back by a recovery code: one of ``back``, from 0 to 1, of all that
+        one has ever made, the newest first."""
+        sheet = self._sheets.get(self.name, [])
+        if sheet and not (self.is_forgotten or self._recovers_by):
+            self._recovers_by = sheet[-1 - int(back * len(sheet))]
+            self.begin_anew(0.1)
 
     def revoke_others(self) -> None:
         """End the sessions on the other devices."""
@@ -219,7 +238,7 @@ class Person:
         if isinstance(event, history.Ended) and self.user is not None:
             self._is_new = event.sentence == CodeNeeded.sentence
             if event.sentence == BadCode.sentence:
-                self._letter_is_used()
+                self._letter_is_used(is_good=False)
             known = self._known()
             if known[-1] == self._believed:
                 known.insert(0, known.pop())  # try another
@@ -228,9 +247,13 @@ class Person:
             if self._device != guest(self._device) and not self.is_forgotten:
                 self._world.reactor.callLater(AGAIN_SECONDS, self.arrive)
 
-    def _letter_is_used(self) -> None:
+    def _letter_is_used(self, is_good: bool = True) -> None:
         """Drop the code that was shown; by one of their own they have a new secret, which is no password."""
-        if self._shown and self._letters.get(self.name) == self._shown:
+        if self._shown and self._recovers_by == self._shown:
+            self._recovers_by = ""
+            if is_good:
+                self._known().append("")
+        elif self._shown and self._letters.get(self.name) == self._shown:
             del self._letters[self.name]
             self._known().append("")
         self._shown = ""
@@ -265,22 +288,24 @@ def crowd(
     passwords: dict[str, list[str]] = {}  # known to people, on all their devices
     codes: dict[str, str] = {}  # of people, for another device of theirs
     sent = {} if letters is None else letters
+    sheets: dict[str, list[str]] = {}  # of people, with their recovery codes
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
-        known = KnownMasters(world.files, config_directory(world.environ), world.reactor)
-        trust = Trust(world.tls, known) if encrypted else None
+        masters_known = KnownMasters(world.files, config_directory(world.environ), world.reactor)
+        trust = Trust(world.tls, masters_known) if encrypted else None
         people: dict[str, Person] = {}
+        known = passwords, codes, sent, sheets
         shared: dict[str, Any] = {}
         for argument in arguments[1:]:
             device, make_user = offers.heard(argument)
             make_user = partial(make_user, trust=trust, shared=shared)
-            people[device] = Person(device, masters, world, keep, now, passwords, codes, sent, make_user)
+            people[device] = Person(*(device, masters, world, keep, now), *known, make_user)
             other = guest(device)
             if other not in people:
                 elsewhere = config_directory(world.environ) / "other"
                 apart = replace(world, environ={**world.environ, "XDG_CONFIG_HOME": str(elsewhere)})
-                people[other] = Person(other, masters, apart, keep, now, passwords, codes, sent, make_user)
+                people[other] = Person(*(other, masters, apart, keep, now), *known, make_user)
         return Crowd(people)
 
     return make

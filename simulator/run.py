@@ -229,6 +229,7 @@ class Run:
         steps += workload.ruling(simulation.chance("policies"), steps, devices, now, scale.seconds)
         paired = [device for device in devices if self._spoken[device] == offers.USUAL]
         steps += workload.pairing(simulation.chance("guests"), paired, now, scale.seconds)
+        steps += workload.losing(simulation.chance("recoveries"), paired, now, scale.seconds)
         steps += workload.doors(simulation.chance("doors"), devices, paired, now, scale.seconds)
         for step in steps:
             if step.device == workload.OPERATOR:

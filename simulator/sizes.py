@@ -31,6 +31,8 @@ SIZES = (
     Size("reads", (2, 4)),
 )
 PAGE_BYTES = Size("page.bytes", (10_000,))
+MESSAGE_BYTES = Size("message_bytes", (1, 500, 3_000))
+"""Posts that come together need several messages to a browser."""
 WINDOWS = (4_000, 20_000, 60_000)
 """Bytes that a window holds."""
 BUFFERS = (1_000, 4_000, 16_000)
@@ -68,6 +70,9 @@ def draw_sizes(simulation: Simulation, narrow: bool = False) -> dict[str, Any]:
             limits["client_pulse"] = CLIENT_PULSE
         if chance.random() < OFTEN:
             limits["window_bytes"] = chance.choice(WINDOWS)
+        messages = simulation.chance("messages")
+        if messages.random() < OFTEN:
+            limits[MESSAGE_BYTES.name] = messages.choice(MESSAGE_BYTES.choices)
     network.migrates = simulation.chance("migrates").random() < 0.5
     if narrow:
         buffers["transport"] = network.transport = min(TRANSPORTS)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from simulator.network import Connection, Stream
     from simulator.process import SimProcess
 
+TCP_ESTABLISHED, TCP_CLOSE, TCP_CLOSE_WAIT = 1, 7, 8
+"""States of a connection, as the kernel numbers them."""
 CUTS = 0.15
 """How often a piece of data is cut in two on its way."""
 
@@ -181,10 +183,13 @@ class SimSocket:
     def getpeername(self) -> Address:
         return self.peer
 
-    def getsockopt(self, level: int, option: int) -> int:
+    def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
         if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
             number, self._error = self._error, 0
             return number
+        if (level, option) == (socket.IPPROTO_TCP, socket.TCP_INFO):
+            state = TCP_CLOSE if self._error else TCP_CLOSE_WAIT if self._ended else TCP_ESTABLISHED
+            return bytes([state])[:size]
         return self._options.get((level, option), 0)
 
     def setsockopt(self, level: int, option: int, value: Any) -> None:

@@ -51,6 +51,8 @@ MOST_MARKED = 6
 """How often the marks of a device are set and read at most."""
 GUESTS = 0.5
 """The share of users that let in another device by a code."""
+LOSERS = 0.3
+"""The share of users that lose what lets them in, and have recovery codes for that."""
 CLOSED = 0.4
 """How often an operator decides who may register a name."""
 
@@ -256,6 +258,24 @@ def pairing(chance: random.Random, devices: Sequence[str], start: float, seconds
         if chance.random() < 0.4:  # the code is not good any more
             steps += [Step(ends + 2.0, other, "go"), Step(ends + 2.2, other, "arrive_by_code")]
         steps.append(Step(max(ends + 4.0, start + ARRIVAL_SECONDS + seconds), other, "go"))
+    return steps
+
+
+def losing(chance: random.Random, devices: Sequence[str], start: float, seconds: float) -> list[Step]:
+    """Return when users make recovery codes, sometimes new ones later, and when they lose what lets them in,
+    and come back by one of them: mostly by one that is good, and sometimes by one that was used, or is of
+    before. Pure."""
+    steps: list[Step] = []
+    for device in devices:
+        if device != owner(device) or chance.random() > LOSERS:
+            continue
+        makes = [ARRIVAL_SECONDS + chance.random() * 0.4 * seconds]
+        if chance.random() < 0.4:
+            makes.append(makes[0] + chance.random() * 0.4 * seconds)
+        steps += (Step(start + at, device, "make_recoveries") for at in makes)
+        for _ in range(chance.choice((1, 2, 3))):
+            at = makes[0] + 1.0 + chance.random() * 0.6 * seconds
+            steps.append(Step(start + at, device, "recover", (chance.choice((0.0, 0.3, 0.9)),)))
     return steps
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from test_checker import Story, key, only
 
-from chatnet.codes import code_text, kept
+from chatnet.codes import code_text, kept, recovery_text
 from chatnet.entries import Entry, More
 from chatnet.errors import BadCode, CodeNeeded, Disabled, NameKept, SessionEnded, SignupClosed
 from chatnet.testing.history import (
@@ -304,6 +304,39 @@ def test_an_invitation_where_nobody_is_let_in(story: Accounts) -> None:
     assert by_codes(story) == []
     story.entry("register", "bob", "sha256:1", code=third)
     assert by_codes(story) == [f"{CODES}bob was registered at 10 by an invitation, and nobody was let in"]
+
+
+RECOVERIES = [kept(f"0000-0000-0000-0000-0000-{number:04}") for number in range(16)]
+
+
+@pytest.mark.parametrize(
+    "why", ["", "used", "newer", "secret", "revoked", "lost", "let in anew", "another's"]
+)
+def test_a_recovery_code_that_is_void(story: Accounts, why: str) -> None:
+    """Each is good once, as long as there are no newer ones, and the secret is the one for which they were
+    made; what others do with their sessions and codes does not matter."""
+    first, second, user = RECOVERIES[0], RECOVERIES[1], "bob" if why == "another's" else "alice"
+    story.entry("register", "bob", "sha256:9")  # 6
+    story.entry("code", "alice", recovery_text(RECOVERIES[:8]), to="alice")
+    story.entry("code", "alice", code_text(kept("0000-0000-0009"), 1), to="alice")
+    story.entry("session", "alice", "", device="tablet")
+    story.entry("revoke", "alice", "9", to="alice")
+    story.entry("secret", "alice", "$argon2id$", code=first)  # 11
+    match why:
+        case "used":
+            second = first
+        case "newer":
+            story.entry("code", "alice", recovery_text(RECOVERIES[8:]), to="alice")
+        case "secret":
+            story.entry("secret", "alice", "sha256:5")
+        case "revoked":
+            story.entry("revoke", "chatnet", "0", to="alice")
+        case "lost" | "let in anew":
+            story.entry("secret", "alice", "sha256:5", code=RECOVERIES[2])  # 12
+            story.entry("revoke" if why == "lost" else "session", "alice", "12", to="alice")
+    last = story.entry("secret", user, "sha256:6", code=second)
+    found = f"{CODES}the secret at {last.seq} is by a code that is good no longer, or for another"
+    assert by_codes(story) == ([found] if why else [])
 
 
 @pytest.mark.parametrize("kind", ["code", "revoke", "secret"])

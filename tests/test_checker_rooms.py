@@ -206,6 +206,15 @@ def test_what_should_have_been_refused(ops: Rooms) -> None:
         ops.events, ops.log = before
 
 
+def test_who_made_a_room_and_left_it_was_there(ops: Rooms) -> None:
+    """As all were whom somebody let in: moderators may order about them; about nobody else."""
+    ops.act("alice/1", "role", "&ops", to="bob", text="owner")
+    ops.act("alice/1", "leave", "&ops")
+    ops.act("bob/1", "unban", "&ops", to="alice")
+    ops.refuse("bob/1", "NOT_THERE", "unban", "&ops", to="carol")
+    assert ops.broken() == []
+
+
 def test_an_invitation_is_good_once(ops: Rooms) -> None:
     ops.act("alice/1", "remove", "&ops", to="bob")
     ops.act("bob/1", "join", "&ops")

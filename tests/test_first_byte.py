@@ -6,6 +6,7 @@ import gc
 import os
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -48,6 +49,8 @@ TOKEN = Token(b"ours" * 8)
 OURS = self_made(TOKEN)
 LINES = ord("L")
 """The first byte of a protocol of these tests."""
+TCP_CLOSE_WAIT = 8
+"""As the kernel numbers the states of a connection: the other end has closed it."""
 HELLO = b"\x16\x03\x01"
 """The first bytes of TLS."""
 
@@ -155,6 +158,7 @@ class Hushed(StringTransport):
         super().__init__()
         self.aborted = False
         self.protocol: Any = None
+        self.socket: Any = None
 
     def abortConnection(self) -> None:
         self.aborted = True
@@ -345,7 +349,7 @@ def test_handshakes_are_begun_in_turns(port: Port) -> None:
 class Slow:
     """An arrival whose handshake takes ``seconds``."""
 
-    has_begun, host = False, "192.0.2.1"
+    has_begun, has_hung_up, host = False, False, "192.0.2.1"
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -439,6 +443,19 @@ def test_who_goes_while_it_waits_costs_nothing(port: Port) -> None:
     port.clock.turn()
     assert begun(*strangers) == A_TURN + 1
     assert begun(strangers[A_TURN]) == 0
+
+
+def test_who_hangs_up_while_it_waits_costs_no_handshake(port: Port) -> None:
+    """Nothing is read from those who wait, so the kernel is asked. To close many takes a part of a turn."""
+    strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(7 * A_TURN + 1)]
+    for stranger in strangers[A_TURN : 6 * A_TURN]:
+        stranger.socket = SimpleNamespace(getsockopt=lambda *_: bytes([TCP_CLOSE_WAIT]))
+    port.clock.turn()
+    assert [stranger.aborted for stranger in strangers].count(True) == 4 * A_TURN
+    assert begun(*strangers) == A_TURN
+    port.clock.turn()
+    assert [stranger.aborted for stranger in strangers].count(True) == 5 * A_TURN
+    assert begun(*strangers) == 2 * A_TURN - 1
 
 
 def test_of_one_address_only_some_wait(port: Port) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import ast
 import re
 import socket
+import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
 from chatnet.net.listen import (
     ACCEPTED,
+    MOST_GONE,
     accept_in_turns,
     address_of,
     is_taken,
@@ -118,6 +123,91 @@ def test_who_comes_is_accepted_in_turns() -> None:
     for _ in range(3):
         port.doRead()
     assert port.accepted == [ACCEPTED] * 3
+
+
+class Accepting:
+    """A port that accepts as Twisted's does, and closes what it accepts."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self.socket = listening
+        self.numberAccepts = 100
+        self._accepted = 0
+
+    def doRead(self) -> None:
+        with suppress(BlockingIOError):
+            for _ in range(self.numberAccepts):
+                connection, _ = self.socket.accept()
+                connection.close()
+                self._accepted += 1
+        self.numberAccepts = 100
+
+    def turn(self) -> int:
+        """Return how many are accepted in a turn."""
+        before = self._accepted
+        self.doRead()
+        return self._accepted - before
+
+
+class Made(Factory):
+    """Notes the ports from which connections came that were accepted."""
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.from_ports: list[int] = []
+
+    def buildProtocol(self, addr: Any) -> Protocol:
+        self.from_ports.append(addr.port)
+        return Protocol()
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_has_hung_up_in_a_crowd_is_not_looked_at() -> None:
+    """Who waits too long hangs up, and comes again: they must not make those behind them wait as long."""
+    port: Any = listen(reactor, Address("127.0.0.1", 0), made := Made())
+    clients = [socket.create_connection(address_of(port)) for _ in range(5 * ACCEPTED)]
+    gone, reset = clients[: 3 * ACCEPTED], clients[3 * ACCEPTED : 4 * ACCEPTED]
+    for client in reset:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for client in gone + reset:
+        client.send(b"a request")
+        client.close()
+    waiting = clients[4 * ACCEPTED :]
+    for client in waiting:
+        client.send(b"a request")
+    while len(made.from_ports) < 2 * ACCEPTED:
+        await deferLater(reactor, 0)
+    ports = [client.getsockname()[1] for client in waiting]
+    assert made.from_ports[ACCEPTED:] == ports  # the first few were accepted before one knew of a crowd
+    for client in waiting:
+        client.close()
+    await maybeDeferred(port.stopListening)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_asks_and_says_no_more_is_answered_without_a_crowd() -> None:
+    """Some clients close their half at once: that they have hung up is only supposed of those who wait."""
+    port: Any = listen(reactor, Address("127.0.0.1", 0), made := Made())
+    for number in range(2 * ACCEPTED):
+        with socket.create_connection(address_of(port)) as client:
+            client.shutdown(socket.SHUT_WR)
+            while len(made.from_ports) == number:
+                await deferLater(reactor, 0)
+    await maybeDeferred(port.stopListening)
+
+
+def test_a_turn_closes_only_some_who_have_hung_up() -> None:
+    """A crowd that comes and goes must not keep the reactor."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4 * MOST_GONE) as listening:
+        listening.setblocking(False)
+        port = Accepting(listening)
+        accept_in_turns(port)
+        for _ in range(3 * MOST_GONE):
+            socket.create_connection(listening.getsockname()).close()
+        counts = [port.turn() for _ in range(3)]
+        left = Accepting(listening).turn()
+    assert counts == [ACCEPTED, 0, 0]
+    assert left == 3 * MOST_GONE - ACCEPTED - 2 * MOST_GONE
 
 
 def test_a_real_port_limits_what_the_kernel_keeps() -> None:

@@ -43,13 +43,16 @@ POSTING = ("SAY", "TELL", "REPLY")
 """The commands that post."""
 DRAFTED = (*POSTING, "JOIN", "LEAVE", "PASSWORD", "FORGET")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
-ALONE = ("CHATTEST", "FORGET", "PAIR", "QUIT", "SESSIONS", "UNREAD")
+ALONE = ("CHATTEST", "FORGET", "PAIR", "QUIT", "RECOVERY", "SESSIONS", "UNREAD")
 """The commands that take nothing."""
 FORGET = (
     "This takes back all that you ever said here, and ends your account, on all your devices; it cannot be "
     "undone, and nobody gets the name {name} again. Type your name, if you want that:"
 )
 FORGET_AGAIN = "Once more: type “forget me”, and it is done."
+PASSWORD_SET = (
+    "Password set. On another device, start with --password. RECOVERY prints codes for when you have lost it."
+)
 SLASH = "/"
 NOWHERE, OWN = "nowhere", "your own room"
 JOIN_FIRST = " (JOIN does that)"
@@ -290,7 +293,7 @@ class Interpreter:
             raise Misused("The password was not changed.")
         secret = old.encode("utf-8", "surrogatepass") if isinstance(old, str) else old
         await self._connection.set_password(secret, as_typed(new))
-        self._terminal.show("Password set. On another device, start with --password.")
+        self._tell_how(PASSWORD_SET)
 
     async def _forget(self, _: str) -> None:
         if not self._terminal.is_attended:
@@ -306,9 +309,9 @@ class Interpreter:
         if secret is not None:
             await self._connection.draft(Forget, secret=secret)
 
-    async def _secret(self) -> bytes | None:
+    async def _secret(self, typed: bool = False) -> bytes | None:
         """Return what proves that it is the user: what is kept here, or the password, for which it asks."""
-        if self._connection.random_secret is not None:
+        if self._connection.random_secret is not None and not typed:
             return self._connection.random_secret
         self._terminal.show("Your password:")
         password = await self._ask_password()
@@ -419,11 +422,11 @@ class Interpreter:
     def marked(self, room: str, seq: int) -> None:
         self._terminal.has_read(room, seq)
 
-    def stay_changed(self, room: str, joined: bool) -> None:
-        if room:
-            self._terminal.learn([room], is_member=joined)
-        else:
-            self._terminal.recount()
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        self._terminal.learn([room], is_member=joined, since=seq)
+
+    def must_recount(self) -> None:
+        self._terminal.recount()
 
     def _happened(self, event: Entry) -> None:
         teller = Teller(self._name, self._calendar.stamp, self._connection.author_of)

@@ -45,7 +45,7 @@ from chatnet.client.refused import REFUSED
 from chatnet.client.requests import Requests
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
-from chatnet.codes import fresh_code
+from chatnet.codes import fresh_code, fresh_recoveries
 from chatnet.errors import (
     BadCode,
     BadName,
@@ -93,8 +93,8 @@ ENDS = tuple(error.code.decode() for error in (Barred, Disabled, Forgotten, Sess
 """Why a session ends that the client does not begin again by itself."""
 ASK_CODE = "A new name needs a code here. The code for {name}:"
 ASK_OWN = (
-    "The name {name} is taken. If it is yours, type the code that PAIR shows where you are logged in, or the "
-    "one that who runs this server gave you; if not, nothing:"
+    "The name {name} is taken. If it is yours, type the code that PAIR shows where you are logged in, one "
+    "for recovery, or the one that who runs this server gave you; if not, nothing:"
 )
 
 
@@ -142,6 +142,10 @@ class Connection(Requests):
     def fresh_code(self) -> str:
         """Return a new code."""
         return fresh_code(self._identities.entropy)
+
+    def fresh_recoveries(self) -> list[str]:
+        """Return new recovery codes."""
+        return fresh_recoveries(self._identities.entropy)
 
     async def set_password(self, old: bytes, password: bytes) -> None:
         """Replace the ``old`` secret. The random secret is forgotten; the password is kept only in memory."""

@@ -1,20 +1,22 @@
-"""The commands about devices and codes: SESSIONS, REVOKE, PAIR and CODE."""
+"""The commands about devices and codes: SESSIONS, REVOKE, PAIR, RECOVERY and CODE."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from chatnet.client.calendar import Calendar
 from chatnet.client.connection import Connection
 from chatnet.client.refused import Misused, split
 from chatnet.client.terminal import Terminal
-from chatnet.codes import MOST_USES, kept
+from chatnet.codes import MOST_USES, hashes_of, kept
 from chatnet.command_lines import ChatCommand
+from chatnet.errors import WrongSecret
 from chatnet.names import fold_name, fold_room
 from chatnet.options import a_time
 from chatnet.text import legible
-from chatnet.wire.session import MakeCode, Pair, Revoke, Sessions
+from chatnet.wire.session import MakeCode, Pair, Recovery, Revoke, Sessions
 
 USES, LASTS = 20, "7d"
 """For how many a code of CODE is, and for how long, if nothing else was typed."""
@@ -26,6 +28,13 @@ _NUMBER = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 _TIME = re.compile(r"[1-9]\d{0,4}[mhd]", re.ASCII | re.IGNORECASE)
 
 
+class AskSecret(Protocol):
+    """Returns what proves that it is the user: what is kept here, or the password, for which it asks if
+    nothing is kept, or if it shall be ``typed``; None if none is given."""
+
+    def __call__(self, typed: bool = False) -> Awaitable[bytes | None]: ...
+
+
 class Devices:
     """Runs these commands on one terminal. A code is made here, and nothing but its hash is sent."""
 
@@ -34,7 +43,7 @@ class Devices:
         connection: Connection,
         terminal: Terminal,
         calendar: Calendar,
-        ask_secret: Callable[[], Awaitable[bytes | None]],
+        ask_secret: AskSecret,
         chat_command: ChatCommand,
     ) -> None:
         self._connection, self._terminal, self._calendar = connection, terminal, calendar
@@ -42,6 +51,7 @@ class Devices:
         self.drafted: dict[str, Callable[[str], Awaitable[None]]] = {
             "REVOKE": self._revoke,
             "PAIR": self._pair,
+            "RECOVERY": self._recovery,
             "CODE": self._code,
         }
 
@@ -74,6 +84,31 @@ class Devices:
         code = self._connection.fresh_code()
         await self._connection.draft(Pair, code=bytes.fromhex(kept(code)), secret=secret)
         self._terminal.show(f"The code for another device of yours, good once, for ten minutes: {code}")
+        self._show_use(self._connection.name)
+
+    async def _recovery(self, _: str) -> None:
+        kept_here = self._connection.random_secret
+        secret = await self._ask_secret()
+        if secret is None:
+            return
+        codes = self._connection.fresh_recoveries()
+        hashed = hashes_of(codes)
+        try:
+            await self._connection.draft(Recovery, codes=hashed, secret=secret)
+        except WrongSecret:
+            # What a device keeps may be its own alone, and then the account has another.
+            typed = None if kept_here is None else await self._ask_secret(typed=True)
+            if typed is None:
+                raise
+            await self._connection.draft(Recovery, codes=hashed, secret=typed)
+        self._terminal.show(
+            "Your recovery codes. Each sets a new secret, once, when you have lost yours; keep"
+        )
+        self._terminal.show(
+            "them where nobody else reads. They end the earlier ones, and are never shown again:"
+        )
+        for code in codes:
+            self._terminal.show(f"\t{code}")
         self._show_use(self._connection.name)
 
     async def _code(self, rest: str) -> None:

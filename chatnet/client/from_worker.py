@@ -40,6 +40,7 @@ class FromWorker(Locator):
         self._listener = listener
         self._move = move
         self._end = end
+        self._goes_on = feed.cursor is not None  # from where another link ended: what happened between?
 
     @Deliver.responder
     def deliver(self, entry: Entry) -> dict[str, Any]:
@@ -56,6 +57,9 @@ class FromWorker(Locator):
         cursor = Cursor.received(seq, check)
         if cursor is not None:
             self._feed.nothing_up_to(cursor)
+            if self._goes_on:
+                self._goes_on = False
+                self._listener.must_recount()
         return {}
 
     @Rewound.responder
@@ -71,7 +75,10 @@ class FromWorker(Locator):
 
     @Membership.responder
     def membership(self, room: str, seq: int, joined: bool) -> dict[str, Any]:
-        self._listener.stay_changed(room, joined)
+        if room:
+            self._listener.stay_changed(room, seq, joined)
+        else:
+            self._listener.must_recount()
         return {}
 
     @Moved.responder

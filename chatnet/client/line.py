@@ -142,7 +142,7 @@ class LineTerminal(Protocol):
     def offer(self, commands: Sequence[str]) -> None:
         """Do nothing: no line is completed."""
 
-    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
+    def learn(self, rooms: Sequence[str], is_member: bool | None = None, since: int = 0) -> None:
         """Do nothing, either."""
 
     def recount(self) -> None:

@@ -29,8 +29,12 @@ class Listener(Protocol):
     def marked(self, room: str, seq: int) -> None:
         """Another client of the user has read ``room`` up to ``seq``."""
 
-    def stay_changed(self, room: str, joined: bool) -> None:
-        """The user has joined ``room``, or left it, on any device; no room: several may have changed."""
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        """The user has joined ``room``, or left it, by the entry ``seq``, on any device."""
+
+    def must_recount(self) -> None:
+        """The rooms that the user is in, and what is unread there, may have changed unheard; what was said
+        meanwhile has come."""
 
     def told(self, sentence: str) -> None:
         """Something happened that the user should know."""

@@ -28,9 +28,9 @@ CREATE &ROOM   a private room; INVITE &ROOM NAME; INVITATIONS: to which ones
 DESCRIBE ROOM  what it is about; ROLE: who keeps order; POLICY: what holds
 BAN ROOM NAME  keep somebody out; MUTE, REMOVE, UNBAN; PURGE all they said
 PAIR           let your other device in; SESSIONS: where you are; REVOKE
-PASSWORD       the next line is yours; FORGET: end your account, for good
-CODE           lets new users in; CHATTEST measures, with real posts of yours
-HELP COMMAND   more about one of them; QUIT leaves"""
+PASSWORD       the next line is yours; RECOVERY: codes for when it is lost
+CODE           lets new users in; FORGET: end your account, for good
+HELP COMMAND   more of one; CHATTEST measures with real posts; QUIT leaves"""
 """All commands, those first that a newcomer needs first. A screen of 80 columns and 24 rows shows all of it,
 with the line that was typed above it and its own two rows below."""
 _EACH = """\
@@ -72,6 +72,7 @@ SESSIONS       on which devices you are logged in; REVOKE NUMBER ends one of the
 PAIR           a code, with which another device of yours gets in within ten minutes
 CODE 20 7d     a code for admins, with which 20 new users get in within 7 days; &ROOM invites them
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
+RECOVERY       eight codes for when you have lost your password; keep them on paper
 FORGET         take back all that you ever said here, and end your account; you are asked twice
 HELP [COMMAND] all commands; or what there is to say of one
 QUIT           leave"""
@@ -94,8 +95,8 @@ USAGES: Mapping[str, str] = {
 """How a command is typed, of those that take something."""
 COMMANDS = (
     *USAGES,
-    *("CHAT", "CHATTEST", "FORGET", "HELP", "INVITATIONS", "LIST", "PAIR", "PASSWORD", "QUIT", "ROOMS"),
-    *("SESSIONS", "UNREAD"),
+    *("CHAT", "CHATTEST", "FORGET", "HELP", "INVITATIONS", "LIST", "PAIR", "PASSWORD", "QUIT"),
+    *("RECOVERY", "ROOMS", "SESSIONS", "UNREAD"),
 )
 _WORD = re.compile(rf"(?<![-\w/&#@“])({'|'.join(COMMANDS)})(?![-\w])")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -103,13 +104,15 @@ class Requests:
         rooms: list[str] = (await self.ask(List, prefix="", after=""))["rooms"]
         return rooms
 
-    async def own_rooms(self) -> list[tuple[str, int]]:
-        """Return the first rooms that the user is in, a few pages, and how many posts are unread in each."""
-        rooms: list[tuple[str, int]] = []
+    async def own_rooms(self) -> list[tuple[str, int, int]]:
+        """Return the first rooms that the user is in, a few pages, and of each how many posts are unread, and
+        after which seq the stay there began; 0 if that is not known."""
+        rooms: list[tuple[str, int, int]] = []
         after, more = "", True
         while more and len(rooms) < MOST_LISTED:
             page = await self.ask(Unread, after=after)
-            rooms += [(room, posts) for room, posts, _ in page["rooms"]]
+            since = chain(page["since"] or (), repeat(0))
+            rooms += [(room, posts, at) for (room, posts, _), at in zip(page["rooms"], since, strict=False)]
             more = page["more"] and bool(page["rooms"]) and page["rooms"][-1][0] > after
             after = rooms[-1][0] if more else ""
         return rooms

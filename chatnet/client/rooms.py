@@ -6,6 +6,7 @@ What is new is what the cluster calls unread: UNREAD shows the same.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from chatnet.blanking import Blanking
@@ -42,6 +43,13 @@ class Counts:
         self._before.pop(room, None)
         if (before := count - len(self._came.get(room, ()))) > 0:
             self._before[room] = before
+
+    def began(self, room: str, since: int, is_counted: bool) -> None:
+        """The stay in ``room`` began after the seq ``since``; unless it ``is_counted`` the cluster has not
+        counted since then."""
+        self.read(room, since)
+        if not is_counted:
+            self._before.pop(room, None)
 
     def came(self, room: str, post: _Post) -> None:
         """``post`` came in ``room``."""
@@ -96,6 +104,7 @@ class Rooms:
         self.here: str | None = None
         self._counts = Counts()
         self._joined: set[str] = set()
+        self._told: set[str] = set()  # of whether the user is there, since the cluster was asked
         self._said: dict[str, None] = {}  # the rooms where something was said, the last one last
 
     def go_to(self, room: str | None) -> None:
@@ -107,12 +116,31 @@ class Rooms:
                 if self._reads(one):
                     self._counts.read(one)
 
-    def joined(self, room: str, new: int | None = None) -> None:
-        """The user is a member of ``room``; the cluster has counted ``new`` posts there."""
+    def joined(self, room: str, new: int | None = None, since: int = 0) -> None:
+        """The user is a member of ``room``; the cluster has counted ``new`` posts there. What was said up to
+        the seq ``since`` is not new: then this stay began, perhaps after another one."""
+        self._tell(room)
         if len(self._joined) < MOST_LISTED and _can_be_listed(room):
             self._joined.add(room)
+        if since:
+            self._counts.began(room, since, is_counted=new is not None)
         if new is not None and room in self and not self._reads(room):
             self._counts.count(room, new)
+
+    def asked(self) -> None:
+        """The cluster is asked in which rooms the user is: what is told of one from now on is newer."""
+        self._told.clear()
+
+    def listed_all(self, rooms: Sequence[tuple[str, int, int]], is_all: bool) -> None:
+        """The cluster has answered in which ``rooms`` the user is, how many posts are new there, and since
+        when they are; ``is_all``: they are in no others. Conversations are never left."""
+        told = set(self._told)
+        for room, new, since in rooms:
+            if room not in told:
+                self.joined(room, new, since)
+        for room in self._joined - told - {room for room, _, _ in rooms} if is_all else ():
+            if room[0] != "@":
+                self.left(room)
 
     def has_read(self, room: str, upto: int) -> bool:
         """The user has read ``room`` up to the seq ``upto``, somewhere. Return whether the cluster has to
@@ -133,6 +161,7 @@ class Rooms:
 
     def left(self, room: str) -> None:
         """The user is no member of ``room`` any more."""
+        self._tell(room)
         self._joined.discard(room)
         if room != self.here:
             self._forget(room)
@@ -185,6 +214,10 @@ class Rooms:
 
     def _reads(self, room: str) -> bool:
         return room == self.own or is_read_in(self.here or "", room, self.own)
+
+    def _tell(self, room: str) -> None:
+        if len(self._told) < MOST_LISTED:
+            self._told.add(room)
 
     def _forget(self, room: str) -> None:
         self._said.pop(room, None)

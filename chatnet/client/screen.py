@@ -27,7 +27,7 @@ from chatnet.client.layout import Layout
 from chatnet.client.past import day_line
 from chatnet.client.pastes import Pastes
 from chatnet.client.refused import REFUSED
-from chatnet.client.rooms import Rooms
+from chatnet.client.rooms import MOST_LISTED, Rooms
 from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.seen import Seen
@@ -66,8 +66,9 @@ class Reads(Protocol):
     async def first_rooms(self) -> Sequence[str]:
         """Return some rooms that there are."""
 
-    async def own_rooms(self) -> Sequence[tuple[str, int]]:
-        """Return some of the rooms that the user is in, and how many posts are unread in each."""
+    async def own_rooms(self) -> Sequence[tuple[str, int, int]]:
+        """Return some of the rooms that the user is in, how many posts are unread in each, and after which
+        seq their stay there began."""
 
 
 class Moved(str):
@@ -247,10 +248,13 @@ class ScreenTerminal:
     def offer(self, commands: Sequence[str]) -> None:
         self._completion.commands = commands
 
-    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
+    def learn(self, rooms: Sequence[str], is_member: bool | None = None, since: int = 0) -> None:
         self._seen.listed(rooms)
         for room in rooms if is_member is not None else ():
-            (self._rooms.joined if is_member else self._rooms.left)(room)
+            if is_member:
+                self._rooms.joined(room, since=since)
+            else:
+                self._rooms.left(room)
         self._changed()
 
     def recount(self) -> None:
@@ -329,10 +333,10 @@ class ScreenTerminal:
     async def _counted(self) -> None:
         try:
             with suppress(*REFUSED):
+                self._rooms.asked()
                 own = await self._reads.own_rooms()
-                self._seen.listed([room for room, _ in own])
-                for room, new in own:
-                    self._rooms.joined(room, new)
+                self._seen.listed([room for room, _, _ in own])
+                self._rooms.listed_all(own, is_all=len(own) < MOST_LISTED)
                 self._changed()
         finally:
             self._is_counting = False

@@ -60,8 +60,9 @@ class Terminal(Protocol):
     def offer(self, commands: Sequence[str]) -> None:
         """Say which commands there are, without a slash."""
 
-    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
-        """Say that there are these rooms, and whether the user is a member of them; None: not known."""
+    def learn(self, rooms: Sequence[str], is_member: bool | None = None, since: int = 0) -> None:
+        """Say that there are these rooms, and whether the user is a member of them; None: not known. Nothing
+        up to the seq ``since`` is new there: then they came."""
 
     @property
     def shows_all(self) -> bool:

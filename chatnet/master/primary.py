@@ -90,12 +90,19 @@ class Primary:
             self.tell(EpochEnded(self.epoch, self.clocks.monotonic()))
             await self._close(release)
 
-    async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
-        """Stop commanding at once, and close everything; all other processes live on."""
+    async def abdicate(self, release: Callable[[], Awaitable[None]], is_over: bool = False) -> None:
+        """Stop commanding at once, and close everything; all other processes live on.
+
+        ``is_over``: the lease is lost already, and another master may lead. Then nobody is kept until the
+        store is closed, which may not be reached: the next primary waits some seconds for the workers, and
+        then kills those that it takes for hung.
+        """
         self.replicas.leave()
         self.cluster.leave()
         self.tell(EpochEnded(self.epoch, self.clocks.monotonic()))
         await maybeDeferred(self.port.listening.stopListening)
+        if is_over:
+            await self.port.links.close()
         await self._close(release)
 
     async def end_left(self) -> None:

@@ -390,7 +390,7 @@ class SharedMaster(MasterService):
             self._world.processes.exit(1)
 
     async def _step_back(self, primary: Primary) -> None:
-        await primary.abdicate(self.store.release)
+        await primary.abdicate(self.store.release, is_over=True)
         self._before.append(primary)
         if self.running:
             self._stand_by_again(None)

@@ -8,6 +8,7 @@ timer       calls a function again and again, at an interval
 pulse       pings, and which links fell silent
 dial        opens connections; nothing else does · listen  opens ports; nothing else does
 one_answer  one request of HTTP, and its answer: for ports where browsers only lose their way
+request_target  what such a request asks for: a path, or a whole URL
 short_visit  connections on which a stranger asks one thing, and is answered
 shared_port  a port that the processes of a cluster share, and who may join it
 first_byte  which protocol a connection speaks · tls  what ports present, and whom a dialling end trusts

@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import both_on_loopback, network
 from chatnet.lanes import Rota
 from chatnet.net.link import STRANGERS_READ
+from chatnet.net.listen import has_hung_up
 from chatnet.net.tls import Encrypted, Encryption
 from chatnet.net.visitors import Visitors
 
@@ -45,6 +46,8 @@ A turn begins one in any case: one or two with our own key, and one with a long 
 Short turns take nothing from handshakes when nothing else is to do, and a post waits for four or five turns.
 """
 A_PART_SECONDS = A_TURN_SECONDS / A_TURN
+GONE = 0.25
+"""What it costs, in handshakes, to close a connection whose client has hung up while it waited."""
 MOST_WAITING, MOST_OF_ONE_ADDRESS = 1000, 10
 """How many may wait to begin; later ones are closed. There is no such limit for those that have begun."""
 
@@ -93,12 +96,15 @@ class Handshakes:
                 line.waiting.discard(network(arrival.host), arrival)
 
     def _serve(self, line: _Line, arrival: Arrival) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            self._clock.callLater(0, self._next_turn)
+        self._schedule()
         begun = self._clock.seconds()
         arrival.shake_hands()
         line.left -= max(1, (self._clock.seconds() - begun) / A_PART_SECONDS)
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._clock.callLater(0, self._next_turn)
 
     def _next_turn(self) -> None:
         self._scheduled = False
@@ -106,8 +112,13 @@ class Handshakes:
             line.left = A_TURN
             while line.left > 0 and line.waiting:
                 arrival = line.waiting.take()
-                arrival.transport.resumeProducing()
-                self._serve(line, arrival)
+                if arrival.has_hung_up:
+                    self._schedule()
+                    line.left -= GONE
+                    arrival.abort()
+                else:
+                    arrival.transport.resumeProducing()
+                    self._serve(line, arrival)
 
 
 class FirstByte(Factory):
@@ -257,6 +268,11 @@ class Arrival(Undecided):
     def has_begun(self) -> bool:
         """Whether it is shaking hands."""
         return self._encrypted is not None
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the other end has closed while it waited, when nothing was read that would have told."""
+        return has_hung_up(getattr(self.transport, "socket", None))
 
     def shake_hands(self) -> None:
         """Begin or continue: it is this connection's turn."""

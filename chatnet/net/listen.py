@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from contextlib import closing
 from typing import Any
 
@@ -13,8 +14,11 @@ from twisted.internet.protocol import Factory
 
 from chatnet.addresses import Address
 
-BACKLOG = 1024
-"""How many connections may wait to be accepted: after a process's death all its clients return at once."""
+BACKLOG = 4096
+"""How many connections may wait to be accepted: after a process's death all its clients return at once. The
+kernel allows no more than this itself (``net.core.somaxconn``); beyond it a client hears nothing, and tries
+again after one second, then after two more.
+"""
 ACCEPTED = 8
 """How many connections are accepted in one turn of the reactor: accepting one takes some 200 µs, and closing
 it as much. Twisted accepts 100, and 20 more each time that there were as many.
@@ -22,6 +26,11 @@ it as much. Twisted accepts 100, and 20 more each time that there were as many.
 Half as many delay posts no less, but leave more of each turn to handshakes (see
 :mod:`~chatnet.net.first_byte`): then honest clients wait longer in a full backlog.
 """
+
+MOST_GONE = 4 * ACCEPTED
+"""How many connections are closed in one turn of the reactor whose clients have hung up meanwhile."""
+_ENDED = (7, 8)
+"""The states of TCP in which the other end has reset a connection, or has closed it: CLOSE and CLOSE_WAIT."""
 
 
 def listen(
@@ -107,9 +116,58 @@ def accept_in_turns(port: Any) -> None:
     accept = getattr(port, "doRead", None)
     if accept is None:
         return  # a port in memory
+    listening = getattr(port, "socket", None)
+    backlog = None if listening is None else _Backlog(listening)
+    if backlog is not None:
+        port.socket = backlog
 
     def accept_some() -> None:
         port.numberAccepts = min(port.numberAccepts, ACCEPTED)
+        if backlog is not None:
+            backlog.begin_turn()
         accept()
 
     port.doRead = accept_some
+
+
+class _Backlog:
+    """A listening socket. While more wait than a turn accepts, those are closed unseen who have hung up.
+
+    A client does not wait for ever: it hangs up, and comes again. To read its first request would take nearly
+    as much as to answer it; so who came too late would make all behind them late, too, and again and again.
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._accepted = self._gone = 0
+        self._is_crowded = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listening, name)
+
+    def begin_turn(self) -> None:
+        """Begin to accept some."""
+        self._is_crowded = self._accepted + self._gone >= ACCEPTED
+        self._accepted = self._gone = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Do what a socket does.
+
+        :raises BlockingIOError: nobody waits, or enough was done in this turn.
+        """
+        while self._gone < MOST_GONE:
+            connection, address = self._listening.accept()
+            if not (self._is_crowded and has_hung_up(connection)):
+                self._accepted += 1
+                return connection, address
+            self._gone += 1
+            connection.close()
+        raise BlockingIOError(errno.EAGAIN, "enough was done in this turn")
+
+
+def has_hung_up(connection: socket.socket | None) -> bool:
+    """Return whether the other end has closed or reset a connection that is not read at the moment; None is
+    one in memory."""
+    if connection is None or sys.platform != "linux":
+        return False  # reading it will tell
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _ENDED

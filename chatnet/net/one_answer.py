@@ -11,6 +11,7 @@ import h11
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.addresses import both_on_loopback
+from chatnet.net.request_target import Target
 from chatnet.net.short_visit import ShortVisit, ShortVisits
 from chatnet.net.visitors import Visitors
 
@@ -76,11 +77,11 @@ class _Answering(ShortVisit):
             self.abort()
 
     def _asked(self, request: h11.Request) -> Asked:
-        target = request.target.decode("latin-1")
+        target = Target.of(request.target.decode("latin-1"))
         named = next((value for name, value in request.headers if name == b"host"), b"").decode("latin-1")
-        host = re.sub(r":\d{1,5}$", "", named.rstrip())
+        host = re.sub(r":\d{1,5}$", "", target.host or named.rstrip())
         return Asked(
-            target if _TARGET.fullmatch(target) else "/",
+            target.path if _TARGET.fullmatch(target.path) else "/",
             host.strip("[]") if _HOST.fullmatch(host) else getattr(self.transport.getHost(), "host", ""),
             both_on_loopback(self.transport),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from chatnet.codes import KEPT_LENGTH, MOST_USES
+from chatnet.codes import KEPT_LENGTH, RECOVERIES
 from chatnet.entries import Draft, Entry, heard_at, mentions
 from chatnet.errors import LastWay, NoSuchSession, NoSuchUser, Refusal, SessionThere
 from chatnet.facts import StateFacts
@@ -28,7 +28,7 @@ _LONGEST = {
     Text.WORDS: MAX_WORDS,
     Text.CREDENTIAL: MAX_CREDENTIAL,
     Text.DEVICE: MAX_CREDENTIAL,
-    Text.CODE: KEPT_LENGTH + 1 + len(str(MOST_USES)),
+    Text.CODE: RECOVERIES * (KEPT_LENGTH + 1) - 1,
     Text.SESSION: len(str(MOST_LEVEL)),
     Text.LEVEL: len(str(MOST_LEVEL)),
     Text.POLICY: MOST_TEXT,

@@ -1,8 +1,8 @@
 // Brings the page, and starts it. This file is asked for anew at each visit; those that it names never change.
 //
-// While the server is being upgraded, the worker that answers may have other files than the one that answered
-// this: it says 503, and closes. Another try reaches another worker. An import that failed cannot be tried
-// again in every browser, so the files are fetched first, into the browser's cache, and imported from there.
+// The files are on their way already: index.html names them. But while the server is being upgraded, the worker
+// that answers may have other files than the one that answered this: it says 503, and closes. Another try reaches
+// another worker. An import that failed cannot be tried again in every browser, so each try has a name of its own.
 // `?modules` loads the modules as they are written, one by one, for who works on them.
 
 const BASE = "/a/__HASH__/";
@@ -13,21 +13,33 @@ const LONGEST_PAUSE = 2_000; // milliseconds
 /** @param {number} milliseconds */
 const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));
 
-/** @param {string} file */
-async function bring(file) {
+/**
+ * @template T
+ * @param {string} file
+ * @param {(url: string) => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+async function bring(file, load) {
   for (let tried = 0; ; tried++) {
     try {
-      const answer = await fetch(BASE + file);
-      if (answer.ok) {
-        await answer.arrayBuffer();
-        return;
-      }
-    } catch {
-      // Nobody answered: that is tried again as well.
+      return await load(BASE + file + (tried ? `?${tried}` : ""));
+    } catch (error) {
+      if (tried === TRIES) throw error;
     }
-    if (tried === TRIES) throw new Error(file);
     await pause(Math.random() * Math.min(LONGEST_PAUSE, 50 * 2 ** tried));
   }
+}
+
+/** @param {string} url */
+function loadStyle(url) {
+  const style = document.createElement("link");
+  style.rel = "stylesheet";
+  style.href = url;
+  document.head.append(style);
+  return new Promise((done, fail) => {
+    style.onload = done;
+    style.onerror = () => fail(new Error(url));
+  });
 }
 
 /** @param {string} sentence */
@@ -49,16 +61,12 @@ async function start() {
     return;
   }
   try {
-    await Promise.all(["style.css", ENTRY].map(bring));
-    const style = document.createElement("link");
-    style.rel = "stylesheet";
-    style.href = `${BASE}style.css`;
-    const isStyled = new Promise(done => {
-      style.onload = style.onerror = done;
-    });
-    document.head.append(style);
-    await isStyled;
-    const { main } = await import(BASE + ENTRY);
+    // The style sheet stands before this script, which has waited for it; whether it came, its variables say.
+    const isStyled = getComputedStyle(document.documentElement).getPropertyValue("--page");
+    const [{ main }] = await Promise.all([
+      bring(ENTRY, url => import(url)),
+      isStyled || bring("style.css", loadStyle),
+    ]);
     main(BASE);
   } catch (error) {
     console.error(error);

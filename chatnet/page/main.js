@@ -5,10 +5,15 @@ import { keepShell } from "./net/shell.js";
 import { createApp } from "./state/app.js";
 import { start } from "./view/shell.js";
 
+/** What is for the next visit is done so long after this one has begun, in milliseconds. */
+const FOR_NEXT_TIME = 1_000;
+
 /** @param {string} base where the page's files are: `/a/HASH/` */
 export function main(base) {
   const ports = browserPorts();
   start(createApp(ports), base);
-  void askToKeep(ports);
-  void keepShell();
+  setTimeout(() => {
+    void askToKeep(ports);
+    void keepShell();
+  }, FOR_NEXT_TIME);
 }

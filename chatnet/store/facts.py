@@ -13,9 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chatnet.codes import KEPT_LENGTH
+from chatnet.codes import KEPT_LENGTH, RECOVERIES
 from chatnet.kinds import CLUSTER
-from chatnet.rules import FACTS, HOUR_MS, MOST_A_DAY, MOST_CODE_ROOMS, MOST_ROOMS, MOST_SESSIONS, MOST_TALKS
+from chatnet.rules import (
+    FACTS,
+    FOR_EVER,
+    HOUR_MS,
+    MOST_A_DAY,
+    MOST_CODE_ROOMS,
+    MOST_ROOMS,
+    MOST_SESSIONS,
+    MOST_TALKS,
+)
 from chatnet.store.pages import OPEN
 
 _BY_CLUSTER = f"{{user}} = '{CLUSTER}'"
@@ -79,17 +88,22 @@ _MORE_ROOMS = f"""room <> '' AND substr({{room}}, 1, 1) = '&'
         AND length(room) - length(replace(room, ' ', '')) < {MOST_CODE_ROOMS - 1}"""
 """Of a code: it invites to some rooms, not to this one, and not to as many as one may."""
 
+RECOVERS = f"until = {FOR_EVER}"
+"""Of a code: it is one for recovery. All others are good for a time."""
+_MADE = ", ".join(f"substr({{text}}, {1 + n * (KEPT_LENGTH + 1)}, {KEPT_LENGTH})" for n in range(RECOVERIES))
+"""What is kept of all codes that a draft makes: what is behind the only one is not what is kept of any."""
+
 SQL: Mapping[str, str] = {
     "administers": f"({_BY_CLUSTER} OR {_standing('user', f'role >= {_ADMIN}', _CLUSTER)})",
     "coded": "{code} <> ''",
     "code_good": f"""EXISTS (SELECT 1 FROM code WHERE hash = {{code}} AND until > {{now}} AND CASE {{kind}}
         WHEN 'register' THEN whose IN ('', {{user}}) AND {_BY_ADMIN}
-        WHEN 'session' THEN whose = {{user}} AND author = {{user}}
-        ELSE whose = {{user}} AND author <> {{user}} END)""",
+        WHEN 'session' THEN whose = {{user}} AND author = {{user}} AND NOT {RECOVERS}
+        ELSE whose = {{user}} AND (author <> {{user}} OR {RECOVERS}) END)""",
     "code_for_name": "EXISTS (SELECT 1 FROM code WHERE hash = {code} AND whose = {user})",
     "signup_by_code": _SIGNUP.format("code"),
     "signup_closed": _SIGNUP.format("closed"),
-    "code_made": f"""EXISTS (SELECT 1 FROM code WHERE hash = substr({{text}}, 1, {KEPT_LENGTH})
+    "code_made": f"""EXISTS (SELECT 1 FROM code WHERE hash IN ({_MADE})
         AND NOT (until > {{now}} AND author = {{user}} AND whose = '' AND {_MORE_ROOMS}))""",
     "name_kept": "EXISTS (SELECT 1 FROM code WHERE whose = {user} AND hash <> {code} AND until > {now})",
     "device_known": """EXISTS (SELECT 1 FROM session WHERE "user" = {user} AND device = {device})""",

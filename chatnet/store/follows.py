@@ -8,11 +8,11 @@ index of places, and the topics that an entry makes, are the same for all kinds:
 
 from __future__ import annotations
 
-from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS
+from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS, RECOVERIES
 from chatnet.kinds import CLUSTER
 from chatnet.policies import POLICIES
 from chatnet.rules import DAY_MS, FOR_EVER, HOUR_MS, INVITED_MS, MOST_A_DAY
-from chatnet.store.facts import IS_RANDOM
+from chatnet.store.facts import IS_RANDOM, RECOVERS
 from chatnet.store.pages import OPEN
 
 Statements = tuple[str, ...]
@@ -114,12 +114,30 @@ def _blanking(user: str, room: str, upto: str, whole: int) -> str:
 
 
 _MINE = '"user" = {user}'
-_VOID = f"""UPDATE account SET credential = '', secret_seq = {{seq}}
-    WHERE "user" = {{to}} AND ({{text}} = '0' OR {IS_RANDOM} AND secret_seq = CAST({{text}} AS bigint))"""
+
+
+def _recovers_no_more(user: str) -> str:
+    """Recovery codes were made by showing the user's secret, and end with it."""
+    return f"""DELETE FROM code WHERE whose = {user} AND {RECOVERS}
+        AND EXISTS (SELECT 1 FROM account WHERE "user" = {user} AND secret_seq = {{seq}})"""
+
+
+_VOID: Statements = (
+    f"""UPDATE account SET credential = '', secret_seq = {{seq}} WHERE "user" = {{to}}
+        AND ({{text}} = '0' OR {IS_RANDOM} AND secret_seq = CAST({{text}} AS bigint))""",
+    _recovers_no_more("{to}"),
+)
 """What a session's device keeps opens nothing any more, once that session has been ended."""
-_VOID_BEFORE = f"""UPDATE account SET credential = '', secret_seq = {{seq}} WHERE {_MINE} AND {IS_RANDOM}
-    AND secret_seq = (SELECT seq FROM session WHERE {_MINE} AND device = {{device}})"""
+_VOID_BEFORE: Statements = (
+    f"""UPDATE account SET credential = '', secret_seq = {{seq}} WHERE {_MINE} AND {IS_RANDOM}
+        AND secret_seq = (SELECT seq FROM session WHERE {_MINE} AND device = {{device}})""",
+    _recovers_no_more("{user}"),
+)
 """The same, for a device that is let in anew."""
+_SHOWS_RECOVERY = f"EXISTS (SELECT 1 FROM code AS shown WHERE shown.hash = {{code}} AND shown.{RECOVERS})"
+_MAKES_RECOVERY = f"length({{text}}) > {2 * KEPT_LENGTH}"
+"""Of an entry that makes codes: see :func:`chatnet.codes.recovery_text`."""
+_EACH = ", ".join(f"({1 + n * (KEPT_LENGTH + 1)})" for n in range(RECOVERIES))
 _INVITING = f"""FROM code, {{rooms_of_code}} WHERE code.hash = {{code}} AND code.room <> ''
             AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = its.value AND m."left" = {OPEN})
             AND (code.author = '{CLUSTER}' OR EXISTS (SELECT 1 FROM standing AS s
@@ -163,26 +181,30 @@ SQL: dict[str, Statements] = {
         f"UPDATE account SET credential = {{text}}, secret_seq = {{seq}} WHERE {_MINE}",
         f"DELETE FROM session WHERE {_MINE}",
         *_begin_session("''"),
-        "DELETE FROM code WHERE whose = {user}",
+        f"DELETE FROM code WHERE whose = {{user}} AND NOT ({RECOVERS} AND {_SHOWS_RECOVERY})",
+        "DELETE FROM code WHERE hash = {code}",
     ),
     "session": (
-        _VOID_BEFORE,
+        *_VOID_BEFORE,
         *_begin_session("CASE WHEN {code} = '' THEN '' ELSE {text} END"),
         "DELETE FROM code WHERE hash = {code}",
     ),
     "revoke": (
-        _VOID,
+        *_VOID,
         """DELETE FROM session WHERE "user" = {to} AND ({text} = '0' OR seq = CAST({text} AS bigint))""",
-        "DELETE FROM code WHERE whose = {to}",
+        f"DELETE FROM code WHERE whose = {{to}} AND NOT {RECOVERS}",
     ),
     "code": (
-        "DELETE FROM code WHERE until <= {now} OR whose = {to} AND whose <> ''",
+        f"""DELETE FROM code WHERE until <= {{now}}
+            OR whose = {{to}} AND whose <> '' AND ({RECOVERS}) = ({_MAKES_RECOVERY})""",
         f"""INSERT INTO code (hash, author, whose, room, uses, until)
-            VALUES (substr({{text}}, 1, {KEPT_LENGTH}), {{user}}, {{to}},
+            SELECT substr({{text}}, its.column1, {KEPT_LENGTH}), {{user}}, {{to}},
                 CASE WHEN substr({{room}}, 1, 1) = '&' THEN {{room}} ELSE '' END,
-                CAST(substr({{text}}, {KEPT_LENGTH + 2}) AS bigint),
-                CASE WHEN {{until}} > 0 THEN {{until}}
-                    WHEN {{to}} = {{user}} THEN {{now}} + {PAIR_MS} ELSE {{now}} + {NAME_MS} END)
+                CASE WHEN {_MAKES_RECOVERY} THEN 1
+                    ELSE CAST(substr({{text}}, {KEPT_LENGTH + 2}) AS bigint) END,
+                CASE WHEN {_MAKES_RECOVERY} THEN {FOR_EVER} WHEN {{until}} > 0 THEN {{until}}
+                    WHEN {{to}} = {{user}} THEN {{now}} + {PAIR_MS} ELSE {{now}} + {NAME_MS} END
+            FROM (VALUES {_EACH}) AS its WHERE its.column1 = 1 OR {_MAKES_RECOVERY}
             ON CONFLICT (hash) DO UPDATE SET room = code.room || ' ' || excluded.room""",
     ),
     "disable": (_ACCOUNT,),

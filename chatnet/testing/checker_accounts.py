@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chatnet.entries import Entry
 from chatnet.errors import BadCode, CodeNeeded, NameKept, SignupClosed
 from chatnet.kinds import CLUSTER
 from chatnet.testing.evidence import Evidence, Violations, seqs_of
@@ -190,8 +191,9 @@ def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
     """Each entry that shows a code stands behind the one that made it, is by whom it is for, and they are no
     more than may use it; but for one of a device, who made it is the cluster, or still an admin who can come
     in; nobody registers without one where the policy wants one, nor without one for that name where it lets
-    nobody in."""
+    nobody in. Each recovery code is used once, and not behind newer ones, nor another new secret."""
     left: dict[str, tuple[int, str, str]] = {}
+    recovering = _Recovering()
     admins, shut_out = {CLUSTER}, set[str]()
     signup = "open"
     for entry in evidence.log:
@@ -205,6 +207,8 @@ def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
             shut_out.discard(entry.to)
         if entry.kind == "policy" and entry.text.startswith("signup "):
             signup = entry.text.removeprefix("signup ")
+        elif entry.kind == "code" and recovering.makes(entry):
+            pass
         elif entry.kind == "code":
             hashed, uses = entry.text.split(" ")
             if not (entry.room[:1] == "&" and left.get(hashed, (0, ""))[0] > 0):  # else it is one more room
@@ -213,6 +217,8 @@ def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
         elif entry.kind == "revoke":
             _void(left, entry.to)
         code = "" if entry.more is None else entry.more.code
+        if recovering.takes(entry, code):
+            code = ""
         if code:
             good, whose, maker = left.get(code, (0, "", ""))
             is_vouched_for = maker in admins - shut_out or (entry.kind, maker) == ("session", entry.user)
@@ -227,6 +233,50 @@ def codes_are_used_as_often_as_they_say(evidence: Evidence) -> Violations:
             yield f"{entry.user} was registered at {entry.seq} without a code"
         if entry.kind in ("register", "secret"):
             _void(left, entry.user)
+
+
+class _Recovering:
+    """The recovery codes of each user that are good, as the log goes on. They end with the secret for which
+    they were made, and that one may be random, and end with its session."""
+
+    def __init__(self) -> None:
+        self._good: dict[str, set[str]] = {}
+        self._random: dict[str, int] = {}
+        self._on: dict[tuple[str, str], int] = {}
+
+    def makes(self, entry: Entry) -> bool:
+        """Return whether an entry makes such codes: then there are no others."""
+        codes = entry.text.split(" ")
+        if len(codes) < 3:
+            return False
+        self._good[entry.to] = {*codes}
+        return True
+
+    def takes(self, entry: Entry, code: str) -> bool:
+        """Take any entry; return whether it is by such a code, which is good."""
+        good, device = self._good.get(entry.user, set()), "" if entry.more is None else entry.more.device
+        is_by_one = entry.kind == "secret" and code in good
+        match entry.kind:
+            case "register" | "secret":
+                self._good[entry.user] = good - {code} if is_by_one else set()
+                self._random.pop(entry.user, None)
+                if entry.text.startswith("sha256:"):
+                    self._random[entry.user] = entry.seq
+                self._on[entry.user, device] = entry.seq
+            case "session":
+                self._ends(entry.user, self._on.get((entry.user, device), FAR))
+                self._on[entry.user, device] = entry.seq
+            case "revoke":
+                self._ends(entry.to, int(entry.text))
+            case "forget":
+                self._good.pop(entry.to, None)
+        return is_by_one
+
+    def _ends(self, user: str, session: int) -> None:
+        """A session ends, and a random secret with the one that it began; 0: all of them, and any secret."""
+        if not session or self._random.get(user) == session:
+            self._good.pop(user, None)
+            self._random.pop(user, None)
 
 
 def _void(codes: dict[str, tuple[int, str, str]], user: str) -> None:

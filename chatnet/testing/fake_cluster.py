@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from chatnet.codes import code_text
+from chatnet.codes import code_text, recovery_text
 from chatnet.cursor import Cursor, is_of
 from chatnet.entries import Entry, More, Ref, blanked, places
 from chatnet.errors import (
@@ -135,7 +135,8 @@ class FakeCluster:
     A new name ``needs_code``, one of ``codes``, each good once and for any name; ``devices`` are what each
     login showed of its device and code, and ``of_devices`` the sessions of everybody.
     ``marked`` are the rooms that were marked, and ``unread`` is what is answered to ``Unread``; None: what
-    follows from the marks of a single user.
+    follows from the marks of a single user. ``since`` is since when that user is in rooms; an older cluster
+    does not say so.
     """
 
     log_id = "fake"
@@ -151,6 +152,7 @@ class FakeCluster:
         self.others: list[wire.Elsewhere] = []
         self.marked: list[tuple[str, int]] = []
         self.unread: list[tuple[str, int, int]] | None = None
+        self.since: dict[str, int] = {}
         self.mute = self.deaf = False
         self.time = 0
         self.members: list[Member] = []
@@ -441,6 +443,13 @@ class FakeSession(Locator):
         more = More(to=self.user)
         return {"seq": await _seq(self._draft("code", self.user, code_text(code.hex(), 1), key, more))}
 
+    @wire.Recovery.responder
+    async def recovery(self, key: bytes, codes: bytes, secret: bytes) -> dict[str, Any]:
+        self._note("Recovery", key=key, codes=codes, secret=secret)
+        size = wire.HASH_BYTES
+        text = recovery_text(codes[start : start + size].hex() for start in range(0, len(codes), size))
+        return {"seq": await _seq(self._draft("code", self.user, text, key, More(to=self.user)))}
+
     @wire.MakeCode.responder
     async def make_code(
         self, key: bytes, code: bytes, uses: int, until: int, room: str | None
@@ -628,7 +637,8 @@ class FakeSession(Locator):
     def unread(self, after: str) -> dict[str, Any]:
         """Answer pages of two."""
         rooms = [row for row in self.cluster.unread_of(self.user) if row[0] > after]
-        return {"rooms": rooms[:2], "more": len(rooms) > 2}
+        since = [self.cluster.since.get(room, 0) for room, _, _ in rooms[:2]]
+        return {"rooms": rooms[:2], "more": len(rooms) > 2, "since": since if self.cluster.since else None}
 
     @wire.Chat.responder
     def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:

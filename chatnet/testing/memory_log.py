@@ -276,7 +276,7 @@ class MemoryLog:
         code = self.state.codes.get(asked.kept)
         if code is None or code.until <= self.entries[-1].time:
             return ""
-        return code_purpose((code.author, code.whose), asked.user)
+        return code_purpose((code.author, code.whose, code.until), asked.user)
 
     def _used_devices(self, asked: DevicesOf) -> list[UsedDevice]:
         found = [msgspec.structs.replace(one, credential="") for one in self._devices(asked.user)]
@@ -341,6 +341,8 @@ class MemoryLog:
 
     def _feed(self, asked: Feed) -> FeedPage:
         user, after, upto = known_name(asked.user), asked.after, known_seq(asked.upto)
+        if user not in self.state.accounts:
+            return FeedPage([], min(after, upto))
         cursor = upto if after + self._page >= len(self.entries) else min(upto, after + self._page)
         memberships = self._memberships_at(user, cursor)
         heard = [entry for entry in self.entries[after:cursor] if entry.kind in SAID or entry.kind in EVENTS]
@@ -475,8 +477,9 @@ class MemoryLog:
     def _unread_of(self, asked: UnreadOf) -> UnreadPage:
         user = known_name(asked.user)
         rooms = self._rooms_of(user, asked.upto, asked.after)
-        counts = [(room, *self._unread(user, room, joined, asked.upto)) for room, joined in rooms]
-        return UnreadPage(counts[:PAGE_ROOMS], len(counts) > PAGE_ROOMS)
+        page = rooms[:PAGE_ROOMS]
+        counts = [(room, *self._unread(user, room, joined, asked.upto)) for room, joined in page]
+        return UnreadPage(counts, len(rooms) > PAGE_ROOMS, [joined for _, joined in page])
 
     def _unread(self, user: str, room: str, joined: int, upto: int) -> tuple[int, int]:
         if room == user:

@@ -14,7 +14,7 @@ from chatnet.client.connection import Connection
 from chatnet.client.feed import Beginning, Feed, Following
 from chatnet.client.identity import Identity
 from chatnet.client.states import State, Up
-from chatnet.codes import code_text
+from chatnet.codes import KEPT_LENGTH, code_text, recovery_text
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -32,6 +32,7 @@ from chatnet.wire.session import (
     Pair,
     Post,
     Purge,
+    Recovery,
     Redact,
     Remove,
     ReportPost,
@@ -49,6 +50,7 @@ _KINDS: dict[type[amp.Command], KindName] = {
     Leave: "leave",
     SetSecret: "secret",
     Pair: "code",
+    Recovery: "code",
     Revoke: "revoke",
     Create: "create",
     Invite: "invite",
@@ -76,6 +78,11 @@ def _text(arguments: dict[str, Any]) -> str:
         return str(arguments["id"])
     if "code" in arguments:
         return code_text(arguments["code"].hex(), 1)
+    if "codes" in arguments:
+        codes = arguments["codes"].hex()
+        return recovery_text(
+            codes[start : start + KEPT_LENGTH] for start in range(0, len(codes), KEPT_LENGTH)
+        )
     if "value" in arguments:
         return f"{arguments['name']} {arguments['value']}"
     return next((arguments[name] for name in _TEXTS if arguments.get(name)), "")
@@ -108,7 +115,7 @@ class Recorder:
             kind="mute" if arguments.get("mute") else _KINDS[command],
             room=arguments.get("room") or "",
             text=_text(arguments),
-            to=user if command in (Pair, Revoke, Forget) else arguments.get("to", ""),
+            to=user if command in (Pair, Recovery, Revoke, Forget) else arguments.get("to", ""),
             ref=arguments.get("seq", 0),
             check_of=meant,
         )

@@ -109,6 +109,7 @@ class Standing:
                 if entry.kind == "create":
                     self.made[room] = entry.seq, text
                     self._ranks[room, user] = _RANKS["owner"]
+                    self._mentioned.add((room, user))
                     self._listens(user, "!mods" + room)
             case "leave" | "quit":
                 self._goes(user, room)

@@ -20,7 +20,7 @@ from chatnet.client.identity import config_directory
 from chatnet.client.service import PULSE
 from chatnet.client.states import Over
 from chatnet.client.trust import Trust
-from chatnet.codes import kept
+from chatnet.codes import hashes_of, kept
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -50,6 +50,7 @@ from chatnet.wire.session import (
     Marks,
     Pair,
     Purge,
+    Recovery,
     Redact,
     Remove,
     Reported,
@@ -261,6 +262,13 @@ class User:
         paired = self._connection.draft(Pair, code=bytes.fromhex(kept(code)), secret=secret)
         self._own(paired.addCallback(lambda _: keep(code)))
 
+    def recovery(self, keep: Callable[[list[str]], None], password: str | None) -> None:
+        """Make recovery codes, and ``keep`` them once they are good; ``password``: as for :meth:`pair`."""
+        secret = self._connection.random_secret or (password or "").encode()
+        codes = self._connection.fresh_recoveries()
+        made = self._connection.draft(Recovery, codes=hashes_of(codes), secret=secret)
+        self._own(made.addCallback(lambda _: keep(codes)))
+
     def revoke_others(self) -> None:
         """End all sessions but this one."""
         self._own(Deferred.fromCoroutine(self._revoke_others()))
@@ -376,7 +384,10 @@ class User:
     def marked(self, room: str, seq: int) -> None:
         self._record(history.MarkTold, room=room, seq=seq)
 
-    def stay_changed(self, room: str, joined: bool) -> None:
+    def stay_changed(self, room: str, seq: int, joined: bool) -> None:
+        pass
+
+    def must_recount(self) -> None:
         pass
 
     def told(self, sentence: str) -> None:

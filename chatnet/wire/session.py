@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from twisted.protocols import amp
 
+from chatnet.codes import RECOVERIES
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
@@ -74,6 +75,8 @@ DEVICE_BYTES = 16
 """The length of what a client keeps as its device."""
 HASH_BYTES = 32
 """The length of what is sent of a code: its SHA-256."""
+RECOVERY_BYTES = RECOVERIES * HASH_BYTES
+"""The length of what is sent of recovery codes, one behind the other."""
 
 Argument = tuple[bytes, amp.Argument]
 _REASON: Argument = (b"reason", Text(optional=True))
@@ -441,14 +444,15 @@ class Marks(Command):
 class Unread(Command):
     """A page of the user's rooms, by name: those that come after ``after``.
 
-    Of each, how many posts are unread, and how many mentions of the user; 99 means so many, or more.
-    ``more``: another page follows.
+    Of each, how many posts are unread, and how many mentions of the user; 99 means so many, or more; and,
+    ``since``, after which seq the user's present stay there began. ``more``: another page follows.
     """
 
     arguments = [(b"after", Text())]
     response = [
         (b"rooms", Packed[list[tuple[str, int, int]]](list[tuple[str, int, int]])),
         (b"more", Flag()),
+        (b"since", Packed[list[int]](list[int], optional=True)),
     ]
     errors = declared(BadName, BadRoom, OwnRoom)
 
@@ -484,6 +488,16 @@ class Pair(Command):
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"code", Bytes(HASH_BYTES)), (b"secret", Bytes())]
     response = [(b"seq", Number())]
     errors = declared(WrongSecret, TryLater, CodeTaken, TooManyToday, NoSuchUser, KeyReused, Poison)
+
+
+class Recovery(Command):
+    """Make eight codes for when the user has lost the secret: with each of them they set another one, once.
+    ``codes`` are their SHA-256, one behind the other; those that were made before are good no longer. The
+    present ``secret``, not that of a device alone, proves that it is they who want it."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"codes", Bytes(RECOVERY_BYTES)), (b"secret", Bytes())]
+    response = [(b"seq", Number())]
+    errors = declared(BadText, WrongSecret, TryLater, CodeTaken, TooManyToday, NoSuchUser, KeyReused, Poison)
 
 
 class MakeCode(Command):

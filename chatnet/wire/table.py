@@ -220,6 +220,13 @@ RULES = (
     Rule(session.Sessions, (Speaker.USER,), _ONE_READ, "nothing", "50 rows, a mark and two entries of each"),
     Rule(session.Revoke, (Speaker.USER,), _RATE, "a number, a name", _ENTRY),
     Rule(session.Pair, (Speaker.USER,), f"{_RATE}; 100 a day", "32 bytes", f"{_ENTRY}; a hash of a password"),
+    Rule(
+        session.Recovery,
+        (Speaker.USER,),
+        f"{_RATE}; 100 a day, as codes",
+        "256 bytes",
+        f"{_ENTRY}; a hash of a password",
+    ),
     Rule(session.MakeCode, (Speaker.USER,), f"{_RATE}; 100 a day, admins", "32 bytes, a room", _ENTRY),
     Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
     Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),

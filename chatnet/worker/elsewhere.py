@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from chatnet.addresses import Address, plain
 from chatnet.wire.cluster import OtherWorker
@@ -13,12 +13,13 @@ from chatnet.wire.session import MOST_OTHERS, Elsewhere
 class OtherPlaces:
     """The other workers. The list stays when the link to the primary is lost: that is when it is needed most.
 
-    ``is_emptied``: those who command this worker want no client to come to it. ``sheds_shared`` returns
-    whether some of those who came by a port that this host's workers share are to come to another of these.
+    ``is_emptied``: those who command this worker want no client to come to it. ``sent_elsewhere``
+    returns the users who are to come to another of these, if they come by a port that this host's workers
+    share: their sessions here are being moved.
     """
 
     is_emptied = False
-    sheds_shared: Callable[[], bool] = staticmethod(lambda: False)
+    sent_elsewhere: Callable[[], Collection[str]] = staticmethod(tuple)
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from chatnet.auth import Token
@@ -118,9 +118,9 @@ class Frontend:
             self._handoff.shed(0, shared)
 
     @property
-    def sheds_shared(self) -> bool:
-        """Whether those who come by a shared port should come to another worker: some are sent there."""
-        return self._handoff.sheds_shared
+    def sent_elsewhere(self) -> Collection[str]:
+        """The users who should come to another worker if they come by a shared port: they are sent there."""
+        return self._handoff.sent_elsewhere
 
     def send_on(self) -> bool:
         """Tell all sessions at once to move to other workers; return False if there are none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,8 +23,8 @@ HOPELESS_SECONDS = 1.0
 
 
 COME_BACK_SECONDS = 1.0
-"""Seconds that a session which came by a shared port has to come again: this worker lets nobody in by that
-port meanwhile, so it comes to another one."""
+"""Seconds that a session which came by a shared port has to come again: this worker does not let its user in
+by that port meanwhile, so it comes to another one."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Handoff:
         self._orders = {False: _Order(), True: _Order()}
         self._told: dict[Session, float] = {}
         self._hung_up: set[Session] = set()
-        self._shared_until = 0.0
+        self._sent_elsewhere: dict[str, float] = {}
         self._ticking = Timer(clock, TICK, self._tick, "Cannot move sessions")
 
     @property
@@ -61,9 +62,9 @@ class Handoff:
         return sum(session in self._sessions.open and session.peer.shared for session in self._told)
 
     @property
-    def sheds_shared(self) -> bool:
-        """Whether sessions that came by a shared port move, or have just moved."""
-        return self._clock.seconds() < self._shared_until
+    def sent_elsewhere(self) -> Collection[str]:
+        """The users of whom a session that came by a shared port moves, or has just moved."""
+        return self._sent_elsewhere.keys()
 
     def shed(self, count: int, shared: bool = False, soon: bool = False) -> None:
         """Move ``count`` sessions of a kind besides those that were told already; ``soon``: without waiting
@@ -80,7 +81,8 @@ class Handoff:
         for shared, order in self._orders.items():
             left -= self._tell(shared, order, min(left, order.wanted))
         self._see_off()
-        if not (self._told or any(order.wanted for order in self._orders.values())):
+        is_wanted = any(order.wanted for order in self._orders.values())
+        if not (self._told or self._sent_elsewhere or is_wanted):
             self._ticking.stop()
 
     def _tell(self, shared: bool, order: _Order, count: int) -> int:
@@ -100,10 +102,14 @@ class Handoff:
         return len(told)
 
     def _see_off(self) -> None:
+        now = self._clock.seconds()
+        for user, until in list(self._sent_elsewhere.items()):
+            if now >= until:
+                del self._sent_elsewhere[user]
         for session in list(self._told):
             shared = session.peer.shared
             if shared:
-                self._shared_until = self._clock.seconds() + COME_BACK_SECONDS
+                self._sent_elsewhere[session.user] = now + COME_BACK_SECONDS
             if session not in self._sessions.open:
                 del self._told[session]
                 self._hung_up.discard(session)

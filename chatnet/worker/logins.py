@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatnet.codes import PAIR_MS
-from chatnet.credentials import normalized, random_credential
+from chatnet.credentials import SECRET_BYTES, normalized, random_credential
 from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import (
     REFUSALS,
@@ -31,17 +31,22 @@ from chatnet.worker.new_names import NewNames
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.tries import Tries
 
+_BY_CODE: dict[CodePurpose, KindName] = {"device": "session", "reset": "secret", "recovery": "secret"}
+"""What somebody who has the name appends by a code, by what that is for."""
+
 
 class Shown(NamedTuple):
     """What a client shows to log in.
 
     A free name is registered if ``new``: with a secret of random bytes, or with a password if it is
     ``chosen``. ``more`` says on which device that is; and what is kept of a code, if one is shown.
+    ``is_typed``: what is shown with a code is a password, whatever its length.
     """
 
     secret: bytes
     new: bool
     more: More = More()
+    is_typed: bool = False
     chosen: bool = False
 
 
@@ -106,6 +111,7 @@ class Logins:
         key = self._entropy(KEY_BYTES)
         made = normalized(shown.secret) if shown.chosen else random_credential(shown.secret)
         if shown.more.code:
+            await self._secrets.pause(claimant)
             if await self._purpose(claimant, shown) not in ("invitation", "reset"):
                 raise await self._bad_code(claimant)
             credential = await self._credential(claimant, made, key)
@@ -123,6 +129,8 @@ class Logins:
             if outcome.code == BadCode.code:
                 raise await self._bad_code(claimant)
             if outcome.code == NameKept.code or (shown.more.code and outcome.code == SignupClosed.code):
+                if not shown.more.code:
+                    await self._secrets.pause(claimant)
                 await self._secrets.guessed(claimant)  # what the log refuses again and again has its price
         return outcome
 
@@ -151,12 +159,15 @@ class Logins:
     async def _by_code(self, claimant: Claimant, shown: Shown) -> int:
         """Let in another device of the user, or set a new secret for them, by what the code is for."""
         user, now = claimant.user, self._monotonic()
+        await self._secrets.pause(claimant)
         purpose = await self._purpose(claimant, shown)
         if purpose == "device" and not self._tries.may_try(now, user):
             purpose = ""
-        kind: KindName = {"device": "session", "reset": "secret"}.get(purpose, "")
+        kind: KindName = _BY_CODE.get(purpose, "")
         if kind:
-            credential, key = random_credential(shown.secret), self._entropy(KEY_BYTES)
+            key = self._entropy(KEY_BYTES)
+            made = self._made(shown, kind)
+            credential = await self._credential(claimant, made, key)
             outcome = await self._append(kind, claimant, credential, key, shown.more)
             if not isinstance(outcome, Refused):
                 return outcome
@@ -164,6 +175,17 @@ class Logins:
                 raise refusal(outcome)
         self._tries.failed(now, user)
         raise await self._bad_code(claimant)
+
+    def _made(self, shown: Shown, kind: KindName) -> str | bytes:
+        """Return what is kept of random bytes that are shown with a code; or, as a new ``secret``, the
+        normalized password that its user has chosen.
+
+        :raises BadSecret: it can be neither.
+        """
+        secret = shown.secret
+        if kind == "secret" and (shown.is_typed or len(secret) != SECRET_BYTES):
+            return normalized(secret)
+        return random_credential(secret)
 
     async def _append(
         self, kind: KindName, claimant: Claimant, credential: str, key: bytes, more: More, by: int = 0

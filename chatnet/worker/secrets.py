@@ -52,9 +52,8 @@ class Secrets:
         mark = self._mark(credential, secret)
         if mark in self._proved:
             return True
+        await self.pause(claimant)
         who = claimant.user, claimant.network
-        if wait := self._failures.wait(self._monotonic(), *who):
-            await deferLater(self._clock, wait)
         is_right = await self._hashing.run(claimant, is_login, matches, credential, secret)
         if is_right:
             self._proves(mark)
@@ -89,11 +88,18 @@ class Secrets:
             return False
         return await self.check(claimant, account.credential, secret, is_login)
 
-    async def guessed(self, claimant: Claimant) -> None:
-        """Let a wrong code cost what a wrong password costs: a hash in its turn, and longer pauses."""
-        who = claimant.user, claimant.network
-        if wait := self._failures.wait(self._monotonic(), *who):
+    async def pause(self, claimant: Claimant) -> None:
+        """Wait as long as who has shown wrong secrets or codes for the name has to.
+
+        :raises TryLater: that would be too long.
+        """
+        if wait := self._failures.wait(self._monotonic(), claimant.user, claimant.network):
             await deferLater(self._clock, wait)
+
+    async def guessed(self, claimant: Claimant) -> None:
+        """Let a wrong code, for which there was a :meth:`pause`, cost what a wrong password costs: a hash in
+        its turn, and longer pauses."""
+        who = claimant.user, claimant.network
         await self._hashing.run(claimant, True, password_credential, _GUESS, _GUESS, self._cost)
         self._failures.failed(self._monotonic(), *who)
 

@@ -273,7 +273,7 @@ class Worker(MultiService):
             await store.close()
             return
         frontend = self._state = self._clients.frontend = self._serve(store)
-        self._clients.others.sheds_shared = lambda: frontend.sheds_shared
+        self._clients.others.sent_elsewhere = lambda: frontend.sent_elsewhere
         if self._attachment is not None:
             store.attached(self._attachment.link, self._attachment.log_id)
         await store.log.window.fresh()

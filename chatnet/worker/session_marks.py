@@ -53,7 +53,7 @@ class SessionMarks:
         user = self._session.user
         page = await self._reads.settled(lambda head: UnreadOf(user, head, self._reads.behind(after)))
         rooms = [(spelled_for(room, user), posts, named) for room, posts, named in page.rooms]
-        return UnreadPage(rooms, page.more)
+        return UnreadPage(rooms, page.more, page.since)
 
     def used(self) -> None:
         """Until now the device was used. If too many marks wait, this one is not worth a word."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, DeferredLock
 
 from chatnet.credentials import normalized
@@ -70,6 +72,17 @@ class SessionSecret:
         """
         return self._send_proven("code", key, code, secret)
 
+    def recovery(self, key: bytes, codes: str, secret: bytes) -> Deferred[int]:
+        """Make recovery codes, by what is kept of them; the user's earlier ones are good no longer. Fires
+        with their seq once it is durable.
+
+        The user shows the present ``secret``, and not that of a device alone: whoever had a lost device
+        could come back by these codes after its session was ended.
+        """
+        check_whole(self._session)
+        make = partial(self._proven, "code", key, codes, secret, of_account=True)
+        return self._send(make).addBoth(self._done, key)
+
     def is_setting(self, key: bytes) -> bool:
         """Return whether the secret is being set with the draft of this key, which has no answer yet."""
         return key in self._setting
@@ -101,15 +114,21 @@ class SessionSecret:
         device = self._session.device
         return More(device=device.device, label=device.label) if device.device or device.label else None
 
-    async def _proven(self, kind: KindName, key: bytes, text: str, secret: bytes) -> Draft:
+    async def _proven(
+        self, kind: KindName, key: bytes, text: str, secret: bytes, of_account: bool = False
+    ) -> Draft:
         user = self._session.user
-        by, _ = await self._by(self._as_claimant(), secret, NOT_YOUR_SECRET)
+        by, _ = await self._by(self._as_claimant(), secret, NOT_YOUR_SECRET, of_account)
         return Draft(kind, user, user, text, key, by, More(to=user))
 
-    async def _by(self, claimant: Claimant, secret: bytes, wrong: str) -> tuple[int, bool]:
+    async def _by(
+        self, claimant: Claimant, secret: bytes, wrong: str, of_account: bool = False
+    ) -> tuple[int, bool]:
         """Return by which session a draft counts for which this ``secret`` is shown, and whether it can add
-        anything new."""
+        anything new. ``of_account``: the device's own secret does not count."""
         account = await self._account()
+        if of_account:
+            account = replace(account, device=None)
         if await self._shared.secrets.proves(claimant, account, secret, is_login=False):
             return self._session.by, True
         # The client may be repeating this draft after the log took it: then the log knows the key, and

@@ -105,6 +105,10 @@ class Subscription:
                 return [], upto
             feed, in_window = Feed(self._local_user.user, after, upto), self._log.window.holds(after)
             page = await self._reads.read(self._log.read, feed)
+            if page.cursor == after:
+                # Their user is forgotten: the window will say so, and end the session. Meanwhile nobody can
+                # say what they should have heard before that.
+                self._reader.stop()
             self._router.tell(FeedRead(feed.user, self._peer.name, after, page.cursor, upto, in_window))
             return page.posts, page.cursor
 

@@ -83,6 +83,9 @@ class User(Protocol):
         """Make a code for another device of theirs, and ``keep`` it once it is good; ``password``: the one
         that they believe is theirs."""
 
+    def recovery(self, keep: Callable[[list[str]], None], password: str | None) -> None:
+        """Make recovery codes, and ``keep`` them once they are good; ``password``: as for :meth:`pair`."""
+
     def revoke_others(self) -> None:
         """End all sessions but this one."""
 

@@ -88,6 +88,9 @@ class ToyUser(SimpleClient):
     def pair(self, keep: Callable[[str], None], password: str | None) -> None:
         """Do nothing: this protocol has no codes."""
 
+    def recovery(self, keep: Callable[[list[str]], None], password: str | None) -> None:
+        """Do nothing: this protocol has no codes."""
+
     def revoke_others(self) -> None:
         """Do nothing: this protocol lists no sessions."""
 

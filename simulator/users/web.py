@@ -251,6 +251,9 @@ class WebUser(SimpleClient):
     def pair(self, keep: Callable[[str], None], password: str | None) -> None:
         """Do nothing: the worker makes the code, and its key, so that nobody can ask again."""
 
+    def recovery(self, keep: Callable[[list[str]], None], password: str | None) -> None:
+        """Do nothing: as for :meth:`pair`."""
+
     def revoke_others(self) -> None:
         self._own(Deferred.fromCoroutine(self._revoke_others()))
 

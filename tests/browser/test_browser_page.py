@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from browser.stage import ORIGIN, TIMEOUT, opened
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from browser.stage import ORIGIN, TIMEOUT, answer, opened
+from playwright.sync_api import Browser, CDPSession, Page, Route, expect
 
 TEA = "#/%23tea"
 
@@ -38,6 +40,32 @@ def said(page: Page) -> list[str]:
 
 def composer(page: Page) -> Any:
     return page.locator(".composer textarea")
+
+
+# ---- the page's files ----
+
+
+def test_files_that_another_worker_would_have_are_asked_for_again(chromium: Browser) -> None:
+    """In an upgrade the worker that is asked for a file may have another version than who served the page."""
+    refused = {".js": 0, ".css": 0}
+
+    def upgraded(route: Route) -> None:
+        path = PurePosixPath(urlsplit(route.request.url).path)
+        if path.parts[1:2] == ("a",) and refused.get(path.suffix, 2) < 2:
+            refused[path.suffix] += 1
+            route.fulfill(status=503, content_type="application/problem+json", body="{}")
+        else:
+            answer(route)
+
+    context = chromium.new_context(service_workers="block")
+    context.set_default_timeout(TIMEOUT)
+    page = context.new_page()
+    page.route("**/*", upgraded)
+    page.goto(f"{ORIGIN}/?scene=busy{TEA}")
+    expect(page.locator(".post").last).to_contain_text("See you at noon")
+    assert page.evaluate("getComputedStyle(document.querySelector('.frame')).display") == "grid"
+    assert refused == {".js": 2, ".css": 2}
+    context.close()
 
 
 # ---- entering ----
@@ -569,7 +597,8 @@ def test_the_account_shows_devices_and_makes_codes_and_tokens(chromium: Browser)
 
 
 def test_who_has_no_password_sets_one_and_whoever_has_one_changes_it(chromium: Browser) -> None:
-    """The present one is asked for where there is one, and the banner is gone then."""
+    """The present one is asked for where there is one, and the banner is gone then. Recovery codes are shown
+    with it, once, and new ones are made when one asks for them."""
     with opened(chromium, hash=TEA) as page:
         banner = page.locator(".banner", has_text="Without a password")
         expect(banner).to_have_count(1)
@@ -582,14 +611,22 @@ def test_who_has_no_password_sets_one_and_whoever_has_one_changes_it(chromium: B
         expect(dialog.get_by_role("alert").first).to_contain_text("at least 8")
         dialog.get_by_label("New password").fill("correct horse")
         page.keyboard.press("Enter")
+        expect(dialog).to_have_count(1)
+        expect(dialog.get_by_role("heading")).to_have_text("Recovery codes")
+        codes = dialog.locator("output").inner_text().split("\n")
+        assert len({*codes}) == 8
+        dialog.get_by_role("button", name="Close").click()
         expect(dialog).to_have_count(0)
         expect(banner).to_have_count(0)
         page.get_by_role("button", name="Account").click()
         dialog.get_by_text("Change the password").click()
         expect(dialog.get_by_label("Present password").first).to_be_visible()
         expect(dialog.get_by_label("Present password")).to_have_count(
-            3
-        )  # also for a device, and for a program
+            4
+        )  # also for a device, for recovery, and for a program
+        dialog.get_by_text("Recovery codes").click()
+        dialog.get_by_role("button", name="Make new codes").click()
+        expect(dialog.locator("output")).to_contain_text(codes[7])
 
 
 def test_who_has_no_password_is_warned_before_logging_out(chromium: Browser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,10 +16,29 @@ QUICK, SLOW = 2.0, 8.0
 """How long a takeover may take here, in seconds: much longer than on a machine of its own."""
 
 
-@pytest.fixture
-def chat(cluster: Cluster) -> Chat:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Yield a running cluster that bears one takeover after the other."""
+    cluster = Cluster(tmp_path_factory.mktemp("takeover") / "cluster")
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(scope="module")
+def talk(cluster: Cluster) -> Chat:
     cluster.masters()
     return Chat(cluster)
+
+
+@pytest.fixture
+def chat(cluster: Cluster, talk: Chat) -> Chat:
+    """Return the two users, of a cluster that is whole again after what it has borne."""
+    cluster.workers(3)
+    cluster.masters()
+    return talk
 
 
 class Chat:
@@ -53,10 +73,27 @@ def pids(listed: list[dict[str, int]]) -> list[int]:
     return sorted(one["pid"] for one in listed)
 
 
+def test_stepping_down(cluster: Cluster, chat: Chat) -> None:
+    """The primary exits in good order; workers and clients continue with a replica, which says so."""
+    workers = pids(cluster.workers(3))
+    assert cluster.master is not None
+    assert cluster.masters()[0]["pid"] == cluster.master.pid
+    status, said = cluster.run(
+        "chatnet", "stepdown", "--master", cluster.address, "--data", str(cluster.data)
+    )
+    assert status == 0, said
+    assert said.startswith("The primary is now pid ")
+    assert cluster.master.wait(30) == 0
+    chat.goes_on(QUICK)
+    assert pids(cluster.workers(3)) == workers
+    cluster.masters()
+
+
 def test_one_primary_after_the_other_is_killed(cluster: Cluster, chat: Chat) -> None:
     """Three are killed; the workers stay the same; two replicas stand by again; events say what happened."""
     workers = pids(cluster.workers(3))
-    for epoch in (2, 3, 4):
+    first = cluster.status()["epoch"]
+    for epoch in (first + 1, first + 2, first + 3):
         primary = cluster.masters()[0]["pid"]
         os.kill(primary, signal.SIGKILL)
         chat.goes_on(QUICK)
@@ -110,24 +147,11 @@ def test_a_second_master_is_a_replica_and_takes_over(cluster: Cluster, chat: Cha
     assert cluster.masters()[0]["pid"] == by_hand.pid
 
 
-def test_stepping_down(cluster: Cluster, chat: Chat) -> None:
-    """The primary exits in good order; workers and clients continue with a replica, which says so."""
-    workers = pids(cluster.workers(3))
-    assert cluster.master is not None
-    status, said = cluster.run(
-        "chatnet", "stepdown", "--master", cluster.address, "--data", str(cluster.data)
-    )
-    assert status == 0, said
-    assert said.startswith("The primary is now pid ")
-    assert cluster.master.wait(30) == 0
-    chat.goes_on(QUICK)
-    assert pids(cluster.workers(3)) == workers
-    cluster.masters()
-
-
 @pytest.mark.parametrize("how", ["SIGTERM", "stop"])
-def test_nothing_is_left_whoever_is_primary(cluster: Cluster, how: str) -> None:
+def test_nothing_is_left_whoever_is_primary(new_cluster: Callable[..., Cluster], how: str) -> None:
     """After a takeover, the replica that is primary now stops the whole cluster."""
+    cluster = new_cluster()
+    cluster.start()
     cluster.masters()
     os.kill(cluster.primary(), signal.SIGKILL)
     cluster.masters()

@@ -11,7 +11,7 @@ import pytest
 import wcwidth
 from client.person import WORKER, Person
 
-from chatnet.client.commands import NOT_POSTED
+from chatnet.client.commands import NOT_POSTED, PASSWORD_SET
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
 from chatnet.client.manual import COMMANDS, HELP, explained, in_a_chat
 from chatnet.client.pending import PendingRequests
@@ -375,7 +375,7 @@ def test_a_password_is_set_while_chatting(cluster: FakeCluster, alice: Person) -
     assert alice.stdio.echoes is False
     alice.type("correct horse", "hello")
     assert alice.stdio.echoes is True
-    assert alice.seen() == ["Password set. On another device, start with --password."]
+    assert alice.seen() == [in_a_chat(PASSWORD_SET)]
     assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["hello"]
 
 
@@ -471,7 +471,7 @@ def test_what_was_typed_as_a_password_is_used_as_one_or_not_at_all(
         alice.stdio.protocol.dataReceived(f"{line}\n".encode())
         assert alice.stdio.echoes is echoes
     alice.network.pass_time(0.05)
-    assert alice.seen() == ["Logged in as alice.", "Password set. On another device, start with --password."]
+    assert alice.seen() == ["Logged in as alice.", in_a_chat(PASSWORD_SET)]
     assert posted(cluster) == [("hello", None)]
     cluster.mute = True
     alice.type("waits", "/chat", "/quit", "password")

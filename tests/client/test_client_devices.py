@@ -13,7 +13,7 @@ from twisted.python import usage
 
 from chatnet.client.identity import Credentials
 from chatnet.client.tap import Options
-from chatnet.codes import kept
+from chatnet.codes import FORM, hashes_of, kept
 from chatnet.errors import CannotStart, SessionEnded
 from chatnet.testing.fake_cluster import FakeCluster
 from chatnet.wire.session import OneSession
@@ -110,9 +110,7 @@ def test_a_code_is_asked_for(cluster: FakeCluster, new_person: Callable[..., Per
     alice = new_person(tty_password="", **{"with-code": True}).start()
     assert alice.seen() == ["The code for alice:"]
     alice.type("7KQM")
-    assert alice.seen() == [
-        "A code has 12 letters and digits, like 7KQM-2XWD-9TRP. Type it again, or nothing:"
-    ]
+    assert alice.seen() == [f"{FORM} Type it again, or nothing:"]
     alice.type(CODE.lower())
     alice.network.pass_time(0.1)
     assert alice.seen() == ["Logged in as alice."]
@@ -126,7 +124,7 @@ def test_a_code_is_asked_for(cluster: FakeCluster, new_person: Callable[..., Per
     ("typed", "said"),
     [
         (CODE, []),
-        ("1234", ["A code has 12 letters and digits, like 7KQM-2XWD-9TRP."]),
+        ("1234", [FORM]),
         (b"\xff", ["No code was given."]),
     ],
 )
@@ -204,6 +202,18 @@ def test_another_device_is_let_in(alice: Person, cluster: FakeCluster) -> None:
     assert code not in repr(cluster.requests)
 
 
+def test_recovery_codes_are_shown_once(alice: Person, cluster: FakeCluster) -> None:
+    """They are made here and shown here; nothing but their hashes is sent."""
+    alice.type("RECOVERY")
+    *_, first, second, how = shown = alice.seen()
+    codes = [line.strip() for line in shown[-9:-1]]
+    assert shown[-10].endswith("are never shown again:")
+    assert how == "This asks for it: twistd -n chat-client --master m:64480 alice --with-code"
+    [(_, asked)] = [request for request in cluster.requests if request[0] == "Recovery"]
+    assert (asked["codes"], len(asked["secret"])) == (hashes_of(codes), 32)
+    assert not any(code in repr(cluster.requests) for code in (first, second, *codes))
+
+
 def test_an_admin_makes_a_code(alice: Person, cluster: FakeCluster) -> None:
     """For so many, so long, and perhaps for rooms."""
     alice.type("CODE", "CODE 3 2d &Class &ops &class", "CODE tea")
@@ -233,7 +243,7 @@ def test_a_session_that_was_ended_is_not_begun_again(alice: Person, cluster: Fak
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["alice", "--code", "1234"], "A code has 12 letters and digits, like 7KQM-2XWD-9TRP."),
+        (["alice", "--code", "1234"], FORM),
         (["alice", "--with-code", "--password"], "by a password or by a code: leave one of them out."),
         (["alice", "--device", "d" * 41], "What a device is called has at most 40 characters, on one line."),
     ],

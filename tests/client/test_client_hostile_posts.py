@@ -76,8 +76,8 @@ class Watched:
     async def first_rooms(self) -> list[str]:
         return self.rooms
 
-    async def own_rooms(self) -> list[tuple[str, int]]:
-        return [(room, 1 << 62) for room in self.rooms]
+    async def own_rooms(self) -> list[tuple[str, int, int]]:
+        return [(room, 1 << 62, 1 << 62) for room in self.rooms]
 
     async def earlier(self, before: int | None) -> list[Entry]:
         return await self.history("", before)

@@ -14,6 +14,7 @@ from client.person import WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
+from chatnet.client.commands import PASSWORD_SET
 from chatnet.client.identity import MAX_TICKET, Credentials, Identity, config_directory
 from chatnet.errors import CannotStart
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
@@ -93,7 +94,7 @@ def test_a_password_replaces_the_secret(
 ) -> None:
     """The random secret is forgotten, the password is not written down, the new ticket is kept."""
     alice.type("PASSWORD", "correct horse battery")
-    assert alice.seen() == ["Password set. On another device, start with --password."]
+    assert alice.seen() == [PASSWORD_SET]
     assert cluster.secrets["alice"] == b"correct horse battery"
     assert kept(tmp_path) == Credentials(None, b"new ticket", ("m:64480",), accepted=True)
     cluster.tickets.clear()
@@ -123,7 +124,7 @@ def test_a_password_whose_answer_was_lost_is_still_ours(
     cluster.mute = False
     network.cut()
     network.pass_time(1)
-    assert alice.seen()[1:] == ["Connected again.", "Password set. On another device, start with --password."]
+    assert alice.seen()[1:] == ["Connected again.", PASSWORD_SET]
     (_, first), (_, again) = cluster.asked("SetSecret")
     assert first == again
 
@@ -138,7 +139,7 @@ def test_a_password_that_never_reached_the_log_does_not_shut_us_out(
     network.cut()
     network.pass_time(1)
     assert len(cluster.asked("SetSecret")) == 1
-    assert alice.seen()[-1] == "Password set. On another device, start with --password."
+    assert alice.seen()[-1] == PASSWORD_SET
 
 
 @pytest.mark.parametrize("tty_password", [None, "correct horse"])
@@ -284,7 +285,7 @@ def test_who_was_ended_by_ones_own_new_secret_comes_back(
     cluster.mute = False
     cluster.sessions[0].end("SECRET_CHANGED", "The secret of alice was changed elsewhere.")
     network.pass_time(2)
-    assert alice.seen()[1:] == ["Connected again.", "Password set. On another device, start with --password."]
+    assert alice.seen()[1:] == ["Connected again.", PASSWORD_SET]
 
 
 def test_without_ticket_and_secret_the_user_is_told_of_the_password(

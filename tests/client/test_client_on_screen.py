@@ -374,6 +374,32 @@ def test_rooms_that_were_joined_before_are_listed(cluster: FakeCluster, seated: 
     assert seated.rooms() == ["alice", "#queue              1", "#quiet", "&ops", "@bob"]
 
 
+def test_what_changed_while_one_was_not_connected_is_counted_anew(
+    cluster: FakeCluster, seated: Seated
+) -> None:
+    """Once, when all that was said meanwhile has come: a stay may have ended, and another begun."""
+    cluster.joined["#tea"] = None
+    cluster.unread = [("#tea", 0, 0), ("alice", 0, 0)]
+    seated.size = (100, 12)
+    seated.type("chat")
+    for key in (b"1", b"2", b"3"):
+        cluster.append("post", "bob", "#tea", "hi", key * 16)
+    seated.network.settle()
+    assert seated.rooms() == ["alice", "#tea                3"]
+    seated.network.cut()
+    cluster.append("leave", "alice", "#tea", "", b"l" * 16)
+    cluster.append("join", "alice", "#tea", "", b"j" * 16)
+    cluster.append("post", "bob", "#tea", "hi again", b"4" * 16)
+    cluster.unread, cluster.since = [("#tea", 1, 0), ("alice", 0, 0)], {"#tea": cluster.head - 1}
+    seated.network.pass_time(1)
+    assert seated.rooms() == ["alice", "#tea                4"]
+    for _ in range(2):
+        cluster.sessions[-1].nothing_up_to(cluster.head)
+        seated.network.settle()
+        assert seated.rooms() == ["alice", "#tea                1"]
+        cluster.unread = [("#tea", 9, 0), ("alice", 0, 0)]
+
+
 def test_alt_and_arrows_do_nothing_where_there_are_no_posts(cluster: FakeCluster, seated: Seated) -> None:
     """A password is not mixed up with a move."""
     seated.type("join #tea")

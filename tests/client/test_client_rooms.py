@@ -167,6 +167,22 @@ def test_a_room_that_was_left_is_listed_no_more(rooms: Rooms) -> None:
     assert new(rooms) == {"alice": 0, "#tea": 0, "#zoo": 1}
 
 
+def test_where_one_is_not_any_more_is_listed_no_more(rooms: Rooms) -> None:
+    """But what was told of a room since the cluster was asked is newer than its answer."""
+    say(rooms, "#zoo")
+    rooms.asked()
+    rooms.left("bob")
+    rooms.joined("#pub", since=next(SEQS))
+    say(rooms, "@carol", is_new=False)
+    rooms.listed_all([("#zoo", 3, 1), ("alice", 0, 1), ("bob", 7, 1)], is_all=True)
+    assert new(rooms) == {"alice": 0, "#pub": 0, "#tea": 0, "#zoo": 3, "@carol": 0}
+    rooms.asked()
+    rooms.listed_all([("alice", 0, 1)], is_all=False)
+    assert "#zoo" in rooms
+    rooms.listed_all([("alice", 0, 1)], is_all=True)
+    assert new(rooms) == {"alice": 0, "#tea": 0, "@carol": 0}
+
+
 def test_one_moves_round_the_rooms_where_one_can_post(rooms: Rooms) -> None:
     """Those of others are left out."""
     assert [rooms.beside(room, 1) for room in ("alice", "#tea", "#zoo", "bob", "")] == [

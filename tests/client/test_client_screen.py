@@ -64,7 +64,7 @@ class Rooms:
     async def first_rooms(self) -> list[str]:
         return []
 
-    async def own_rooms(self) -> list[tuple[str, int]]:
+    async def own_rooms(self) -> list[tuple[str, int, int]]:
         return []
 
     async def earlier(self, before: int | None) -> list[Entry]:

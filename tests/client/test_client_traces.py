@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,10 +16,13 @@ from twisted.internet.error import ConnectionLost
 
 from chatnet.client.feed import Feed
 from chatnet.client.pending import PendingRequests
+from chatnet.client.rooms import Rooms
+from chatnet.client.said import Said
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NotJoined
 from chatnet.keys import key_named
+from chatnet.reads import LAST_SEQ
 from chatnet.wire.session import Post
 
 TRACES = Path(__file__).parents[2] / "web" / "test" / "fixtures" / "traces.json"
@@ -107,6 +110,40 @@ SAID: dict[str, Trace] = {
         ("connected", None),
     ],
 }
+COUNTED: dict[str, Trace] = {
+    "what comes is new until it is read": [
+        ("post", None),
+        ("post", None),
+        ("read", None),
+        ("post", None),
+        ("lost", None),
+        ("post", None),
+        ("back", None),
+    ],
+    "one leaves, and comes again": [("post", None), ("left", None), ("joined", None), ("post", None)],
+    "a stay ends and begins again unheard": [
+        ("post", None),
+        ("lost", None),
+        ("post", None),
+        ("left", None),
+        ("post", None),
+        ("joined", None),
+        ("post", None),
+        ("back", None),
+        ("post", None),
+        ("read", None),
+    ],
+    "a stay ends unheard, and the next one begins before everybody": [
+        ("post", None),
+        ("lost", None),
+        ("left", None),
+        ("back", None),
+        ("joined", None),
+        ("post", None),
+    ],
+}
+TEA = "#tea"
+"""The room of these, which Alice is in where they begin."""
 
 
 # ---- what is right ----
@@ -152,6 +189,41 @@ def said(trace: Trace) -> list[dict[str, Any]]:
     return steps
 
 
+def counted(trace: Trace) -> list[dict[str, Any]]:
+    """Return what is told at each step: the seq of a post that is heard, of a stay's end or beginning, up to
+    which all was read; of who is back, the posts that were missed. And after it the cluster's count of what
+    is unread, with the seq after which the stay began; None: she is in no more. And what is to be shown as
+    new; None: nothing, or nobody knows."""
+    head, cursor, mark, is_connected = 1, 1, 0, True
+    stays: list[list[int]] = [[1, LAST_SEQ]]
+    posts: list[int] = []
+    steps = []
+    for does, _ in trace:
+        what: Any = None
+        if does in ("post", "joined", "left"):
+            what = head = head + 1
+        if does == "post":
+            posts.append(head)
+            what = head if stays[-1][1] == LAST_SEQ else None
+        elif does == "joined":
+            stays.append([head, LAST_SEQ])
+        elif does == "left":
+            stays[-1][1] = head
+        elif does == "read":
+            what = mark = head
+        elif does == "back":
+            what = [seq for seq in posts if seq > cursor and any(at < seq < end for at, end in stays)]
+        is_connected = does != "lost" and (is_connected or does == "back")
+        cursor = head if is_connected else cursor
+        since, until = stays[-1]
+        is_in = until == LAST_SEQ
+        unread = sum(seq > max(since, mark) for seq in posts)
+        listed = [unread, since] if is_in else None
+        new = unread if is_in and is_connected else None
+        steps.append({"does": does, "what": what, "listed": listed, "new": new})
+    return steps
+
+
 # ---- drawn ones ----
 
 
@@ -192,14 +264,35 @@ def drawn_said(draw: Random) -> Trace:
     return trace
 
 
+def drawn_counted(draw: Random) -> Trace:
+    """Return a trace in which Alice leaves the room and comes again, also while her client is not
+    connected; only who hears of it reads anything."""
+    trace: list[Step] = []
+    is_connected = is_in = True
+    for _ in range(draw.randrange(6, 24)):
+        told = ["post", "post", "post", "stay", "read", "connection"]
+        does = draw.choice(told if is_connected else ["post", "stay", "stay", "stay", "connection"])
+        if does == "stay":
+            is_in = not is_in
+            does = "joined" if is_in else "left"
+        elif does == "connection":
+            is_connected = not is_connected
+            does = "back" if is_connected else "lost"
+        if does != "read" or (is_in and is_connected):
+            trace.append((does, None))
+    return trace
+
+
 def traces() -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return all traces by their names, with what is right at each step."""
     draw = Random(15)
     hearing = HEARD | {f"drawn {number}": drawn_heard(draw) for number in range(60)}
     saying = SAID | {f"drawn {number}": drawn_said(draw) for number in range(60)}
+    counting = COUNTED | {f"drawn {number}": drawn_counted(draw) for number in range(60)}
     return {
         "heard": {name: heard(trace) for name, trace in hearing.items()},
         "said": {name: said(trace) for name, trace in saying.items()},
+        "counted": {name: counted(trace) for name, trace in counting.items()},
     }
 
 
@@ -284,6 +377,35 @@ class Saying:
         return [] if self._connection is None else self._connection.sent[before:]
 
 
+def count(rooms: Rooms, does: str, what: Any, listed: Any) -> None:
+    """Let this happen to the rooms of a screen, which asks for the cluster's count where it has to."""
+    must_ask = does == "back"
+    match does:
+        case "post":
+            rooms.heard(Said(TEA, "bob", "hi", seq=what), is_new=True)
+        case "back":
+            for seq in what:
+                rooms.heard(Said(TEA, "bob", "hi", seq=seq), is_new=True)
+        case "joined":
+            rooms.joined(TEA, since=what)
+        case "left":
+            rooms.left(TEA)
+        case "read":
+            must_ask = rooms.has_read(TEA, what)
+    if must_ask:
+        rooms.asked()
+        rooms.listed_all([] if listed is None else [(TEA, *listed)], is_all=True)
+
+
+def is_told(trace: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the steps of which a client is told."""
+    is_connected = True
+    for step in trace:
+        is_connected = step["does"] != "lost" and (is_connected or step["does"] == "back")
+        if is_connected and (step["does"], step["what"]) != ("post", None):
+            yield step
+
+
 def test_the_traces_are_right() -> None:
     """The page's own tests read them. WRITE=1 makes them anew."""
     expected = traces()
@@ -315,9 +437,35 @@ def test_a_terminal_says_all_in_order_until_it_is_answered() -> None:
             assert saying.step(step["does"], step["what"]) == step["sent"], (name, step)
 
 
-@pytest.mark.parametrize("draws", [drawn_heard, drawn_said])
+def test_a_screen_counts_what_is_new_in_the_present_stay() -> None:
+    """Though a stay may end, and another begin, while it is not connected."""
+    for name, steps in traces()["counted"].items():
+        rooms = Rooms()
+        rooms.own = "alice"
+        rooms.go_to("alice")
+        rooms.joined(TEA, 0, 1)
+        for step in is_told(steps):
+            count(rooms, step["does"], step["what"], step["listed"])
+            if step["new"] is not None:
+                [new] = [listed.new for listed in rooms.listed() if listed.room == TEA]
+                assert new == step["new"], (name, step)
+
+
+def test_stays_begin_again_unheard_in_the_drawn_ones() -> None:
+    """In some of them something was new before."""
+    found = 0
+    for steps in traces()["counted"].values():
+        happens = [step["does"] for step in steps]
+        for at in range(1, len(steps)):
+            if happens[at] == "lost" and steps[at - 1]["new"] and "back" in happens[at:]:
+                back = happens.index("back", at)
+                found += "left" in happens[at:back] and steps[back]["listed"] is not None
+    assert found >= 5
+
+
+@pytest.mark.parametrize("draws", [drawn_heard, drawn_said, drawn_counted])
 def test_the_drawn_ones_are_worth_it(draws: Callable[[Random], Trace]) -> None:
     """All that can happen does, in some of them."""
     happens = {does for number in range(60) for does, _ in draws(Random(number))}
-    written = HEARD if draws is drawn_heard else SAID
+    written = HEARD if draws is drawn_heard else SAID if draws is drawn_said else COUNTED
     assert happens >= {does for trace in written.values() for does, _ in trace}

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import count
@@ -333,7 +333,8 @@ def wrong_codes(beside: Beside) -> None:
         names = ("user1", owner.name, f"squatter{next(numbers)}")
 
         def guess(number: int) -> None:
-            said: dict[str, bytes | str | int] = {"name": names[number % 3], "code": f"{number:012}"}
+            code = f"{number:012}" if number % 2 else f"{number:024}"
+            said: dict[str, bytes | str | int] = {"name": names[number % 3], "code": code}
             said["secret"] = os.urandom(32)
             if not lines[number % len(lines)].say(
                 box(command="Login", ask="1", version=VERSION, new=1, **said)
@@ -347,7 +348,7 @@ def wrong_codes(beside: Beside) -> None:
 
 
 def many_codes(beside: Beside) -> None:
-    """Make codes for other devices until the day's number is used up, and go on."""
+    """Make codes for other devices, and for recovery, until the day's number is used up, and go on."""
     mallory = Mallory(f"mallory{next(numbers)}")
     codes: set[bytes | None] = set()
     with closing([mallory.log_in(beside.workers()[0])]) as [line]:
@@ -355,6 +356,8 @@ def many_codes(beside: Beside) -> None:
         def make(number: int) -> None:
             paired = line.ask("Pair", key=key(), code=os.urandom(32), secret=mallory.secret)
             codes.add(paired.get(b"_error_code"))
+            made = line.ask("Recovery", key=key(), codes=os.urandom(256), secret=mallory.secret)
+            codes.add(made.get(b"_error_code"))
             line.ask("MakeCode", key=key(), code=os.urandom(32), uses=10_000, until=1 << 60)
             line.ask("Sessions")
 
@@ -555,7 +558,8 @@ def _in_pieces(port: int, pieces: Sequence[bytes]) -> None:
 
 
 def streams(beside: Beside) -> None:
-    """Hear over plain HTTP on many connections, and read none; and ask long requests, one after the other."""
+    """Hear over plain HTTP on many connections, and read none; ask long requests, one after the other; and
+    from many devices what has to wait."""
     port = beside.web
     headers = f"{_headers(port)}Authorization: Bearer {_ticket(port, 'all')}\r\n"
     join = f"PUT /api/v1/rooms/user1/membership HTTP/1.1\r\n{headers}Content-Length: 0\r\n\r\n".encode()
@@ -571,9 +575,18 @@ def streams(beside: Beside) -> None:
             kept.append(Line(port))
             kept[-1].say(f"GET /api/v1/stream HTTP/1.1\r\n{headers}{kinds[number % 2]}\r\n".encode())
 
-        again(come, SECONDS / 2)
+        again(come, SECONDS / 3)
     ask = f"GET /api/v1/stream?wait=0 HTTP/1.1\r\n{headers}\r\n".encode()
-    flood([Line(port) for _ in range(30)], ask * 50, SECONDS / 2, reads=False)
+    flood([Line(port) for _ in range(30)], ask * 50, SECONDS / 3, reads=False)
+    bearers = [f"{_headers(port)}Authorization: Bearer {_ticket(port, 'post')}\r\n" for _ in range(30)]
+    with closing([Line(port) for _ in range(120)]) as held:
+
+        def post(number: int) -> None:
+            line = held[number % len(held)]
+            line.socket.setblocking(False)
+            line.say(_posted(bearers[number % len(bearers)], b'{"text":"wait"}', "/api/v1/posts"))
+
+        again(post, SECONDS / 3)
 
 
 def webhooks(beside: Beside) -> None:
@@ -611,12 +624,23 @@ def _posted(headers: str, body: bytes, path: str = "/api/v1/session") -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-ATTACKS: dict[str, Callable[[Beside], None]] = {
+Attacks = dict[str, Callable[[Beside], None]]
+
+AT_THE_PORTS: Attacks = {
     "connections that have not logged in or proven the token": many_strangers,
     "commands of strangers in one turn": busy_strangers,
     "commands of users in one turn": busy_users,
     "a box": large_boxes,
     "what waits of a connection": unread_answers,
+    "requests and messages of browsers": browsers,
+    "streams, long requests and sessions between requests, by HTTP": streams,
+    "webhooks": webhooks,
+    "a browser at a master's port": lost_browsers,
+    "who asks a shared port whose it is": who_asks,
+    "lines of the log about strangers": junk,
+    "lines of the log about sessions": passing_users,
+}
+ON_THE_LOG: Attacks = {
     "reads of a session": repeated_chats,
     "reads of those who have gone": fleeting_readers,
     "posts of a user": fast_posts,
@@ -626,18 +650,12 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "topics that a user makes": many_topics,
     "refusals that are kept of a user": many_refusals,
     "marks of a user": many_marks,
+    "texts, names, topics": costly_texts,
+}
+ON_USERS: Attacks = {
     "wrong passwords": wrong_passwords,
     "hashes of passwords": many_hashes,
     "sessions of a user": many_sessions,
-    "texts, names, topics": costly_texts,
-    "requests and messages of browsers": browsers,
-    "streams and long requests by HTTP": streams,
-    "webhooks": webhooks,
-    "connections and lines of IRC": irc,
-    "a browser at a master's port": lost_browsers,
-    "who asks a shared port whose it is": who_asks,
-    "lines of the log about strangers": junk,
-    "lines of the log about sessions": passing_users,
     "devices of a user": many_devices,
     "users who have themselves forgotten": many_forgotten,
     "codes that a user makes": many_codes,
@@ -645,49 +663,83 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "new names where none comes in without a code": uninvited_names,
     "new names without a code": new_names,  # the last: behind it nobody can register for a while
 }
+OVER_IRC: Attacks = {"connections and lines of IRC": irc}
+ATTACKS = AT_THE_PORTS | ON_THE_LOG | ON_USERS | OVER_IRC
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
 
 
+Test = Callable[[Beside, str], None]
+
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
-    *("streams and long requests by HTTP", "webhooks", "connections and lines of IRC"),
+    *("streams, long requests and sessions between requests, by HTTP", "webhooks"),
+    "connections and lines of IRC",
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
 }
 """The bounds that have nothing to do with the store: they are attacked on one store only."""
-CASES = [("sqlite", what) for what in ATTACKS]
-CASES += [("postgresql", what) for what in ATTACKS if what not in NO_STORES]
-
-
-@pytest.fixture
-def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
-    """Yield honest users of a cluster. Without PostgreSQL each attack has its own cluster, so that the next
-    one does not feel what it left; on PostgreSQL one cluster takes all attacks, one after the other."""
-    if request.param == "postgresql":
-        users = request.getfixturevalue("bears_all")
-        yield users
-        if users.violations:
-            users.forget()  # the test before has reported these
-        return
-    options = ["--new-names", NAMES, "--web", f"127.0.0.1:{free_port()}"]
-    if ATTACKS[request.node.callspec.params["what"]] is irc:  # elsewhere two processes less take part
-        options += ["--irc", f"127.0.0.1:{free_port()}", "--irc-fronts", "1"]
-    with a_place() as place, opening(request.param, place, *options) as users:
-        yield users
 
 
 @pytest.fixture(scope="module")
-def bears_all(opening: Opening) -> Iterator[Beside]:
-    with a_place() as place, opening("postgresql", place, "--new-names", NAMES) as users:
+def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
+    """Yield honest users of a cluster, who stay through all its attacks. Its name says which store it has."""
+    store, _, where = request.param.partition(", ")
+    options = ["--new-names", NAMES, "--web", f"127.0.0.1:{free_port()}"]
+    if where == "over IRC":  # elsewhere a process less takes part
+        options += ["--irc", f"127.0.0.1:{free_port()}", "--irc-fronts", "1"]
+    with a_place() as place, opening(store, place, *options) as users:
         yield users
 
 
-@pytest.mark.parametrize(("besieged", "what"), CASES, indirect=["besieged"])
-def test_nobody_notices_who_pushes_on_a_bound(besieged: Beside, what: str) -> None:
+def bears(cluster: str, attacks: Iterable[str]) -> Callable[[Test], Test]:
+    """Return what makes a test of each of the ``attacks``, all on one cluster."""
+
+    def marked(test: Test) -> Test:
+        each = pytest.mark.parametrize("what", attacks)(test)
+        return pytest.mark.parametrize("besieged", [cluster], indirect=True)(each)
+
+    return marked
+
+
+def attack(besieged: Beside, what: str) -> None:
+    """Attack; the next attack is not blamed for what this one does."""
+    try:
+        with besieged.attacked(what):
+            ATTACKS[what](besieged)
+    finally:
+        if besieged.violations:
+            besieged.forget()
+
+
+@bears("sqlite, at the ports", AT_THE_PORTS)
+def test_nobody_notices_who_pushes_at_the_ports(besieged: Beside, what: str) -> None:
     """During an attack and right after it logins take at most 0.5 s and posts 50 ms, and nothing grows."""
-    with besieged.attacked(what):
-        ATTACKS[what](besieged)
+    attack(besieged, what)
+
+
+@bears("sqlite, on the log", ON_THE_LOG)
+def test_nobody_notices_who_pushes_on_the_log(besieged: Beside, what: str) -> None:
+    """The same holds for who says, orders and reads as much as they can."""
+    attack(besieged, what)
+
+
+@bears("sqlite, on users", ON_USERS)
+def test_nobody_notices_who_pushes_on_users(besieged: Beside, what: str) -> None:
+    """The same holds for who comes, guesses, and wants names."""
+    attack(besieged, what)
+
+
+@bears("sqlite, over IRC", OVER_IRC)
+def test_nobody_notices_who_pushes_over_irc(besieged: Beside, what: str) -> None:
+    """The same holds for who speaks IRC."""
+    attack(besieged, what)
+
+
+@bears("postgresql", [what for what in ATTACKS if what not in NO_STORES])
+def test_nobody_notices_who_pushes_on_a_database(besieged: Beside, what: str) -> None:
+    """The same holds on PostgreSQL."""
+    attack(besieged, what)
 
 
 def test_each_bound_is_pushed_on() -> None:

@@ -65,6 +65,22 @@ def test_they_are_sent_to_the_page() -> None:
     assert not browser.clock.getDelayedCalls()
 
 
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("http://chat.example:64480/api/v1/me?x", "/api/v1/me?x"),
+        ("https://chat.example", "/"),
+        ("http://chat.example//evil.example/", "/"),
+        ("http://chat.example?x", "/?x"),
+    ],
+)
+def test_who_asks_for_a_whole_url_is_understood(url: str, target: str) -> None:
+    """Its host counts, and not what the header says."""
+    browser = Browser(ends=AFAR)
+    browser.say(f"GET {url} HTTP/1.1\r\nHost: other.example\r\n\r\n".encode())
+    assert browser.asked == [Asked(target, "chat.example", False)]
+
+
 def test_a_page_on_loopback_is_for_who_is_here() -> None:
     """To others it is said how to open it, and how to get there."""
     assert location(Browser([LOCAL]).get()) == "http://localhost:8080/"

@@ -18,7 +18,8 @@ import psycopg
 import pytest
 from store.a_log import drafts, make_store
 
-from chatnet.entries import Draft
+from chatnet.codes import kept, recovery_text
+from chatnet.entries import Draft, More
 from chatnet.errors import CannotStart
 from chatnet.limits import Limits
 from chatnet.operator import check as program
@@ -182,6 +183,26 @@ def test_a_users_rooms_and_topics_are_counted_anew(tmp_path: Path) -> None:
         codes = set(connection.execute("SELECT user, code FROM refusal"))
         assert codes == {("bob", "NOT_JOINED"), ("zoe", "NO_SUCH_USER")}
     assert "are whole" in check(str(path), tmp_path, "", real_world())
+
+
+def test_recovery_codes_are_counted_anew(tmp_path: Path) -> None:
+    """Those that are left when one was used, and none where others were made, or the secret is another."""
+    sheets = [[kept(f"{sheet:020}{number:04}") for number in range(8)] for sheet in range(3)]
+
+    def of(kind: str, text: str, more: More | None, number: int) -> Draft:
+        return Draft(kind, "alice", "alice", text, number.to_bytes(16, "big"), 0, more)
+
+    steps: list[tuple[str, str, More | None]] = [("register", "sha256:1", None)]
+    steps += (("code", recovery_text(sheet), More(to="alice")) for sheet in sheets)
+    steps.append(("secret", "$argon2id$", More(code=sheets[2][3])))
+    for size in (len(steps), len(steps) + 1):
+        some = (*steps, ("secret", "sha256:2", None))[:size]
+        store = tmp_path / f"{size}.sqlite"
+        assert make_store(store, (of(*step, number) for number, step in enumerate(some))) == size
+        with closing(apsw.Connection(str(store))) as connection:
+            left = [row[0] for row in connection.execute("SELECT hash FROM code")]
+        assert {*left} == ({*sheets[2]} - {sheets[2][3]} if size == len(steps) else set())
+        assert "are whole" in check(str(store), tmp_path, "", real_world())
 
 
 def test_nothing_of_a_finding_is_obeyed_by_a_terminal(data: Path) -> None:

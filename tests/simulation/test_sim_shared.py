@@ -6,6 +6,7 @@ import signal
 from typing import Any, cast
 
 import pytest
+from twisted.internet.task import deferLater
 
 from chatnet.auth import TOKEN_BYTES
 from simulator import SimProcess, Simulation
@@ -143,6 +144,28 @@ def test_a_primary_that_cannot_renew_commands_no_more_before_another_does(
     assert land.leader() is not first
     assert land.count("alpha", "chat-worker") == 3
     assert simulation.trace.has("could not be renewed")
+
+
+def test_who_lost_the_lease_keeps_no_worker_until_its_store_is_closed(
+    simulation: Simulation, land: Land
+) -> None:
+    """That takes as long as a connection to a database which is cut off: the next primary would kill them."""
+    worker = simulation.host("beta").start("chat-worker", "--master", "alpha,beta", environ=land.environ)
+    simulation.run(3)
+    leader = land.leader()
+    log = service(leader)._primary.leadership.log
+    close = log.close
+
+    async def close_late() -> None:
+        await deferLater(leader.reactor, 10, close)
+
+    log.close = close_late
+    simulation.network.cut(simulation.host("alpha"), simulation.host("db"))
+    land.wait_for_leader(leader)
+    simulation.run(8)
+    assert not worker.is_dead
+    assert not simulation.trace.has("SIGKILL")
+    assert service(worker)._attachment is not None
 
 
 def test_a_hung_primary_that_goes_on_finds_its_lease_over(simulation: Simulation, land: Land) -> None:

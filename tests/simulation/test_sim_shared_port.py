@@ -10,6 +10,7 @@ from simulation.test_sim_network import Dial, End, Ends
 from twisted.internet.error import CannotListenError, ConnectionLost
 
 from chatnet.addresses import Address
+from chatnet.net.listen import ACCEPTED
 from chatnet.world import World
 from simulator.process import SimProcess
 from simulator.toys import Toys
@@ -40,28 +41,34 @@ class Server:
     """A process that listens at the shared port; ``error`` if it could not."""
 
     def __init__(self, simulation: Toys, name: str, alone: bool = False, host: str = "beta") -> None:
-        self._name, self._alone = name, alone
+        self._alone = alone
+        self.ends = Named(name)
         self.error: CannotListenError | None = None
         self.process: SimProcess = simulation.start(self._listen, host=host, name=name)
 
     def _listen(self, world: World) -> None:
         try:
-            world.listen_shared(PLACE, Named(self._name), self._alone)
+            world.listen_shared(PLACE, self.ends, self._alone)
         except CannotListenError as error:
             self.error = error
 
 
 def dialled(simulation: Toys, count: int) -> Dial:
     """Return what ``count`` connections to the port are told, once they have had time to be made."""
-    dial = Dial()
+    dialling(simulation, dial := Dial(), count)
+    return dial
+
+
+def dialling(simulation: Toys, dial: Dial, count: int) -> SimProcess:
+    """Return the process that has made so many connections to the port."""
 
     def connect(world: World) -> None:
         for _ in range(count):
             world.reactor.connectTCP("beta", PLACE.port, dial)
 
-    simulation.start(connect, host="alpha", name=f"clients{len(simulation.programs)}")
+    process = simulation.start(connect, host="alpha", name=f"clients{len(simulation.programs)}")
     simulation.run(0.5)
-    return dial
+    return process
 
 
 def answered(dial: Dial) -> Counter[bytes]:
@@ -109,6 +116,18 @@ def waiting(simulation: Toys) -> tuple[Dial, Server]:
     stopped.process.kill()
     simulation.run(0.5)
     return dial, other
+
+
+def test_who_hangs_up_on_a_stopped_sharer_is_not_looked_at_later(simulation: Toys) -> None:
+    """But for the first few of a crowd: see :mod:`chatnet.net.listen`."""
+    server = Server(simulation, "stopped", alone=True)
+    server.process.kill(signal.SIGSTOP)
+    dialling(simulation, Dial(), 6 * ACCEPTED).kill()
+    simulation.run(0.5)
+    server.process.kill(signal.SIGCONT)
+    late = dialled(simulation, 4)
+    assert answered(late) == {b"stopped": 4}
+    assert len(server.ends.made) == ACCEPTED + 4
 
 
 def test_who_waits_for_a_sharer_that_is_closed_is_reset(simulation: Toys) -> None:

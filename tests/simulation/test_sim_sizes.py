@@ -14,7 +14,7 @@ from chatnet.limits import LIMITS, Limits, PageSize
 from chatnet.reads import History
 from simulator import Simulation
 from simulator.database_server import Postgres
-from simulator.sizes import PAGE_BYTES, SIZES, Size, draw_sizes, limited
+from simulator.sizes import MESSAGE_BYTES, PAGE_BYTES, SIZES, Size, draw_sizes, limited
 from simulator.watch import _connections
 
 SEED = 5
@@ -79,7 +79,7 @@ def test_a_seed_draws_its_own() -> None:
     assert len(set(drawn)) > 2
 
 
-@pytest.mark.parametrize("size", [*SIZES, PAGE_BYTES])
+@pytest.mark.parametrize("size", [*SIZES, PAGE_BYTES, MESSAGE_BYTES])
 def test_what_is_drawn_is_a_limit(size: Size) -> None:
     """Each name is one of the limits, or of the limits of pages."""
     for choice in size.choices:

@@ -117,6 +117,17 @@ def test_a_client_that_found_nobody_is_started_again() -> None:
         assert simulation.verdict() == []
 
 
+def test_who_loses_a_secret_has_made_recovery_codes_before() -> None:
+    """Sometimes new ones later, of which others are good then."""
+    seeds = [workload.losing(random.Random(seed), USERS, 5, 10) for seed in range(20)]
+    assert {step.does for steps in seeds for step in steps} == {"make_recoveries", "recover"}
+    for steps in seeds:
+        for user in {step.device for step in steps}:
+            its = sorted((step for step in steps if step.device == user), key=lambda step: step.time)
+            assert its[0].does == "make_recoveries"
+            assert its[-1].does == "recover" or its[-1].time < 5 + 2 + 0.8 * 10
+
+
 def test_guests_come_by_a_code_and_are_gone_in_the_end() -> None:
     """Each does something only after it came, and is ended behind all that it does."""
     steps = [step for seed in range(20) for step in workload.pairing(random.Random(seed), USERS, 5, 10)]

@@ -13,7 +13,7 @@ import pytest
 from store.test_log_contract import Subject, key, new_log, registered, said
 from store.test_rooms_contract import LOGS
 
-from chatnet.codes import code_text, kept
+from chatnet.codes import code_text, kept, recovery_text
 from chatnet.entries import Draft, More
 from chatnet.errors import (
     BadCode,
@@ -277,6 +277,100 @@ def test_a_new_secret_ends_the_other_sessions(subject: Subject) -> None:
         *(BAD, said(SecretChanged.of(name="alice")), 6),
     ]
     assert [one.device.seq for one in subject.read(DevicesOf("alice"))] == [4, 6]
+
+
+RECOVERIES = [kept(f"0000-0000-0000-0000-0000-{number:04}") for number in range(16)]
+NEWER = RECOVERIES[8:]
+
+
+def recoveries(user: str, number: int, codes: list[str] = RECOVERIES[:8]) -> Draft:
+    return Draft("code", user, user, recovery_text(codes), key(number), 0, More(to=user))
+
+
+def test_each_recovery_code_sets_one_new_secret(subject: Subject) -> None:
+    """For its user alone; the other sessions end, and the other codes stay good."""
+    registered(subject, "alice", "bob")
+    changed = said(SecretChanged.of(name="alice"))
+    assert subject.append(
+        recoveries("alice", 1),
+        begins("secret", "bob", 2, code=RECOVERIES[0]),
+        begins("session", "alice", 3, PHONE, RECOVERIES[0]),
+        begins("register", "carol", 4, code=RECOVERIES[0]),
+        begins("secret", "alice", 5, LAPTOP, RECOVERIES[0]),
+        begins("secret", "alice", 6, LAPTOP, RECOVERIES[0]),
+        post("alice", 7, by=1),
+        begins("secret", "alice", 8, PHONE, RECOVERIES[7]),
+        post("alice", 9, by=4),
+        post("alice", 10, by=5),
+    ) == [3, BAD, BAD, BAD, 4, BAD, changed, 5, changed, 6]
+    for user, codes, purpose in (("alice", RECOVERIES[1:7], "recovery"), ("bob", RECOVERIES, "")):
+        assert {subject.read(CodeOf(code, user)) for code in codes} == {purpose}
+    account = subject.read(AccountOf("alice"))
+    assert account is not None
+    assert account.credential == "sha256:8"
+
+
+def test_new_recovery_codes_end_the_earlier_ones(subject: Subject) -> None:
+    """But no other code; and another code ends none of them."""
+    registered(subject, "alice")
+    assert subject.append(
+        code(1, to="alice", by="alice"),
+        recoveries("alice", 2),
+        recoveries("alice", 3, NEWER),
+        begins("session", "alice", 4, PHONE, CODE),
+        code(5, OTHER, to="alice", by="alice"),
+        recoveries("alice", 6, [*RECOVERIES[:7], NEWER[0]]),
+        begins("secret", "alice", 7, code=RECOVERIES[0]),
+        begins("secret", "alice", 8, code=NEWER[0]),
+    ) == [2, 3, 4, 5, 6, said(CodeTaken.of()), BAD, 7]
+    assert {subject.read(CodeOf(one, "alice")) for one in (*RECOVERIES[:8], OTHER, NEWER[0])} == {""}
+
+
+def test_recovery_codes_end_with_the_secret_that_was_shown_for_them(subject: Subject) -> None:
+    """With a new one, a reset, and one that is lost with its device; not with a session or a log-out."""
+    registered(subject, "alice", "bob", "carol")
+    password = Draft("secret", "alice", "alice", "$argon2id$v=19$", key(1), 1)
+    assert subject.append(
+        recoveries("alice", 2),
+        password,
+        begins("secret", "alice", 3, code=RECOVERIES[0]),
+        recoveries("alice", 4, NEWER),
+        begins("session", "alice", 5, PHONE, by=5),
+        revoke("alice", 6, 7),
+        revoke("alice", 7, 5),
+    ) == [4, 5, BAD, 6, 7, 8, 9]
+    assert subject.read(CodeOf(NEWER[0], "alice")) == "recovery"
+    assert subject.append(
+        revoke(CLUSTER, 8, 0, to="alice"),
+        begins("secret", "alice", 9, code=NEWER[0]),
+        recoveries("bob", 10),
+        code(11, to="bob", by="bob"),
+        begins("session", "bob", 12, PHONE, CODE),
+        revoke("bob", 13, 2),
+        begins("secret", "bob", 14, code=RECOVERIES[0]),
+    ) == [10, BAD, 11, 12, 13, 14, BAD]
+    assert subject.append(
+        recoveries("carol", 15, NEWER),
+        code(16, to="carol", by="carol"),
+        begins("session", "carol", 17, "", CODE),
+        begins("secret", "carol", 18, code=NEWER[0]),
+    ) == [15, 16, 17, BAD]
+
+
+@pytest.mark.parametrize("make", LOGS, ids=lambda make: make.__name__)
+def test_recovery_codes_are_good_for_years(
+    new_disk: Callable[[], Any], make: Callable[[Any], Subject]
+) -> None:
+    """They are on paper, for the day when somebody needs them; of who is forgotten they are good no more."""
+    disk = new_disk()
+    subject = make(disk)
+    registered(subject, "alice", "bob")
+    assert subject.append(recoveries("alice", 1), recoveries("bob", 2, NEWER)) == [3, 4]
+    disk.reactor.advance(5 * 365 * 86_400)
+    assert subject.append(
+        code(3, uses=9), begins("secret", "alice", 4, code=RECOVERIES[3]), order("forget", 5, to="bob")
+    ) == [5, 6, 7]
+    assert subject.read(CodeOf(NEWER[0], "bob")) == ""
 
 
 def test_a_device_has_one_session(subject: Subject) -> None:

@@ -284,6 +284,10 @@ def whole_feed(subject: Subject, user: str, cursor: int, upto: int) -> list[Entr
     seen: list[Entry] = []
     while cursor < upto:
         feed = subject.read(Feed(user, cursor, upto))
+        if feed.cursor == cursor:  # there is no such user
+            assert not feed.posts
+            assert not subject.read(SnapshotOf(user, 0, upto)).registered
+            break
         assert cursor < feed.cursor <= upto
         seen, cursor = seen + feed.posts, feed.cursor
     return seen
@@ -644,6 +648,18 @@ def test_who_is_forgotten_makes_room(new_log: Callable[[], Subject]) -> None:
     assert full == said(TooManyRooms.of())
     again = [Draft("join", "alice", topic, "", key(9_000 + n)) for n, topic in enumerate(topics[-2:])]
     assert subject.append(*again) == [said(AlreadyJoined.of(room=topics[-2])), seq + 1]
+
+
+def test_a_feed_of_who_is_forgotten_says_nothing(new_log: Callable[[], Subject]) -> None:
+    """Where they were is not known any more: a page without what they heard there would be told as whole."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    subject.append(Draft("join", "bob", "alice", "", key(1)))
+    *_, last = subject.append(post("alice", "hello", 2), post("bob", "well", 3))
+    assert subject.read(Feed("bob", 2, last)).cursor == last
+    subject.append(Draft("forget", "bob", "bob", "", key(4), 0, More(to="bob")))
+    assert subject.read(Feed("bob", 2, last)) == FeedPage([], 2)
+    assert subject.read(Feed("nobody", 2, last)) == FeedPage([], 2)
 
 
 @pytest.mark.parametrize("make", [on_sqlite, on_postgres, in_memory])

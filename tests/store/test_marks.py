@@ -106,7 +106,9 @@ def test_marks_and_what_is_unread_are_the_models(
             expected = [mark for mark in model.marks_of(user, upto) if mark[0] > after]
             assert found == MarkPage(expected, False)
             counts = subject.read(UnreadOf(user, min(upto, len(model.entries)), after))
-            assert counts == UnreadPage([row for row in model.unread_of(user, upto) if row[0] > after], False)
+            rows = [row for row in model.unread_of(user, upto) if row[0] > after]
+            stays = model.stays_of(user, upto)
+            assert counts == UnreadPage(rows, False, [stays[room] for room, _, _ in rows])
 
 
 def test_what_is_kept_is_told_once(new_log: Callable[[], Subject]) -> None:
@@ -212,10 +214,16 @@ def test_unread_rooms_come_in_pages(new_log: Callable[[], Subject]) -> None:
     made(subject, rooms[:-1])
     subject.append(*[Draft("join", "alice", room, "", key(at)) for at, room in enumerate(rooms[:-1])])
     head = subject.log.window.head
+    joined = head - PAGE_ROOMS - 20
+    stays = {room: joined + at for at, room in enumerate(rooms[:-1], 1)} | {"alice": 1}
     first = subject.read(UnreadOf("alice", head, ""))
-    assert first == UnreadPage([(room, 0, 0) for room in rooms[:PAGE_ROOMS]], True)
+    assert first == UnreadPage(
+        [(room, 0, 0) for room in rooms[:PAGE_ROOMS]], True, [stays[room] for room in rooms[:PAGE_ROOMS]]
+    )
     last = subject.read(UnreadOf("alice", head, first.rooms[-1][0]))
-    assert last == UnreadPage([(room, 0, 0) for room in rooms[PAGE_ROOMS:]], False)
+    assert last == UnreadPage(
+        [(room, 0, 0) for room in rooms[PAGE_ROOMS:]], False, [stays[room] for room in rooms[PAGE_ROOMS:]]
+    )
 
 
 def test_the_greatest_of_a_batch_wins() -> None:
@@ -277,6 +285,7 @@ def test_what_is_unread_of_whom(new_log: Callable[[], Subject]) -> None:
         *(("#x", 2, 1), ("&ops", 1, 1), ("alice=bob", 1, 1)),
         ("bob", 0, 0),
     ]
+    assert subject.read(UnreadOf("bob", head, "")).since[:3:2] == [11, 0]
     assert subject.read(UnreadOf("bob", 9, "")).rooms == [("&ops", 1, 1), ("bob", 0, 0)]
     assert subject.read(UnreadOf("carol", head, "")).rooms == [("carol", 0, 0)]
     subject.ask(subject.log.keep_marks([UserMark("bob", "alice=bob", 10), UserMark("carol", "&ops", 9)]))

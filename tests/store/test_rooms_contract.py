@@ -28,7 +28,7 @@ from store.test_log_contract import (
     whole_feed,
 )
 
-from chatnet.codes import code_text
+from chatnet.codes import code_text, recovery_text
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.errors import Muted, NoSuchRoom, TheyAreBanned, TooManyToday
@@ -146,6 +146,9 @@ class Step(NamedTuple):
                 until = 0 if is_own else 1 if self.until else 1 << 60
                 uses = 1 if is_own else 1 + self.number % 3
                 text = code_text(hashed(self.number % 5), uses)
+                if is_own and self.number % 2:
+                    first = self.number % 4
+                    text = recovery_text(map(hashed, (first, *range(first + 5, first + 12))))
                 more = More(to=self.user if is_own else "", until=until)
             case "disable" | "enable":
                 room, text, more = "", self.text, More(to=self.to)

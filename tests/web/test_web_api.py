@@ -18,7 +18,7 @@ from chatnet.keys import key_text
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.fronts.web.dialect import packed
-from chatnet.worker.fronts.web.kept import MOST_ASKED
+from chatnet.worker.fronts.web.kept import MOST_ASKED, MOST_OF_ONE
 
 
 @pytest.fixture
@@ -27,17 +27,15 @@ def stage() -> WebStage:
 
 
 class Program:
-    """A program with a token of ``name``."""
+    """A program with a token of ``name``, on a ``device``; else there is one for each ``scope``."""
 
-    def __init__(self, stage: WebStage, name: str = "alice", scope: str = "all") -> None:
+    def __init__(self, stage: WebStage, name: str = "alice", scope: str = "all", device: str = "") -> None:
         self.stage = stage
         self.name = name
         client = stage.worker.client()
         login: dict[str, Any] = {"version": VERSION, "name": name, "secret": b"s" * 32, "new": True}
-        device = sha256(scope.encode()).digest()[:16]
-        self.ticket: bytes = client.ask(wire.Login, **login, device=device, label="bot", scope=scope)[
-            "ticket"
-        ]
+        by = sha256((device or scope).encode()).digest()[:16]
+        self.ticket: bytes = client.ask(wire.Login, **login, device=by, label="bot", scope=scope)["ticket"]
         client.cut()
 
     @property
@@ -350,7 +348,9 @@ def test_members_and_unread(stage: WebStage, alice: Program) -> None:
     members = alice.ask("GET", "/rooms/%23tea/members").json
     assert [one["name"] for one in members["members"]] == ["alice", "bob"]
     unread = alice.ask("GET", "/unread").json
-    assert {"room": "#tea", "posts": 1, "mentions": 1} in unread["rooms"]
+    since = next(entry.seq for entry in stage.worker.log.entries if entry.kind == "join")
+    assert {"room": "#tea", "posts": 1, "mentions": 1, "since": since} in unread["rooms"]
+    assert set(unread) == {"rooms", "more"}
 
 
 def test_who_asks(stage: WebStage, alice: Program) -> None:
@@ -502,3 +502,27 @@ def test_a_flood_of_webhooks_is_put_off(stage: WebStage) -> None:
     assert alice.text("hello").status == 201
     for line in lines:
         line.cut()
+
+
+def test_few_users_cannot_keep_all_sessions_between_requests_busy(stage: WebStage) -> None:
+    """Each of them has many devices, which all wait for answers: some of each user's are told to come again,
+    and others are answered meanwhile, who have many devices, too."""
+    users, stage.web._kept.most = 4, 100
+    programs = [Program(stage, f"mallory{at % users}", "post", str(at)) for at in range(100)]
+    stage.worker.log.held = True
+    lines = [stage.line() for _ in programs]
+    for line, program in zip(lines, programs, strict=True):
+        named = {"authorization": f"Bearer {program.token}", "origin": "-"}
+        line.send(request("POST", "/api/v1/posts", {"text": "hi"}, named))
+    assert len(stage.worker.sessions.open) == users * MOST_OF_ONE
+    refused = [line.answer("POST") for line in lines if line.came]
+    assert len(refused) == len(programs) - users * MOST_OF_ONE
+    assert {(one.status, one.headers["retry-after"]) for one in refused} == {(429, "1")}
+    assert said(stage) == []
+    stage.worker.log.held = False
+    phones = [Program(stage, "alice", "all", str(at)) for at in range(2 * MOST_OF_ONE)]
+    assert [phone.ask("GET", "/me").status for phone in phones] == [200] * 2 * MOST_OF_ONE
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    assert [line.answer("POST").status for line in lines if line.came] == [201] * users * MOST_OF_ONE
+    assert len(stage.worker.sessions.open) == (users + 1) * MOST_OF_ONE

@@ -23,7 +23,6 @@ from chatnet.worker.fronts.web.dialect import (
     ELSEWHERE,
     FORMS,
     MOST_NUMBER,
-    MOST_POSTS,
     form_of,
     packed,
     said_as,
@@ -44,6 +43,7 @@ ENTRIES = st.builds(
 ITEMS: dict[Any, st.SearchStrategy[Any]] = {
     Entry: ENTRIES,
     str: TEXTS,
+    int: NUMBERS,
     Member: st.builds(Member, TEXTS, TEXTS),
     Talk: st.builds(Talk, TEXTS, NUMBERS),
     Invitation: st.builds(Invitation, TEXTS, TEXTS, NUMBERS),
@@ -129,8 +129,14 @@ def test_results_are_those_of_amp(data: st.DataObject) -> None:
     name = data.draw(FORM)
     form = FORMS[name]
     objects = data.draw(objects_of(form.command.response))
+    beside = {key: to for (of, key), to in dialect._BESIDE.items() if of is form.command and key in objects}
+    for key, to in beside.items():
+        size = len(objects[to])
+        objects[key] = data.draw(st.lists(NUMBERS, min_size=size, max_size=size))
     shown = json.loads(dialect.ok(7, form.results("log", objects)))
     assert (shown.pop("t"), shown.pop("id")) == ("ok", 7)
+    for key, to in beside.items():
+        assert [part.pop(key) for part in shown[to]] == objects.pop(key)
     assert shown.keys() == objects.keys()
     for key, value in objects.items():
         same_as(shown[key], value)
@@ -235,18 +241,20 @@ def test_bytes_have_one_spelling(raw: bytes) -> None:
             unpacked(other)
 
 
-@given(st.lists(ENTRIES, max_size=6), st.integers(0, 2))
-def test_entries_are_delivered_in_messages_of_bounded_size(entries: list[Entry], long: int) -> None:
+@given(st.lists(ENTRIES, max_size=6), st.integers(0, 2), st.sampled_from((1, 500, 60_000)))
+def test_entries_are_delivered_in_messages_of_bounded_size(
+    entries: list[Entry], long: int, most: int
+) -> None:
     """Each once, in order; only a single entry may be longer."""
     many = [*entries, *(Entry(1, 2, "post", "a", "a", "x" * 30_000, b"k" * 16) for _ in range(2 * long))]
-    messages = [json.loads(one) for one in dialect.posts("log", many)]
+    messages = [json.loads(one) for one in dialect.posts("log", many, most)]
     shown = [post for message in messages for post in message["posts"]]
     assert all(message["posts"] for message in messages)
     assert len(shown) == len(many)
     for one, entry in zip(shown, many, strict=True):
         check_entry(one, entry)
-    sizes = [(len(one), len(json.loads(one)["posts"])) for one in dialect.posts("log", many)]
-    assert all(size <= MOST_POSTS + 100 or count == 1 for size, count in sizes)
+    sizes = [(len(one), len(json.loads(one)["posts"])) for one in dialect.posts("log", many, most)]
+    assert all(size <= most + 100 or count == 1 for size, count in sizes)
 
 
 def test_hello_says_how_far_one_has_read() -> None:

@@ -148,6 +148,7 @@ FITTING: dict[str, dict[str, Any]] = {
     "POST /tokens": JSON | {"body": OWN | {"label": "ci", "scope": "post"}},
     "POST /password": JSON | {"body": {"old": "s" * 32, "password": "correct horse battery staple"}},
     "POST /pair": JSON | {"body": OWN},
+    "POST /recovery": JSON | {"body": OWN},
     "POST /forget": JSON | {"body": OWN},
     "POST /posts": JSON | {"body": {"text": "hello", "room": "#tea", "form": "notice"}, "query": {}},
     "GET /stream": {"query": {"wait": 0}, "headers": {}},

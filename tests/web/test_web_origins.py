@@ -101,6 +101,16 @@ def test_the_scheme_is_what_a_trusted_proxy_says() -> None:
     assert SITE.see(PROXY, said | {"x-forwarded-proto": "gopher"}).scheme == "http"
 
 
+def test_what_is_asked_by_tls_has_come_by_it() -> None:
+    """To us, or to who says so for us; a proxy that asks us without says http, whatever it was asked."""
+    assert SITE.see(HERE, {"host": "localhost"}, "https").place is None
+    assert SITE.see(PROXY, {"host": "localhost", "x-forwarded-proto": "https"}, "https").place is not None
+    assert SITE.see(Came("127.0.0.1", True), {"host": "localhost"}, "https").scheme == "https"
+    for scheme in ("http", "https"):
+        assert SITE.see(PROXY, {"host": "chat.example.org"}, scheme).scheme == "https"
+    assert SITE.see(Came("127.0.0.1", True), {"host": "localhost"}, "http").scheme == "https"
+
+
 @pytest.mark.parametrize(
     ("peer", "said", "address"),
     [

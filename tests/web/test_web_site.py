@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from web.browser import PAGE, WebStage
+from web.browser import HOST, ORIGIN, PAGE, WebStage, upgrade
 from worker.conftest import Worker
+
+from chatnet.worker.fronts.web.dialect import packed
 
 
 @pytest.fixture
@@ -90,6 +92,61 @@ def test_the_page_is_in_one_place(stage: WebStage) -> None:
     assert stage.ask("GET", "/", host="192.168.1.7:8080").status == 200
 
 
-@pytest.mark.parametrize("target", ["*", "http://localhost/", "nothing", "//", "/a//b", "/%", "/a/%00/%ff/x"])
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("http://localhost:8080/page.js", "/page.js"),
+        ("HTTP://LOCALHOST:8080/healthz", "/healthz"),
+        ("http://localhost:8080", "/"),
+        ("http://localhost:8080?a=http://evil.example/", "/?a"),
+        ("http://localhost:8080/api/v1/about", "/api/v1/about"),
+    ],
+)
+def test_who_asks_for_a_whole_url_is_answered(stage: WebStage, url: str, path: str) -> None:
+    """Its host counts, whatever the header says: as RFC 9112 has it."""
+    asked = stage.ask("GET", path)
+    for host in ("localhost:8080", "evil.example"):
+        answer = stage.ask("GET", url, host=host)
+        assert (answer.status, answer.body) == (200, asked.body)
+        assert answer.headers["content-security-policy"] == asked.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://evil.example/", "http://evil.example:8080/api/v1/about", "http://localhost@evil.example/"),
+        *("http://evil.example@localhost:8080/", "http://localhost:8080:80/", "http://localhost:8080\\/"),
+        "https://localhost:8080/",
+    ],
+)
+def test_a_whole_url_leads_to_no_other_host(stage: WebStage, url: str) -> None:
+    """Nor does one of TLS to who has come without."""
+    answer = stage.ask("GET", url)
+    assert answer.status == 421
+    assert "evil.example" not in answer.headers["content-security-policy"]
+
+
+def test_who_asks_for_a_whole_url_is_from_its_page(stage: WebStage) -> None:
+    """The Origin is that of the host in the URL: a page of anybody else's is told by it, as without."""
+    named = {"cookie": f"chatnet-memory={packed(stage.ticket('alice'))}"}
+    url, ours, other = f"{ORIGIN}/api/v1/posts", ORIGIN, "http://evil.example"
+    asked = [(url, HOST, ours), (url, "evil.example", ours)]
+    refused = [(url, HOST, other), (url, "evil.example", other), (f"{other}/api/v1/posts", HOST, other)]
+    for targets, statuses in ((asked, {201}), (refused, {403, 421})):
+        for target, host, origin in targets:
+            answer = stage.ask("POST", target, {"text": "hi"}, host=host, origin=origin, **named)
+            assert answer.status in statuses
+    for target, host, origin in (*asked, *refused):
+        socket = target.replace("/api/v1/posts", "/ws")
+        line = stage.line()
+        said = upgrade(stage.ticket("alice"), host=host, origin=origin)
+        line.send(said.replace(b"GET /ws", f"GET {socket}".encode()))
+        assert line.came.startswith(b"HTTP/1.1 101 ") == ((target, host, origin) in asked)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["*", "http:///", "https:/", "gopher://localhost/", "nothing", "//", "/a//b", "/%", "/a/%00/%ff/x"],
+)
 def test_odd_targets_are_answered(stage: WebStage, target: str) -> None:
     assert stage.ask("GET", target).status in (400, 404, 503)

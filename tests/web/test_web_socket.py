@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wsproto.events import CloseConnection, Ping
 
 from chatnet.cursor import Cursor
 from chatnet.errors import SecretChanged
+from chatnet.limits import LIMITS
 from chatnet.worker.fronts.web import dialect, frames
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.peer import MOST_UNANSWERED
@@ -209,6 +211,20 @@ def test_who_comes_back_misses_nothing(stage: WebStage) -> None:
     assert welcome["cursor"] == shown(read)
     alice.post("live")
     assert back.heard() == [f"post {number}" for number in range(30)] + ["live"]
+
+
+@pytest.mark.parametrize(("most", "messages"), [(LIMITS.message_bytes, 1), (1, 30)])
+def test_a_message_has_as_many_posts_as_the_limits_say(stage: WebStage, most: int, messages: int) -> None:
+    """What does not fit comes in the next one."""
+    stage.worker.log.window.limits = replace(LIMITS, message_bytes=most)
+    alice = stage.socket("alice")
+    read = stage.worker.at(stage.worker.log.window.head)
+    for number in range(30):
+        alice.post(f"post {number}")
+    back = WebSocket(stage, stage.ticket("alice"))
+    back.hello(cursor=shown(read))
+    assert back.heard() == [f"post {number}" for number in range(30)]
+    assert len(back.of("posts")) == messages
 
 
 def test_who_is_far_behind_gets_the_newest_and_is_told_of_the_gap(stage: WebStage) -> None:
@@ -517,19 +533,21 @@ def test_a_line_that_is_lost_ends_the_session(stage: WebStage) -> None:
     assert not stage.worker.sessions.open
 
 
-def test_a_worker_that_sends_some_on_lets_none_in(stage: WebStage) -> None:
-    """They come again at once, on another connection, and the kernel gives some of these to other workers."""
+def test_a_worker_that_sends_some_on_does_not_let_them_in(stage: WebStage) -> None:
+    """They come again at once, on another connection, and the kernel gives some of these to other workers.
+    All others are let in: they may have lost their worker, or have just opened the page."""
     alice = stage.socket("alice")
     [session] = stage.worker.sessions.open
     assert session.peer.shared
     handoff = Handoff(stage.worker.sessions, stage.worker.clock)
-    stage.worker.others.sheds_shared = lambda: handoff.sheds_shared
+    stage.worker.others.sent_elsewhere = lambda: handoff.sent_elsewhere
     handoff.shed(1, shared=True)
     stage.worker.settle()
     assert alice.told[-1] == {"t": "moved"}
     refused = WebSocket(stage, stage.ticket("alice")).came
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 0" in refused.lower()
+    assert WebSocket(stage, stage.ticket("bob")).came.startswith(b"HTTP/1.1 101 ")
     Line.cut(alice)
     stage.worker.pass_time(COME_BACK_SECONDS + 1)
     assert WebSocket(stage, stage.ticket("alice")).came.startswith(b"HTTP/1.1 101 ")
@@ -539,7 +557,7 @@ def test_whom_a_master_sent_to_a_port_of_ones_own_counts_as_placed(stage: WebSta
     """Only those who came by the port that workers share are sent on to chance."""
     entrance = stage.worker.entrance
     stage.web.visitor = lambda: stage.web.connection(entrance)  # type: ignore[method-assign]
-    stage.worker.others.sheds_shared = lambda: True
+    stage.worker.others.sent_elsewhere = lambda: ["alice"]
     stage.socket("alice")
     [session] = stage.worker.sessions.open
     assert not session.peer.shared

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from worker.conftest import Client, answered
 
-from chatnet.codes import code_text, kept
+from chatnet.codes import code_text, hashes_of, kept
 from chatnet.entries import Draft, More
 from chatnet.errors import (
     BadCode,
     BadRequest,
+    BadSecret,
+    BadText,
     BadTicket,
     CodeNeeded,
     Disabled,
@@ -56,6 +58,29 @@ def pair(client: Client, code: str = CODE, secret: bytes = OLD) -> Any:
     made = client.begin(wire.Pair, key=client.key(), code=bytes.fromhex(kept(code)), secret=secret)
     client._worker.work()
     return answered(made)
+
+
+RECOVERIES = [f"0000-0000-0000-0000-0000-{number:04}" for number in range(16)]
+
+
+def recovery(client: Client, codes: list[str] = RECOVERIES[:8], secret: bytes = OLD) -> Any:
+    made = client.begin(wire.Recovery, key=client.key(), codes=hashes_of(codes), secret=secret)
+    settle(client._worker)
+    return answered(made)
+
+
+def settle(worker: Any) -> None:
+    """Let hashes be made, and whoever has to wait after wrong secrets."""
+    for _ in range(3):
+        worker.work()
+        worker.pass_time(8)
+    worker.work()
+
+
+def recovers(worker: Any, code: str, secret: bytes, device: bytes = PHONE) -> Any:
+    found = begin(worker.client(), device, secret, code=code)
+    settle(worker)
+    return answered(found)
 
 
 def sessions(client: Client) -> list[tuple[int, str, bool]]:
@@ -107,6 +132,70 @@ def test_a_device_is_let_in_by_a_code(worker: Any) -> None:
     with pytest.raises(BadCode):
         answered(found)
     assert laptop.post("hi") == 4
+
+
+def test_a_recovery_code_sets_a_new_password(worker: Any) -> None:
+    """Once each: all other sessions end, the old password is none any more, and the other codes stay good. A
+    program that keeps a secret of its own shows that."""
+    laptop, password, newer = worker.client(), b"a good password", b"another password"
+    login(laptop, LAPTOP)
+    laptop.begin(wire.SetSecret, key=laptop.key(), old=OLD, secret=password)
+    settle(worker)
+    assert recovery(laptop, secret=password) == {"seq": 3}
+    assert recovers(worker, RECOVERIES[0].lower().replace("-", " "), newer)
+    assert not laptop.connected
+    for shown, right in ((password, False), (newer, True)):
+        found = begin(worker.client(), PHONE, shown)
+        settle(worker)
+        assert isinstance(found[0], dict) is right
+    with pytest.raises(BadCode):
+        recovers(worker, RECOVERIES[0], NEW)
+    assert recovers(worker, RECOVERIES[5], NEW)
+    assert login(worker.client(), LAPTOP, NEW)
+    assert kinds(worker) == ["register", "secret", "code", "secret", "secret", "session"]
+    assert not any(code.replace("-", "") in repr(worker.log.entries) for code in RECOVERIES)
+
+
+def test_a_bad_password_uses_no_recovery_code_up(worker: Any) -> None:
+    """One that anybody would guess is refused, and the code is good for a better one."""
+    laptop = worker.client()
+    login(laptop, LAPTOP)
+    recovery(laptop)
+    for bad in (b"password", b"short", b"\xff" * 9):
+        with pytest.raises(BadSecret):
+            recovers(worker, RECOVERIES[0], bad)
+    assert recovers(worker, RECOVERIES[0], b"a good password")
+
+
+def test_wrong_recovery_codes_are_slowed_down_as_wrong_passwords_are(worker: Any) -> None:
+    """Each costs a hash, and whoever showed some waits before the right one is even looked at."""
+    laptop = worker.client()
+    login(laptop, LAPTOP)
+    recovery(laptop)
+    for wrong in RECOVERIES[8:12]:
+        with pytest.raises(BadCode):
+            recovers(worker, wrong, NEW)
+    _, found = (begin(worker.client(), PHONE, NEW, code=code) for code in (RECOVERIES[12], RECOVERIES[0]))
+    worker.work()
+    assert not found
+    settle(worker)
+    assert answered(found)
+
+
+def test_recovery_codes_are_made_by_who_shows_the_secret(worker: Any) -> None:
+    """Neither by a ticket alone, nor by the secret that a device has for itself: when that is shut out,
+    whoever has it must have no way back."""
+    laptop, phone, _ = paired(worker)
+    for client, secret in ((laptop, NEW), (phone, NEW)):
+        with pytest.raises(WrongSecret):
+            recovery(client, secret=secret)
+    assert recovery(phone) == {"seq": 4}
+    with pytest.raises(BadText, match="no two of them the same"):
+        recovery(phone, RECOVERIES[:7] + RECOVERIES[:1])
+    recovery(laptop, RECOVERIES[8:])
+    with pytest.raises(BadCode):
+        recovers(worker, RECOVERIES[0], b"x" * 32, b"x" * 16)
+    assert kinds(worker) == ["register", "code", "session", "code", "code"]
 
 
 def test_what_was_answered_and_lost_is_answered_again(worker: Any) -> None:

@@ -58,7 +58,7 @@ def good(command: type[Command], worker: Worker) -> Box:
         **{"history": "all", "role": "moderator", "reason": "why", "value": "members", "form": "notice"},
         **{"seq": at.seq, "ref": at.seq, "cursor": at.seq, "check": at.check, "until": 2**60, "mute": True},
         **{"after": "", "prefix": "", "mine": True, "before": at.seq, "id": 1, "uses": 3, "code": b"c" * 32},
-        **{"name": "zoe", "key": b"k" * 16},
+        **{"name": "zoe", "key": b"k" * 16, "codes": bytes(range(256))},
     }
     if command is wire.SetPolicy:
         known["name"] = "invite"

@@ -126,23 +126,24 @@ def test_each_kind_is_moved_by_itself(worker: Worker, shedding: Handoff) -> None
 
 
 def test_who_came_by_a_shared_port_comes_back_elsewhere(worker: Worker, shedding: Handoff) -> None:
-    """Until they have left, and a moment longer, nobody is let in by it: chance might send them here."""
+    """Until they have left, and a moment longer, they are not let in by it: chance might send them here."""
     (placed,), browser = crowd(worker, 1), shared(worker.client("web"))
+    shared(worker.client("stays"))
     shedding.shed(1)
     worker.pass_time(TICK)
     placed.cut()
     worker.pass_time(TICK)
-    assert not shedding.sheds_shared
+    assert not shedding.sent_elsewhere
     shedding.shed(1, shared=True)
     worker.pass_time(TICK)
-    assert shedding.sheds_shared
+    assert list(shedding.sent_elsewhere) == ["web"]
     worker.pass_time(LEAVE_SECONDS / 2)
-    assert shedding.sheds_shared
+    assert list(shedding.sent_elsewhere) == ["web"]
     browser.cut()
     worker.pass_time(COME_BACK_SECONDS - 2 * TICK)
-    assert shedding.sheds_shared
+    assert list(shedding.sent_elsewhere) == ["web"]
     worker.pass_time(4 * TICK)
-    assert not shedding.sheds_shared
+    assert not shedding.sent_elsewhere
     assert not shedding._ticking.is_running
 
 

@@ -11,11 +11,12 @@ from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft, Entry, More
 from chatnet.errors import (
     BadRequest,
     CursorAhead,
 )
+from chatnet.kinds import CLUSTER
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.wire.encode import PING
@@ -159,6 +160,27 @@ def test_catching_up_from_the_log_and_then_live(worker: Any) -> None:
     alice.chat(cursor)
     bob.post("51")
     assert alice.heard() == [str(number) for number in range(52)]
+
+
+def test_who_is_forgotten_hears_nothing_from_a_log_that_has_forgotten_them(worker: Any) -> None:
+    """The log is ahead of the window, and does not know any more what they should have heard: what it still
+    has for them would leave gaps. They are at their cursor until the window ends their session."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    cursor = worker.log.window.head
+    for number in range(50):
+        bob.post(f"{number} #tea")
+    worker.log.forget()
+    account = worker.log.state.accounts.pop("alice")
+    alice.chat(cursor)
+    bob.post("live @alice")
+    (session,) = (one for one in worker.sessions.open if one.user == "alice")
+    assert alice.heard() == []
+    assert session.cursor is None
+    worker.log.state.accounts["alice"] = account
+    worker.log.append([Draft("forget", CLUSTER, "", "", b"f" * 16, 0, More(to="alice"))])
+    worker.settle()
+    assert not alice.connected
 
 
 def test_memberships_older_than_the_window_are_the_logs_business(worker: Any) -> None:

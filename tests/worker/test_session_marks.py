@@ -11,6 +11,7 @@ from chatnet.entries import Draft, More
 from chatnet.errors import BadRoom, NotJoined, TryLater
 from chatnet.kinds import CLUSTER
 from chatnet.marks import MOST_MARKS, UserMark, used
+from chatnet.reads import UnreadPage
 from chatnet.wire import session as wire
 from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
 
@@ -216,6 +217,30 @@ def test_what_is_unread_follows_from_marks_and_stays(worker: Any) -> None:
     assert unread(alice) == [["#tea", 0, 0], ["alice", 0, 0]]
     alice.leave("#tea")
     assert unread(alice) == [["alice", 0, 0]]
+
+
+def test_unread_says_since_when_one_is_where(worker: Any) -> None:
+    """Of a second stay, since when that is; in the order of the rooms as they are spelled. An older store
+    does not know it, and then nothing is said of it."""
+    alice, bob = worker.client("alice"), worker.client("bob")
+    registered = alice.ask(wire.Unread, after="")["since"]
+    assert registered == [worker.log.window.head - 1]
+    alice.join("#tea")
+    alice.leave("#tea")
+    bob.post("psst", "@alice")
+    since = alice.join("#tea")["seq"]
+    found = alice.ask(wire.Unread, after="")
+    assert [room for room, _, _ in found["rooms"]] == ["#tea", "alice", "@bob"]
+    assert found["since"] == [since, *registered, 0]
+    assert alice.ask(wire.Unread, after="#tea")["since"] == [*registered, 0]
+    real = worker.log.read
+
+    async def older(question: Any) -> Any:
+        answer = await real(question)
+        return UnreadPage(answer.rooms, answer.more) if isinstance(answer, UnreadPage) else answer
+
+    worker.log.read = older
+    assert alice.ask(wire.Unread, after="")["since"] is None
 
 
 def test_a_conversation_is_marked_and_counted_by_the_others_name(worker: Any) -> None:

@@ -326,6 +326,7 @@ export class FakeServer {
     if (request === "POST /password")
       this.accounts.set(jar.user ?? "", { secret: "", password: words.password });
     if (request === "POST /pair") return { code: "0123-4567-89AB" };
+    if (request === "POST /recovery") return { codes: ["0123-4567-89AB-CDEF-GHJK-MNPQ"] };
     if (request === "POST /tokens") return { token: "token", id: 1 };
     return {};
   }
@@ -365,7 +366,11 @@ export class FakeServer {
         return { posts: this.feedOf(user, words.before ?? Infinity).slice(-NEWEST) };
       case "unread":
         return page(
-          rooms.map(one => ({ room: spelledFor(one, user), ...this.unread(user, one) })),
+          rooms.map(one => ({
+            room: spelledFor(one, user),
+            ...this.unread(user, one),
+            since: this.since(user, one),
+          })),
           "rooms",
           words.after,
         );
@@ -512,11 +517,18 @@ export class FakeServer {
    */
   unread(user, room) {
     if (room === user) return { posts: 0, mentions: 0 };
-    const joined = this.stays.get(user)?.get(room)?.at(-1)?.joined ?? 0;
-    const mark = Math.max(joined, this.marks.get(`${user} ${room}`) ?? 0);
+    const mark = Math.max(this.since(user, room), this.marks.get(`${user} ${room}`) ?? 0);
     const posts = this.#posts(room).filter(one => one.seq > mark && one.text);
     const mentions = posts.filter(one => one.room === room && isMention(one, user));
     return { posts: Math.min(99, posts.length), mentions: Math.min(99, mentions.length) };
+  }
+
+  /**
+   * @param {string} user
+   * @param {string} room
+   */
+  since(user, room) {
+    return this.stays.get(user)?.get(room)?.at(-1)?.joined ?? 0;
   }
 
   /** @param {string} user */

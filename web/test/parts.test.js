@@ -119,7 +119,6 @@ test("The title says how many mentions there are, or that there are posts", () =
     isJoined: true,
     unread: 0,
     mentions: 0,
-    newest: 0,
     hasDraft: false,
     isHere: false,
     isMuted: false,

@@ -28,7 +28,7 @@ export { Refused } from "./refused.js";
  */
 
 /**
- * - starting: nothing is known yet (a few milliseconds): show the frame of the page;
+ * - starting: nothing is known yet (a few milliseconds): show nothing, or after a while the frame of the page;
  * - entering: nobody is logged in: show the form of `entering()`;
  * - chatting: show rooms and posts, also while there is no connection;
  * - ended: the session was ended: show the sentence of `connection()`, and a button: `app.start()` goes on to
@@ -72,15 +72,15 @@ export { Refused } from "./refused.js";
 
 /**
  * A row of the column of rooms; newest first. `unread` and `mentions` up to 99: that many, or more.
- * `isJoined`: posts come by themselves (also of conversations, and of the user's own room). `hasDraft`: something
- * is written in its composer. `newest`: seq of its newest post, or 0. `isMuted`: no notifications from it.
+ * `isJoined`: posts come by themselves (also of conversations, and of the user's own room; of the room that one has
+ * opened it is believed until it is known). `hasDraft`: something is written in its composer. `isMuted`: no
+ * notifications from it.
  * @typedef {object} RoomRow
  * @property {string} room
  * @property {"all" | "own" | "person" | "topic" | "private" | "conversation"} what
  * @property {boolean} isJoined
  * @property {number} unread
  * @property {number} mentions
- * @property {number} newest
  * @property {boolean} hasDraft
  * @property {boolean} isHere
  * @property {boolean} isMuted
@@ -236,6 +236,7 @@ export { Refused } from "./refused.js";
  *   answered; `redact` and `report_post` name the post by `seq` and `check`
  * @property {(words: {old?: string, password: string}) => Promise<void>} setPassword
  * @property {(password?: string) => Promise<{code: string}>} pair a code that lets another device in
+ * @property {(password?: string) => Promise<{codes: string[]}>} recovery codes for when the password is lost
  * @property {(password?: string) => Promise<void>} forget
  * @property {(words: {label: string, scope: string, password?: string}) => Promise<{token: string, id: number}>} makeToken
  */

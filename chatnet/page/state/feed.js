@@ -41,6 +41,8 @@ export class Feed {
     this.takenBack = new TakenBack(reader);
     /** Told by {@link Feed.takeListing}, and by what is heard: rooms that the reader is in. @type {Set<string>} */
     this.joined = new Set();
+    /** Whether that is known of all rooms. */
+    this.isListed = false;
     /** By which seq the reader has joined or left a room last, as far as that was told. @type {Map<string, number>} */
     this.stays = new Map();
     /** How many notes there were. */
@@ -86,7 +88,7 @@ export class Feed {
     this.cursor = head.cursor;
     this.since = head.since;
     this.joined = new Set(head.joined);
-    this.isRestored = true;
+    this.isListed = this.isRestored = true;
     for (const record of rooms) this.timeline(record.room).restore(record);
   }
 
@@ -241,6 +243,7 @@ export class Feed {
     const left = [...this.joined].filter(room => !listed.has(room) && !since.get(room));
     for (const room of left) this.#leave(room, asked);
     for (const room of listed) this.joined.add(room);
+    this.isListed = true;
     return left;
   }
 

@@ -77,7 +77,7 @@
  * @typedef {{id: number, label: string, scope: string, since: number, used: number, is_this: boolean}} OneSession
  * @typedef {{room: string, newest: number}} Conversation
  * @typedef {{room: string, by: string, until: number}} Invitation
- * @typedef {{room: string, posts: number, mentions: number}} UnreadRoom
+ * @typedef {{room: string, posts: number, mentions: number, since?: number}} UnreadRoom
  * @typedef {{room: string, seq: number}} Mark
  * @typedef {{name: string, value: string}} PolicyValue
  * @typedef {{rooms: string[], joined: string[], more: boolean}} ListPage

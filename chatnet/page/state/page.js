@@ -126,11 +126,12 @@ export class Page {
       this.#adoptAll(this.#chat);
       return;
     }
+    // Both at once: in a new browser the first look into its database takes longer than the answer.
+    this.#askWho(start);
+    if (this.#stage !== "starting") return;
     const last = await this.ports.store.setting("last");
-    if (start !== this.#starts) return;
-    if (last && typeof last.name === "string" && this.#stage === "starting")
-      this.#enterChat(last.name, last.log);
-    else await this.#askWho(start);
+    if (start !== this.#starts || this.#stage !== "starting") return;
+    if (typeof last?.name === "string") this.#enterChat(last.name, last.log);
   }
 
   stop() {
@@ -145,11 +146,14 @@ export class Page {
   async #askWho(start) {
     for (let tries = 0; ; tries++) {
       const answer = await this.ports.api("GET", "/about").catch(() => null);
-      if (start !== this.#starts) return;
+      // Whom the chat is of that was begun meanwhile, its connection asks.
+      if (start !== this.#starts || this.#chat) return;
       if (answer?.status === 200 && answer.body) {
         const { user, log, signup } = answer.body;
-        if (user) this.#entered(user, log);
-        else {
+        if (user) {
+          this.ports.store.keepSetting("last", { name: user, log });
+          this.#enterChat(user, log);
+        } else {
           this.#go("entering");
           await this.form.begin(signup);
         }
@@ -167,8 +171,8 @@ export class Page {
    * @param {string} name
    * @param {string} log
    */
-  async #entered(name, log) {
-    await this.ports.store.keepSetting("last", { name, log });
+  #entered(name, log) {
+    this.ports.store.keepSetting("last", { name, log });
     this.ports.tabs.say({ t: "in" });
     this.#enterChat(name, log);
   }
@@ -195,11 +199,11 @@ export class Page {
     this.#go("chatting");
     this.#changed("me");
     this.#changed("here");
+    chat.speech.load();
+    chat.reading.load();
     await chat.hearing.restore();
     if (this.#chat !== chat || this.#isAway) return;
     chat.start();
-    chat.speech.load();
-    chat.reading.load();
     this.#adoptAll(chat);
   }
 
@@ -362,7 +366,12 @@ export class Page {
 
   #rows() {
     const chat = this.#chat;
-    return chat === null ? [] : this.#same("rooms", chat.rooms.rows(chat.here, this.#drafted(chat)));
+    if (chat === null) return [];
+    const rows = chat.rooms.rows(chat.here, this.#drafted(chat));
+    return this.#same(
+      "rooms",
+      rows.map(row => this.#same(`row ${row.room}`, row)),
+    );
   }
 
   /** @param {Chat} chat */
@@ -504,6 +513,7 @@ export class Page {
       order: (t, words = {}) => this.#chat?.speech.order(t, words) ?? out(),
       setPassword: words => this.#setPassword(words),
       pair: password => this.#post("POST", "/pair", { password }),
+      recovery: password => this.#post("POST", "/recovery", { password }),
       forget: password => this.#post("POST", "/forget", { password }),
       makeToken: words => this.#post("POST", "/tokens", words),
     };
@@ -523,7 +533,6 @@ function noRow(room) {
     isJoined: false,
     unread: 0,
     mentions: 0,
-    newest: 0,
     hasDraft: false,
     isHere: false,
     isMuted: false,

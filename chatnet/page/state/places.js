@@ -110,8 +110,8 @@ export class Places {
   }
 
   /**
-   * Ask again, if that was not done for a while: while one was not connected a stay may have ended and another one begun,
-   * and what was said between is not unread.
+   * Ask again, if that was not done for a while: what was read elsewhere, while one was not connected, may have been kept
+   * only after one came back.
    */
   listAgain() {
     const { link, ports } = this.chat;
@@ -161,8 +161,8 @@ export class Places {
       this.chat.here = room;
       this.chat.reading.line(before, null);
       this.chat.feed.timelines.get(before)?.trim(MOST_REMEMBERED);
-      const mark = this.chat.marks.of(room);
-      this.chat.reading.line(room, this.chat.rooms.unread(room).posts ? mark : null);
+      const { rooms } = this.chat;
+      this.chat.reading.line(room, rooms.unread(room).posts ? rooms.readUpto(room) : null);
       this.chat.told.changed("here");
       this.chat.told.changed("rooms");
     }

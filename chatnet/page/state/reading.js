@@ -2,6 +2,9 @@
 
 import { ALL } from "./names.js";
 
+/** Other tabs are told at once what was read in so many milliseconds: who looks on reads each post as it comes. */
+const TELL_EVERY = 200;
+
 export class Reading {
   /** @param {import("./chat.js").Chat} chat */
   constructor(chat) {
@@ -11,6 +14,8 @@ export class Reading {
   }
 
   #seenInAll = 0;
+  /** Up to where rooms were read here that other tabs have not been told of. @type {Map<string, number>} */
+  #untold = new Map();
 
   /** Read which rooms are to be quiet. */
   async load() {
@@ -43,9 +48,16 @@ export class Reading {
     const isSaid = room !== this.chat.name && this.chat.rooms.isIn(room);
     if (!this.chat.marks.read(room, seq, isSaid, this.chat.ports.ticks())) return;
     this.#wasRead(room);
-    this.chat.ports.tabs.say({ t: "read", log: this.chat.log, user: this.chat.name, room, seq });
+    if (!this.#untold.size) this.chat.ports.later(TELL_EVERY, () => this.#tellTabs());
+    this.#untold.set(room, seq);
     this.chat.sayMarks(false);
     this.chat.ticking();
+  }
+
+  #tellTabs() {
+    const { log, name: user, ports } = this.chat;
+    for (const [room, seq] of this.#untold) ports.tabs.say({ t: "read", log, user, room, seq });
+    this.#untold.clear();
   }
 
   /**

@@ -44,10 +44,11 @@ export class Rooms {
    */
   takeCounts(rooms, asked) {
     this.counted.clear();
-    for (const { room, posts, mentions } of rooms) {
+    for (const { room, posts, mentions, since = 0 } of rooms) {
       if (isTalk(room)) this.others.add(room);
       this.counted.set(room, { posts, mentions });
-      if (posts === 0) this.read.set(room, Math.max(asked, this.read.get(room) ?? 0));
+      // An earlier stay may have ended unheard: what was not read in it is not unread any more.
+      this.read.set(room, Math.max(since, posts === 0 ? asked : 0, this.read.get(room) ?? 0));
     }
   }
 
@@ -137,7 +138,10 @@ export class Rooms {
   rows(here, drafted) {
     const rooms = new Set([this.feed.reader, ...this.feed.joined, ...this.others, ...drafted, here]);
     rooms.delete(ALL);
-    return [...rooms].map(room => this.row(room, here, drafted)).sort(before);
+    const newest = new Map([...rooms].map(room => [room, this.#newestOf(room)]));
+    return [...newest]
+      .sort(([one, its], [other, others]) => others - its || (one < other ? -1 : 1))
+      .map(([room]) => this.row(room, here, drafted));
   }
 
   /**
@@ -151,14 +155,18 @@ export class Rooms {
     return {
       room,
       what: whatIs(room, this.feed.reader),
-      isJoined: this.isIn(room),
+      isJoined: this.isIn(room) || (room === here && !this.feed.isListed),
       unread: posts,
       mentions,
-      newest: Math.max(this.newest.get(room) ?? 0, this.marks.of(room)),
       hasDraft: drafted.has(room),
       isHere: room === here,
       isMuted: this.muted.has(room),
     };
+  }
+
+  /** @param {string} room */
+  #newestOf(room) {
+    return Math.max(this.newest.get(room) ?? 0, this.marks.of(room));
   }
 
   /** The log was put back to this seq.
@@ -186,14 +194,6 @@ export class Rooms {
     const upto = this.readUpto(room);
     return upto > 0 && (this.feed.timelines.get(room)?.knowsAllAfter(upto) ?? false);
   }
-}
-
-/**
- * @param {RoomRow} one
- * @param {RoomRow} other
- */
-function before(one, other) {
-  return other.newest - one.newest || (one.room < other.room ? -1 : 1);
 }
 
 /**

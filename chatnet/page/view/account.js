@@ -36,6 +36,7 @@ export function openAccount(app, roles) {
       ),
       devices,
       pairSection(app),
+      recoverySection(app),
       tokenSection(app, devices),
       notifySection(),
       themeSection(),
@@ -91,6 +92,12 @@ export function passwordForm(app, done) {
       await app.setPassword({ ...(old ? { old } : {}), password });
       toast(WORDS.passwordDone);
       done();
+      await attempt(async () => {
+        const { codes } = await app.recovery(password);
+        const shown = h("div", null);
+        reveal(shown, codes.join("\n"));
+        show(WORDS.recovery, [h("p", null, WORDS.recoveryText), shown], "question");
+      });
     },
   });
 }
@@ -176,6 +183,18 @@ function pairSection(app) {
     act: async ({ password }) => reveal(shown, (await app.pair(password || undefined)).code),
   });
   return folded(WORDS.pair, asked, shown);
+}
+
+/** @param {App} app */
+function recoverySection(app) {
+  const shown = h("div", { "aria-live": "polite" });
+  const asked = form({
+    text: h("p", { class: "faint" }, WORDS.recoveryText),
+    fields: present(app),
+    go: WORDS.recoveryGo,
+    act: async ({ password }) => reveal(shown, (await app.recovery(password || undefined)).codes.join("\n")),
+  });
+  return folded(WORDS.recovery, asked, shown);
 }
 
 /** @param {App} app @param {Element} devices */

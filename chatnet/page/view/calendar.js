@@ -2,23 +2,25 @@
 
 import { en } from "../words/en.js";
 
-const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const longDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+export const clock = formatted({ hour: "2-digit", minute: "2-digit" });
+export const moment = formatted({ dateStyle: "full", timeStyle: "medium" });
+export const shortMoment = formatted({ dateStyle: "medium", timeStyle: "short" });
+export const dateOf = formatted({ day: "numeric", month: "long", year: "numeric" });
+const dayOfYear = formatted({ weekday: "long", day: "numeric", month: "long" });
 
-/** @param {number} time */
-export const clock = time => hour.format(time);
-
-/** @param {number} time */
-export const moment = time => full.format(time);
-
-/** @param {number} time */
-export const shortMoment = time => short.format(time);
-
-/** @param {number} time */
-export const dateOf = time => longDate.format(time);
+/**
+ * Return what writes a time so. It begins when it is needed: the first one of all takes a browser ten milliseconds.
+ * @param {Intl.DateTimeFormatOptions} options
+ * @returns {(time: number) => string}
+ */
+function formatted(options) {
+  /** @type {Intl.DateTimeFormat | undefined} */
+  let format;
+  return time => {
+    format ??= new Intl.DateTimeFormat(undefined, options);
+    return format.format(time);
+  };
+}
 
 /** @param {number} time */
 export function dayName(time) {
@@ -27,5 +29,5 @@ export function dayName(time) {
   const days = Math.round((midnight.getTime() - new Date(time).setHours(0, 0, 0, 0)) / 86_400_000);
   if (days === 0) return en.post.today;
   if (days === 1) return en.post.yesterday;
-  return days > 0 && days < 300 ? date.format(time) : longDate.format(time);
+  return days > 0 && days < 300 ? dayOfYear(time) : dateOf(time);
 }

@@ -27,6 +27,8 @@ import { ChatTimeline } from "./timeline.js";
 
 /** So long after “later” a password is offered again, in milliseconds. */
 const LATER = 3 * 86_400_000;
+/** So long nothing is shown while nobody knows what to show, in milliseconds. */
+const PATIENCE = 300;
 const LINE_AT = 96; // pixels below the upper edge, where the unread line is put
 
 /**
@@ -34,6 +36,7 @@ const LINE_AT = 96; // pixels below the upper edge, where the unread line is put
  * @param {string} base where the page's files are
  */
 export function start(app, base) {
+  app.start(); // what it asks the server and the disk is under way while the page is made
   document.documentElement.dataset.theme = kept("theme") ?? "";
   const page = new ChatPage(app, base);
   document.body.replaceChildren(page);
@@ -45,6 +48,7 @@ class ChatPage extends HTMLElement {
   #base;
   #stage = "";
   #room = "";
+  #titleShown = "";
   #makeRows = rowMaker();
   /** @type {Map<string, Anchor>} */
   #places = new Map();
@@ -88,7 +92,7 @@ class ChatPage extends HTMLElement {
     const app = this.#app;
     app.subscribe(changed => {
       for (const part of changed) this.#changed.add(part);
-      if (changed.has("title")) this.#title(); // also while the page is hidden, and nothing is drawn
+      if (changed.has("title") && document.hidden) this.#title(); // nothing is drawn now
       this.#refresh();
     });
     app.subscribeToCalls(call => {
@@ -96,6 +100,7 @@ class ChatPage extends HTMLElement {
       this.#called();
     });
     window.addEventListener("hashchange", () => this.#routed());
+    document.addEventListener("visibilitychange", () => this.#title());
     this.addEventListener("click", event => this.#clicked(event));
     this.#timeline.make = row =>
       element(row, {
@@ -121,9 +126,9 @@ class ChatPage extends HTMLElement {
       composer: this.#composer,
     });
     keepHeight();
-    app.start();
     this.#changed.add("stage");
-    this.#draw();
+    if (app.stage() === "starting") setTimeout(() => this.#draw(), PATIENCE);
+    else this.#draw();
   }
 
   // ---- drawing ----
@@ -137,12 +142,13 @@ class ChatPage extends HTMLElement {
     if (stage === "entering" && changed.has("entering")) this.#enter.refresh();
     if (stage !== "chatting") return;
     if (changed.has("me")) void this.#roles.learn().then(() => this.#drawHeader());
+    // First, since it measures: what is drawn before it the browser would have to lay out for that.
+    if (changed.has(`timeline:${this.#room}`)) this.#drawTimeline();
     if (has(changed, "rooms", "invitations", "me", "here")) this.#rooms.refresh();
     if (has(changed, "connection")) this.#drawConnection();
     if (has(changed, "notices", "connection", "me")) this.#drawBanners();
     if (has(changed, "rooms", "here", "me")) this.#drawHeader();
     if (has(changed, "rooms")) this.#people.refresh();
-    if (changed.has(`timeline:${this.#room}`)) this.#drawTimeline();
     if (has(changed, "rooms", "here", "me", `timeline:${this.#room}`)) this.#drawFoot();
     if (changed.has(`composer:${this.#room}`)) this.#composer.refresh();
     if (changed.has("title")) this.#title();
@@ -206,7 +212,10 @@ class ChatPage extends HTMLElement {
 
   #title() {
     const { title, badge } = this.#app.title();
-    document.title = this.#stage === "chatting" ? title : en.app;
+    const shown = this.#stage === "chatting" ? title : en.app;
+    if (shown === this.#titleShown) return;
+    // The browser redraws its window for it.
+    document.title = this.#titleShown = shown;
     const wanted = `${this.#base}${badge ? "icons/unread.svg" : "icons/icon.svg"}`;
     const link = document.querySelector('link[rel="icon"]');
     if (link && link.getAttribute("href") !== wanted) link.setAttribute("href", wanted);
@@ -242,11 +251,12 @@ class ChatPage extends HTMLElement {
     app.open(room, route.seq);
     const isTouched = matchMedia("(pointer: coarse)").matches;
     this.#composer.open(room, labelOf(room, app.me()?.name ?? ""), app.me()?.limits.text ?? 2_000);
-    this.#drawTimeline();
     this.#drawHeader();
     this.#drawFoot();
     this.#rooms.refresh();
     void this.#people.open(room);
+    this.#drawTimeline(); // which measures: once all that is around it stands there
+    this.#drawFoot();
     if (!isTouched && !document.querySelector("dialog[open]")) this.#composer.focus();
   }
 

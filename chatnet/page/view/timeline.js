@@ -39,6 +39,8 @@ export class ChatTimeline extends HTMLElement {
   /** The position that was written last: an event that tells of it is not the user's. */
   #written = -1;
   #width = 0;
+  /** What the sizes were when all this was laid out. */
+  #laidOut = "";
   #above = document.createElement("div");
   #list = document.createElement("div");
   #below = document.createElement("div");
@@ -70,7 +72,8 @@ export class ChatTimeline extends HTMLElement {
         this.#width = this.clientWidth;
         this.#known.clear();
       }
-      this.#layOut(false);
+      // Of what was laid out just now it tells as well.
+      if (this.#sizes() !== this.#laidOut) this.#layOut(false);
     });
     sizes.observe(this);
     sizes.observe(this.#list);
@@ -141,6 +144,7 @@ export class ChatTimeline extends HTMLElement {
   #layOut(isScrolling) {
     const rows = this.#rows;
     const height = this.clientHeight;
+    this.#laidOut = "";
     if (!this.isConnected || height === 0) return;
     this.#measureTops();
     const at = this.#anchorIndex();
@@ -153,9 +157,26 @@ export class ChatTimeline extends HTMLElement {
       row => row.id,
       row => this.#element(row),
     );
+    // Most often these are right already: then to measure the rows is all that makes the browser lay out anything.
+    this.#leaveSpace(this.#slack);
     if (this.#measureRows()) this.#measureTops();
     this.#place(at, isScrolling);
+    this.#laidOut = this.#sizes();
     this.#report();
+  }
+
+  #sizes() {
+    return [this.clientWidth, this.clientHeight, this.#list.getBoundingClientRect().height].join();
+  }
+
+  /**
+   * Leave the space of the rows that are not drawn.
+   * @param {number} slack
+   */
+  #leaveSpace(slack) {
+    this.#slack = slack;
+    this.#above.style.height = `${this.#top(this.#first) + slack}px`;
+    this.#below.style.height = `${FOOT + this.#top(this.#rows.length) - this.#top(this.#end)}px`;
   }
 
   #measureTops() {
@@ -258,21 +279,17 @@ export class ChatTimeline extends HTMLElement {
    */
   #place(at, isScrolling) {
     const bottom = this.#top(this.#rows.length);
-    const space = this.#top(this.#first);
-    this.#below.style.height = `${FOOT + bottom - this.#top(this.#end)}px`;
     // The newest post stands at the bottom also while there are few.
     const least = Math.max(0, this.clientHeight - FOOT - bottom);
     if (at < 0) {
-      this.#slack = least;
-      this.#above.style.height = `${space + least}px`;
+      this.#leaveSpace(least);
       this.#scrollTo(this.scrollHeight);
       return;
     }
     const wanted = this.#top(at) - (this.#anchor?.offset ?? 0);
     const slack = this.scrollTop - wanted;
-    const mayDiffer = isScrolling && this.#first > 0 && space + slack > 0;
-    this.#slack = mayDiffer ? slack : least;
-    this.#above.style.height = `${space + this.#slack}px`;
+    const mayDiffer = isScrolling && this.#first > 0 && this.#top(this.#first) + slack > 0;
+    this.#leaveSpace(mayDiffer ? slack : least);
     const position = Math.round(wanted + this.#slack);
     if (Math.abs(this.scrollTop - position) >= 1) this.#scrollTo(position);
     // What cannot be put higher, since nothing is left below it, is at the bottom, and stays there.

@@ -64,7 +64,7 @@ const REFUSED = {
   LAST_OWNER: "Nobody else owns this room. Make somebody else an owner first.",
   LAST_WAY: "Without a password nothing lets you in again. Set one first.",
   NAME_TAKEN:
-    "This name is taken. If it is yours, give its password, or a code from a device where you are logged in.",
+    "This name is taken. If it is yours, give its password, or a code: for recovery, or from a device where you are logged in.",
   NO_SUCH_SESSION: "That session has ended already.",
   SESSION_ENDED: "This session was ended, on another device or by who runs this server. Log in again.",
   SECRET_CHANGED: "Your password was changed elsewhere. Log in with the new one.",
@@ -103,7 +103,7 @@ export const en = {
     go: "Come in",
     going: "One moment…",
     code: "Code",
-    codeHint: "From who runs this server, or from another device of yours.",
+    codeHint: "For recovery, from another device of yours, or from who runs this server.",
     haveCode: "I have a code",
     havePassword: "I have a password",
     password: "Password",
@@ -355,6 +355,10 @@ export const en = {
     pair: "Let in another device",
     pairText: "A code that is good once, for ten minutes, with your name.",
     pairGo: "Make a code",
+    recovery: "Recovery codes",
+    recoveryText:
+      "With each of these eight you come in once, when you have lost your password. Keep them where nobody else reads. They are never shown again, and end the earlier ones.",
+    recoveryGo: "Make new codes",
     tokens: "For a program",
     tokenText: "A token lets a program act as you. It is shown once.",
     tokenLabel: "What is it for?",

@@ -88,7 +88,7 @@ ACCOUNT = 'SELECT credential, secret_seq, registered, fresh FROM account WHERE "
 _DEVICES = 'SELECT seq, device, label, scope, credential FROM session WHERE "user" = %(user)s'
 DEVICE = f"{_DEVICES} AND device = %(device)s"
 SESSION = f"{_DEVICES} AND seq = %(seq)s"
-CODE = "SELECT author, whose FROM code, log WHERE hash = %(kept)s AND until > log.time"
+CODE = "SELECT author, whose, until FROM code, log WHERE hash = %(kept)s AND until > log.time"
 USED_DEVICES = """
     SELECT session.seq, device, label, scope, begun.time, coalesce(used.time, 0)
     FROM session LEFT JOIN entry AS begun ON begun.seq = session.seq
@@ -143,7 +143,8 @@ def _unread(room: str, source: str) -> str:
 
 UNREAD = f"""
     SELECT stay.room, posts.count,
-        CASE WHEN strpos(stay.room, '=') > 0 THEN posts.count ELSE mentions.count END
+        CASE WHEN strpos(stay.room, '=') > 0 THEN posts.count ELSE mentions.count END,
+        stay.joined
     FROM (
         SELECT * FROM ({_ROOMS_OF}) AS rooms ORDER BY room LIMIT {PAGE_ROOMS + 1}
     ) AS stay
@@ -452,6 +453,8 @@ def feed(tables: PostgresTables, asked: Feed) -> FeedPage:
     last = tables.execute(FEED_END, {"user": user, "after": asked.after, "upto": upto}).fetchone()
     upto = upto if last is None else last[0]
     posts, is_full = take_page(_heard(tables, user, asked.after, upto), tables.page)
+    if _account(tables, user) is None:  # asked last: they may have been forgotten while this was read
+        return FeedPage([], min(asked.after, known_seq(asked.upto)))
     return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 
@@ -548,8 +551,10 @@ def marks(tables: PostgresTables, asked: MarksOf) -> MarkPage:
 
 
 def unread(tables: PostgresTables, asked: UnreadOf) -> UnreadPage:
-    found = list(tables.execute(UNREAD, _rooms_asked(asked)))
-    return UnreadPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+    rows = list(tables.execute(UNREAD, _rooms_asked(asked)))
+    page = rows[:PAGE_ROOMS]
+    found = [(room, posts, mentions) for room, posts, mentions, _ in page]
+    return UnreadPage(found, len(rows) > PAGE_ROOMS, [joined for *_, joined in page])
 
 
 ANSWERS: Answers[PostgresTables] = {

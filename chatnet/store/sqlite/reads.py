@@ -161,7 +161,7 @@ _DEVICES = "SELECT seq, device, label, scope, credential FROM session WHERE user
 def code(tables: SqliteTables, asked: CodeOf) -> CodePurpose:
     row = tables.execute(
         """
-        SELECT author, whose FROM code
+        SELECT author, whose, until FROM code
         WHERE hash = ? AND until > (SELECT time FROM entry ORDER BY seq DESC LIMIT 1)
         """,
         (known_text(asked.kept),),
@@ -221,8 +221,11 @@ def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
 def feed(tables: SqliteTables, asked: Feed) -> FeedPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     after = min(asked.after, upto)
+    known = _account(tables, user)
+    if known is None:
+        return FeedPage([], after)
     upto = _few_stays(tables, user, after, upto)
-    since = max(after, _registered(tables, user))
+    since = max(after, known.registered)
     spans = [(user, after, upto + 1), ("@" + user, since, upto + 1), ("!" + user, since, upto + 1)]
     spans.append((ALL, since, upto + 1))
     spans += [(room, after, upto + 1) for room in _talks(tables, user)]
@@ -396,7 +399,7 @@ def unread(tables: SqliteTables, asked: UnreadOf) -> UnreadPage:
         # Few rooms have posts that were taken back, and were not read before: of these each is looked at.
         is_whole = (gone[room] or 0) <= after
         found.append((room, *_unread(tables, user, room, after, upto, is_whole)))
-    return UnreadPage(found, len(rooms) > PAGE_ROOMS)
+    return UnreadPage(found, len(rooms) > PAGE_ROOMS, [joined for _, joined in page])
 
 
 def _unread(

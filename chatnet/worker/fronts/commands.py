@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
 
-from chatnet.codes import MOST_UNTIL, MOST_USES, code_text
+from chatnet.codes import MOST_UNTIL, MOST_USES, RECOVERIES, code_text, is_recovery_text, recovery_text
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
 from chatnet.errors import BadRequest, BadText
@@ -161,6 +161,15 @@ class UserCommands(Locator):
     def pair(self, key: bytes, code: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
         return self.session.secret.pair(key, code_text(code.hex(), 1), secret).addCallback(_seq)
 
+    @wire.Recovery.responder
+    def recovery(self, key: bytes, codes: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+        size = wire.HASH_BYTES
+        kept = [codes[start : start + size].hex() for start in range(0, len(codes), size)]
+        text = recovery_text(kept)
+        if not is_recovery_text(text):
+            raise BadText.of(why=f"There are {RECOVERIES} recovery codes, no two of them the same.")
+        return self.session.secret.recovery(key, text, secret).addCallback(_seq)
+
     @wire.MakeCode.responder
     def make_code(
         self, key: bytes, code: bytes, uses: int, until: int, room: str | None
@@ -211,7 +220,7 @@ class UserCommands(Locator):
     @wire.Unread.responder
     async def unread(self, after: str) -> dict[str, Any]:
         found = await self.session.marks.unread(after)
-        return {"rooms": found.rooms, "more": found.more}
+        return {"rooms": found.rooms, "more": found.more, "since": found.since or None}
 
     @wire.Chat.responder
     async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:

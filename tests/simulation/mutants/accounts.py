@@ -12,6 +12,7 @@ from chatnet import rules
 from chatnet.entries import Entry
 from chatnet.errors import BadTicket
 from chatnet.reads import Device, Snapshot, SnapshotOf
+from chatnet.store.facts import RECOVERS
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite import writer
 from chatnet.store.sqlite.facts import SqliteFacts
@@ -119,6 +120,18 @@ def a_code_is_used_twice(put: Put) -> None:
     put(writer, "FOLLOWS", {**writer.FOLLOWS, "session": kept})
 
 
+def a_recovery_code_is_used_twice(put: Put) -> None:
+    """A recovery code sets a new secret as often as somebody shows it."""
+    kept = tuple(sql for sql in writer.FOLLOWS["secret"] if "DELETE FROM code WHERE hash" not in sql)
+    put(writer, "FOLLOWS", {**writer.FOLLOWS, "secret": kept})
+
+
+def recovery_codes_of_before_stay_good(put: Put) -> None:
+    """Whoever makes new recovery codes has not made the earlier ones void."""
+    drops, *others = writer.FOLLOWS["code"]
+    put(writer, "FOLLOWS", {**writer.FOLLOWS, "code": (f"{drops} AND NOT {RECOVERS}", *others)})
+
+
 def _hears_of_no_end(put: Put) -> None:
     def apply(self: Users, entries: Sequence[Entry]) -> None:
         real(self, [entry for entry in entries if entry.kind != "revoke"])
@@ -138,4 +151,6 @@ MUTANTS: tuple[Mutant, ...] = (
     an_invitation_is_good_for_ever,
     a_ticket_is_lost_with_the_worker,
     a_code_is_used_twice,
+    a_recovery_code_is_used_twice,
+    recovery_codes_of_before_stay_good,
 )

@@ -5,7 +5,8 @@ They are hunted where all users speak so, and some workers are on another machin
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from itertools import islice
 from weakref import WeakKeyDictionary
 
 from simulation.mutants.planting import Mutant, Put
@@ -100,6 +101,15 @@ def a_repeated_request_gets_a_new_key(put: Put) -> None:
     put(account, "key_of", key_of)
 
 
+def what_does_not_fit_one_message_is_lost(put: Put) -> None:
+    """Of posts that need two messages only the first one is sent."""
+
+    def posts(log_id: str, entries: Iterable[Entry], most: int) -> Iterator[bytes]:
+        return islice(real(log_id, entries, most), 1)
+
+    real = put(dialect, "posts", posts)
+
+
 def a_welcome_that_is_behind_is_given(put: Put) -> None:
     """Who has missed too much begins anew, but from the old cursor on, behind which nothing comes."""
 
@@ -138,6 +148,7 @@ MUTANTS: tuple[Mutant, ...] = (
     a_double_at_the_seam,
     a_request_takes_its_connections_user,
     a_repeated_request_gets_a_new_key,
+    what_does_not_fit_one_message_is_lost,
     a_welcome_that_is_behind_is_given,
     browsers_count_as_placed,
     what_differs_too_little_counts_as_even,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from chatnet.codes import code_text, fresh_code, kept
+from chatnet.codes import code_text, fresh_code, fresh_recoveries, kept, recovery_text
 from chatnet.credentials import SECRET_BYTES, as_typed
 from chatnet.entries import More, fresh_key
 from chatnet.errors import (
@@ -69,6 +69,7 @@ class Account:
             Route("POST", f"{API}/tokens", self.token),
             Route("POST", f"{API}/password", self.password),
             Route("POST", f"{API}/pair", self.pair),
+            Route("POST", f"{API}/recovery", self.recovery),
             Route("POST", f"{API}/forget", self.forget),
         ]
 
@@ -120,7 +121,8 @@ class Account:
             raise other_origin()  # a page of somebody else's would log its reader in as whom it likes
         name = body.text("name")
         secret = body.raw("secret", SECRET_BYTES)
-        shown = Shown(body.proof(secret), body.flag("new", False), self._device(body))
+        is_typed = body.maybe_text("password") is not None
+        shown = Shown(body.proof(secret), body.flag("new", False), self._device(body), is_typed)
         session = await self._kept.begin(request, name, shown)
         answer = {"name": session.user, "log": session.log_id}
         if not by_cookie:
@@ -205,6 +207,17 @@ class Account:
 
         await self._in_session(request, let_in)
         return answer_json(200, {"code": code})
+
+    async def recovery(self, request: Request) -> Answer:
+        """Make the user's recovery codes: nobody can ever show them again."""
+        secret = _Body(request.json()).proof(request.shows().secret)
+        codes = fresh_recoveries(self._settings.entropy)
+
+        async def make(session: Session) -> None:
+            await session.secret.recovery(self._key(), recovery_text(map(kept, codes)), secret)
+
+        await self._in_session(request, make)
+        return answer_json(200, {"codes": codes})
 
     async def forget(self, request: Request) -> Answer:
         """Forget the user, and all that they ever said."""

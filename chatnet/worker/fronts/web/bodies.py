@@ -101,11 +101,12 @@ class MemberList(msgspec.Struct):
 
 
 class Unread(msgspec.Struct):
-    """How much is unread in a room: 99 means so many, or more."""
+    """How much is unread in a room (99: so many, or more), and after which seq one's stay there began."""
 
     room: str
     posts: int
     mentions: int
+    since: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class UnreadList(msgspec.Struct):
@@ -148,9 +149,9 @@ class About(msgspec.Struct):
 
 
 class LogIn(msgspec.Struct):
-    """Log in. ``secret`` is 32 bytes in base64url, made by who logs in; or there is a ``password``. ``new``:
-    register the name, if it is free. ``device``: 16 bytes that are kept beside the secret. ``cookie``: false,
-    and the ticket is in the answer."""
+    """Log in. ``secret`` is 32 bytes in base64url, made by who logs in; or there is a ``password``: with a
+    ``code`` for recovery, the new one. ``new``: register the name, if it is free. ``device``: 16 bytes that
+    are kept beside the secret. ``cookie``: false, and the ticket is in the answer."""
 
     name: str
     secret: str | None = None
@@ -227,3 +228,9 @@ class Code(msgspec.Struct):
     """A code, with which another device logs in within ten minutes."""
 
     code: str
+
+
+class RecoveryCodes(msgspec.Struct):
+    """Eight codes. With each of them one logs in once, and sets a new password."""
+
+    codes: list[str]

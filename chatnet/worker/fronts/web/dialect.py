@@ -28,8 +28,6 @@ VERSION = 1
 """The version of this dialect."""
 MOST_NUMBER = (1 << 53) - 1
 """The greatest number: JavaScript has none beyond it that are exact."""
-MOST_POSTS = 60_000
-"""Bytes of the posts in one message, unless a single one is longer."""
 MISSED = 2_000
 """How many entries a client may be behind, and still gets all of them, unless it says another number."""
 
@@ -37,7 +35,7 @@ Message = dict[str, Any]
 
 _OTHERWISE = frozenset({wire.Chat, wire.Unchat, common.Ping})
 """What is said otherwise here: by ``hello`` and ``ping``."""
-_SECRET = frozenset({wire.SetSecret, wire.Forget, wire.Pair})
+_SECRET = frozenset({wire.SetSecret, wire.Forget, wire.Pair, wire.Recovery})
 """What carries a secret: it is asked by POST, where the secret may come from a cookie."""
 ELSEWHERE = _OTHERWISE | _SECRET
 """The commands of a user that have no form here."""
@@ -49,6 +47,8 @@ _FIELDS: Mapping[tuple[type[Command], str], Sequence[str]] = {
     (wire.Policies, "policies"): ("name", "value"),
 }
 """How the parts of those results are called that have no names of their own."""
+_BESIDE: Mapping[tuple[type[Command], str], str] = {(wire.Unread, "since"): "rooms"}
+"""The lists that have a value for each part of another one, in which it stands here."""
 _PLACE = "docs/web.md names the commands"
 
 
@@ -228,11 +228,21 @@ class Form(NamedTuple):
 
     def results(self, log_id: str, answer: Mapping[str, object]) -> Message:
         """Return what the command answered, as it stands in a message."""
-        return {
+        found: Message = {
             name: in_objects(log_id, value, _FIELDS.get((self.command, name), ()))
             for name, value in answer.items()
             if value is not None
         }
+        for name in [name for name in found if (self.command, name) in _BESIDE]:
+            for part, value in zip(found[_BESIDE[self.command, name]], found.pop(name), strict=True):
+                part[name] = value
+        return found
+
+    @property
+    def answers(self) -> list[str]:
+        """The names of what the command answers."""
+        named = [raw.decode("ascii") for raw, _ in self.command.response]
+        return [name for name in named if (self.command, name) not in _BESIDE]
 
 
 def said_as(command: type[Command]) -> str:
@@ -341,16 +351,16 @@ encode = msgspec.json.Encoder().encode
 _POSTS, _END = b'{"t":"posts","posts":[', b"]}"
 
 
-def posts(log_id: str, entries: Iterable[Entry]) -> Iterator[bytes]:
-    """Yield the messages that deliver ``entries``, each of :data:`MOST_POSTS` bytes, or of one entry."""
+def posts(log_id: str, entries: Iterable[Entry], most: int) -> Iterator[bytes]:
+    """Yield the messages that deliver ``entries``, each of ``most`` bytes, or of one entry."""
     some: list[bytes] = []
-    room = MOST_POSTS
+    room = most
     for entry in entries:
         one = encode(shown(log_id, entry))
         room -= len(one) + 1
         if room < 0 and some:
             yield _POSTS + b",".join(some) + _END
-            some, room = [], MOST_POSTS - len(one)
+            some, room = [], most - len(one)
         some.append(one)
     if some:
         yield _POSTS + b",".join(some) + _END

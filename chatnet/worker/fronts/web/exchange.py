@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.net.request_target import Target
 from chatnet.text import legible
 from chatnet.worker.fronts.web.origins import Came
 
@@ -40,7 +41,8 @@ Headers = Sequence[tuple[str, str]]
 
 class Asked(NamedTuple):
     """A request as it arrived. The names of ``headers`` are in small letters; of one that came twice the
-    values are joined, as RFC 9110 has it."""
+    values are joined, as RFC 9110 has it. Of who asked for a whole URL, ``target`` is its path and query,
+    the header ``host`` is its host, and ``scheme`` its scheme."""
 
     method: str
     target: str
@@ -49,6 +51,7 @@ class Asked(NamedTuple):
     came: Came
     is_old: bool
     """Whether it is of HTTP/1.0."""
+    scheme: str
 
 
 class Answer(NamedTuple):
@@ -86,8 +89,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_answers", "_body", "_connection", "_deadline", "_http", "_is_closing", "_is_head", "_request"),
-        *("_turn",),
+        *("_answers", "_body", "_connection", "_deadline", "_headers", "_http", "_is_closing", "_is_head"),
+        *("_request", "_turn"),
     )
 
     _logger = Logger()
@@ -97,6 +100,7 @@ class Exchange:
         self._connection, self._answers = connection, answers
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEADERS)
         self._request: h11.Request | None = None
+        self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._deadline: IDelayedCall | None = None
         self._turn: object | None = None
@@ -130,7 +134,7 @@ class Exchange:
             return False
         match event:
             case h11.Request():
-                self._headers(event)
+                self._asked(event)
             case h11.Data():
                 self._data(bytes(event.data))
             case h11.EndOfMessage():
@@ -176,23 +180,24 @@ class Exchange:
 
     # ---- a request ----
 
-    def _headers(self, request: h11.Request) -> None:
+    def _asked(self, request: h11.Request) -> None:
         self._stop_waiting()
         self._is_head = request.method == b"HEAD"
-        lengths = [value for name, value in request.headers if name == b"content-length"]
-        is_chunked = any(name == b"transfer-encoding" for name, _ in request.headers)
+        headers = self._headers = _joined(request.headers.raw_items())
+        length, is_chunked = headers.get("content-length"), "transfer-encoding" in headers
         if request.http_version not in (b"1.0", b"1.1"):
             self._refuse(505, "here one speaks HTTP/1.1")
-        elif lengths and is_chunked:
+        elif length is not None and is_chunked:
             # What is in front of us may have read the other one: then the rest of the body is a request.
             self._refuse(400, "a body has a length or is chunked, not both")
-        elif lengths and int(lengths[0]) > MOST_BODY:
+        elif length is not None and int(length) > MOST_BODY:
             self._refuse(413, f"a body has at most {MOST_BODY:,} bytes")
         else:
             self._request = request
             if self._http.they_are_waiting_for_100_continue:
                 self._send(h11.InformationalResponse(status_code=100, headers=[]))
-            self._wait(BODY_SECONDS)
+            if length is not None or is_chunked:  # else it ends here
+                self._wait(BODY_SECONDS)
 
     def _data(self, data: bytes) -> None:
         self._body.append(data)
@@ -203,16 +208,20 @@ class Exchange:
 
     def _whole(self) -> None:
         self._stop_waiting()
-        request, body = self._request, b"".join(self._body)
+        request, headers, body = self._request, self._headers, b"".join(self._body)
         assert request is not None
-        self._request, self._body = None, []
+        self._request, self._headers, self._body = None, {}, []
+        target = Target.of(request.target.decode("ascii", "replace"))
+        if target.host:
+            headers["host"] = target.host
         asked = Asked(
             request.method.decode("ascii"),
-            request.target.decode("ascii", "replace"),
-            _joined(request.headers),
+            target.path,
+            headers,
             body,
             self._came,
             request.http_version < b"1.1",
+            target.scheme,
         )
         turn = self._turn = object()
         self._connection.hold()
@@ -331,7 +340,7 @@ class Exchange:
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw, value in headers:
-        name, said = raw.decode("latin-1"), value.decode("latin-1")
+        name, said = raw.decode("latin-1").lower(), value.decode("latin-1")
         joint = "; " if name == "cookie" else ", "
         found[name] = found[name] + joint + said if name in found else said
     return found

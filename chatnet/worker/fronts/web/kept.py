@@ -6,7 +6,7 @@ whatever connection that came on; a request never uses what another user showed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -31,6 +31,8 @@ KEPT_SECONDS = 10.0
 """Seconds that a session is kept after a request."""
 MOST_KEPT = 1_000
 """How many are kept in a worker, at most."""
+MOST_OF_ONE = 10
+"""How many of those are one user's: else twenty users with fifty devices each could keep all of them busy."""
 MOST_ASKED = 64
 """How many requests of one session may be answered at a time."""
 
@@ -154,7 +156,8 @@ class RequestPeer:
 
 
 class Kept:
-    """The sessions that requests use, until :data:`KEPT_SECONDS` after the last; ``most`` of them."""
+    """The sessions that requests use, until :data:`KEPT_SECONDS` after the last; ``most`` of them, and
+    :data:`MOST_OF_ONE` of a user."""
 
     def __init__(self, outboxes: Outboxes, most: int = MOST_KEPT) -> None:
         self._outboxes = outboxes
@@ -213,7 +216,7 @@ class Kept:
             connection.arriving = None
         peer.begin(session)
         who = entrance, session.user, session.by
-        if who in self._peers or not self._make_room():
+        if who in self._peers or not self._make_room(session.user):
             self._leave(peer)  # what was asked for is done
         else:
             peer.who = who
@@ -229,16 +232,21 @@ class Kept:
     # ---- one session ----
 
     def _come(self, who: _Who, address: str) -> RequestPeer:
-        if not self._make_room():
+        if not self._make_room(who[1]):
             raise TryLater(BUSY.format(seconds=1))
         peer = self._peers[who] = RequestPeer(who, address, self._gone)
         return peer
 
-    def _make_room(self) -> bool:
-        """Let the oldest idle one go, if there are too many; return False if there is none."""
-        if len(self._peers) < self.most:
-            return True
-        idle = next((one for one in self._peers.values() if not one.asked and one.session), None)
+    def _make_room(self, user: str) -> bool:
+        """Let the oldest idle one go, if there are too many, or that of the user's, if they have too many;
+        return False if there is none."""
+        theirs = [peer for (_, name, _), peer in self._peers.items() if name == user]
+        if len(theirs) >= MOST_OF_ONE:
+            return self._let_go(theirs)
+        return len(self._peers) < self.most or self._let_go(self._peers.values())
+
+    def _let_go(self, peers: Iterable[RequestPeer]) -> bool:
+        idle = next((one for one in peers if not one.asked and one.session), None)
         if idle is None:
             return False
         self._leave(idle)

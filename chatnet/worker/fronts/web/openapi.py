@@ -112,6 +112,11 @@ OPERATIONS: Sequence[Operation] = (
         takes={JSON: bodies.Proof},
     ),
     Operation(
+        *("POST", "/recovery", "makeRecoveryCodes", "Make codes for when the password is lost."),
+        _of(200, "Made; the earlier ones are good no longer.", json=bodies.RecoveryCodes),
+        takes={JSON: bodies.Proof},
+    ),
+    Operation(
         *("POST", "/forget", "forget", "Take back all that one ever said, and end the account."),
         _of(204, "Done."),
         [_KEY],

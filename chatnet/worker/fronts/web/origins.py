@@ -90,8 +90,9 @@ class Origins:
     trusted: Trusted = NOBODY
     hostname: str = ""
 
-    def see(self, came: Came, headers: Mapping[str, str]) -> Seen:
-        """Return what is known of a request with ``headers``, whose names are in small letters."""
+    def see(self, came: Came, headers: Mapping[str, str], asked_by: str = "") -> Seen:
+        """Return what is known of a request with ``headers``, whose names are in small letters; it may be
+        ``asked_by`` a scheme. What is to come by TLS alone, and does not, is not here: RFC 9110, 7.4."""
         is_proxied = self.trusted.includes(came.address)
         address = _client(came.address, headers, self.trusted) if is_proxied else came.address
         scheme = "https" if came.by_tls else "http"
@@ -101,6 +102,8 @@ class Origins:
         public = self.public_url
         if public is not None and Place.of_host(public.scheme, host) == public:
             return Seen(address, public.scheme, public, True, host)
+        if asked_by == "https" != scheme:
+            return Seen(address, scheme, None, False, f"{asked_by}://{host}")
         place = Place.of_host(scheme, host)
         ours = place if place is not None and self._is_ours(place) else None
         return Seen(address, scheme, ours, False, host)

@@ -9,6 +9,7 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.form import MAX_TEXT
+from chatnet.limits import LIMITS
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.worker.fronts.channel import OutboxChannel
 from chatnet.worker.fronts.web import dialect, frames
@@ -31,16 +32,17 @@ def limits_of(sessions: Sessions) -> dict[str, int]:
 
 
 class SocketChannel(OutboxChannel):
-    """Delivers to all sockets of a worker."""
+    """Delivers to all sockets of a worker, ``most`` bytes in one message."""
 
-    def __init__(self, outboxes: Outboxes, log_id: str) -> None:
+    def __init__(self, outboxes: Outboxes, log_id: str, most: int = LIMITS.message_bytes) -> None:
         super().__init__(outboxes)
         self.log_id = log_id
+        self._most = most
         self._upto: tuple[Cursor | None, bytes] = None, b""
 
     def posts(self, entries: Sequence[Entry]) -> bytes:
         """Return the frames that deliver ``entries``."""
-        return b"".join(map(frames.text, dialect.posts(self.log_id, entries)))
+        return b"".join(map(frames.text, dialect.posts(self.log_id, entries, self._most)))
 
     def upto(self, cursor: Cursor) -> bytes:
         """Return what says: nothing for you up to ``cursor``. Many are told the same."""

@@ -259,7 +259,7 @@ class Site:
 
     async def answer(self, asked: Asked, connection: WebConnection) -> Answer | Switch:
         """Return the answer to a request."""
-        seen = self._origins.see(asked.came, asked.headers)
+        seen = self._origins.see(asked.came, asked.headers, asked.scheme)
         try:
             answer = await self._answer(asked, seen, connection)
         except Refused as why:
@@ -295,7 +295,7 @@ class Site:
         if not path.startswith("/"):
             raise Refused(400, "Ask for a path, which begins with /.", "BAD_REQUEST")
         if seen.place is None:
-            host = legible(asked.headers.get("host", ""), 100)
+            host = legible(seen.said_host, 100)
             raise Refused(
                 421, f"This is not {host}: who runs this server names it by --public-url.", "NOT_ALLOWED"
             )

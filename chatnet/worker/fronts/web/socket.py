@@ -61,12 +61,14 @@ class Sockets:
         ticket = request.shows().ticket
         if ticket is None:
             raise BadTicket(BadTicket.sentence)
-        connection = request.connection
-        if connection.by_shared_port and connection.shared.others.sheds_shared():
-            raise not_serving(ELSEWHERE, 0)
+        connection, entrance = request.connection, request.entrance
+        if connection.by_shared_port and (moving := connection.shared.others.sent_elsewhere()):
+            user, _ = entrance.token.check_ticket(request.log_id, ticket)
+            if user in moving:
+                raise not_serving(ELSEWHERE, 0)
         check_room(self._is_full())
-        sessions = request.entrance.sessions
-        socket = Socket(connection, self._channel_of(request.log_id), request.seen.address, sessions)
+        sessions = entrance.sessions
+        socket = Socket(connection, self._channel_of(request), request.seen.address, sessions)
         socket.commands.session = await resumed(request, socket, ticket)
         return Switch(
             101,
@@ -74,9 +76,10 @@ class Sockets:
             socket,
         )
 
-    def _channel_of(self, log_id: str) -> SocketChannel:
-        if self._channel.log_id != log_id:
-            self._channel = SocketChannel(self._outboxes, log_id)
+    def _channel_of(self, request: Request) -> SocketChannel:
+        log = request.entrance.sessions.log
+        if self._channel.log_id != log.log_id:
+            self._channel = SocketChannel(self._outboxes, log.log_id, log.window.limits.message_bytes)
         return self._channel
 
 

@@ -9,7 +9,7 @@ import pytest
 from hostile.fuzz.same import Sequence, Side, differences, timeless
 
 from rigs.chaos import final_log
-from rigs.postgres import Server, whole_log
+from rigs.postgres import running, whole_log
 from rigs.processes import Cluster
 
 COMMANDS = 3_000
@@ -17,17 +17,18 @@ ALONE = ("--workers", "1", "--replicas", "0", "--post-rate", "0")
 
 
 @pytest.fixture
-def clusters(place: Path, server: Server) -> Iterator[tuple[Cluster, Cluster]]:
+def clusters(tmp_path: Path) -> Iterator[tuple[Cluster, Cluster]]:
     """Yield a cluster of a single worker on each store."""
-    embedded = Cluster(place / "sqlite", *ALONE)
-    shared = Cluster(place / "postgresql", *ALONE, environ={"CHATNET_STORE": server.fresh()})
-    try:
-        embedded.start()
-        shared.start()
-        yield embedded, shared
-    finally:
-        embedded.close()
-        shared.close()
+    with running("-c", "fsync=off") as server:
+        embedded = Cluster(tmp_path / "sqlite", *ALONE)
+        shared = Cluster(tmp_path / "postgresql", *ALONE, environ={"CHATNET_STORE": server.fresh()})
+        try:
+            embedded.start()
+            shared.start()
+            yield embedded, shared
+        finally:
+            embedded.close()
+            shared.close()
 
 
 @pytest.mark.parametrize("seed", [1])
