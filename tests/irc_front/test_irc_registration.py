@@ -263,8 +263,8 @@ def test_three_logins_that_fail_end_the_connection(stage: IrcStage) -> None:
 
 
 def test_long_messages_come_in_pieces_of_400(stage: IrcStage) -> None:
-    """A full last piece is followed by an empty one, ``+``; a longer piece is refused by 905, and more than 8 KB in
-    all by 904."""
+    """A full last piece is followed by an empty one, ``+``; a longer piece is refused by 905, and more than
+    8 KB in all by 904."""
     line = stage.line()
     whole = plain("bob", "x" * 295)
     assert len(whole) == 400
