@@ -163,6 +163,8 @@ class OwnFronts(OwnWorkers):
     def _thin(self, fronts: Sequence[Worker], parents: Sequence[Worker], wanted: int) -> None:
         for front in fronts:
             front.draining = False
+        if not self.population.wanted:
+            return  # this master keeps none: those that are here are other people's
         for step in thin_fronts(fronts, parents, max(0, wanted)):
             match step:
                 case Close(front):

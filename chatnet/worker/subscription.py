@@ -30,7 +30,10 @@ LIVE_COST, STAYS_COST = 10, 0.5
 
 
 def _sees_stay(entry: Entry, user: str, memberships: Memberships) -> bool:
-    """Return whether ``user`` sees a join or leave: their own, and those in rooms that they are in."""
+    """Return whether ``user`` sees a join or leave: their own, and those in rooms that they are in. What else
+    changes stays is an event, and has places of its own: of a ban, its moderators' alone."""
+    if entry.kind not in CHANGES or entry.kind in EVENTS:
+        return False
     return user in (entry.user, entry.room) or memberships.covers(entry.room, entry.seq)
 
 
@@ -143,7 +146,7 @@ class Subscription:
         return (
             post.seq <= self._local_user.since
             or visible(post, user, memberships)
-            or (post.kind in CHANGES and _sees_stay(post, user, memberships))
+            or _sees_stay(post, user, memberships)
         )
 
     def go_live(self) -> None:

@@ -190,20 +190,26 @@ def test_a_message_that_is_not_in_the_log(stage: IrcStage) -> None:
     assert alice.take()[0].shown.startswith("FAIL CHATHISTORY MESSAGE_ERROR ")
 
 
-def test_which_conversations_had_something(stage: IrcStage) -> None:
+def test_which_targets_had_something(stage: IrcStage) -> None:
+    """Channels and conversations, by their newest message, which is between the two times."""
     alice = stage.user("alice", *WIDE)
     for name in ("bob", "carol", "dan"):
         stage.user(name)
         stage.worker.pass_time(1)
         alice.ask(f"PRIVMSG {name} :x")
+    stage.worker.pass_time(1)
+    alice.ask("JOIN #tea,#cake", "PRIVMSG #tea :x")
     first, last = "timestamp=1970-01-01T00:00:00.000Z", "timestamp=2100-01-01T00:00:00.000Z"
     begin, *found, _ = alice.ask(f"CHATHISTORY TARGETS {first} {last} 9")
     assert begin.params[1] == "draft/chathistory-targets"
-    assert [one.params[1] for one in found] == ["bob", "carol", "dan"]
+    assert [one.params[1] for one in found] == ["bob", "carol", "dan", "#tea"]
     assert all(times.read(one.text) for one in found)
     second = f"timestamp={found[0].text}"
     _, *found, _ = alice.ask(f"CHATHISTORY TARGETS {second} {last} 1")
     assert [one.params[1] for one in found] == ["carol"]
+    alice.ask("PRIVMSG carol :more")
+    _, *found, _ = alice.ask(f"CHATHISTORY TARGETS {second} {last} 9")
+    assert [one.params[1] for one in found] == ["dan", "#tea", "carol"]
 
 
 def test_a_labelled_history(stage: IrcStage) -> None:
@@ -270,16 +276,19 @@ def test_a_message_is_taken_back(stage: IrcStage) -> None:
     assert (told.tags["label"], told.shown) == ("1", f"REDACT #tea {msgid}")
     assert [(one.nick, one.shown) for one in bob.take()] == [("alice", f"REDACT #tea {msgid}")]
     assert plain.heard == []
+    [no] = bob.ask(f"REDACT #cake {msgid}")
+    assert no.shown.startswith("FAIL REDACT INVALID_TARGET #cake ")
     for unknown in ("nonsense", "zzz-0000000000000000"):
         [no] = alice.ask(f"REDACT #tea {unknown}")
         assert no.shown.startswith(f"FAIL REDACT UNKNOWN_MSGID #tea {unknown} ")
 
 
 def test_a_message_of_a_conversation_is_taken_back(stage: IrcStage) -> None:
+    """Of a reason that only moderators may give, nothing is said."""
     alice, bob = stage.everything("alice"), stage.everything("bob")
     msgid = alice.ask("PRIVMSG bob :oops")[0].tags["msgid"]
     bob.take()
-    assert alice.shown(f"REDACT bob {msgid}") == [f"REDACT bob {msgid}"]
+    assert alice.shown(f"REDACT bob {msgid} :a reason") == [f"REDACT bob {msgid}"]
     assert [one.shown for one in bob.take()] == [f"REDACT bob {msgid}"]
 
 

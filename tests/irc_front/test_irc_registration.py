@@ -263,7 +263,8 @@ def test_three_logins_that_fail_end_the_connection(stage: IrcStage) -> None:
 
 
 def test_long_messages_come_in_pieces_of_400(stage: IrcStage) -> None:
-    """A full last piece is followed by an empty one, ``+``; what is longer than 8 KB is refused by 905."""
+    """A full last piece is followed by an empty one, ``+``; a longer piece is refused by 905, and more than
+    8 KB in all by 904."""
     line = stage.line()
     whole = plain("bob", "x" * 295)
     assert len(whole) == 400
@@ -271,7 +272,9 @@ def test_long_messages_come_in_pieces_of_400(stage: IrcStage) -> None:
     assert codes(asked(line, "AUTHENTICATE +")) == ["900", "903"]
     other = stage.line()
     other.ask("AUTHENTICATE PLAIN")
-    assert codes(other.ask(*(f"AUTHENTICATE {'A' * 400}" for _ in range(21)))) == ["905"]
+    assert codes(other.ask(*(f"AUTHENTICATE {'A' * 400}" for _ in range(21)))) == ["904"]
+    other.ask("AUTHENTICATE PLAIN")
+    assert codes(other.ask(f"AUTHENTICATE {'A' * 401}")) == ["905"]
 
 
 def test_sasl_can_be_ended_and_begun_again(stage: IrcStage) -> None:

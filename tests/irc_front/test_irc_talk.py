@@ -267,6 +267,18 @@ def test_long_posts_come_as_one_where_that_was_asked_for(stage: IrcStage) -> Non
     assert whole == text
 
 
+def test_line_feeds_at_the_ends_are_in_the_batch(stage: IrcStage) -> None:
+    """And no blank line comes to who did not ask for batches."""
+    wide, plain = stage.everything("alice"), stage.user("bob")
+    for line in (wide, plain):
+        line.ask("JOIN #tea")
+    stage.user("carol").ask("JOIN #tea")
+    wide.take(), plain.take()
+    said(stage, "carol", "#tea", "\none\n\ntwo")
+    assert [one.text for one in wide.take()[1:-1]] == ["", "one", "", "two"]
+    assert plain.texts() == ["carol #tea one", "carol #tea two"]
+
+
 def test_who_did_not_read_misses_nothing(stage: IrcStage) -> None:
     """Nothing waits for them in our memory: what they missed is read from the log, in its order, once."""
     [alice] = members(stage, "alice")

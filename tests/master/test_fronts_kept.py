@@ -219,6 +219,21 @@ def test_of_too_many_those_go_that_a_worker_keeps(master: Master) -> None:
     assert (kinds(master), parent.hears.kept_fronts) == (["front", "front"], [0])
 
 
+def test_a_master_without_irc_leaves_the_fronts_of_others(tmp_path: Path) -> None:
+    """Somebody else wants them on this machine, or did: to stop them would end their clients' connections."""
+    master = Master(tmp_path, 0, fronts=0)
+    parent = by_hand(master, "parent", 50)
+    parent.report(fronts=2)
+    kept, orphan = master.front("kept", 51, supervisor=50), master.front("orphan", 52)
+    for front in (kept, orphan):
+        front.report(sessions=0)
+    master.adopted()
+    master.pass_time(2 * LOOK_SECONDS)
+    assert (parent.hears.kept_fronts, kept.hears.shut_down, orphan.hears.shut_down) == ([], 0, 0)
+    assert kept.hears.others[-1] == orphan.hears.others[-1] == ([], False)
+    master.close()
+
+
 def test_an_adopted_worker_that_keeps_fronts_is_not_the_one_too_many(tmp_path: Path) -> None:
     """They would end with it."""
     master = Master(tmp_path, 1, fronts=1)

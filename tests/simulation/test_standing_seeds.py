@@ -36,6 +36,13 @@ def test_a_seed_of_many_machines(seed: int) -> None:
     assert run(seed, Scale(store="postgresql")).violations == []
 
 
+@pytest.mark.parametrize(("seed", "store"), [(705, "sqlite"), (500, "sqlite"), (503, "postgresql")])
+def test_a_seed_with_irc_fronts(seed: int, store: str) -> None:
+    """The same holds where fronts are killed, too: each machine has as many as wanted again, and they alone
+    have their port."""
+    assert run(seed, Scale(store=store, irc=True)).violations == []
+
+
 def test_a_seed_is_the_same_whenever_it_is_run() -> None:
     """Byte for byte: again in this process, after another seed, and in processes that hash differently."""
     scale = Scale(users=8, posts=60, faults=6, seconds=8.0)

@@ -64,6 +64,23 @@ def test_what_others_do_is_an_event_and_told_once(worker: Any) -> None:
     assert alice.hears.stays == []
 
 
+def test_who_catches_up_hears_no_more_of_bans_than_who_was_there(worker: Any) -> None:
+    """That somebody is kept out is for the moderators alone, though it ends a stay in the room."""
+    alice, carol, there, bob = (worker.client(name) for name in ("alice", "carol", "there", "bob"))
+    alice.ask(wire.Create, key=alice.key(), room="&ops", history="all")
+    for name, member in (("carol", carol), ("there", there), ("bob", bob)):
+        alice.ask(wire.Invite, key=alice.key(), room="&ops", to=name)
+        member.join("&ops")
+    there.chat()
+    cursor = worker.log.window.head
+    alice.ask(wire.Ban, key=alice.key(), room="&ops", to="bob", until=None, mute=False, reason=None)
+    alice.ask(wire.Post, key=alice.key(), text="heard", room="&ops")
+    for late in (alice, carol):
+        late.chat(cursor)
+    heard = [[one.kind for one in client.hears.posts] for client in (alice, carol, there)]
+    assert heard == [["ban", "post"], ["post"], ["post"]]
+
+
 def test_who_does_not_read_is_told_once_that_there_was_something(worker: Any) -> None:
     """Nothing waits for them meanwhile, however often rooms are joined and left."""
     alice, slow = chatting(worker, "alice"), chatting(worker, "alice")

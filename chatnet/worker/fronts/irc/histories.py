@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -14,6 +14,7 @@ from chatnet.irc import msgids, times, writer
 from chatnet.irc.isupport import MOST_HISTORY
 from chatnet.names import is_talk
 from chatnet.store.verifying import verify
+from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.marking import NoTarget, Params, known_room, spelled_for, time_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 NEWEST = 20
 """How many posts a client is shown that joins a channel for the first time."""
+TWO_TIMES = "TARGETS needs two times and a limit."
 MOST_SEQ = (1 << 62) - 1
 AHEAD_SECONDS = 5.0
 """Seconds to wait for a message that this worker has not reached yet."""
@@ -246,30 +248,44 @@ def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[Entry])
 
 
 async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> None:
-    """List the conversations of which the newest message is between two times, by that."""
+    """List the channels and conversations of which the newest message is between two times, by that. None is
+    left out that has the same time as one that is listed: all of them are told apart by their seqs."""
     if len(params) != 3:
-        raise Params("TARGETS needs two times and a limit.")
+        raise Params(TWO_TIMES)
     limit, bounds = _limit(params[2]), []
     for said in params[:2]:
         time = times.read(said.removeprefix("timestamp="))
         if time is None or not said.startswith("timestamp="):
-            raise Params("TARGETS needs two times and a limit.")
+            raise Params(TWO_TIMES)
         bounds.append(time)
     reads = client.session.reads
     low, high = await reads.seq_before(min(bounds) + 1), await reads.seq_before(max(bounds))
-    found: list[tuple[int, str]] = []
-    after, has_more = "", True
-    while has_more:
-        page = await reads.conversations(after)
-        found += [(one.newest, one.room) for one in page.talks if low < one.newest <= high]
-        has_more = page.more and bool(page.talks)
-        after = page.talks[-1].room if page.talks else after
+    newest_of = [(seq, room) async for seq, room in _newest_of_all(client) if low < seq <= high]
     if client.has("batch"):
         slot.begin("draft/chathistory-targets")
-    for seq, room in sorted(found)[:limit]:
+    for seq, room in sorted(newest_of)[:limit]:
         if (time := await time_of(client, room, seq)) is not None:
-            words = "CHATHISTORY", "TARGETS", room[1:], times.shown(time)
+            target = room[1:] if room[0] == "@" else events.channel(room)
+            words = "CHATHISTORY", "TARGETS", target, times.shown(time)
             slot.say(writer.line(client.front.settings.name, *words))
+
+
+async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str]]:
+    """Yield the seq of the newest message of each conversation and each room of the user, as they spell
+    it."""
+    after, has_more = "", True
+    while has_more:
+        page = await client.session.reads.conversations(after)
+        for one in page.talks:
+            yield one.newest, one.room
+        has_more = page.more and bool(page.talks)
+        after = page.talks[-1].room if page.talks else after
+    for room in client.rooms():
+        try:
+            for post in await newest(client, room, MOST_SEQ, 0, 1):
+                yield post.seq, room
+        except ChatnetError:
+            continue  # it was left meanwhile
 
 
 COMMANDS = {

@@ -77,23 +77,15 @@ def said(log_id: str, post: Entry, place: str, sees: Sees) -> bytes:
     if context and not sees.tags.every:
         text = f"[{context}] {text}"
     parts = texts.outgoing(text, room)
-    if len(parts) > 1:
-        if sees.tags.multiline:
-            return _in_batch(
-                post,
-                target,
-                tags,
-                [
-                    _line(head, form, one.text, _marks(post, one.goes_on))
-                    for one in texts.multiline(text, room)
-                ],
-            )
-        # Only the first line has the id.
-        others = tags_of_others(post, sees.tags)
-        return b"".join(
-            [_line(head, form, part, others if number else tags) for number, part in enumerate(parts)]
+    if sees.tags.multiline and (len(parts) > 1 or "\n" in text):
+        pieces = texts.multiline(text, room)
+        return _in_batch(
+            post, target, tags, [_line(head, form, one.text, _marks(post, one.goes_on)) for one in pieces]
         )
-    return b"".join([_line(head, form, part, tags) for part in parts])
+    if len(parts) == 1:
+        return _line(head, form, parts[0], tags)
+    others = tags_of_others(post, sees.tags)  # only the first line has the id
+    return b"".join([_line(head, form, part, others if at else tags) for at, part in enumerate(parts)])
 
 
 def tags_of_others(post: Entry, tags: TagClass) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatnet.entries import KEY_BYTES, Entry, More, other_side
-from chatnet.errors import ChatnetError, NoSuchPost, OwnRoom
+from chatnet.entries import KEY_BYTES, Entry, More, Ref, other_side
+from chatnet.errors import ChatnetError, NoReason, NoSuchPost, OwnRoom
 from chatnet.irc import msgids, numerics, targets, texts, writer
 from chatnet.irc.isupport import MOST_TARGETS
 from chatnet.irc.targets import CHANTYPES, Nick
@@ -17,6 +17,7 @@ from chatnet.irc.texts import Dropped
 from chatnet.names import is_talk
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.marking import NoTarget, known_room
 from chatnet.worker.fronts.irc.said import command_of, head_of, room_for
 
 if TYPE_CHECKING:
@@ -234,10 +235,11 @@ async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
     if ref is None:
         client.fail(slot, "REDACT", "UNKNOWN_MSGID", "There is no such message.", *words)
         return
-    drafts, more = client.session.drafts, More(ref=ref)
-    text = reason[0] if reason else ""
     try:
-        entry, place = await client.drafts.append(lambda key: drafts.order(key, "redact", None, text, more))
+        known_room(client, target)
+        entry, place = await _taken_back(client, ref, reason[0] if reason else "")
+    except NoTarget:
+        client.fail(slot, "REDACT", "INVALID_TARGET", "You see nothing there.", words[0])
     except NoSuchPost as why:
         client.fail(slot, "REDACT", "UNKNOWN_MSGID", str(why), *words)
     except ChatnetError as why:
@@ -245,6 +247,15 @@ async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
     else:
         if entry is not None and (lines := client.channel.lines(entry, place or client.user)):
             slot.now(lines)
+
+
+async def _taken_back(client: IrcClient, ref: Ref, reason: str) -> tuple[Entry | None, str]:
+    """Take back a post, with a reason if the client's user may give one: only moderators do."""
+    drafts, more = client.session.drafts, More(ref=ref)
+    try:
+        return await client.drafts.append(lambda key: drafts.order(key, "redact", None, reason, more))
+    except NoReason:
+        return await client.drafts.append(lambda key: drafts.order(key, "redact", None, "", more))
 
 
 def _key_in(said: str) -> bytes | None:
