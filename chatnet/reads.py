@@ -130,11 +130,18 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class MemberPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of a room's members in order, and whether another follows. ``about`` is the room's
-    description."""
+    description, and ``by`` and ``since`` who has set it, and when, in the log's time; empty and 0 without
+    one."""
 
     members: list[Member]
     more: bool
     about: str
+    by: str = ""
+    since: int = 0
+
+
+NOT_DESCRIBED = ("", "", 0)
+"""What a :class:`MemberPage` has of a room without a description."""
 
 
 class Talk(msgspec.Struct, frozen=True, array_like=True, gc=False):

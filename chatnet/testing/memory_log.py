@@ -33,6 +33,7 @@ from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spell
 from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
+    NOT_DESCRIBED,
     Account,
     AccountOf,
     Answers,
@@ -394,9 +395,10 @@ class MemoryLog:
             if user > asked.after and self._memberships_at(user, upto).has(asked.room)
         )
         members = [Member(name, self._role(asked.room, name)) for name in names[:PAGE_ROOMS]]
-        about, seq = self.state.descriptions.get(asked.room, ("", 0))
-        about = self.entries[seq - 1].text if seq else about
-        return MemberPage(members, len(names) > PAGE_ROOMS, about if seq <= upto else "")
+        _, seq = self.state.descriptions.get(asked.room, ("", 0))
+        entry = self.entries[seq - 1] if 0 < seq <= upto else None
+        about = (entry.text, entry.user, entry.time) if entry is not None and entry.text else NOT_DESCRIBED
+        return MemberPage(members, len(names) > PAGE_ROOMS, *about)
 
     def _role(self, room: str, user: str) -> str:
         standing = self.state.standings.get((room, user))

@@ -53,6 +53,7 @@ def test_a_join(stage: IrcStage) -> None:
     assert bob.shown("JOIN #Tea") == [
         "JOIN #tea",
         "332 bob #tea hot and cold",
+        "333 bob #tea alice 0",
         "353 bob = #tea alice bob",
         "366 bob #tea End of NAMES.",
     ]
@@ -210,12 +211,14 @@ def test_names_are_as_of_now(stage: IrcStage) -> None:
 
 
 def test_a_topic(stage: IrcStage) -> None:
-    """331 without one; setting it is echoed to the setter and told to all; an empty text clears it."""
+    """331 without one; 332 with the text, and 333 with who has set it and when; setting it is echoed to the
+    setter and told to all; an empty text clears it."""
     alice, bob = together(stage, "alice", "bob")
     assert alice.shown("TOPIC #tea") == ["331 alice #tea No topic is set."]
+    stage.worker.pass_time(61)
     assert alice.shown("TOPIC #tea :hot and cold") == ["TOPIC #tea hot and cold"]
     assert [(one.nick, one.shown) for one in bob.take()] == [("alice", "TOPIC #tea hot and cold")]
-    assert bob.shown("TOPIC #tea") == ["332 bob #tea hot and cold"]
+    assert bob.shown("TOPIC #tea") == ["332 bob #tea hot and cold", "333 bob #tea alice 61"]
     assert bob.shown("TOPIC #tea :") == ["TOPIC #tea "]
     assert bob.shown("TOPIC #tea") == ["331 bob #tea No topic is set."]
     carol = stage.user("carol")

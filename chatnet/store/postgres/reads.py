@@ -22,6 +22,7 @@ from chatnet.reads import (
     MOST_LOOKED_AT,
     MOST_UNREAD,
     NEWEST,
+    NOT_DESCRIBED,
     Account,
     AccountOf,
     Answers,
@@ -228,7 +229,8 @@ INVITATIONS = f"""
 """
 POLICIES = "SELECT name, value FROM policy WHERE room = %(room)s AND seq <= %(upto)s ORDER BY name"
 ABOUT = """
-    SELECT description.text FROM description JOIN entry ON entry.seq = description.seq
+    SELECT description.text, entry."user", entry.time
+    FROM description JOIN entry ON entry.seq = description.seq
     WHERE description.room = %(room)s AND description.seq <= %(upto)s
         AND NOT EXISTS (SELECT FROM blanking AS b
             WHERE b."user" = entry."user" AND b.room IN ('', entry.room) AND b.upto >= entry.seq)
@@ -488,7 +490,7 @@ def members(tables: PostgresTables, asked: Members) -> MemberPage:
     )
     about = tables.execute(ABOUT, bounds).fetchone()
     shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
-    return MemberPage(shown, len(rows) > PAGE_ROOMS, about[0] if about else "")
+    return MemberPage(shown, len(rows) > PAGE_ROOMS, *(about if about and about[0] else NOT_DESCRIBED))
 
 
 def policies(tables: PostgresTables, asked: PoliciesIn) -> list[PolicyValue]:

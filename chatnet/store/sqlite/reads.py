@@ -25,6 +25,7 @@ from chatnet.reads import (
     MOST_LOOKED_AT,
     MOST_UNREAD,
     NEWEST,
+    NOT_DESCRIBED,
     Account,
     AccountOf,
     Answers,
@@ -275,9 +276,9 @@ def members(tables: SqliteTables, asked: Members) -> MemberPage:
     bounds = (room, known_text(asked.after), upto, PAGE_ROOMS + 1)
     # Those who have left meanwhile are few, and do not stand among the others in the index.
     rows = sorted([*tables.execute(MEMBERS, bounds), *tables.execute(GONE_SINCE, bounds[:3])])
-    about = tables.execute(ABOUT, (room, upto)).get
+    about = tables.execute(ABOUT, (room, upto)).fetchone()
     shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
-    return MemberPage(shown, len(rows) > PAGE_ROOMS, about or "")
+    return MemberPage(shown, len(rows) > PAGE_ROOMS, *(about if about and about[0] else NOT_DESCRIBED))
 
 
 _MEMBERS = """
@@ -286,7 +287,8 @@ _MEMBERS = """
     WHERE m.room = ?1 AND m.user > ?2 AND m.joined <= ?3
 """
 ABOUT = """
-    SELECT description.text FROM description JOIN entry ON entry.seq = description.seq
+    SELECT description.text, entry.user, entry.time
+    FROM description JOIN entry ON entry.seq = description.seq
     WHERE description.room = ?1 AND description.seq <= ?2 AND NOT EXISTS (SELECT 1 FROM blanking AS b
         WHERE b.user = entry.user AND b.room IN ('', entry.room) AND b.upto >= entry.seq)
 """

@@ -12,7 +12,14 @@ from chatnet.irc import isupport, numerics, writer
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.histories import say_newest
-from chatnet.worker.fronts.irc.roster import Roster, end_of_names, introduce_one, marks_of, say_names
+from chatnet.worker.fronts.irc.roster import (
+    Roster,
+    end_of_names,
+    introduce_one,
+    marks_of,
+    say_names,
+    topic_lines,
+)
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -128,8 +135,8 @@ async def topic(client: IrcClient, slot: Slot, line: Line) -> None:
 async def _say_topic(client: IrcClient, slot: Slot, room: str) -> None:
     roster, channel = Roster(client, room), events.channel(room)
     await roster.next()
-    if roster.about:
-        slot.say(client.numeric(numerics.RPL_TOPIC, channel, roster.about))
+    if lines := topic_lines(client, room, roster):
+        slot.say(*lines)
     else:
         slot.say(client.numeric(numerics.RPL_NOTOPIC, channel))
 

@@ -59,14 +59,15 @@ def up_to_date(page: MemberPage, room: str, after: str, since: Sequence[Entry]) 
 
 class Roster:
     """Reads the members of a room, page by page: :meth:`next` until it returns None. ``about`` is what the
-    room is about."""
+    room is about, ``by`` who has said so, and ``since`` when, in milliseconds since 1970."""
 
     def __init__(self, client: IrcClient, room: str) -> None:
         self._client = client
         self._room = room
         self._after = ""
         self._has_more = True
-        self.about = ""
+        self.about = self.by = ""
+        self.since = 0
 
     async def next(self) -> dict[str, str] | None:
         """Return the next members, each with their role; None behind the last page.
@@ -80,7 +81,7 @@ class Roster:
         since = window.after(before) if window.holds(before) else []
         members = up_to_date(page, self._room, self._after, since)
         if not self._after:
-            self.about = page.about
+            self.about, self.by, self.since = page.about, page.by, page.since
             if is_users(self._room):
                 members = {self._room: "owner", **members}
         self._has_more = page.more and bool(page.members)
@@ -111,12 +112,24 @@ async def introduce_one(
     """Say what a room is about, how far the user has read there, and who is there."""
     roster = Roster(client, room)
     members = await roster.next()
-    if roster.about:
-        say(client.numeric(numerics.RPL_TOPIC, events.channel(room), roster.about))
+    for line in topic_lines(client, room, roster):
+        say(line)
     if marks is not None:
         say(await mark_line(client, room, marks.get(room, 0)))
     if not client.has("no-implicit-names"):
         await _say_names(client, say, room, roster, members)
+
+
+def topic_lines(client: IrcClient, room: str, roster: Roster) -> list[bytes]:
+    """Return the lines that say what a room is about; none if nobody has said that."""
+    if not roster.about:
+        return []
+    channel = events.channel(room)
+    lines = [client.numeric(numerics.RPL_TOPIC, channel, roster.about)]
+    if roster.by:  # an older primary does not say it
+        since = str(roster.since // 1000)
+        lines.append(client.numeric(numerics.RPL_TOPICWHOTIME, channel, roster.by, since))
+    return lines
 
 
 async def say_names(client: IrcClient, say: Say, room: str) -> None:
