@@ -256,6 +256,8 @@ def test_what_the_server_says_of_itself(stage: IrcStage) -> None:
     for line, end in ends.items():
         assert alice.ask(line)[-1].command == end, line
     assert "253" in [one.command for one in alice.ask("LUSERS")]
+    stage.user("bob").cut()
+    assert alice.ask("LUSERS")[-1].params[1:3] == ["1", "2"]
     assert alice.ask("TIME")[0].shown == f"391 alice {SERVER} 1970-01-01T00:00:00.000Z"
     assert [one.command for one in alice.ask("HELP PRIVMSG")][0::2] == ["704", "706"]
     assert [one.command for one in alice.ask("HELP nonsense")] == ["524"]

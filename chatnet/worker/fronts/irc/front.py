@@ -43,6 +43,7 @@ class Irc:
         has_registration = settings.guests and settings.registers != "no"  # by guests alone
         self.offered = caps.offered(has_passwords=True, has_registration=has_registration)
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
+        self.most_users = 0
         self._stays: Counter[str] = Counter()
         self._window: Window | None = None
 
@@ -83,6 +84,7 @@ class Irc:
     def came(self, client: IrcClient) -> None:
         """A connection has logged in."""
         self.crowd.enter(client)
+        self.most_users = max(self.most_users, len(client.sessions.users))
         self.presence.came(client)
 
     def gone(self, client: IrcClient) -> None:

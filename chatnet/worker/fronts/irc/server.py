@@ -44,7 +44,7 @@ def supported(client: IrcClient) -> list[bytes]:
 def users(client: IrcClient) -> list[bytes]:
     """Return how many are here: on this process alone, which knows no more."""
     here, front = len(client.sessions.users), client.front
-    strangers = front.shared.visitors.strangers
+    strangers, most = front.shared.visitors.strangers, front.most_users
     say = client.numeric
     return [
         say(numerics.RPL_LUSERCLIENT, f"There are {here} users and 0 invisible on 1 servers"),
@@ -52,8 +52,8 @@ def users(client: IrcClient) -> list[bytes]:
         *([say(numerics.RPL_LUSERUNKNOWN, str(strangers))] if strangers else []),
         say(numerics.RPL_LUSERCHANNELS, str(front.rooms)),
         say(numerics.RPL_LUSERME, f"I have {here} clients and 0 servers"),
-        say(numerics.RPL_LOCALUSERS, str(here), str(here), f"Current local users {here}, max {here}"),
-        say(numerics.RPL_GLOBALUSERS, str(here), str(here), f"Current global users {here}, max {here}"),
+        say(numerics.RPL_LOCALUSERS, str(here), str(most), f"Current local users {here}, max {most}"),
+        say(numerics.RPL_GLOBALUSERS, str(here), str(most), f"Current global users {here}, max {most}"),
     ]
 
 
