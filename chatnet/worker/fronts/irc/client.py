@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -12,7 +13,7 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, heard_at, listens
+from chatnet.entries import KEY_BYTES, Entry, fresh_key, heard_at, listens
 from chatnet.errors import ChatnetError
 from chatnet.irc import numerics, writer
 from chatnet.irc.batches import MULTILINE, Failed, Multiline
@@ -46,6 +47,12 @@ LINGER_SECONDS = 30.0
 """Seconds that what came before the end of a connection may still take."""
 NO_TEXT = "Your line was not text in UTF-8, and nothing of it was done."
 _QUIT = Line({}, "QUIT", ())
+
+
+def _prefix(seconds: float, entropy: Callable[[int], bytes]) -> bytes:
+    """Return the first bytes of all keys of a connection: the time, as in all keys, and chance."""
+    chance = blake2b(entropy(KEY_BYTES), digest_size=KEY_BYTES).digest()
+    return fresh_key(seconds, lambda size: chance[:size])[:PREFIX_BYTES]
 
 
 def error(sentence: str) -> bytes:
@@ -96,10 +103,9 @@ class IrcClient:
         self._name = str(Address(self.address, port))
         self.channel: IrcChannel = front.channel(sessions.log.log_id, Sees.of(caps.on))
         entropy, wall = front.settings.entropy, front.settings.clocks.wall
-        made = int(wall() * 1000) % (1 << 48)
-        self.prefix = made.to_bytes(6, "big") + entropy(PREFIX_BYTES - 6)
-        while self.prefix in front.crowd.of_key:
-            self.prefix = self.prefix[:6] + entropy(PREFIX_BYTES - 6)
+        self.prefix = _prefix(wall(), entropy)
+        while self.prefix in front.crowd.of_key:  # begun in the same millisecond
+            self.prefix = _prefix(wall(), entropy)
         self.drafts = Drafts(self, entropy(16))
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
