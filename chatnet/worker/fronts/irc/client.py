@@ -102,11 +102,9 @@ class IrcClient:
         self.address, port = connection.peer
         self._name = str(Address(self.address, port))
         self.channel: IrcChannel = front.channel(sessions.log.log_id, Sees.of(caps.on))
-        entropy, wall = front.settings.entropy, front.settings.clocks.wall
-        self.prefix = _prefix(wall(), entropy)
-        while self.prefix in front.crowd.of_key:  # begun in the same millisecond
-            self.prefix = _prefix(wall(), entropy)
-        self.drafts = Drafts(self, entropy(16))
+        wall = front.settings.clocks.wall
+        self.prefix = b""
+        self.drafts = Drafts(self, front.settings.entropy(16))
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
         self.said_user = self.real_name = ""
@@ -143,6 +141,13 @@ class IrcClient:
     def has(self, capability: str) -> bool:
         """Return whether the client has this capability on."""
         return capability in self.caps.on
+
+    def choose_prefix(self) -> None:
+        """Choose with what the keys of its drafts begin, as it enters the crowd: until then others may choose
+        the same, as many come in one millisecond after a restart."""
+        settings = self.front.settings
+        while not self.prefix or self.prefix in self.front.crowd.of_key:
+            self.prefix = _prefix(settings.clocks.wall(), settings.entropy)
 
     # ---- what the connection says: see Speech ----
 
@@ -486,7 +491,9 @@ class IrcClient:
         received = self._due or self.connection.lines.next()
         while received is not None:
             command = self.front.commands.get(received.command)
-            if isinstance(received, Line) and command is not None and command.pace is Pace.DRAFTS:
+            if isinstance(received, Line) and self._is_of_batch(received):
+                self._take_of_batch(received)
+            elif isinstance(received, Line) and command is not None and command.pace is Pace.DRAFTS:
                 self.drafts.next_line()
                 self._run(command, self.answers.slot(), received)
             received = self.connection.lines.next()

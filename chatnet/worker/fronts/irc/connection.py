@@ -108,7 +108,7 @@ class IrcConnection(Connection):
         self._beat_at = now
         if self.transport is None:
             return
-        if now - before > LATE_SECONDS:
+        if now - before > LATE_SECONDS or (self._is_paused and not self.full):
             self._heard_at = now  # what came meanwhile is still unread
         silent = now - self._heard_at
         if silent >= PING_SECONDS + ANSWER_SECONDS:

@@ -83,6 +83,7 @@ class Irc:
 
     def came(self, client: IrcClient) -> None:
         """A connection has logged in."""
+        client.choose_prefix()
         self.crowd.enter(client)
         self.most_users = max(self.most_users, len(client.sessions.users))
         self.presence.came(client)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NEWEST = 20
 """How many posts a client is shown that joins a channel for the first time."""
+A_TURN_BYTES = 16 * 1024
+"""How much of a history is written in one turn of the reactor, and then what one post more takes."""
 TWO_TIMES = "TARGETS needs two times and a limit."
 MOST_SEQ = (1 << 62) - 1
 AHEAD_SECONDS = 5.0
@@ -173,7 +175,7 @@ async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
         sentence = "There is no such history for you."
         client.fail(slot, "CHATHISTORY", "INVALID_TARGET", sentence, word, writer.word(target))
     else:
-        _say_posts(client, slot, room, posts)
+        await _say_posts(client, slot, room, posts)
 
 
 def _limit(said: str) -> int:
@@ -229,16 +231,21 @@ async def say_newest(client: IrcClient, slot: Slot, room: str) -> None:
         return
     posts = await newest(client, room, MOST_SEQ, 0, NEWEST)
     if posts:
-        _say_posts(client, slot, room, posts)
+        await _say_posts(client, slot, room, posts)
 
 
-def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[Entry]) -> None:
-    batches = client.has("batch") and not slot.is_in_batch
+async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[Entry]) -> None:
+    """Say posts, some in each turn of the reactor: a thousand long ones are ten megabytes."""
+    size, batches = 0, client.has("batch") and not slot.is_in_batch
     if batches:
         slot.begin("chathistory", spelled_for(client, room))
     place = f"@{client.user}" if is_talk(room) else room
     for post in posts:
+        if size > A_TURN_BYTES:
+            size = 0
+            await client.breathe()
         lines = client.channel.lines(post, place).splitlines(keepends=True)
+        size += sum(map(len, lines))
         if len(lines) > 1 and client.channel.sees.tags.multiline:
             slot.say(b"".join(lines))  # a batch of its own, of which only the beginning is in this one
         else:

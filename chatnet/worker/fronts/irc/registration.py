@@ -162,7 +162,7 @@ class Registration:
     def _cap(self, line: Line) -> None:
         for command, *params in self._caps.answer(self._nick or "*", line.params):
             self._put(writer.line(self._front.settings.name, command, *params, trailing=True))
-        if self._client is not None:
+        if self._client is not None and self._session is not None:
             self._client.capabilities_changed()
         self._complete()
 
@@ -295,6 +295,7 @@ class Registration:
         before = self._client.window.head
         session = await self._arrival.login(login.name, shown)
         self._session = self._client.session = session
+        self._client.capabilities_changed()  # there may have been others at an attempt before
         self._is_new = before < session.local_user.memberships.registered == session.by
         self._connection.known(True)
         return self._session

@@ -59,6 +59,7 @@ def tagmsg(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def _say(client: IrcClient, slot: Slot, line: Line, command: str) -> None:
+    client.spoke_at = client.front.settings.clocks.wall()
     saying = Saying(client, slot, command, line.tags)
     try:
         saying.say(line.params)

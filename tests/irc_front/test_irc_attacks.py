@@ -1,0 +1,106 @@
+"""What hostile or unlucky clients tried: each broke something once."""
+
+from __future__ import annotations
+
+import pytest
+from irc_front.stage import IrcStage, plain
+from worker.conftest import Worker
+
+from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker())
+
+
+def test_who_is_not_read_is_not_silent() -> None:
+    """A flood is read slowly: until it is done, what the client answers to a PING waits behind it."""
+    stage = IrcStage(Worker(rate=2))
+    stage.worker.pulse.start()
+    alice, _ = stage.user("alice"), stage.user("bob")
+    many = int(3 * (PING_SECONDS + ANSWER_SECONDS))
+    alice.say(*(f"PRIVMSG bob :{number}{' ' * 60}." for number in range(many)))
+    for _ in range(many // 10 + 6):
+        stage.worker.pass_time(5)
+        alice.say("PONG x")
+        assert alice.is_open
+    posts = [post.text.split()[0] for post in stage.worker.log.entries if post.kind == "post"]
+    assert posts == [str(number) for number in range(many)]
+    stage.worker.pulse.stop()
+
+
+def test_two_that_came_in_one_moment_are_told_apart(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their drafts' keys, though chance gives both the same first: else one gets its own posts as others'
+    do, and the other is never forgotten."""
+    given = [b"%08d" % number for number in (3, 2, 2, 1, 1)]
+    monkeypatch.setattr("chatnet.worker.fronts.irc.client._prefix", lambda *_: given.pop())
+    alice, bob = stage.line(), stage.line()
+    for name, line in (("alice", alice), ("bob", bob)):  # both logins are under way at once
+        line.say("PASS :correct horse", f"NICK {name}", f"USER {name} 0 * :x")
+    stage.worker.work()
+    assert len(stage.irc.crowd.of_key) == 2
+    alice.take()
+    alice.ask("PRIVMSG #@alice :x")
+    assert alice.texts() == []
+    for line in (alice, bob):
+        line.cut()
+    assert not stage.irc.crowd.of_key
+    assert not stage.worker.sessions.open
+
+
+def test_lines_of_a_batch_are_no_posts_of_their_own(stage: IrcStage) -> None:
+    """Also of a connection that is lost while they wait: a whole batch is one post, an open one is none."""
+    alice = stage.user("alice", "batch", "message-tags", "draft/multiline")
+    stage.worker.log.held = True
+    alice.say("PRIVMSG #@alice :first", "JOIN #tea")
+    whole = ["BATCH +x draft/multiline #@alice", "@batch=x PRIVMSG #@alice :a", "@batch=x PRIVMSG #@alice :b"]
+    alice.say(*whole, "BATCH -x", "BATCH +y draft/multiline #@alice", "@batch=y PRIVMSG #@alice :half")
+    alice.cut()
+    stage.worker.log.let_go()
+    stage.worker.pass_time(1)
+    assert [one.text for one in stage.worker.log.entries if one.kind == "post"] == ["first", "a\nb"]
+
+
+def test_capabilities_are_asked_for_after_a_login_that_failed(stage: IrcStage) -> None:
+    stage.user("alice")
+    line = stage.line()
+    line.say("CAP REQ :sasl", "AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice', 'a wrong guess')}")
+    stage.worker.work()
+    assert line.take()[-1].command == "904"
+    assert [one.shown for one in line.ask("CAP REQ :echo-message")] == ["CAP * ACK echo-message"]
+    line.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice')}", "NICK alice", "USER a 0 * :a", "CAP END")
+    stage.worker.pass_time(5)
+    stage.worker.work()
+    assert "001" in [one.command for one in line.take()]
+    assert [one.shown for one in line.ask("PRIVMSG #@alice :x")] == ["PRIVMSG #@alice x"]
+
+
+def test_a_long_history_is_written_as_it_is_read(stage: IrcStage) -> None:
+    """What waits in our memory for who does not read it has a bound, however long the posts are."""
+    alice = stage.everything("alice")
+    for _ in range(60):
+        lines = [f"@batch=x PRIVMSG #@alice :{'é' * 190}" for _ in range(5)]
+        alice.say("BATCH +x draft/multiline #@alice", *lines, "BATCH -x")
+    stage.worker.pass_time(60)
+    alice.take()
+    alice.wire.client_transport.reading = False
+    alice.say("CHATHISTORY LATEST #@alice * 1000", "PING x")
+    for _ in range(200):
+        stage.worker.pass_time(0.1)
+    assert len(alice.wire.server_transport.waiting) < 100_000
+    alice.wire.client_transport.reading = True
+    for _ in range(200):
+        stage.worker.pass_time(0.1)
+    heard = alice.take()
+    assert len([one for one in heard if one.command == "PRIVMSG"]) == 300
+    assert [one.command for one in heard[-2:]] == ["BATCH", "PONG"]
+
+
+def test_who_talks_is_not_idle(stage: IrcStage) -> None:
+    alice, bob = stage.user("alice"), stage.user("bob")
+    stage.worker.pass_time(30)
+    alice.ask("PRIVMSG bob :x")
+    stage.worker.pass_time(2)
+    [idle] = [one for one in bob.ask("WHOIS alice") if one.command == "317"]
+    assert idle.params[2] == "2"
