@@ -305,3 +305,43 @@ def test_who_joins_is_shown_what_was_said_last(stage: IrcStage) -> None:
     again = stage.line()
     again.log_in("bob", "server-time", "batch")
     assert "PRIVMSG" not in [one.command for one in again.take()]
+
+
+def test_who_did_not_read_is_told_who_came_and_went(stage: IrcStage) -> None:
+    """In the order of the log, between what was said; and once."""
+    alice, bob = together(stage, "alice", "bob")
+    carol = stage.user("carol")
+    alice.wire.client_transport.reading = False
+    for number in range(300):
+        bob.say(f"PRIVMSG #tea :{number} {'x' * 400}")
+        if number == 250:
+            assert alice.server.full
+            carol.say("JOIN #tea")
+    carol.say("PART #tea")
+    alice.wire.client_transport.reading = True
+    stage.worker.pass_time(1)
+    heard = alice.take()
+    assert len(heard) == 302
+    assert [(at, one.nick, one.command) for at, one in enumerate(heard) if one.command != "PRIVMSG"] == [
+        (251, "carol", "JOIN"),
+        (301, "carol", "PART"),
+    ]
+
+
+def test_who_did_not_read_is_told_where_they_are(stage: IrcStage) -> None:
+    """What their user joined and left elsewhere meanwhile; the rooms that they know are those that they are
+    in."""
+    [alice] = together(stage, "alice")
+    stage.user("bob").ask("JOIN #tea")
+    alice.wire.client_transport.reading = False
+    for number in range(300):
+        does(stage, "post", "bob", "#tea", f"{number} {'x' * 400}")
+    assert alice.server.full
+    does(stage, "join", "alice", "#cake")
+    does(stage, "leave", "alice", "#tea")
+    stage.worker.log.forget()
+    alice.wire.client_transport.reading = True
+    stage.worker.pass_time(1)
+    heard = [one.shown for one in alice.take() if one.nick == "alice"]
+    assert sorted(heard) == ["JOIN #cake", "PART #tea"]
+    assert list(alice.server.speech.joined) == ["alice", "#cake"]
