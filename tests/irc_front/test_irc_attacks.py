@@ -6,6 +6,7 @@ import pytest
 from irc_front.stage import IrcStage, plain
 from worker.conftest import Worker
 
+from chatnet.worker.fronts.irc.client import MOST_UNANSWERED
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
 
 
@@ -104,3 +105,41 @@ def test_who_talks_is_not_idle(stage: IrcStage) -> None:
     stage.worker.pass_time(2)
     [idle] = [one for one in bob.ask("WHOIS alice") if one.command == "317"]
     assert idle.params[2] == "2"
+
+
+def test_what_waits_for_an_earlier_answer_has_a_bound(stage: IrcStage) -> None:
+    """Whatever the lines are: while the log is away, a client is not read beyond some."""
+    alice = stage.user("alice")
+    alice.ask("MONITOR + " + ",".join(f"user{number}" for number in range(60)))
+    stage.worker.log.held = True
+    alice.say("PRIVMSG #@alice :x")
+    for _ in range(60):
+        alice.say(*["MONITOR L", "NONSENSE", "PING x", "HELP"] * 10)
+        stage.worker.pass_time(5)
+    assert len(alice.server.speech.answers) <= MOST_UNANSWERED + 1
+    stage.worker.log.let_go()
+    stage.worker.pass_time(200)
+    assert len([one for one in alice.heard if one.command == "PONG"]) == 600
+
+
+@pytest.mark.parametrize("nick", [":bob ", ":bob x", ": bob"])
+def test_a_nick_with_spaces_is_none(stage: IrcStage, nick: str) -> None:
+    line = stage.line()
+    assert [one.command for one in line.ask(f"NICK {nick}", "NONSENSE", "CAP LIST")] == ["432", "451", "CAP"]
+
+
+def test_who_is_away_before_the_welcome(stage: IrcStage) -> None:
+    """What ``draft/pre-away`` offers."""
+    bob = stage.user("bob")
+    for words, told in (("asleep", ["301 bob alice asleep"]), ("*", ["301 bob alice *"])):
+        line = stage.line()
+        line.say("CAP REQ :sasl draft/pre-away", f"AWAY :{words}", "NICK alice", "USER a 0 * :a")
+        line.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice')}", "CAP END")
+        stage.worker.work()
+        heard = [one.command for one in line.take()]
+        assert "306" in heard
+        assert "451" not in heard
+        assert bob.shown("PRIVMSG alice :x") == told
+        other = stage.user("alice")
+        assert bob.shown("PRIVMSG alice :x") == ([] if words == "*" else told)
+        line.cut(), other.cut()

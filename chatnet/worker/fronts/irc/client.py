@@ -162,6 +162,9 @@ class IrcClient:
             line, self._due = self._due, None
             self._obey(line)
             return True
+        if len(self.answers) > MOST_UNANSWERED:
+            self._hold_until_answered()
+            return True
         if (wait := self._budget.wait(self.front.seconds())) > 0:
             self.hold()
             self._slow = self.front.shared.outboxes.later(wait, self.release)
@@ -259,8 +262,6 @@ class IrcClient:
             Deferred.fromCoroutine(self._run_alone(running, slot, line)).addErrback(self._broke)
         elif command.pace is not Pace.DRAFTS:
             slot.end()
-        elif len(self.answers) > MOST_UNANSWERED:
-            self._hold_until_answered()
 
     async def _run_alone(self, running: Awaitable[Any], slot: Slot, line: Line) -> None:
         try:

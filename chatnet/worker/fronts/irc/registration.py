@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from chatnet.entries import More
 from chatnet.errors import ChatnetError, NoSuchUser, WrongSecret
 from chatnet.form import MAX_LABEL
-from chatnet.irc import numerics, sasl, writer
+from chatnet.irc import isupport, numerics, sasl, writer
 from chatnet.irc.caps import Negotiation
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
@@ -45,6 +45,8 @@ MOST_FAILURES = 3
 """After so many logins that failed, the connection is closed."""
 NAMELESS = "irc"
 """The device of those who name none: all of them are one."""
+NOBODY_IS_AT_IT = "*"
+"""With these words a client is away that keeps a connection for nobody."""
 NOBODY = "Who are you? Log in by SASL, or say PASS and a password before NICK; a free name is then yours."
 
 
@@ -52,7 +54,17 @@ class Registration:
     """What is spoken before the welcome: an :class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`."""
 
     __slots__ = (
-        *("_arrival", "_caps", "_client", "_connection", "_deadline", "_entrance", "_exchange", "_failures"),
+        *(
+            "_arrival",
+            "_away",
+            "_caps",
+            "_client",
+            "_connection",
+            "_deadline",
+            "_entrance",
+            "_exchange",
+            "_failures",
+        ),
         *("_front", "_ident", "_is_closing", "_is_new", "_nick", "_password", "_real_name", "_session"),
     )
 
@@ -66,6 +78,7 @@ class Registration:
         self._caps = Negotiation(front.offered)
         self._exchange = Exchange()
         self._nick = self._ident = self._real_name = self._password = ""
+        self._away: str | None = None
         self._failures = 0
         self._is_closing = self._is_new = False
         self._arrival: Arrival | None = None
@@ -149,6 +162,9 @@ class Registration:
                 self._put(writer.line(name, "PONG", name, line.params[0], trailing=True))
             case "PING":
                 self._say(numerics.ERR_NOORIGIN)
+            case "AWAY" if "draft/pre-away" in self._caps.on:
+                self._away = line.params[0][: isupport.MOST_AWAY] if line.params else ""
+                self._say(numerics.RPL_NOWAWAY if self._away else numerics.RPL_UNAWAY)
             case "PONG" | "NOTICE":
                 pass
             case "QUIT":
@@ -178,7 +194,7 @@ class Registration:
         nick = line.params[0] if line.params else ""
         if not nick:
             self._say(numerics.ERR_NONICKNAMEGIVEN)
-        elif sasl.login_of(nick) is None or "@" in nick:
+        elif sasl.login_of(nick) is None or "@" in nick or " " in nick:
             sentence = "A name has 1 to 32 of the letters a-z, digits, - and _; some words are nobody's name."
             self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), sentence)
         else:
@@ -322,6 +338,16 @@ class Registration:
             sentence = f"You are the first to use the name {session.user}; it is yours, with this password."
             client.put_line(client.notice(sentence))
         client.arrive()
+        self._say_away(client)
+
+    def _say_away(self, client: IrcClient) -> None:
+        """Be away, if the client has said so. One at which nobody is says nothing of the user's others."""
+        presence = self._front.presence
+        if self._away == NOBODY_IS_AT_IT:
+            if presence.one_of(client.user) is client:
+                presence.set_away(client, self._away)
+        elif self._away is not None or presence.away.get(client.user) == NOBODY_IS_AT_IT:
+            presence.set_away(client, self._away or "")
 
     # ---- what is said ----
 
