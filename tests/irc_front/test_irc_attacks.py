@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 from irc_front.stage import IrcStage, plain
 from worker.conftest import Worker
 
+from chatnet.irc.caps import SHOWING
+from chatnet.worker.fronts.irc import channel
 from chatnet.worker.fronts.irc.client import MOST_UNANSWERED
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
+from chatnet.worker.fronts.irc.said import said
 
 
 @pytest.fixture
@@ -142,4 +147,44 @@ def test_who_is_away_before_the_welcome(stage: IrcStage) -> None:
         assert bob.shown("PRIVMSG alice :x") == told
         other = stage.user("alice")
         assert bob.shown("PRIVMSG alice :x") == ([] if words == "*" else told)
-        line.cut(), other.cut()
+        for one in (line, other):
+            one.cut()
+
+
+def test_who_reads_slowly_is_not_silent(stage: IrcStage) -> None:
+    """Who has read what waited lives, and is pinged before it is taken for gone."""
+    alice, bob = stage.user("alice"), stage.user("bob")
+    alice.wire.client_transport.reading = False
+    bob.say(*[f"PRIVMSG alice :{'x' * 400}"] * 200)
+    stage.worker.pass_time(1)
+    assert alice.server.full
+    stage.worker.pulse.start()
+    stage.worker.pass_time(PING_SECONDS + ANSWER_SECONDS - 20)
+    alice.wire.client_transport.reading = True
+    stage.worker.pass_time(60)
+    alice.take()
+    for _ in range(60):
+        stage.worker.pass_time(5)
+        if any(one.command == "PING" for one in alice.take()):
+            alice.say("PONG x")
+        assert alice.is_open
+    stage.worker.pulse.stop()
+
+
+def test_a_post_is_not_encoded_for_each_choice_of_capabilities(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with many connections could choose as many, and make each post of others dear."""
+    names = sorted(SHOWING)
+    lines = [stage.user("alice", "message-tags", *names[:most]) for most in range(len(names) + 1)]
+    assert len({line.server.speech.channel for line in lines}) == len(lines)
+    bob = stage.user("bob")
+    for line in (lines[0], bob):
+        line.ask("JOIN #tea")
+    encoding = Mock(wraps=said)
+    monkeypatch.setattr(channel, "said", encoding)
+    for line in lines:
+        line.take()
+    bob.ask("PRIVMSG #tea :one", "PRIVMSG #tea :two")
+    assert [line.texts() for line in lines] == [["bob #tea one", "bob #tea two"]] * len(lines)
+    assert encoding.call_count <= 4

@@ -36,6 +36,10 @@ class Crowd:
         """Who waits for a draft whose key the client has chosen."""
         self.away: dict[str, str] = {}
         """What users have said of being away."""
+        self.run: Sequence[Entry] = ()
+        self.chunks: dict[tuple[object, ...], bytes] = {}
+        """The bytes of the posts ``run``, which were delivered last, by what they depend on: that is one of a
+        few cases, but a class of connections for each choice of events that are shown."""
 
     def enter(self, client: IrcClient) -> None:
         """Add a connection."""
@@ -61,6 +65,8 @@ class IrcChannel:
         self._crowd = crowd
         self._log_id = log_id
         self.sees = sees
+        tags = sees.tags
+        self._shown_posts = (log_id, tags.every, tags.time, tags.account, tags.multiline)
 
     def shows(self, kind: KindName) -> bool:
         """Return whether entries of this kind are shown: posts, joins and leaves, and other events."""
@@ -86,7 +92,7 @@ class IrcChannel:
         own = self._whose(entries)
         dirty = self._outboxes.dirty
         for place, ears in hearing:
-            chunk = b"".join([self.lines(entry, place) for entry in entries])
+            chunk = self._chunk(entries, place)
             silent = "" if self.sees.own_talks or place[0] != "@" else place[1:]
             if silent and any(entry.user == silent and is_talk(entry.room) for entry in entries):
                 self._one_by_one(entries, place, ears, own, silent)
@@ -100,6 +106,19 @@ class IrcChannel:
                         dirty.append(outbox)
                     parts.append(chunk)
         self._outboxes.schedule()
+
+    def _chunk(self, entries: Sequence[Entry], place: str) -> bytes:
+        """Return what those are told of entries of one kind who hear them at ``place``."""
+        if entries[0].kind not in SAID:
+            return b"".join([self.lines(entry, place) for entry in entries])
+        crowd = self._crowd
+        if crowd.run is not entries:
+            crowd.run, crowd.chunks = entries, {}
+        key = self._shown_posts, place
+        chunk = crowd.chunks.get(key)
+        if chunk is None:
+            chunk = crowd.chunks[key] = b"".join([self.lines(entry, place) for entry in entries])
+        return chunk
 
     def _whose(self, entries: Sequence[Entry]) -> dict[Outbox, IrcClient]:
         """Return the connections, by their outboxes, that have something of their own in these entries."""

@@ -102,6 +102,11 @@ class IrcConnection(Connection):
         """True: what counts is :meth:`ping`'s own measure of silence, which is longer than others'."""
         return True
 
+    def resumeProducing(self) -> None:
+        if self.full:  # the client has read what waited: it lives, and was not pinged meanwhile
+            self._heard_at, self._is_pinged = self._now(), False
+        super().resumeProducing()
+
     def ping(self) -> None:
         """Called every few seconds, as signs of life are due."""
         now, before = self._now(), self._beat_at
