@@ -46,6 +46,11 @@ def incoming(text: str) -> Said | Dropped:
     return Said(_without_controls(words), "action" if command else "")
 
 
+def harmless(words: str) -> str:
+    """Return what a client says of itself, without formatting and controls."""
+    return words if words.isprintable() else _without_controls(words)
+
+
 def _without_controls(text: str) -> str:
     return _CONTROL.sub("", _BREAK.sub(" ", _COLOUR.sub("", text)))
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from unittest.mock import Mock
 
 import pytest
-from irc_front.stage import IrcStage, plain
+from irc_front.stage import PASSWORD, IrcStage, plain
 from worker.conftest import Worker
 
+from chatnet.entries import Entry, More
 from chatnet.irc.caps import SHOWING
+from chatnet.irc.isupport import MOST_REAL_NAME
+from chatnet.kinds import KindName
 from chatnet.worker.fronts.irc import channel
 from chatnet.worker.fronts.irc.client import MOST_UNANSWERED
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
@@ -188,3 +191,39 @@ def test_a_post_is_not_encoded_for_each_choice_of_capabilities(
     bob.ask("PRIVMSG #tea :one", "PRIVMSG #tea :two")
     assert [line.texts() for line in lines] == [["bob #tea one", "bob #tea two"]] * len(lines)
     assert encoding.call_count <= 4
+
+
+def test_words_of_oneself_are_as_harmless_as_posts(stage: IrcStage) -> None:
+    """Others see them on their terminals, too: without controls and formatting, and not too long."""
+    line, bob = stage.line(), stage.user("bob", "away-notify", "setname")
+    line.say(f"PASS :{PASSWORD}", "NICK alice", f"USER a 0 * :\x1b]0;x\x07{'r' * 300}")
+    stage.worker.work()
+    for one in (line, bob):
+        one.ask("JOIN #tea")
+    for one in (line, bob):
+        one.take()
+    assert len(bob.ask("WHO alice")[0].text) == len("0 ") + MOST_REAL_NAME
+    line.ask("AWAY :\x1b[2Jgone \x0304,02red\x03\x02!", "SETNAME :\x1b[2Jme\x9b1m")
+    assert [one.text for one in bob.take()] == ["[2Jgone red!", "[2Jme1m"]
+    assert line.ask("AWAY :\x02\x02")[-1].command == "305"
+    assert line.ask("SETNAME :\x02")[-1].command in ("FAIL", "NOTICE")
+
+
+def test_who_is_back_in_a_room_is_not_told_to_be_gone(stage: IrcStage) -> None:
+    """A worker may follow a ban and its end in one turn."""
+    stage.user("carol").ask("JOIN #tea")
+    alice = stage.user("alice")
+    alice.ask("JOIN #tea")
+    before = stage.worker.log.entries[-1].seq
+    kinds: tuple[KindName, ...] = ("ban", "unban", "join")
+    entries: list[Entry] = []
+    for number, kind in enumerate(kinds):
+        more = More(to="carol") if kind != "join" else None
+        user = "carol" if kind == "join" else "bob"
+        entries.append(Entry(before + 1 + number, 0, kind, user, "#tea", "", b"%016d" % number, more))
+    stage.irc._grown(entries)
+    stage.worker.settle()
+    assert [one.command for one in alice.heard if one.nick == "carol"] == []
+    stage.irc._grown(entries[:2])
+    stage.worker.settle()
+    assert [one.command for one in alice.heard if one.nick == "carol"] == ["PART"]

@@ -70,10 +70,10 @@ class Irc:
 
     def _grown(self, entries: Sequence[Entry]) -> None:
         """Tell the members of a room that somebody is no longer in it who was banned. Of the ban itself only
-        moderators hear; behind it the log has nothing more of theirs there, so this may be told behind what
-        else the entries hold."""
-        for entry in entries:
-            if entry.kind == "ban" and entry.room:
+        moderators hear; behind it the log has nothing more of theirs there, unless they come again: so it may
+        be told behind what else the entries hold."""
+        for at, entry in enumerate(entries, 1):
+            if entry.kind == "ban" and entry.room and not _is_back(entry, entries[at:]):
                 line = events.parted(entry.to, entry.room)
                 for client in list(self.crowd.of_key.values()):
                     if entry.room in client.joined and client.user != entry.to:
@@ -106,3 +106,8 @@ class Irc:
     def rooms(self) -> int:
         """In how many rooms somebody here is."""
         return len(self._stays)
+
+
+def _is_back(ban: Entry, later: Sequence[Entry]) -> bool:
+    """Return whether somebody has joined again who was banned."""
+    return any((one.kind, one.user, one.room) == ("join", ban.to, ban.room) for one in later)

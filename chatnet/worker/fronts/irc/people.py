@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from chatnet.errors import BadName, ChatnetError, NoSuchUser
-from chatnet.irc import isupport, masks, numerics, writer
+from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.irc.masks import Whox
 from chatnet.names import fold, fold_name, is_name
 from chatnet.worker.fronts.irc import events
@@ -189,7 +189,7 @@ def ison(client: IrcClient, slot: Slot, line: Line) -> None:
 
 def away(client: IrcClient, slot: Slot, line: Line) -> None:
     """Be away, with a word on why; without one, be back."""
-    words = line.params[0][: isupport.MOST_AWAY] if line.params else ""
+    words = texts.harmless(line.params[0])[: isupport.MOST_AWAY] if line.params else ""
     client.front.presence.set_away(client, words)
     slot.say(client.numeric(numerics.RPL_NOWAWAY if words else numerics.RPL_UNAWAY))
 
@@ -251,7 +251,7 @@ def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
 
 def setname(client: IrcClient, slot: Slot, line: Line) -> None:
     """Change one's real name."""
-    name = line.params[0]
+    name = texts.harmless(line.params[0])
     if not name.strip() or len(name) > isupport.MOST_REAL_NAME:
         client.fail(slot, "SETNAME", "INVALID_REALNAME", "That is too long for a name, or none.")
         return

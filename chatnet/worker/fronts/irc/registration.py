@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from chatnet.entries import More
 from chatnet.errors import ChatnetError, NoSuchUser, WrongSecret
 from chatnet.form import MAX_LABEL
-from chatnet.irc import isupport, numerics, sasl, writer
+from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
@@ -163,7 +163,7 @@ class Registration:
             case "PING":
                 self._say(numerics.ERR_NOORIGIN)
             case "AWAY" if "draft/pre-away" in self._caps.on:
-                self._away = line.params[0][: isupport.MOST_AWAY] if line.params else ""
+                self._away = texts.harmless(line.params[0])[: isupport.MOST_AWAY] if line.params else ""
                 self._say(numerics.RPL_NOWAWAY if self._away else numerics.RPL_UNAWAY)
             case "PONG" | "NOTICE":
                 pass
@@ -203,12 +203,13 @@ class Registration:
 
     def _user_said(self, line: Line) -> None:
         params = line.params
-        if len(params) < 4 or not params[0] or not params[3].strip():
+        real_name = texts.harmless(params[3])[: isupport.MOST_REAL_NAME] if len(params) > 3 else ""
+        if not real_name.strip() or not params[0]:
             self._say(numerics.ERR_NEEDMOREPARAMS, "USER")
         elif self._ident:
             self._say(numerics.ERR_ALREADYREGISTERED)
         else:
-            self._ident, self._real_name = params[0], params[3]
+            self._ident, self._real_name = params[0], real_name
             self._complete()
 
     def _not_text(self, command: str) -> None:
