@@ -114,6 +114,25 @@ def test_the_history_of_a_conversation(stage: IrcStage) -> None:
     assert history(stage.user("carol", *WIDE), "LATEST alice * 9") == []
 
 
+@pytest.mark.parametrize("caps", [(), ("server-time",)])
+def test_what_was_missed_comes_to_those_who_ask(stage: IrcStage, caps: tuple[str, ...]) -> None:
+    """And not by itself; whatever a client is, it may ask, also for what was said in a query."""
+    stage.user("alice").ask("JOIN #tea")
+    gone = stage.user("bob", *caps)
+    gone.ask("JOIN #tea")
+    gone.cut()
+    stage.user("alice").ask("PRIVMSG #tea :one", "PRIVMSG #tea :two", "PRIVMSG bob :three")
+    bob = stage.line()
+    bob.log_in("bob", *caps)
+    assert [one for one in bob.take() if one.command == "PRIVMSG"] == []
+    assert bob.shown("PING 1") == ["PONG irc.example 1"]
+    assert bob.shown("CHATHISTORY LATEST #tea * 100") == ["PRIVMSG #tea one", "PRIVMSG #tea two"]
+    assert bob.shown("PRIVMSG alice :four", "CHATHISTORY LATEST alice * 100") == [
+        "PRIVMSG bob three",
+        "PRIVMSG alice four",
+    ]
+
+
 def test_pages_neither_skip_nor_repeat(stage: IrcStage) -> None:
     """Going back page by page, one finds every post once."""
     alice, _ = talk(stage, 40, apart=0)
