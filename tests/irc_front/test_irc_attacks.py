@@ -15,6 +15,7 @@ from chatnet.kinds import KindName
 from chatnet.worker.fronts.irc import channel
 from chatnet.worker.fronts.irc.client import MOST_UNANSWERED
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
+from chatnet.worker.fronts.irc.registration import SECONDS
 from chatnet.worker.fronts.irc.said import said
 
 
@@ -227,3 +228,19 @@ def test_who_is_back_in_a_room_is_not_told_to_be_gone(stage: IrcStage) -> None:
     stage.irc._grown(entries[:2])
     stage.worker.settle()
     assert [one.command for one in alice.heard if one.nick == "carol"] == ["PART"]
+
+
+def test_a_login_that_waits_for_its_turn_is_not_too_late(stage: IrcStage) -> None:
+    """While the store is away, or thousands log in. Who does not go on behind it is closed as others are."""
+    lines = [stage.line(), stage.line()]
+    for name, line in zip(("alice", "bob"), lines, strict=True):
+        line.say("CAP REQ :sasl", f"NICK {name}", "USER a 0 * :a", "AUTHENTICATE PLAIN")
+        line.say(f"AUTHENTICATE {plain(name)}")
+    stage.worker.pass_time(SECONDS + 5)
+    stage.worker.work()
+    lines[0].say("CAP END")
+    stage.worker.pass_time(SECONDS)
+    assert [one.command for one in lines[0].heard].count("001") == 1
+    assert [one.command for one in lines[1].heard][-3:] == ["900", "903", "ERROR"]
+    assert [line.is_open for line in lines] == [True, False]
+    assert len(stage.worker.sessions.open) == 1

@@ -29,7 +29,7 @@ from chatnet.irc.caps import Negotiation
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.irc.sasl import Credentials, Exchange, Step
-from chatnet.worker.entrance import Arrival, Entrance
+from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import server
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
 from chatnet.worker.logins import Shown
@@ -368,6 +368,10 @@ class Registration:
 
     def _too_late(self) -> None:
         self._deadline = None
+        if self._arrival is not None and self._session is None and not self._arrival.is_idle:
+            # What it waits for now is not its fault: the store, or the passwords of others.
+            self._deadline = self._front.shared.outboxes.later(LOGIN_SECONDS, self._too_late)
+            return
         self._close("You did not log in within a minute")
 
     def _stop_waiting(self) -> None:

@@ -45,9 +45,11 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
         elif room not in client.joined and room not in asked:
             asked.add(room)
             joining.append(Deferred.fromCoroutine(_join(client, slot, room, channel)))
+    marks = None
     for one in joining:
         if room := await one:
-            await introduce_one(client, slot.say, room, await marks_of(client))
+            marks = marks or await marks_of(client)
+            await introduce_one(client, slot.say, room, marks)
             await say_newest(client, slot, room)
 
 
