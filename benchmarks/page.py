@@ -130,7 +130,8 @@ class _Bare(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(BARE)))
         self.end_headers()
-        self.wfile.write(BARE)
+        with contextlib.suppress(ConnectionError):  # a closed tab asked for its icon
+            self.wfile.write(BARE)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Say nothing."""
