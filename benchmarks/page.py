@@ -3,6 +3,7 @@ scrolled through, and while one writes and posts come.
 
 One worker serves it; whatever the browser does takes part in the time, on the same processors. Each figure is
 taken by a script in the page, from the times that the browser gives: of the navigation, of frames, of keys.
+How much of it is the browser's own, a page says that is only a field to write in, and takes turns with ours.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +38,11 @@ RATE = 50
 KEY_SECONDS = 0.05
 SPEED = 30_000
 """Pixels that are scrolled a second: 500 a frame."""
+REST = 1_500
+"""Milliseconds after which a new window is thought to be at rest: it loads pages of the browser's own."""
+BOX = ".composer textarea"
+BARE = b"""<!doctype html><title>bare</title><div class="composer"><textarea></textarea></div>"""
+"""The page that is no more than a field to write in."""
 
 TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
@@ -57,6 +64,9 @@ window.ready = new Promise(done => {
 });
 """
 """Notes when one may write: checked before each frame."""
+
+KEPT = "navigator.serviceWorker.ready.then(() => true)"
+"""Waits until the browser has kept the page's files."""
 
 FRAMES = """\
 () => {
@@ -104,20 +114,50 @@ def rows(quick: bool) -> Iterator[Row]:
     with (
         scratch() as directory,
         cluster.running(directory, 1, web=True) as running,
+        _bare() as bare,
         sync_playwright() as playwright,
     ):
         chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
         try:
-            yield from _Bench(running, chromium).rows(quick)
+            yield from _Bench(running, bare, chromium).rows(quick)
         finally:
             chromium.close()
+
+
+class _Bare(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/" else 404)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(BARE)))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):  # a closed tab asked for its icon
+            self.wfile.write(BARE)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def _bare() -> Iterator[str]:
+    """Serve the bare page; yield where."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Bare)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield f"http://localhost:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        serving.join()
 
 
 class _Bench:
     """A reader at a page, and an author who talks in the same room."""
 
-    def __init__(self, running: cluster.Cluster, chromium: Browser) -> None:
+    def __init__(self, running: cluster.Cluster, bare: str, chromium: Browser) -> None:
         self._url = f"http://localhost:{running.web}/"
+        self._room = f"{self._url}#/{quote(ROOM)}"
+        self._bare = bare
         self._chromium = chromium
         self._author = running.connect([AUTHOR])[0]
         cluster.join([self._author], ROOM)
@@ -128,8 +168,12 @@ class _Bench:
         """Yield the rows of times."""
         profile = self._enter()
         self._fill(20)
-        yield self._starts("in a browser that has nothing of it", profile, 5 if quick else 20, is_new=True)
-        yield self._starts("once more", profile, 5 if quick else 20, is_new=False)
+        times = 5 if quick else 20
+        yield self._starts("in a browser that has nothing of it", self._new(profile, REST), times)
+        yield self._starts("and whose window opens in this moment", self._new(profile, 0), times)
+        with self._context(profile) as context:
+            self._visit(context)
+            yield self._starts("once more", lambda url: self._start(context, url, 0), times)
         yield self._writing(profile, 3 if quick else 20)
         posts = 1000 if quick else 10_000
         self._fill(posts)
@@ -167,12 +211,9 @@ class _Bench:
     def _open(self, profile: StorageState) -> Iterator[Page]:
         with self._context(profile) as context:
             page = context.new_page()
-            self._go(page)
+            page.goto(self._room)
             page.locator("chat-timeline .post").last.wait_for()
             yield page
-
-    def _go(self, page: Page) -> None:
-        page.goto(f"{self._url}#/{quote(ROOM)}")
 
     # ---- the author ----
 
@@ -183,7 +224,9 @@ class _Bench:
             self._author.sendall(b"".join(self._post() for _ in range(some)))
             answered = 0
             while answered < some:
-                answered += self._author.recv(1 << 20).count(wire.ANSWER)
+                came = self._author.recv(1 << 20)
+                assert came, "the worker has hung up on the author"
+                answered += came.count(wire.ANSWER)
 
     def _post(self) -> bytes:
         text = next(self._texts).encode()
@@ -193,12 +236,16 @@ class _Bench:
     def _talking(self) -> Iterator[None]:
         """Let the author post all the while."""
         over = threading.Event()
+        failed: list[Exception] = []
 
         def talk() -> None:
             due = time.monotonic()
-            while not over.wait(max(0.0, due - time.monotonic())):
-                self._fill(1)
-                due += 1 / RATE
+            try:
+                while not over.wait(max(0.0, due - time.monotonic())):
+                    self._fill(1)
+                    due += 1 / RATE
+            except Exception as why:
+                failed.append(why)
 
         talking = threading.Thread(target=talk)
         talking.start()
@@ -207,51 +254,86 @@ class _Bench:
         finally:
             over.set()
             talking.join()
+        if failed:
+            raise failed[0]
 
     # ---- the rows ----
 
-    def _starts(self, how: str, profile: StorageState, times: int, is_new: bool) -> Row:
-        found: list[float] = []
-        with contextlib.ExitStack() as stack:
-            context = None if is_new else stack.enter_context(self._context(profile))
-            for _ in range(times + (not is_new)):
-                here = stack.enter_context(self._context(profile)) if context is None else context
-                page = here.new_page()
-                page.add_init_script(READY)
-                self._go(page)
-                found.append(page.evaluate("ready"))
-                page.locator("chat-timeline .post").last.wait_for()
-                page.close()
-        shown = found if is_new else found[1:]
+    def _new(self, profile: StorageState, rest: int) -> Callable[[str], float]:
+        """Return what tells how long a page takes in a browser that has been nowhere but at the login."""
+
+        def start(url: str) -> float:
+            with self._context(profile) as context:
+                return self._start(context, url, rest)
+
+        return start
+
+    def _visit(self, context: BrowserContext) -> None:
+        """Open the page, until the browser has kept its files for the next time."""
+        page = context.new_page()
+        page.goto(self._room)
+        page.evaluate(KEPT)
+        page.close()
+
+    def _start(self, context: BrowserContext, url: str, rest: int) -> float:
+        """Open a page, in a tab that is there for so long; return how long it took until one might write."""
+        page = context.new_page()
+        page.add_init_script(READY)
+        page.wait_for_timeout(rest)
+        page.goto(url)
+        took: float = page.evaluate("ready")
+        if url == self._room:
+            page.locator("chat-timeline .post").last.wait_for()
+        page.close()
+        return took
+
+    def _starts(self, how: str, start: Callable[[str], float], times: int) -> Row:
+        ours: list[float] = []
+        bare: list[float] = []
+        for _ in range(times):
+            self._fill(1)  # a client that says nothing for long is hung up on
+            ours.append(start(self._room))
+            bare.append(start(self._bare))
         return Row(
             f"from navigation until one may write, {how}, p50 / worst of {times}",
-            f"{percentile(shown, 0.5):.0f} / {max(shown):.0f} ms",
+            f"{percentile(ours, 0.5):.0f} / {max(ours):.0f} ms",
+            f"a bare field: {percentile(bare, 0.5):.0f} / {max(bare):.0f} ms",
             aim=f"< {START} ms",
         )
 
     def _writing(self, profile: StorageState, seconds: int) -> Row:
         with self._open(profile) as page:
-            box = page.locator(".composer textarea")
-            box.focus()
-            page.evaluate(KEYS)
-            with self._talking():
-                typed = ""
-                keys = itertools.cycle("the quick brown fox jumps over the lazy dog ")
-                due = time.monotonic()
-                until = due + seconds
-                while due < until:
-                    page.wait_for_timeout(1000 * max(0.0, due - time.monotonic()))
-                    typed += (key := next(keys))
-                    page.keyboard.press("Space" if key == " " else key)
-                    due += KEY_SECONDS
-            waits: list[float] = page.evaluate(WAITS)
-            assert len(waits) == len(typed)
-            assert box.input_value() == typed, "what was typed is not what stands there"
+            ours = self._waits(page, seconds)
+        with self._context(profile) as context:
+            page = context.new_page()
+            page.goto(self._bare)
+            bare = self._waits(page, seconds)
         return Row(
-            f"a key until it is drawn, while {RATE} posts/s come, p50 / p99 / worst of {len(waits)}",
-            f"{percentile(waits, 0.5):.0f} / {percentile(waits, 0.99):.0f} / {max(waits):.0f} ms",
+            f"a key until it is drawn, while {RATE} posts/s come, p50 / p99 / worst of {len(ours)}",
+            _waits(ours),
+            f"a bare field: {_waits(bare)}",
             aim=f"≤ {FRAME} ms",
         )
+
+    def _waits(self, page: Page, seconds: int) -> list[float]:
+        """Return how long each key waits, while the author posts all the while."""
+        box = page.locator(BOX)
+        box.focus()
+        page.evaluate(KEYS)
+        with self._talking():
+            typed = ""
+            keys = itertools.cycle("the quick brown fox jumps over the lazy dog ")
+            due = time.monotonic()
+            until = due + seconds
+            while due < until:
+                page.wait_for_timeout(1000 * max(0.0, due - time.monotonic()))
+                typed += (key := next(keys))
+                page.keyboard.press("Space" if key == " " else key)
+                due += KEY_SECONDS
+        waits: list[float] = page.evaluate(WAITS)
+        assert len(waits) == len(typed)
+        assert box.input_value() == typed, "what was typed is not what stands there"
+        return waits
 
     def _scrolling(self, profile: StorageState, posts: int) -> Row:
         with self._open(profile) as page:
@@ -281,6 +363,10 @@ def _scroll(mouse: Any, pixels: int) -> None:
             "preventFling": True,
         },
     )
+
+
+def _waits(waits: Sequence[float]) -> str:
+    return f"{percentile(waits, 0.5):.0f} / {percentile(waits, 0.99):.0f} / {max(waits):.0f} ms"
 
 
 def _frames_row(what: str, gaps: Sequence[float], long: Sequence[float]) -> Row:

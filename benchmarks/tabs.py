@@ -243,7 +243,12 @@ class Tabs:
             self._upgrade(tab)
             return
         descriptor = line.fileno()
-        tab.line = cluster.encrypt(line, at_once=False)
+        try:
+            tab.line = cluster.encrypt(line, at_once=False)
+        except OSError:  # the other end has hung up; the socket is closed
+            tab.line = None
+            del self._by_line[descriptor]
+            raise
         assert tab.line.fileno() == descriptor
         tab.state = "shaking"
         self._shake(tab)

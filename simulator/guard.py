@@ -69,6 +69,7 @@ class Guard:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
+        self._thread = threading.get_ident()
         self._fakes: list[Fake] = []
         self._replaced: list[tuple[Any, str, Any]] = []
         self._debug_info = defer.DebugInfo
@@ -93,15 +94,17 @@ class Guard:
 
     def _all_fakes(self) -> Iterator[Fake]:
         for owner, name, what in _FORBIDDEN:
-            yield owner, name, self._refusal(what)
+            yield owner, name, self._refusal(what, getattr(owner, name))
         for owner, name, what in _NOT_OURS:
             yield owner, name, self._refusal_to_us(owner, name, what)
         reactor = sys.modules.get("twisted.internet.reactor")
         for name in _REACTOR if reactor is not None else ():
-            yield reactor, name, self._refusal("the real reactor")
+            yield reactor, name, self._refusal("the real reactor", getattr(reactor, name))
 
-    def _refusal(self, what: str) -> Callable[..., Any]:
+    def _refusal(self, what: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def refuse(*arguments: Any, **keywords: Any) -> Any:
+            if threading.get_ident() != self._thread:  # it began before: a simulation starts no thread
+                return real(*arguments, **keywords)
             sentence = f"{what} was used in a simulated run"
             self._simulation.fail(sentence)
             raise RealWorldUsed(sentence)
@@ -110,7 +113,7 @@ class Guard:
 
     def _refusal_to_us(self, owner: Any, name: str, what: str) -> Callable[..., Any]:
         real = getattr(owner, name)
-        refuse = self._refusal(what)
+        refuse = self._refusal(what, real)
 
         def use(*arguments: Any, **keywords: Any) -> Any:
             # Libraries stamp their log lines and read their sources; only our own code must not.

@@ -68,6 +68,27 @@ def test_whoever_touches_the_real_world_fails_the_run(simulation: Toys, name: st
     assert 0 <= random.random() < 1
 
 
+def test_a_thread_that_was_there_before_goes_on(simulation: Toys) -> None:
+    """It is of another test, whose work it ends: no run is to blame for it, since none can start a thread."""
+    asked, drawn = threading.Event(), threading.Event()
+
+    def ends_its_work() -> None:
+        asked.wait()
+        if len(os.urandom(1)) == 1:
+            drawn.set()
+
+    thread = threading.Thread(target=ends_its_work)
+    thread.start()
+
+    def runs(world: World) -> None:
+        asked.set()
+        thread.join()
+
+    simulation.start(runs)
+    assert drawn.is_set()
+    assert not simulation.failures
+
+
 def test_chance_that_was_imported_by_name_is_the_seed_s_too() -> None:
     """Twisted's own jitter cannot be forbidden this way, but is the same in each run of a seed."""
     drawn: list[float] = []
