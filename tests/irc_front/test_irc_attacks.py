@@ -13,7 +13,7 @@ from chatnet.irc.caps import SHOWING
 from chatnet.irc.isupport import MOST_REAL_NAME
 from chatnet.kinds import KindName
 from chatnet.worker.fronts.irc import channel
-from chatnet.worker.fronts.irc.client import MOST_UNANSWERED
+from chatnet.worker.fronts.irc.client import MOST_UNANSWERED, REST_A_TURN
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
 from chatnet.worker.fronts.irc.registration import SECONDS
 from chatnet.worker.fronts.irc.said import said
@@ -244,3 +244,22 @@ def test_a_login_that_waits_for_its_turn_is_not_too_late(stage: IrcStage) -> Non
     assert [one.command for one in lines[1].heard][-3:] == ["900", "903", "ERROR"]
     assert [line.is_open for line in lines] == [True, False]
     assert len(stage.worker.sessions.open) == 1
+
+
+def test_what_a_lost_connection_had_said_is_done_in_turns(stage: IrcStage) -> None:
+    """All of it, and in order: but others are served meanwhile."""
+    alice = stage.user("alice")
+    stage.worker.log.held = True
+    alice.say("PRIVMSG #@alice :first", "JOIN #tea")  # what comes now waits for that
+    many = 5 * REST_A_TURN
+    alice.send(b"".join(b"PRIVMSG #@alice :%d\r\n" % number for number in range(many)))
+    speech = alice.server.speech
+    alice.server.connectionLost()
+    assert 0 < len(speech.drafts._open) <= REST_A_TURN + 2
+    stage.worker.log.let_go()
+    stage.worker.pass_time(2)
+    posts = [one.text for one in stage.worker.log.entries if one.kind == "post"]
+    assert posts == ["first", *map(str, range(many))]
+    assert not stage.worker.sessions.open
+    stage.worker.pass_time(2)
+    assert not stage.worker.clock.getDelayedCalls()

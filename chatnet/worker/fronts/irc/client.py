@@ -45,6 +45,8 @@ MOST_UNANSWERED = 256
 """How many lines of a client may be unanswered; then it is not read."""
 LINGER_SECONDS = 30.0
 """Seconds that what came before the end of a connection may still take."""
+REST_A_TURN = 100
+"""How many lines of a connection that is lost are done in one turn of the reactor."""
 NO_TEXT = "Your line was not text in UTF-8, and nothing of it was done."
 _QUIT = Line({}, "QUIT", ())
 
@@ -74,6 +76,7 @@ class IrcClient:
             "_budget",
             "_due",
             "_ended_by",
+            "_has_rest",
             "_is_gone",
             "_is_held",
             "_is_leaving",
@@ -113,7 +116,7 @@ class IrcClient:
         self.signed_on = self.spoke_at = wall()
         self._budget = Budget(front.seconds())
         self._due: Line | None = None
-        self._is_held = self._is_leaving = self._is_gone = False
+        self._is_held = self._is_leaving = self._is_gone = self._has_rest = False
         self._linger: IDelayedCall | None = None
         self._slow: IDelayedCall | None = None
         self._batch: Multiline | None = None
@@ -479,29 +482,48 @@ class IrcClient:
         if self._slow is not None and self._slow.active():
             self._slow.cancel()
         if not self._is_leaving:
+            self._has_rest = True
             self._obey_the_rest()
         self.drafts.forget_hearing()
         self._why = self._why or why
-        if self.drafts.are_open and not self._ended_by:
-            self._linger = self.front.shared.outboxes.later(LINGER_SECONDS, self.drafts_done)
+        if (self._has_rest or self.drafts.are_open) and not self._ended_by:
+            self._linger = self.front.shared.outboxes.later(LINGER_SECONDS, self._lingered)
         else:
+            self._has_rest = False
             self.session.lost(self._why)
 
     def _obey_the_rest(self) -> None:
         """Append what the client had said in whole lines; nobody is left to answer anything else."""
-        received = self._due or self.connection.lines.next()
-        while received is not None:
+        for _ in range(REST_A_TURN):
+            received, self._due = self._due or self.connection.lines.next(), None
+            if received is None or self._is_leaving:
+                self._has_rest = False
+                return
             command = self.front.commands.get(received.command)
             if isinstance(received, Line) and self._is_of_batch(received):
                 self._take_of_batch(received)
             elif isinstance(received, Line) and command is not None and command.pace is Pace.DRAFTS:
                 self.drafts.next_line()
                 self._run(command, self.answers.slot(), received)
-            received = self.connection.lines.next()
+        self.front.shared.outboxes.next_turn(self._obey_more)
+
+    def _obey_more(self) -> None:
+        """Go on with what the client had said."""
+        if self._has_rest:
+            self._obey_the_rest()
+            if not (self._has_rest or self.drafts.are_open):
+                self.drafts_done()
+
+    def _lingered(self) -> None:
+        """What a lost connection had said has taken too long."""
+        self._has_rest = False
+        self.drafts_done()
 
     def drafts_done(self) -> None:
         """Nothing that was appended is unanswered; or, of a lost connection, that has taken too long."""
         self.front.patience.goes_on(self)
+        if self._has_rest:
+            return
         linger, self._linger = self._linger, None
         if linger is not None:
             if linger.active():
