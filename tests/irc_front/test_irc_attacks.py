@@ -8,7 +8,7 @@ import pytest
 from irc_front.stage import PASSWORD, IrcStage, plain
 from worker.conftest import Worker
 
-from chatnet.entries import Entry, More
+from chatnet.entries import Draft, Entry, More
 from chatnet.irc.caps import SHOWING
 from chatnet.irc.isupport import MOST_REAL_NAME
 from chatnet.kinds import KindName
@@ -263,3 +263,14 @@ def test_what_a_lost_connection_had_said_is_done_in_turns(stage: IrcStage) -> No
     assert not stage.worker.sessions.open
     stage.worker.pass_time(2)
     assert not stage.worker.clock.getDelayedCalls()
+
+
+def test_nobody_stays_in_the_room_of_who_is_forgotten(stage: IrcStage) -> None:
+    """A client that is not told so can neither leave that channel nor ask for it."""
+    stage.user("carol")
+    dan = stage.user("dan")
+    dan.ask("JOIN #@carol")
+    stage.worker.commit(Draft("forget", "chatnet", "", "", b"k" * 16, 0, More(to="carol")))
+    stage.worker.settle()
+    assert "PART #@carol" in [one.shown for one in dan.take()]
+    assert dan.shown("JOIN #@carol") == ["403 dan #@carol There is no such channel."]

@@ -78,6 +78,10 @@ class Irc:
                 for client in list(self.crowd.of_key.values()):
                     if entry.room in client.joined and client.user != entry.to:
                         client.hint(line)
+            elif entry.kind == "forget":  # it ends the stays of all in that one's room
+                for client in list(self.crowd.of_key.values()):
+                    if entry.to in client.joined and client.user != entry.to:
+                        client.compare_stays()
 
     # ---- who is here ----
 
