@@ -1,4 +1,4 @@
-"""The options about IRC: where its ports are, how many fronts a host keeps, and whom they let in."""
+"""The options about IRC: where its ports are, how many fronts a host keeps, and who may register there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from chatnet.addresses import Address, is_local
+from chatnet.addresses import Address
 from chatnet.errors import CannotStart
 from chatnet.names import quoted
 from chatnet.options import a_process_count
@@ -22,10 +22,9 @@ MOST_PORTS = 4
 """How many ports IRC has at most."""
 USUAL_FRONTS = 2
 
-Register = Literal["sasl", "command", "no"]
-REGISTER: tuple[Register, ...] = ("sasl", "command", "no")
-"""Who may register a name over IRC: whoever logs in with a free one (by SASL or PASS); by the command
-REGISTER alone; nobody."""
+Register = Literal["sasl", "no"]
+REGISTER: tuple[Register, ...] = ("sasl", "no")
+"""Who may register a name over IRC: whoever logs in with a free one (by SASL or PASS); nobody."""
 _NAME = re.compile(r"(?=.{3,63}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 """Names of servers have a dot: so clients tell them from users."""
 
@@ -39,18 +38,10 @@ IRC_OPTIONS = [
     ],
     ["irc-name", None, None, "The name of the IRC server, with a dot. Without it: the machine's name."],
     [
-        "irc-guests",
-        None,
-        None,
-        "Whether IRC users may come in without an account: yes or no. Without it: yes while the port is on "
-        "this machine alone.",
-    ],
-    [
         "irc-register",
         None,
         REGISTER[0],
-        "How a free name is registered over IRC: sasl (also by the first login), command (by REGISTER "
-        "alone), or no.",
+        "How a free name is registered over IRC: sasl (by the first login), or no.",
     ],
 ]
 """For ``optParameters``."""
@@ -73,7 +64,6 @@ class IrcOptions:
     asked_for: bool = False
     fronts: int = 0
     name: str = ""
-    guests: bool = False
     register: Register = "sasl"
 
     @classmethod
@@ -89,7 +79,6 @@ class IrcOptions:
             asked_for,
             options.get("irc-fronts") or 0,
             _a_name(options.get("irc-name") or ""),
-            _guests(options.get("irc-guests"), ports),
             _register(options.get("irc-register") or REGISTER[0]),
         )
 
@@ -125,7 +114,7 @@ class IrcOptions:
         words = ["--irc", self.place or NONE]
         if self.name:
             words += ["--irc-name", self.name]
-        return [*words, "--irc-guests", "yes" if self.guests else "no", "--irc-register", self.register]
+        return [*words, "--irc-register", self.register]
 
     def keepers_words(self) -> list[str]:
         """Return the options for a child that keeps fronts itself."""
@@ -166,18 +155,10 @@ def _a_name(text: str) -> str:
     return text
 
 
-def _guests(text: str | None, ports: tuple[Address, ...]) -> bool:
-    if not text:
-        return all(is_local(port.host) for port in ports)
-    if text not in ("yes", "no"):
-        raise CannotStart(f"--irc-guests: {quoted(text)} is neither yes nor no.")
-    return text == "yes"
-
-
 def _register(text: str) -> Register:
     found = next((one for one in REGISTER if one == text), None)
     if found is None:
         raise CannotStart(
-            f"--irc-register: {quoted(text)} is none of {', '.join(REGISTER)}.{meant(text, REGISTER)}"
+            f"--irc-register: {quoted(text)} is neither {' nor '.join(REGISTER)}.{meant(text, REGISTER)}"
         )
     return found

@@ -35,15 +35,6 @@ def test_how_many_fronts_are_kept() -> None:
     )
 
 
-def test_guests_are_let_in_by_default_on_this_machine_alone() -> None:
-    """Elsewhere somebody has to want it."""
-    assert irc().guests
-    assert irc(irc="127.0.0.1:6667,[::1]:6667").guests
-    assert not irc(irc="localhost:6667,0.0.0.0:6697").guests
-    assert irc(irc="0.0.0.0:6697", irc_guests="yes").guests
-    assert not irc(irc_guests="no").guests
-
-
 def test_what_children_are_told_is_the_same() -> None:
     """Whatever was a default is said."""
     first = irc(irc="[::]:6667,localhost:6697", irc_name="irc.example.org", irc_register="no", irc_fronts=4)
@@ -71,8 +62,8 @@ def test_what_children_are_told_is_the_same() -> None:
         ("irc", ",".join(f"[::]:{port}" for port in range(1, 6)), "--irc: 5 ports are too many"),
         ("irc-name", "irc", "--irc-name: “irc” is not the name of an IRC server"),
         ("irc-name", "a b.example", "--irc-name: “a b.example” is not the name of an IRC server"),
-        ("irc-guests", "maybe", "--irc-guests: “maybe” is neither yes nor no."),
-        ("irc-register", "sals", "--irc-register: “sals” is none of sasl, command, no. Did you mean sasl?"),
+        ("irc-register", "sals", "--irc-register: “sals” is neither sasl nor no. Did you mean sasl?"),
+        ("irc-register", "command", "--irc-register: “command” is neither sasl nor no."),
     ],
 )
 def test_what_cannot_be_is_said(option: str, value: str, sentence: str) -> None:

@@ -12,12 +12,10 @@ from chatnet.irc.batches import MOST_LINES, MOST_TEXT_BYTES
 VERSION = 302
 """The version of the negotiation in which there are values, lists of several lines, NEW and DEL."""
 CAPABILITIES: Mapping[str, str] = {
-    "account-notify": "",
     "account-tag": "",
     "away-notify": "",
     "batch": "",
     "cap-notify": "",
-    "chghost": "",
     "echo-message": "",
     "extended-join": "",
     "extended-monitor": "",
@@ -33,9 +31,7 @@ CAPABILITIES: Mapping[str, str] = {
     "sts": "",
     "userhost-in-names": "",
     "chatnet/key": "",
-    "draft/account-registration": "",
     "draft/chathistory": "",
-    "draft/event-playback": "",
     "draft/message-redaction": "",
     "draft/multiline": f"max-bytes={MOST_TEXT_BYTES},max-lines={MOST_LINES}",
     "draft/pre-away": "",
@@ -45,7 +41,7 @@ CAPABILITIES: Mapping[str, str] = {
 """All of them, with their values. Those of the standard are first: old clients get what fits into a line."""
 SHOWING = frozenset(
     {
-        *("account-notify", "away-notify", "chghost", "draft/message-redaction", "draft/read-marker"),
+        *("away-notify", "draft/message-redaction", "draft/read-marker"),
         *("extended-join", "invite-notify", "setname"),
     }
 )
@@ -54,14 +50,10 @@ _MOST_LIST_BYTES = 400
 _NO_LS = 0
 
 
-def offered(*, has_passwords: bool, has_registration: bool, sts: str = "") -> dict[str, str]:
-    """Return what is offered on a connection: whether passwords may come over it, whether a command may
-    register names; the policy of ``sts`` if there is one."""
-    left_out = {
-        *(() if has_passwords else ("sasl",)),
-        *(() if has_passwords and has_registration else ("draft/account-registration",)),
-        *(() if sts else ("sts",)),
-    }
+def offered(*, has_passwords: bool, sts: str = "") -> dict[str, str]:
+    """Return what is offered on a connection: whether passwords may come over it; the policy of ``sts`` if
+    there is one."""
+    left_out = {*(() if has_passwords else ("sasl",)), *(() if sts else ("sts",))}
     values = {**CAPABILITIES, "sts": sts}
     return {name: value for name, value in values.items() if name not in left_out}
 

@@ -27,7 +27,6 @@ def irc_offers(irc: IrcOptions, world: World) -> Sequence[Offer]:
         world.entropy,
         name=irc.name or server_name(world.hostname),
         registers=irc.register,
-        guests=irc.guests,
     )
     return [partial(Irc, settings=settings)]
 

@@ -10,7 +10,7 @@ from chatnet.irc import writer
 from chatnet.irc.caps import CAPABILITIES, SHOWING, Negotiation, TagClass, Words, offered, tag_class
 
 SOME = {"sasl": "PLAIN", "batch": "", "cap-notify": "", "sts": "port=6697", "server-time": ""}
-EVERY = offered(has_passwords=True, has_registration=True, sts="duration=2592000,port=6697")
+EVERY = offered(has_passwords=True, sts="duration=2592000,port=6697")
 
 
 def names_in(answers: list[Words]) -> list[str]:
@@ -25,13 +25,10 @@ def test_passwords_are_asked_for_only_where_they_may_come() -> None:
     """SASL 3.2: ``sasl`` is offered only where one can log in by it; here over TLS or on loopback."""
     assert EVERY.keys() == CAPABILITIES.keys()
     assert EVERY["sasl"] == "PLAIN"
-    plain = offered(has_passwords=False, has_registration=True, sts="port=6697")
-    assert CAPABILITIES.keys() - plain.keys() == {"sasl", "draft/account-registration"}
+    plain = offered(has_passwords=False, sts="port=6697")
+    assert CAPABILITIES.keys() - plain.keys() == {"sasl"}
     assert plain["sts"] == "port=6697"
-    assert CAPABILITIES.keys() - offered(has_passwords=True, has_registration=False) == {
-        "sts",
-        "draft/account-registration",
-    }
+    assert CAPABILITIES.keys() - offered(has_passwords=True) == {"sts"}
 
 
 # ---- LS and LIST ----

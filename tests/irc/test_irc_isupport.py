@@ -8,14 +8,14 @@ from chatnet.irc.isupport import CHANNEL_MODES, MOST_TOKENS, MOST_TOPIC, RELAYED
 from chatnet.names import is_name, is_topic
 
 
-def said(has_guests: bool = True) -> dict[str, str]:
+def said() -> dict[str, str]:
     """Return the tokens by their names."""
-    return dict(token.partition("=")[::2] for token in tokens("My = Net\\", has_guests))
+    return dict(token.partition("=")[::2] for token in tokens("My = Net\\"))
 
 
 def test_lines_have_fifteen_parameters_at_most() -> None:
     """Modern IRC: a line of 005 has at most 13 tokens, and 512 bytes like any other."""
-    all_of_them = tokens("chatnet", has_guests=False)
+    all_of_them = tokens("chatnet")
     lines = list(in_lines("x" * 32, all_of_them))
     assert [token for words in lines for token in words[2:-1]] == all_of_them
     assert all(len(words) - 3 <= MOST_TOKENS for words in lines)
@@ -27,7 +27,7 @@ def test_lines_have_fifteen_parameters_at_most() -> None:
 
 
 def test_names_are_sorted_and_each_is_there_once() -> None:
-    names = [token.partition("=")[0] for token in tokens("chatnet", has_guests=False)]
+    names = [token.partition("=")[0] for token in tokens("chatnet")]
     assert names == sorted(set(names))
 
 
@@ -55,5 +55,5 @@ def test_a_value_is_escaped() -> None:
 
 
 def test_who_needs_an_account() -> None:
-    assert "draft/ACCOUNTREQUIRED" in said(has_guests=False)
-    assert "draft/ACCOUNTREQUIRED" not in said(has_guests=True)
+    """Everybody: nobody is let in without one."""
+    assert "draft/ACCOUNTREQUIRED" in said()

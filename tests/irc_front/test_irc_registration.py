@@ -386,9 +386,22 @@ def test_who_comes_beyond_that_is_told_so(stage: IrcStage, monkeypatch: pytest.M
 
 
 def test_a_name_is_registered_by_its_first_login(stage: IrcStage) -> None:
-    """The command for that is for guests, who are not let in yet: it is answered, and does nothing."""
+    """The command for that is answered, and does nothing: it is not offered."""
     assert (
         stage.line().ask("REGISTER * * x")[0].shown.startswith("FAIL REGISTER COMPLETE_CONNECTION_REQUIRED ")
     )
     bob = stage.user("bob", "standard-replies")
     assert bob.ask("REGISTER * * x")[0].shown.startswith("FAIL REGISTER ALREADY_AUTHENTICATED bob ")
+
+
+def test_what_is_not_built_is_not_offered(stage: IrcStage) -> None:
+    """Neither by CAP nor by 005: a client that is told so relies on it. Everybody needs an account."""
+    line = stage.line()
+    offered = " ".join(one.text for one in line.ask("CAP LS 302")).split()
+    names = {one.partition("=")[0] for one in offered}
+    assert names == stage.irc.offered.keys()
+    assert not names & {*("account-notify", "chghost", "draft/account-registration", "draft/event-playback")}
+    assert line.shown("CAP REQ :draft/event-playback") == ["CAP * NAK draft/event-playback"]
+    heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    tokens = [token for one in heard if one.command == "005" for token in one.params]
+    assert "draft/ACCOUNTREQUIRED" in tokens

@@ -60,7 +60,7 @@ def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-worker --spawned 42 --master 127.0.0.1:7 --listen 0.0.0.0:0 "
         "--data d --token-file d/cluster.token --post-rate 0 --new-names 30 --web localhost:8080 "
-        "--irc localhost:6667 --irc-guests yes --irc-register sasl --irc-fronts 2"
+        "--irc localhost:6667 --irc-register sasl --irc-fronts 2"
     )
 
 
@@ -71,7 +71,7 @@ def test_a_replica_is_told_all_that_the_primary_was() -> None:
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-master --spawned 42 --listen 0.0.0.0:7 --workers 5 --replicas 2 "
         "--data d --token-file d/cluster.token --post-rate 20 --new-names 30 --web localhost:8080 "
-        "--irc localhost:6667 --irc-guests yes --irc-register sasl --irc-fronts 2"
+        "--irc localhost:6667 --irc-register sasl --irc-fronts 2"
     )
 
 
@@ -82,7 +82,7 @@ def test_a_front_is_told_what_matters_there() -> None:
     assert " ".join(chosen.front_command("/bin/python", 7, 42)[3:]) == (
         "-n --pidfile= chat-front --spawned 42 --master 127.0.0.1:7 --data d --token-file d/cluster.token "
         "--post-rate 20 --new-names 30 --insecure --irc 0.0.0.0:6667,[::1]:6697 --irc-name irc.example "
-        "--irc-guests no --irc-register no"
+        "--irc-register no"
     )
 
 
@@ -94,7 +94,7 @@ def test_a_worker_is_told_of_firewalls() -> None:
     ).worker_command("p", 1, 42)
     assert " ".join(command[command.index("--ports") :]) == (
         "--ports 70-79 --web [::]:80 --public-url https://chat.example --trusted-proxies ::1/128,10.0.0.0/8 "
-        "--irc localhost:6667 --irc-guests yes --irc-register sasl --irc-fronts 2 --advertise chat.example"
+        "--irc localhost:6667 --irc-register sasl --irc-fronts 2 --advertise chat.example"
     )
     assert command[command.index("--master") + 1] == "[::1]:1"
 

@@ -583,7 +583,7 @@ def test_siblings_are_kept_as_the_primary_says() -> None:
     assert " ".join(told) == (
         "chat-worker --spawned 42 --master a:1,[::1]:2 --data chatnet-data --post-rate 7 --new-names 9 "
         "--listen 0.0.0.0:0 --ports 5000-5005 --web none --public-url https://chat.example "
-        "--trusted-proxies 10.0.0.0/8 --irc none --irc-guests yes --irc-register sasl --irc-fronts 2 "
+        "--trusted-proxies 10.0.0.0/8 --irc none --irc-register sasl --irc-fronts 2 "
         "--advertise chat.example"
     )
     assert one.files.made == [Path("/here/chatnet-data/log")] * 4
@@ -611,7 +611,7 @@ def test_fronts_are_kept_too_and_stop_last() -> None:
     assert second.signals == ["TERM"]
     assert " ".join(first.command[first.command.index("chat-front") :]) == (
         "chat-front --spawned 42 --master a:1 --data chatnet-data --post-rate 20 --new-names 30 "
-        "--irc 0.0.0.0:6667 --irc-guests no --irc-register no"
+        "--irc 0.0.0.0:6667 --irc-register no"
     )
     one.worker.stopService()
     assert (worker.signals, first.signals) == (["TERM"], [])

@@ -40,8 +40,7 @@ class Irc:
         self.crowd = Crowd()
         self.presence = Presence(self.crowd)
         self.patience = Patience(shared.outboxes)
-        has_registration = settings.guests and settings.registers != "no"  # by guests alone
-        self.offered = caps.offered(has_passwords=True, has_registration=has_registration)
+        self.offered = caps.offered(has_passwords=True)
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self.most_users = 0
         self._stays: Counter[str] = Counter()

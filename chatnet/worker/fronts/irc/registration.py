@@ -6,7 +6,7 @@
         │ proved by SASL before ──────────────────────────────▶ welcome
         │ PASS ─▶ a login ──┬─ good ──────────────────────────▶ welcome
         │                   └─ else ─▶ 464, ERROR
-        └ neither ─────────────────────▶ 464, ERROR             (guests are not let in yet)
+        └ neither ─────────────────────▶ 464, ERROR             (there are no guests)
 
 During a login no line is read: so answers come in the order of the lines.
 """

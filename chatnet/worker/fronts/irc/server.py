@@ -34,7 +34,7 @@ def welcome(client: IrcClient) -> list[bytes]:
 def supported(client: IrcClient) -> list[bytes]:
     """Return what this server does, in tokens."""
     settings = client.front.settings
-    tokens = isupport.tokens(NETWORK, settings.guests)
+    tokens = isupport.tokens(NETWORK)
     return [
         writer.line(settings.name, code, *words, trailing=True)
         for code, *words in isupport.in_lines(client.user, tokens)

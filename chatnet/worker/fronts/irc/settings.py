@@ -8,17 +8,15 @@ from typing import Literal
 
 from chatnet.world import Clocks
 
-Registers = Literal["sasl", "command", "no"]
-"""How a free name is registered over IRC: by the first login with it, by the command REGISTER alone, or not
-at all."""
+Registers = Literal["sasl", "no"]
+"""How a free name is registered over IRC: by the first login with it, or not at all."""
 
 
 @dataclass(frozen=True)
 class IrcSettings:
     """What the operator has said, and what is outside the program.
 
-    ``name`` is the server's, with a dot; ``motd`` are the lines of the message of the day. ``guests``: who
-    shows no password is let in as a guest.
+    ``name`` is the server's, with a dot; ``motd`` are the lines of the message of the day.
     """
 
     clocks: Clocks
@@ -26,4 +24,3 @@ class IrcSettings:
     name: str = "irc.localhost"
     motd: tuple[str, ...] = ()
     registers: Registers = "sasl"
-    guests: bool = False
