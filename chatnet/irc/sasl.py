@@ -61,6 +61,11 @@ class Exchange:
     def __init__(self) -> None:
         self._pieces: list[str] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a mechanism was chosen, and its message has not come to its end."""
+        return self._pieces is not None
+
     def said(self, word: str) -> Step | Credentials:
         """Take the parameter of an AUTHENTICATE."""
         if word == "*":

@@ -231,6 +231,25 @@ def test_which_targets_had_something(stage: IrcStage) -> None:
     assert [one.params[1] for one in found] == ["dan", "#tea", "carol"]
 
 
+def test_a_list_of_targets_never_ends_inside_a_tie(stage: IrcStage) -> None:
+    """Of one millisecond all are told, beyond the limit if need be: so a client that asks on from the last
+    time, which is left out then, hears of each target."""
+    alice = stage.user("alice", *WIDE)
+    names = ["ann", "bob", "carol", "dan", "eve"]
+    for name in names:
+        stage.user(name)
+    for later, many in ((1, names[:1]), (1, names[1:4]), (1, names[4:])):
+        stage.worker.pass_time(later)
+        alice.ask(*(f"PRIVMSG {name} :x" for name in many))
+    since, last = "timestamp=1970-01-01T00:00:00.000Z", "timestamp=2100-01-01T00:00:00.000Z"
+    pages = []
+    for _ in range(3):
+        _, *found, _ = alice.ask(f"CHATHISTORY TARGETS {since} {last} 2")
+        pages.append([one.params[1] for one in found])
+        since = f"timestamp={found[-1].text}" if found else since
+    assert pages == [["ann", "bob", "carol", "dan"], ["eve"], []]
+
+
 def test_a_labelled_history(stage: IrcStage) -> None:
     alice, _ = talk(stage, 2)
     heard = alice.ask("@label=1 CHATHISTORY LATEST #tea * 9")

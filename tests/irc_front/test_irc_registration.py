@@ -287,6 +287,17 @@ def test_sasl_can_be_ended_and_begun_again(stage: IrcStage) -> None:
     assert codes(line.ask("AUTHENTICATE PLAIN")) == ["907"]
 
 
+def test_the_end_of_cap_ends_an_exchange(stage: IrcStage) -> None:
+    """SASL: who says CAP END in the middle of it is told by 906 that it is aborted, before the welcome."""
+    line = stage.line()
+    line.ask("CAP REQ sasl", f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b", "AUTHENTICATE PLAIN")
+    assert codes(asked(line, "CAP END"))[:2] == ["906", "001"]
+    other = stage.line()
+    other.ask("CAP REQ sasl", "AUTHENTICATE PLAIN")
+    assert codes(asked(other, "cap end")) == ["906"]
+    assert by_sasl(other, plain("bob"))[-1].startswith("903 ")
+
+
 def test_the_secret_of_a_terminal_is_a_password_too(stage: IrcStage) -> None:
     """As 64 hexadecimal digits: who has only that can come in over IRC."""
     stage.worker.client("carol")

@@ -255,8 +255,9 @@ async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[E
 
 
 async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> None:
-    """List the channels and conversations of which the newest message is between two times, by that. None is
-    left out that has the same time as one that is listed: all of them are told apart by their seqs."""
+    """List the channels and conversations of which the newest message is between two times, by that. Behind
+    the limit come those that have the same time as the last one: who asks on from there, exclusively, would
+    never hear of them."""
     if len(params) != 3:
         raise Params(TWO_TIMES)
     limit, bounds = _limit(params[2]), []
@@ -270,11 +271,16 @@ async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> 
     newest_of = [(seq, room) async for seq, room in _newest_of_all(client) if low < seq <= high]
     if client.has("batch"):
         slot.begin("draft/chathistory-targets")
-    for seq, room in sorted(newest_of)[:limit]:
-        if (time := await time_of(client, room, seq)) is not None:
-            target = room[1:] if room[0] == "@" else events.channel(room)
-            words = "CHATHISTORY", "TARGETS", target, times.shown(time)
-            slot.say(writer.line(client.front.settings.name, *words))
+    told, last = 0, 0
+    for seq, room in sorted(newest_of):
+        if (time := await time_of(client, room, seq)) is None:
+            continue
+        if told >= limit and time > last:
+            break
+        told, last = told + 1, time
+        target = room[1:] if room[0] == "@" else events.channel(room)
+        words = "CHATHISTORY", "TARGETS", target, times.shown(time)
+        slot.say(writer.line(client.front.settings.name, *words))
 
 
 async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str]]:

@@ -180,6 +180,9 @@ class Registration:
             self._put(writer.line(self._front.settings.name, command, *params, trailing=True))
         if self._client is not None and self._session is not None:
             self._client.capabilities_changed()
+        if self._exchange.is_open and [word.upper() for word in line.params[:1]] == ["END"]:
+            self._exchange.said("*")
+            self._say(numerics.ERR_SASLABORTED)
         self._complete()
 
     def _pass(self, line: Line) -> None:
