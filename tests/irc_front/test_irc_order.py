@@ -231,6 +231,22 @@ def test_each_kind_of_line_is_answered_by_its_label(stage: IrcStage) -> None:
     assert answer("QUIT")[0].command == "ERROR"
 
 
+def test_a_labelled_join_is_one_batch(stage: IrcStage) -> None:
+    """With all that it is answered by: the JOIN, what the channel is about, and who is there."""
+    stage.user("bob").ask("JOIN #tea", "TOPIC #tea :hot")
+    alice = stage.everything("alice", "no-implicit-names")
+    begin, *answers, end = alice.ask("@label=L JOIN #tea,#b/c,#cake")
+    assert begin.tags == {"label": "L"}
+    assert (begin.command, begin.params[1]) == ("BATCH", "labeled-response")
+    assert (end.command, end.params, end.tags) == ("BATCH", ["-" + begin.params[0][1:]], {})
+    assert {one.tags["batch"] for one in answers} == {begin.params[0][1:]}
+    assert sorted(f"{one.command} {one.params[one.command in ('332', '333', '366')]}" for one in answers) == [
+        *("332 #tea", "333 #tea", "353 alice", "353 alice", "366 #cake", "366 #tea"),
+        *("403 alice", "JOIN #cake", "JOIN #tea", "MARKREAD #cake", "MARKREAD #tea"),
+    ]
+    assert [one.params[-2] for one in answers if one.command == "353"] == ["#tea", "#cake"]
+
+
 @pytest.mark.parametrize("caps", [(), ("labeled-response",), ("batch",)])
 def test_who_did_not_ask_for_labels_gets_none(stage: IrcStage, caps: tuple[str, ...]) -> None:
     alice = stage.user("alice", *caps)

@@ -321,6 +321,17 @@ def test_kick(stage: IrcStage) -> None:
     assert alice.shown("KICK &nothing bob")[0].startswith("403 alice &nothing ")
 
 
+def test_kick_of_several(stage: IrcStage) -> None:
+    """TARGMAX says that it is for one: a list is nobody's name, and nobody is removed by half of it."""
+    alice, bob = moderated(stage)
+    [no] = alice.ask("@label=1 KICK &ops bob,alice :x")
+    assert no.shown.startswith("401 alice bob,alice ")
+    assert alice.shown("KICK &ops bob, :x")[0].startswith("401 alice bob, ")
+    assert alice.shown("KICK &ops,&more bob :x")[0].startswith("403 alice &ops,&more ")
+    assert bob.take() == []
+    assert alice.shown("NAMES &ops")[0] == "353 alice = &ops @alice bob"
+
+
 def test_modes_of_channels(stage: IrcStage) -> None:
     """They follow from what a channel is; operators and bans are set by who moderates it."""
     alice, bob = moderated(stage)
@@ -333,9 +344,28 @@ def test_modes_of_channels(stage: IrcStage) -> None:
     assert alice.shown("MODE &ops -o bob") == ["MODE &ops -o bob"]
     bob.take()
     assert bob.shown("MODE &ops +o bob") == ["482 bob &ops Only its operators may do that."]
-    assert alice.shown("MODE &ops b") == ["368 alice &ops End of the list of bans."]
     assert alice.shown("MODE &ops +z") == ["472 alice z There is no such mode of channels."]
     assert [one.command for one in alice.ask("MODE &ops +o", "MODE &ops +i")] == ["461", "NOTICE"]
     assert alice.shown("MODE &ops +b bob!*@*") == ["MODE &ops +b bob!*@*", "PART &ops"]
     assert [one.shown for one in bob.take()] == ["KICK &ops bob banned"]
     assert alice.shown("MODE &ops -b bob!*@*") == ["MODE &ops -b bob!*@*"]
+
+
+@pytest.mark.parametrize("asked", ["b", "+b", "bb"])
+def test_nobody_is_told_that_there_are_no_bans(stage: IrcStage, asked: str) -> None:
+    """The log does not list them: 368 alone would say that nobody is banned. Others than moderators may not
+    know who is."""
+    alice, bob = moderated(stage)
+    stage.user("carol")
+    alice.ask("MODE &ops +b carol")
+    [no] = alice.ask(f"MODE &ops {asked}")
+    assert (no.command, no.text) == ("NOTICE", "MODE: Who is banned cannot be listed yet.")
+    alice.ask("CAP REQ :standard-replies")
+    assert [one.shown for one in alice.ask(f"MODE &ops {asked}")] == [
+        "FAIL MODE NOT_DONE &ops +b Who is banned cannot be listed yet."
+    ]
+    assert bob.shown(f"MODE &ops {asked}") == ["482 bob &ops Only its operators may do that."]
+    assert alice.shown("MODE #@alice b")[0].startswith("FAIL MODE NOT_DONE #@alice +b ")
+    bob.ask("JOIN #@alice")
+    assert bob.shown("MODE #@alice b")[0].startswith("482 ")
+    assert bob.shown("MODE &nothing b")[0].startswith("403 ")

@@ -9,6 +9,7 @@ from irc_front.stage import IrcLine, IrcStage
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
+from chatnet.worker.fronts.irc.budget import BURST
 
 
 @pytest.fixture
@@ -68,6 +69,21 @@ def test_a_join_of_what_one_is_in_is_nothing(stage: IrcStage) -> None:
     assert len(stage.worker.log.entries) == before
 
 
+def test_a_join_of_what_one_is_in_costs_nothing(stage: IrcStage) -> None:
+    """A client that comes back has all its lines left for what it says; a JOIN that does something, or is
+    refused, counts as any line."""
+    [alice] = together(stage, "alice")
+    alice.say(*["JOIN #tea,#@alice"] * int(BURST) * 3, "PING x")
+    stage.worker.pass_time(1)
+    assert [one.command for one in alice.take()] == ["PONG"]
+    alice.say(*["JOIN nothing"] * int(BURST) * 3)
+    assert len(alice.take()) <= BURST
+    stage.worker.pass_time(60)
+    alice.take()
+    alice.say(*(f"{what} #cake" for _ in range(int(BURST)) for what in ("JOIN", "PART")))
+    assert [one.command for one in alice.take()].count("PART") <= BURST / 2
+
+
 def test_a_list_of_channels(stage: IrcStage) -> None:
     """The good ones are joined, and each of the others is refused; keys are passed over."""
     alice = stage.user("alice")
@@ -119,6 +135,31 @@ def test_a_part(stage: IrcStage) -> None:
     assert [one.shown for one in wide.ask("PART #@carol")] == [
         "FAIL PART OWN_ROOM #@carol Your own channel is always yours."
     ]
+
+
+def test_a_part_of_several(stage: IrcStage) -> None:
+    """Each is answered, in their order; with a label, all that is one batch. Of one that is named twice the
+    second is not one's any more."""
+    [alice] = together(stage, "alice")
+    alice.ask("JOIN #cake,#pie")
+    assert sorted(alice.shown("PART #tea,#nowhere,#a/b,#tea,#cake :bye")) == [
+        "403 alice #a/b There is no such channel.",
+        "442 alice #nowhere You are not in that channel.",
+        "442 alice #tea You are not in that channel.",
+        "PART #cake",
+        "PART #tea",
+    ]
+    wide = stage.everything("alice")
+    wide.ask("JOIN #tea")
+    begin, *parted, end = wide.ask("@label=1 PART #tea,#nowhere,#pie")
+    assert (begin.tags, begin.params[1]) == ({"label": "1"}, "labeled-response")
+    assert {one.tags["batch"] for one in parted} == {begin.params[0][1:]} == {end.params[0][1:]}
+    assert sorted(one.shown.split(" :")[0] for one in parted) == [
+        "442 alice #nowhere You are not in that channel.",
+        "PART #pie",
+        "PART #tea",
+    ]
+    assert wide.shown("NAMES #pie") == ["366 alice #pie End of NAMES."]
 
 
 def test_what_one_does_elsewhere_is_told_to_all_connections(stage: IrcStage) -> None:

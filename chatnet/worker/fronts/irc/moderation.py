@@ -12,6 +12,7 @@ from chatnet.names import fold_name
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.people import CHANGES, own_modes
+from chatnet.worker.fronts.irc.roster import prefix_of
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -114,14 +115,16 @@ def modes_of(room: str) -> str:
 
 
 async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks: list[str]) -> None:
-    sign, changes = "+", 0
+    sign, changes, has_asked = "+", 0, False
     for letter in letters:
         if letter in CHANGES:
             sign = letter
         elif letter not in isupport.CHANNEL_MODES:
             slot.say(client.numeric(numerics.ERR_UNKNOWNMODE, writer.word(letter)))
         elif letter == "b" and not nicks:
-            slot.say(client.numeric(numerics.RPL_ENDOFBANLIST, events.channel(room)))
+            if not has_asked:
+                has_asked = True
+                await _say_bans(client, slot, room)
         elif letter not in WITH_NICK:
             sentence = "What this channel is follows from its name: nobody changes that."
             client.fail(slot, "MODE", "NOT_DONE", sentence, events.channel(room), sign + letter)
@@ -130,6 +133,32 @@ async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks:
         elif changes < isupport.MOST_MODES:
             changes += 1
             await _change_one(client, slot, room, sign + letter, nicks.pop(0))
+
+
+async def _say_bans(client: IrcClient, slot: Slot, room: str) -> None:
+    """Say that who is banned cannot be listed: the log has no such read, and an end of a list without the
+    list would say that nobody is. Only moderators may know of bans at all."""
+    channel = events.channel(room)
+    if await _moderates(client, room):
+        client.fail(slot, "MODE", "NOT_DONE", "Who is banned cannot be listed yet.", channel, "+b")
+    else:
+        slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, channel))
+
+
+async def _moderates(client: IrcClient, room: str) -> bool:
+    """Return whether the client's user is an operator of a channel, or moderates the cluster.
+
+    :raises NoSuchRoom: there is no such room for this user.
+    """
+    user, reads = client.user, client.session.reads
+    after, has_more = user[:-1], room != user  # that page has them, or almost
+    while has_more and after < user:
+        page = await reads.members(room, after)
+        if any(member.name == user and prefix_of(member.role) for member in page.members):
+            return True
+        has_more = page.more and bool(page.members)
+        after = page.members[-1].name if page.members else user
+    return room == user or (room[0] != "&" and bool((await reads.who_is(user)).role))
 
 
 _KINDS: dict[str, tuple[KindName, str]] = {

@@ -33,13 +33,16 @@ if TYPE_CHECKING:
 async def join(client: IrcClient, slot: Slot, line: Line) -> None:
     """Follow rooms. One that the user is in is passed over; nothing is left by ``JOIN 0``."""
     if line.params[0] == "0":
+        client.charge()
         sentence = "That would leave everything that you follow: PART what you mean."
         client.fail(slot, "JOIN", "NOT_DONE", sentence)
         return
     joining: list[Deferred[str]] = []
     asked: set[str] = set()
-    for channel in line.params[0].split(","):
-        room = events.room_in(channel)
+    channels = {channel: events.room_in(channel) for channel in line.params[0].split(",")}
+    if any(room not in client.joined for room in channels.values()):
+        client.charge()  # who comes back, and joins again what it is in, has its lines for what it says
+    for channel, room in channels.items():
         if room is None:
             slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         elif room not in client.joined and room not in asked:
@@ -156,7 +159,7 @@ def _described(client: IrcClient, room: str, text: str, entry: Entry | None, pla
 
 
 COMMANDS = {
-    "JOIN": Command(join, 1, Pace.ALONE),
+    "JOIN": Command(join, 1, Pace.ALONE, price=0),
     "PART": Command(part, 1, Pace.ALONE),
     "NAMES": Command(names, 0, Pace.ALONE, price=4),
     "TOPIC": Command(topic, 1, Pace.ALONE, price=2),
