@@ -7,6 +7,8 @@ from irc_front.stage import SERVER, IrcLine, IrcStage
 from irc_front.test_irc_rooms import does, moderated, together
 from worker.conftest import Worker
 
+from chatnet.entries import Draft, More
+
 
 @pytest.fixture
 def stage() -> IrcStage:
@@ -369,3 +371,24 @@ def test_nobody_is_told_that_there_are_no_bans(stage: IrcStage, asked: str) -> N
     bob.ask("JOIN #@alice")
     assert bob.shown("MODE #@alice b")[0].startswith("482 ")
     assert bob.shown("MODE &nothing b")[0].startswith("403 ")
+
+
+def test_who_moderates_the_cluster_moderates_its_topics(stage: IrcStage) -> None:
+    """And no private room. So does one of many whose name comes behind theirs."""
+    worker = stage.worker
+    alice, zoe = stage.user("alice"), stage.user("zoe")
+    worker.commit(Draft("role", "chatnet", "", "moderator", b"k" * 16, 0, More(to="alice")))
+    zoe.ask("JOIN #tea")
+    for number in range(250):
+        does(stage, "register", f"zo{number:03}", f"zo{number:03}", "argon2id")
+        does(stage, "join", f"zo{number:03}", "#tea")
+    zoe.take()
+    assert zoe.shown("MODE #tea b")[0].startswith("482 ")
+    assert alice.shown("MODE #tea b") == ["NOTICE alice MODE: Who is banned cannot be listed yet."]
+    does(stage, "create", "zoe", "&ops", "all")
+    does(stage, "invite", "zoe", "&ops", to="alice")
+    alice.ask("JOIN &ops")
+    assert alice.shown("MODE &ops b")[0].startswith("482 ")
+    worker.commit(Draft("role", "chatnet", "#tea", "moderator", b"l" * 16, 0, More(to="zoe")))
+    zoe.take()
+    assert zoe.shown("MODE #tea b") == ["NOTICE zoe MODE: Who is banned cannot be listed yet."]
