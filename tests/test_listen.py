@@ -60,7 +60,7 @@ async def test_the_address_of_a_port_is_asked_while_it_is_open() -> None:
         for path in PACKAGE.rglob("*.py")
         if path.name != "listen.py" and "import address_of" in path.read_text()
     }
-    assert opening == {"master/port.py": 1, "worker/service.py": 1}, "each asks once, right after opening"
+    assert opening == {"master/port.py": 1, "worker/ports.py": 1}, "each asks once, right after opening"
 
 
 def opens(tree: ast.AST) -> Iterator[str]:

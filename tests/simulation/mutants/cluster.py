@@ -6,7 +6,7 @@ import math
 
 from simulation.mutants.planting import Put
 
-from chatnet.master.cluster import Cluster
+from chatnet.master.own_host import OwnWorkers
 from chatnet.master.registry import Registration
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
@@ -28,7 +28,7 @@ def a_watcher_that_slept_judges(put: Put) -> None:
 def adopted_workers_are_not_counted(put: Put) -> None:
     """A new primary starts a full set of workers in addition to those that its predecessor left."""
 
-    def adopted(self: Cluster) -> list[Registration[Link]]:
+    def adopted(self: OwnWorkers) -> list[Registration[Link]]:
         return []
 
-    put(Cluster, "_adopted", adopted)
+    put(OwnWorkers, "adopted", adopted)
