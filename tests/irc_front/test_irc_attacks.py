@@ -40,6 +40,26 @@ def test_who_is_not_read_is_not_silent() -> None:
     stage.worker.pulse.stop()
 
 
+def test_what_a_lost_connection_had_said_waits_as_lines() -> None:
+    """Beyond the user's rate few of its posts are drafts at a time, which take far more memory than lines;
+    all that come in time are appended, once and in order."""
+    stage = IrcStage(Worker(rate=20))
+    alice, many = stage.user("alice"), 1_000
+    (client,) = stage.irc.crowd.of_key.values()
+    alice.say(*(f"PRIVMSG #@alice :{number}" for number in range(many)))
+    alice.cut()
+    most = 0
+    for _ in range(40):
+        most = max(most, len(client.drafts))
+        stage.worker.pass_time(1)
+        stage.worker.work()
+    posts = [post.text for post in stage.worker.log.entries if post.kind == "post"]
+    assert posts == [str(number) for number in range(len(posts))]
+    assert len(posts) >= 500
+    assert most <= MOST_UNANSWERED
+    assert not stage.worker.sessions.open
+
+
 def test_two_that_came_in_one_moment_are_told_apart(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """By their drafts' keys, though chance gives both the same first: else one gets its own posts as others'
     do, and the other is never forgotten."""

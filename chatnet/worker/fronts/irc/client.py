@@ -83,6 +83,7 @@ class IrcClient:
             "_is_lost",
             "_linger",
             "_name",
+            "_rest_waits",
             "_why",
         ),
         *("address", "answers", "caps", "channel", "connection", "drafts", "front", "joined"),
@@ -117,6 +118,7 @@ class IrcClient:
         self._budget = Budget(front.seconds())
         self._due: Line | None = None
         self._is_held = self._is_leaving = self._is_gone = self._has_rest = False
+        self._rest_waits = False
         self._linger: IDelayedCall | None = None
         self._slow: IDelayedCall | None = None
         self._batch: Multiline | None = None
@@ -495,6 +497,9 @@ class IrcClient:
     def _obey_the_rest(self) -> None:
         """Append what the client had said in whole lines; nobody is left to answer anything else."""
         for _ in range(REST_A_TURN):
+            if len(self.drafts) >= MOST_UNANSWERED:
+                self._rest_waits = True  # for these: each takes more memory than its line does
+                return
             received, self._due = self._due or self.connection.lines.next(), None
             if received is None or self._is_leaving:
                 self._has_rest = False
@@ -523,6 +528,9 @@ class IrcClient:
         """Nothing that was appended is unanswered; or, of a lost connection, that has taken too long."""
         self.front.patience.goes_on(self)
         if self._has_rest:
+            if self._rest_waits:
+                self._rest_waits = False
+                self.front.shared.outboxes.next_turn(self._obey_more)
             return
         linger, self._linger = self._linger, None
         if linger is not None:

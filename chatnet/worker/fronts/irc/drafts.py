@@ -58,6 +58,10 @@ class Drafts:
         self._is_watching = False
         self._hears = True
 
+    def __len__(self) -> int:
+        """How many there are whose end is not told yet."""
+        return len(self._open)
+
     @property
     def are_open(self) -> bool:
         """Whether the end of some draft is not told yet."""
