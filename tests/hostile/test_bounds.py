@@ -501,9 +501,7 @@ def irc(beside: Beside) -> None:
     """Speak IRC as no client does: endless lines, floods of what costs most, unread, and half a login."""
     port, name = beside.irc, f"mallory{next(numbers)}"
     who = f"PASS :{PASSWORD.decode()}\r\nNICK {name}\r\nUSER m 0 * :m\r\nJOIN #irc\r\n".encode()
-    line = Line(port)
-    line.say(who)
-    wait_until("a welcome", lambda: b" 366 " in line.socket.recv(65536))
+    line = _come_by_irc(port, who)
     floods = [
         b"CAP LS 302\r\n" * 2_000,
         b"x" * 500_000,
@@ -531,6 +529,7 @@ def irc(beside: Beside) -> None:
     message = b64encode(f"\0{name}\0a wrong one".encode())
     wrong = b"AUTHENTICATE PLAIN\r\nAUTHENTICATE %s\r\n" % message
     again(lambda number: Line(port).say(wrong * 5), SECONDS / 2)
+    line.close()
 
 
 def lost_browsers(beside: Beside) -> None:
@@ -691,14 +690,17 @@ def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Besid
         options += ["--irc", f"127.0.0.1:{free_port()}", "--irc-fronts", "1"]
     with a_place() as place, opening(store, place, *options) as users:
         if where == "over IRC":  # of the honest users none comes to the front, whose first login takes memory
-            _come_by_irc(users.irc)
+            who = f"PASS :{PASSWORD.decode()}\r\nNICK first\r\nUSER f 0 * :f\r\n"
+            _come_by_irc(users.irc, who.encode()).close()
         yield users
 
 
-def _come_by_irc(port: int) -> None:
-    with closing([Line(port)]) as [line]:
-        line.say(f"PASS :{PASSWORD.decode()}\r\nNICK first\r\nUSER f 0 * :f\r\n".encode())
-        wait_until("a welcome", lambda: b" 366 " in line.socket.recv(65536))
+def _come_by_irc(port: int, who: bytes) -> Line:
+    """Return a connection that has logged in by what ``who`` says, and is in a channel."""
+    line = Line(port)
+    line.say(who)
+    wait_until("a welcome", lambda: b" 366 " in line.socket.recv(65536))
+    return line
 
 
 def bears(cluster: str, attacks: Iterable[str]) -> Callable[[Test], Test]:

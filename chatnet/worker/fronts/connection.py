@@ -298,3 +298,34 @@ class Connection(TwistedProtocol):
 def _phrase(reason: Failure) -> str:
     """Return why a connection was lost, as a phrase."""
     return "it was closed" if reason.check(ConnectionDone) else reason.getErrorMessage().rstrip(".")
+
+
+class ConnectionPeer:
+    """The part of a :class:`~chatnet.worker.peer.Peer` that any such connection is, whatever it speaks.
+
+    ``address`` is the client's, which may be behind a proxy.
+    """
+
+    __slots__ = ("_name", "address", "channel", "connection")
+
+    passing = False
+    connection: Connection
+    _name: str
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def full(self) -> bool:
+        return self.connection.full
+
+    @property
+    def ear(self) -> Outbox:
+        return self.connection.outbox
+
+    def hold(self) -> None:
+        self.connection.hold()
+
+    def release(self) -> None:
+        self.connection.release()

@@ -21,6 +21,7 @@ from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.names import fold_for, is_room, is_talk
 from chatnet.stays import changes
+from chatnet.worker.fronts.connection import ConnectionPeer
 from chatnet.worker.fronts.irc import events, marking, refusals
 from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.budget import Budget
@@ -34,7 +35,6 @@ from chatnet.worker.fronts.irc.talk import LONG
 
 if TYPE_CHECKING:
     from chatnet.irc.caps import Negotiation
-    from chatnet.net.outbox import Outbox
     from chatnet.store.window import Window
     from chatnet.worker.fronts.irc.connection import IrcConnection
     from chatnet.worker.fronts.irc.front import Irc
@@ -62,7 +62,7 @@ def error(sentence: str) -> bytes:
     return writer.line("", "ERROR", f"Closing link: {sentence}", trailing=True)
 
 
-class IrcClient:
+class IrcClient(ConnectionPeer):
     """One connection: a :class:`~chatnet.worker.peer.Peer`, and what is spoken on it
     (:class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`).
 
@@ -80,13 +80,11 @@ class IrcClient:
             "_is_gone",
             "_is_held",
             "_is_leaving",
-            "_is_lost",
             "_linger",
-            "_name",
             "_rest_waits",
             "_why",
         ),
-        *("address", "answers", "caps", "channel", "connection", "drafts", "front", "joined"),
+        *("answers", "caps", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
         *("_slow", "spoke_at"),
     )
@@ -94,7 +92,7 @@ class IrcClient:
     _logger = Logger()
     is_stranger = is_idle = False
     is_answering = True
-    passing = False
+    connection: IrcConnection
     shared = True
     session: Session
 
@@ -539,24 +537,6 @@ class IrcClient:
             self.session.lost(self._why)
 
     # ---- what the session says: see Peer ----
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def full(self) -> bool:
-        return self.connection.full
-
-    @property
-    def ear(self) -> Outbox:
-        return self.connection.outbox
-
-    def hold(self) -> None:
-        self.connection.hold()
-
-    def release(self) -> None:
-        self.connection.release()
 
     def put(self, posts: Sequence[Entry]) -> None:
         for entry in posts:

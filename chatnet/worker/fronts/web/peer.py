@@ -10,8 +10,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.form import MAX_TEXT
 from chatnet.limits import LIMITS
-from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.net.outbox import Outboxes
 from chatnet.worker.fronts.channel import OutboxChannel
+from chatnet.worker.fronts.connection import ConnectionPeer
 from chatnet.worker.fronts.web import dialect, frames
 from chatnet.worker.fronts.web.connection import WebConnection
 from chatnet.worker.fronts.web.site import Request
@@ -54,15 +55,12 @@ class SocketChannel(OutboxChannel):
         return frames.text(dialect.upto(cursor))
 
 
-class WebPeer:
-    """The part of a :class:`~chatnet.worker.peer.Peer` that a connection of the web is, whatever it speaks.
+class WebPeer(ConnectionPeer):
+    """A peer on a connection of the web, whatever it speaks."""
 
-    ``address`` is the client's, which may be behind a proxy.
-    """
+    __slots__ = ()
 
-    __slots__ = ("_name", "address", "channel", "connection")
-
-    passing = False
+    connection: WebConnection
 
     def __init__(self, connection: WebConnection, channel: Channel, address: str) -> None:
         self.connection = connection
@@ -71,26 +69,8 @@ class WebPeer:
         self._name = str(Address(address, connection.peer[1]))
 
     @property
-    def name(self) -> str:
-        return self._name
-
-    @property
     def shared(self) -> bool:
         return self.connection.by_shared_port
-
-    @property
-    def full(self) -> bool:
-        return self.connection.full
-
-    @property
-    def ear(self) -> Outbox:
-        return self.connection.outbox
-
-    def hold(self) -> None:
-        self.connection.hold()
-
-    def release(self) -> None:
-        self.connection.release()
 
     def abort(self) -> None:
         self.connection.abort()
