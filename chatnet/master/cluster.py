@@ -201,6 +201,7 @@ class Cluster:
                 key=worker.key,
                 level=worker.identity.level,
                 serves=worker.identity.serves,
+                opening=worker.is_opening,
             )
             for worker in self._registry.workers()
         ]

@@ -44,10 +44,14 @@ class Registration(Generic[L]):
         return self.load.key or self.identity.key
 
     @property
+    def is_opening(self) -> bool:
+        """Whether it has not said yet that it serves, or its store is away."""
+        return self.reported is None or self.load.opening
+
+    @property
     def takes_clients(self) -> bool:
-        """Whether clients can be sent to it: not before it has said that it serves, and never to a front."""
-        is_closed = self.is_front or self.leaving or self.draining or self.load.opening or self.load.full
-        return self.reported is not None and not is_closed
+        """Whether clients can be sent to it: not while it is opening, and never to a front."""
+        return not (self.is_opening or self.is_front or self.leaving or self.draining or self.load.full)
 
     @property
     def staying(self) -> int:

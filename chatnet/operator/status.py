@@ -47,7 +47,7 @@ def as_table(status: ClusterStatus, about: Callable[[str], str] = str) -> str:
     rows += [(m.role, m.host, str(m.pid), m.address, *[""] * 5) for m in status.masters]
     rows += [
         (
-            w.role if w.spawned else f"{w.role}*",
+            w.role + "*" * (not w.spawned) + "~" * w.opening,
             w.host,
             str(w.pid),
             w.address,
@@ -64,13 +64,21 @@ def as_table(status: ClusterStatus, about: Callable[[str], str] = str) -> str:
     lines += ["", *aligned([[legible(cell, 64) for cell in row] for row in rows], _NUMBERS)]
     if status.left_out:
         lines += ["", f"… and {status.left_out:,} more, which there is no room for here."]
-    if any(not w.spawned for w in status.workers):
-        lines += ["", "* started by hand"]
+    if marks := _marks(status):
+        lines += ["", *marks]
     if about_all := [*_pages(status), *_keys(status)]:
         lines += ["", *about_all]
     if status.events:
         lines += ["", *(_as_line(event) for event in status.events[-SHOWN_EVENTS:])]
     return "\n".join(lines)
+
+
+def _marks(status: ClusterStatus) -> list[str]:
+    """Return what the marks behind roles mean, of those that are there."""
+    by_hand, opening = any(not w.spawned for w in status.workers), any(w.opening for w in status.workers)
+    return ["* started by hand"] * by_hand + [
+        "~ lets nobody in: its store is being opened, or away"
+    ] * opening
 
 
 def _pages(status: ClusterStatus) -> list[str]:

@@ -65,7 +65,8 @@ class MasterStatus(msgspec.Struct, frozen=True):
 class WorkerStatus(msgspec.Struct, frozen=True):
     """One worker: ``posts`` and ``deliveries`` are per second; ``lag`` is how many entries it is behind.
 
-    ``key`` and ``level`` mean the same as a master's. ``serves`` is what the worker's identity says.
+    ``key`` and ``level`` mean the same as a master's. ``serves`` is what the worker's identity says. While it
+    is ``opening`` its store, or the store is away, it lets nobody in.
     """
 
     id: str
@@ -81,6 +82,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     key: str = ""
     level: int = FIRST_LEVEL
     serves: str = CHAT
+    opening: bool = False
 
     @property
     def role(self) -> str:

@@ -273,6 +273,20 @@ def test_what_the_operator_sees_of_a_worker(master: Master) -> None:
     assert (shown.lag, shown.poison) == (2, 1)
 
 
+def test_the_operator_sees_who_lets_nobody_in(master: Master) -> None:
+    """It is one that has said nothing yet, or whose store is being opened, or away."""
+
+    def opening() -> bool:
+        (shown,) = master.cluster.workers("chat.example", head=0)
+        return shown.opening
+
+    worker = master.worker("a", 5)
+    assert opening()
+    for is_opening in (True, False, True):
+        worker.report(opening=is_opening)
+        assert opening() == is_opening
+
+
 def test_where_the_page_is(master: Master) -> None:
     """At each host whose workers have it, our own first; those that could not open it are a warning."""
     there = master.worker("there", 2, host="there", spawned=False)

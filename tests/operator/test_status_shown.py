@@ -62,6 +62,18 @@ def test_hand_started_workers_are_marked() -> None:
     assert "*" not in as_table(status())
 
 
+def test_who_lets_nobody_in_is_marked() -> None:
+    """It is one that has not opened its store yet, or lost it; a mark is explained only if it is there."""
+    opening = msgspec.structs.replace(worker("new", spawned=False), opening=True)
+    table = as_table(status(workers=(worker(), opening)))
+    assert re.search(r"^worker\*~ .* new$", table, re.MULTILINE)
+    assert table.splitlines()[-2:] == [
+        "* started by hand",
+        "~ lets nobody in: its store is being opened, or away",
+    ]
+    assert "~" not in as_table(status())
+
+
 def test_the_table_ends_with_what_happened_lately() -> None:
     """The newest events are shown, in the operator's own time zone."""
     lines = as_table(status(events=SHOWN_EVENTS + 3)).splitlines()
