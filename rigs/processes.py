@@ -222,7 +222,7 @@ class Cluster:
         return status
 
     def workers(self, count: int, deadline: float = DEADLINE, serves: str = "chat") -> list[dict[str, Any]]:
-        """Return the workers, or the fronts for what they serve, once there are ``count`` that let users in."""
+        """Return the workers, or the fronts for what they serve, once ``count`` let users in."""
 
         def all_there() -> list[dict[str, Any]]:
             all_workers: list[dict[str, Any]] = self.status().get("workers", [])
