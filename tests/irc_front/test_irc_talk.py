@@ -230,6 +230,30 @@ def test_what_is_no_utf8_is_refused(stage: IrcStage) -> None:
     assert bob.heard == []
 
 
+@pytest.mark.parametrize("caps", [(), ("message-tags",), ("standard-replies",)])
+def test_who_is_told_by_fail(stage: IrcStage, caps: tuple[str, ...]) -> None:
+    """standard-replies: a specification that has FAILs of its own sends them whatever is negotiated. Those
+    that no specification has are for who asked for them; others get a NOTICE. A line that cannot be read is
+    answered, even a NOTICE: what it says is not known."""
+    alice = stage.user("alice", *caps)
+    specified = {
+        "CHATHISTORY LATEST #tea * 5": "INVALID_TARGET",
+        "MARKREAD": "NEED_MORE_PARAMS",
+        "SETNAME :": "INVALID_REALNAME",
+        "REDACT #tea x": "UNKNOWN_MSGID",
+        "REGISTER * * x": "ALREADY_AUTHENTICATED",
+        "NOTICE bob :\udcff": "INVALID_UTF8",
+    }
+    for line, code in specified.items():
+        alice.send(f"{line}\r\n".encode(errors="surrogateescape"))
+        assert [(one.command, *one.params[:2]) for one in alice.take()] == [("FAIL", line.split()[0], code)]
+    ours = ["JOIN 0", "PART #@alice", "MODE #@alice +m", "PRIVMSG bob :\x01VERSION\x01"]
+    told = "FAIL" if "standard-replies" in caps else "NOTICE"
+    for line in ours:
+        assert [one.command for one in alice.ask(line)] == [told]
+    assert alice.ask("NOTICE bob :\x01VERSION\x01") == []
+
+
 # ---- long posts ----
 
 

@@ -342,9 +342,10 @@ class IrcClient(ConnectionPeer):
             slot.say(self.numeric(number, target, refusals.sentence_of(why, target)))
 
     def fail(self, slot: Slot, command: str, code: str, sentence: str, *context: str) -> None:
-        """Answer with FAIL; who has no capability on, and so may not know that, gets a NOTICE."""
+        """Answer with FAIL. One of ours that no other specification has is a NOTICE for who did not ask for
+        ``standard-replies``."""
         server = self.front.settings.name
-        if self.caps.on:
+        if self.has("standard-replies") or refusals.is_specified(command, code):
             slot.say(writer.line(server, "FAIL", command, code, *context, sentence, trailing=True))
         else:
             slot.say(self.notice(f"{command}: {sentence}"))

@@ -50,6 +50,8 @@ _OF: dict[str, _Numbers] = {
         TooManyTopics: numerics.ERR_TOOMANYCHANNELS,
     },
 }
+_SPECIFIED = frozenset({"BATCH", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "SETNAME"})
+"""The commands whose own specifications say by which FAIL they are refused."""
 NOT_YOURS = "only {name} speaks here; mention @{name}, or send them a message"
 
 
@@ -71,3 +73,9 @@ def sentence_of(why: ChatnetError, target: str) -> str:
 def code_of(why: ChatnetError) -> str:
     """Return the word for ``why`` that programs read."""
     return "INVALID_TEXT" if isinstance(why, BadText) else why.code.decode("ascii")
+
+
+def is_specified(command: str, code: str) -> bool:
+    """Return whether another specification than ``standard-replies`` has this FAIL: then it is sent to
+    everybody. ``INVALID_UTF8`` is that of ``UTF8ONLY``, ``INVALID_KEY`` that of ``chatnet/key``."""
+    return command in _SPECIFIED or code in ("INVALID_UTF8", "INVALID_KEY")
