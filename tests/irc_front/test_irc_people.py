@@ -8,6 +8,7 @@ from irc_front.test_irc_rooms import does, moderated, together
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
+from chatnet.worker.fronts.irc import people
 
 
 @pytest.fixture
@@ -101,6 +102,49 @@ def test_whois(stage: IrcStage) -> None:
     assert heard[-1] == "318 alice Bob End of WHOIS."
     assert alice.shown("WHOIS irc.example bob")[0].startswith("311 alice bob ")
     assert "#@alice" in alice.shown("WHOIS alice")[1]
+
+
+def test_all_that_a_bot_sends_has_the_tag_bot(stage: IrcStage) -> None:
+    """bot-mode: what a user sends who is marked as a bot has the tag ``bot``, without a value, for those with
+    ``message-tags``: posts, long ones, joins, topics; and no longer once that mode ends."""
+    bot, plain = stage.user("teabot", "echo-message", "message-tags"), stage.user("bob", "server-time")
+    wide, tagged = stage.everything("alice"), stage.user("carol", "message-tags")
+    for line in (plain, wide, tagged):
+        line.ask("JOIN #tea")
+    wide.ask("PRIVMSG #tea :nobody here is one")
+    assert all("bot" not in one.tags for one in wide.take())
+    bot.ask("MODE teabot +B")
+    heard = bot.ask("JOIN #tea", "PRIVMSG #tea :x", "NOTICE #tea :y", "TOPIC #tea :z", "PRIVMSG alice :w")
+    assert {one.tags.get("bot") for one in heard if one.nick == "teabot"} == {""}
+    told = [one for one in wide.take() if one.nick == "teabot"]
+    assert [one.command for one in told] == ["JOIN", "PRIVMSG", "NOTICE", "TOPIC", "PRIVMSG"]
+    assert {one.tags.get("bot") for one in told} == {""}
+    does(stage, "post", "teabot", "#tea", f"{'x ' * 400}\nlong")
+    split = [one for one in tagged.take() if one.text.startswith("x x")]
+    assert [one.tags.get("bot") for one in split] == [""] * len(split) != [""]
+    begin, *_ = (one for one in wide.take() if one.nick == "teabot")
+    assert (begin.command, begin.tags["bot"]) == ("BATCH", "")
+    assert all("bot" not in one.tags for one in plain.take())
+    bot.ask("MODE teabot -B", "PRIVMSG #tea :x")
+    assert "bot" not in wide.take()[-1].tags
+    bot.ask("MODE teabot +B")
+    bot.cut()
+    does(stage, "post", "teabot", "#tea", "x")
+    assert "bot" not in wide.take()[-1].tags
+
+
+def test_whois_says_who_is_there_by_tls(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """modern.ircdocs.horse: 671 tells that the user's connection is secure. Of several connections of a user
+    each has to be."""
+    alice, bob = stage.user("alice"), stage.user("bob")
+    second = stage.user("bob")
+    by_tls = {id(bob.server.transport)}
+    monkeypatch.setattr(people, "is_encrypted", lambda transport: id(transport) in by_tls)
+    assert [one for one in alice.ask("WHOIS bob") if one.command == "671"] == []
+    second.cut()
+    [secure] = [one for one in alice.ask("WHOIS bob") if one.command == "671"]
+    assert secure.shown == "671 alice bob is connected over TLS"
+    assert [one for one in alice.ask("WHOIS alice") if one.command == "671"] == []
 
 
 def test_whois_of_who_is_not_here_and_of_nobody(stage: IrcStage) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
+from chatnet.irc import isupport
 from chatnet.kinds import SAID, KindName
 from chatnet.names import is_talk
 from chatnet.stays import CHANGES, changes
@@ -36,6 +37,8 @@ class Crowd:
         """Who waits for a draft whose key the client has chosen."""
         self.away: dict[str, str] = {}
         """What users have said of being away."""
+        self.bots: set[str] = set()
+        """The users who have said that they are bots."""
         self.run: Sequence[Entry] = ()
         self.chunks: dict[tuple[object, ...], bytes] = {}
         """The bytes of the posts ``run``, which were delivered last, by what they depend on: that is one of a
@@ -54,6 +57,14 @@ class Crowd:
             self.of_user[client.user] = others
         else:
             del self.of_user[client.user]
+        self.look_for_bots(client.user)
+
+    def look_for_bots(self, user: str) -> None:
+        """Note whether a connection of the user has said that it is a bot."""
+        if any(isupport.BOT in client.modes for client in self.of_user.get(user, ())):
+            self.bots.add(user)
+        else:
+            self.bots.discard(user)
 
 
 class IrcChannel:
@@ -74,9 +85,10 @@ class IrcChannel:
 
     def lines(self, entry: Entry, place: str) -> bytes:
         """Return what those are told of an entry who hear it at ``place``."""
+        is_bot = entry.user in self._crowd.bots
         if entry.kind in SAID:
-            return said(self._log_id, entry, place, self.sees)
-        told = events.told(self._log_id, entry, place, self.sees)
+            return said(self._log_id, entry, place, self.sees, is_bot)
+        told = events.told(self._log_id, entry, place, self.sees, is_bot)
         if entry.kind == "join" and "away-notify" in self.sees.tags.showing:
             words = self._crowd.away.get(entry.user)
             return told + events.away(entry.user, words) if words else told
@@ -84,7 +96,7 @@ class IrcChannel:
 
     def own_stay(self, entry: Entry) -> bytes:
         """Return what a user is told whose own stay an entry begins or ends."""
-        return events.own_stay(self._log_id, entry, self.sees)
+        return events.own_stay(self._log_id, entry, self.sees, entry.user in self._crowd.bots)
 
     def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
         """Put the same bytes into each outbox, but for the connections that have something of their own in

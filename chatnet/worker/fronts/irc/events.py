@@ -16,14 +16,15 @@ REMOVED = "removed"
 BANNED = "banned"
 
 
-def told(log_id: str, entry: Entry, place: str, sees: Sees) -> bytes:
-    """Return what those are told of an entry who hear it at ``place``; nothing of most kinds."""
+def told(log_id: str, entry: Entry, place: str, sees: Sees, is_bot: bool = False) -> bytes:
+    """Return what those are told of an entry who hear it at ``place``; nothing of most kinds. ``is_bot``: its
+    author has said that they are a bot."""
     tell = _TOLD.get(entry.kind)
     line = b"" if tell is None else tell(entry, place, sees)
-    return _tagged(log_id, entry, sees, line)
+    return _tagged(log_id, entry, sees, line, is_bot)
 
 
-def own_stay(log_id: str, entry: Entry, sees: Sees) -> bytes:
+def own_stay(log_id: str, entry: Entry, sees: Sees, is_bot: bool = False) -> bytes:
     """Return what the user is told whose stay in the entry's room begins or ends with it."""
     match entry.kind:
         case "join" | "create":
@@ -32,11 +33,11 @@ def own_stay(log_id: str, entry: Entry, sees: Sees) -> bytes:
             line = _leave(entry, entry.room, sees)
         case _:
             line = _remove(entry, entry.room, sees)
-    return _tagged(log_id, entry, sees, line)
+    return _tagged(log_id, entry, sees, line, is_bot)
 
 
-def _tagged(log_id: str, entry: Entry, sees: Sees, line: bytes) -> bytes:
-    tags = tags_of(log_id, entry, sees.tags) if line else ""
+def _tagged(log_id: str, entry: Entry, sees: Sees, line: bytes, is_bot: bool) -> bytes:
+    tags = tags_of(log_id, entry, sees.tags, is_bot) if line else ""
     return writer.tagged(tags, line) if tags else line
 
 

@@ -9,6 +9,7 @@ from chatnet.errors import BadName, ChatnetError, NoSuchUser
 from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.irc.masks import Whox
 from chatnet.names import fold, fold_name, is_name
+from chatnet.net.tls import is_encrypted
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.roster import Roster, prefix_of
@@ -134,6 +135,9 @@ def _whois(client: IrcClient, name: str, rooms: Iterable[str]) -> Iterator[bytes
     if name in presence.away:
         yield say(numerics.RPL_AWAY, name, presence.away[name])
     yield say(numerics.RPL_WHOISACCOUNT, name, name)
+    theirs = client.front.crowd.of_user.get(name, ())
+    if theirs and all(is_encrypted(other.connection.transport) for other in theirs):
+        yield say(numerics.RPL_WHOISSECURE, name)
     if presence.is_bot(name):
         yield say(numerics.RPL_WHOISBOT, name)
     if one is not None:
@@ -283,6 +287,7 @@ def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
         elif (letter in client.modes) is not (sign == "+"):
             (client.modes.add if sign == "+" else client.modes.discard)(letter)
             changed[sign] += letter
+    client.front.crowd.look_for_bots(client.user)
     if said := "".join(sign + letters for sign, letters in changed.items() if letters):
         slot.say(writer.line(client.source, "MODE", client.user, said))
 

@@ -40,7 +40,7 @@ class Presence:
 
     def is_bot(self, user: str) -> bool:
         """Return whether a connection of the user has said that it is a bot."""
-        return any("B" in client.modes for client in self._crowd.of_user.get(user, ()))
+        return user in self._crowd.bots
 
     # ---- who comes and goes ----
 

@@ -14,6 +14,10 @@ from chatnet.names import is_talk
 from chatnet.worker.fronts.irc.sees import Sees
 
 
+BOT = "bot"
+"""The tag of all that a bot sends."""
+
+
 def source(name: str) -> str:
     """Return whom a line comes from that is of an account: the same live, echoed and in histories."""
     return f"{name}!{name}@user"
@@ -51,10 +55,12 @@ def target_of(post: Entry, place: str) -> tuple[str, str]:
     return targets.channel_of(place, "") or place, ""
 
 
-def tags_of(log_id: str, entry: Entry, tags: TagClass, more: str = "") -> str:
+def tags_of(log_id: str, entry: Entry, tags: TagClass, is_bot: bool, more: str = "") -> str:
     """Return the tags of an entry, for connections that are shown those; ``more`` are further ones."""
     if not tags.every:
         return tags.tags(times.shown(entry.time), account=entry.user)
+    if is_bot:
+        more = f"{BOT};{more}" if more else BOT
     return tags.tags(times.shown(entry.time), msgids.msgid(log_id, entry), entry.user, more)
 
 
@@ -66,14 +72,15 @@ def _more_tags(post: Entry, context: str) -> str:
     return f"+channel-context={context};{reply}" if context else reply
 
 
-def said(log_id: str, post: Entry, place: str, sees: Sees) -> bytes:
-    """Return the lines of a post for those who hear it at ``place``; none if it was taken back."""
+def said(log_id: str, post: Entry, place: str, sees: Sees, is_bot: bool = False) -> bytes:
+    """Return the lines of a post for those who hear it at ``place``; none if it was taken back. ``is_bot``:
+    its author has said that they are a bot."""
     if not post.text:
         return b""
     target, context = target_of(post, place)
     form = "" if post.more is None else post.more.form
     text, (head, room) = post.text, _head_and_room(post.user, form, target)
-    tags = tags_of(log_id, post, sees.tags, _more_tags(post, context))
+    tags = tags_of(log_id, post, sees.tags, is_bot, _more_tags(post, context))
     if context and not sees.tags.every:
         text = f"[{context}] {text}"
     parts = texts.outgoing(text, room)
@@ -84,13 +91,13 @@ def said(log_id: str, post: Entry, place: str, sees: Sees) -> bytes:
         )
     if len(parts) == 1:
         return _line(head, form, parts[0], tags)
-    others = tags_of_others(post, sees.tags)  # only the first line has the id
+    others = tags_of_others(post, sees.tags, is_bot)  # only the first line has the id
     return b"".join([_line(head, form, part, others if at else tags) for at, part in enumerate(parts)])
 
 
-def tags_of_others(post: Entry, tags: TagClass) -> str:
+def tags_of_others(post: Entry, tags: TagClass, is_bot: bool) -> str:
     """Return the tags of the lines behind the first of a post that needs several."""
-    return tags.tags(times.shown(post.time), account=post.user)
+    return tags.tags(times.shown(post.time), account=post.user, more=BOT if is_bot else "")
 
 
 def _line(head: str, form: str, text: str, tags: str) -> bytes:
