@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 from irc_front.stage import Heard, IrcLine, IrcStage
 from irc_front.test_irc_rooms import together
 from irc_front.test_irc_talk import said
 from worker.conftest import Worker
 
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.irc import msgids, times
+from chatnet.worker.fronts.irc import histories
+from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS
 from chatnet.worker.fronts.irc.patience import GOES_ON, WAITS
 
@@ -153,6 +159,39 @@ def test_what_was_taken_back_is_in_no_history(stage: IrcStage) -> None:
         alice.ask(f"REDACT #tea {one}")
     assert history(alice, "LATEST #tea * 4") == ["1", "2", "8", "9"]
     assert history(alice, f"AFTER #tea msgid={ids[1]} 2") == ["2", "8"]
+
+
+@pytest.mark.parametrize("asked", ["LATEST #tea * 300", "AFTER #tea timestamp=1970-01-01T00:00:00.000Z 300"])
+def test_a_long_history_waits_for_its_reader(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """Who does not read has neither its lines in our memory, nor more than a part of its posts; what is taken
+    back meanwhile is not told any more. Nothing else is missing, and the order is that of the log."""
+    alice, _ = talk(stage, 1, apart=0)
+    for number in range(1, 300):
+        said(stage, "bob", "#tea", f"{number} {'x' * 1900}")
+        alice.take()
+    alice.wire.client_transport.reading = False
+    found: list[histories.Found] = []
+    read_again = histories._read_again
+
+    def noted(client: IrcClient, room: str, posts: histories.Found) -> AsyncIterator[Entry]:
+        found.append(posts)
+        return read_again(client, room, posts)
+
+    monkeypatch.setattr(histories, "_read_again", noted)
+    alice.say(f"CHATHISTORY {asked}")
+    assert sum(len(post.text) for post in found[0] if isinstance(post, Entry)) <= histories.KEPT_CHARACTERS
+    assert len(found[0]) == 300
+    assert len(alice.wire.server_transport.waiting) < 100_000
+    gone = next(entry for entry in stage.worker.log.entries if entry.text.startswith("150 "))
+    ref = Ref(gone.seq, Cursor.at(stage.worker.log.log_id, gone).check)
+    stage.worker.commit(Draft("redact", "bob", "bob", "", stage.worker.entropy(16), 0, More(ref=ref)))
+    alice.wire.client_transport.reading = True
+    for _ in range(20):
+        stage.worker.pass_time(1)
+    numbers = [int(one.text.split(" ")[0]) for one in alice.take() if "msgid" in one.tags]
+    assert numbers == [number for number in range(300) if number != 150]
 
 
 def test_a_history_that_is_not_for_one(stage: IrcStage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -28,6 +28,9 @@ NEWEST = 20
 A_TURN_BYTES = 16 * 1024
 """How much of a history is written in one turn of the reactor, and then what one post more takes."""
 TWO_TIMES = "TARGETS needs two times and a limit."
+KEPT_CHARACTERS = 64 * 1024
+"""How long the texts of a history are together that are kept until they are said; the others are read a
+second time, when it is their turn."""
 MOST_SEQ = (1 << 62) - 1
 AHEAD_SECONDS = 5.0
 """Seconds to wait for a message that this worker has not reached yet."""
@@ -117,33 +120,66 @@ async def _at_time(client: IrcClient, room: str, time: int) -> Place:
 # ---- posts ----
 
 
-async def newest(client: IrcClient, room: str, before: int, after: int, limit: int) -> list[Entry]:
+Found = list[Entry | int]
+"""The posts of a history: a seq is one that is read again when it is said. A thousand long ones are
+megabytes, and who asks for them may read slowly."""
+
+
+def _kept(page: Iterable[Entry], room_left: int) -> tuple[Found, int]:
+    """Return what is kept of posts while there is room for so many characters, and how much is left then."""
+    kept: Found = []
+    for post in page:
+        room_left -= len(post.text)
+        kept.append(post if room_left > 0 else post.seq)
+    return kept, room_left
+
+
+async def newest(client: IrcClient, room: str, before: int, after: int, limit: int) -> Found:
     """Return the newest posts before the seq ``before`` and after ``after``, oldest first; none that was
     taken back. So there are fewer than the ``limit`` only if there are no more."""
-    found: list[Entry] = []
+    found: Found = []
+    room_left = KEPT_CHARACTERS
     while len(found) < limit:
         page = await client.session.reads.history(room, before)
         if not page:
             break
         before = page[0].seq
-        found = [post for post in page if post.seq > after and post.text] + found
+        posts = [post for post in page if post.seq > after and post.text][len(found) - limit :]
+        kept, room_left = _kept(posts, room_left)
+        found = kept + found
         if before <= after + 1:
             break
-    return found[-limit:]
+    return found
 
 
-async def oldest(client: IrcClient, room: str, after: int, before: int, limit: int) -> list[Entry]:
+async def oldest(client: IrcClient, room: str, after: int, before: int, limit: int) -> Found:
     """Return the oldest posts after the seq ``after`` and before ``before``."""
-    found: list[Entry] = []
+    found: Found = []
+    room_left = KEPT_CHARACTERS
     while len(found) < limit:
         page = await client.session.reads.history_after(room, after)
         if not page:
             break
         after = page[-1].seq
-        found += [post for post in page if post.seq < before and post.text]
+        posts = [post for post in page if post.seq < before and post.text][: limit - len(found)]
+        kept, room_left = _kept(posts, room_left)
+        found += kept
         if after >= before:
             break
-    return found[:limit]
+    return found
+
+
+async def _read_again(client: IrcClient, room: str, found: Found) -> AsyncIterator[Entry]:
+    """Yield the posts that were found, but those that were taken back meanwhile."""
+    page: dict[int, Entry] = {}
+    for one in found:
+        if isinstance(one, Entry):
+            yield one
+            continue
+        if one not in page:
+            page = {post.seq: post for post in await client.session.reads.history_after(room, one - 1)}
+        if one in page and page[one].text:
+            yield page[one]
 
 
 # ---- CHATHISTORY ----
@@ -184,22 +220,22 @@ def _limit(said: str) -> int:
     return min(int(said), MOST_HISTORY)
 
 
-async def _latest(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+async def _latest(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> Found:
     after = 0 if bounds[0] == "*" else (await place(client, room, bounds[0])).after
     return await newest(client, room, MOST_SEQ, after, limit)
 
 
-async def _before(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+async def _before(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> Found:
     at = await place(client, room, bounds[0])
     return await newest(client, room, at.before + 1, 0, limit)
 
 
-async def _after(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+async def _after(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> Found:
     at = await place(client, room, bounds[0])
     return await oldest(client, room, at.after, MOST_SEQ, limit)
 
 
-async def _around(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+async def _around(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> Found:
     at = min(await place(client, room, bounds[0]))
     before = await newest(client, room, at + 1, 0, limit)
     after = await oldest(client, room, at, MOST_SEQ, limit)
@@ -207,7 +243,7 @@ async def _around(client: IrcClient, room: str, bounds: Sequence[str], limit: in
     return (before[-left:] if left else []) + after[: limit - min(left, len(before))]
 
 
-async def _between(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> list[Entry]:
+async def _between(client: IrcClient, room: str, bounds: Sequence[str], limit: int) -> Found:
     """Counting starts at the first bound, whichever is the older one."""
     first, second = [await place(client, room, bound) for bound in bounds]
     if min(first) <= min(second):
@@ -234,13 +270,13 @@ async def say_newest(client: IrcClient, slot: Slot, room: str) -> None:
         await _say_posts(client, slot, room, posts)
 
 
-async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Sequence[Entry]) -> None:
-    """Say posts, some in each turn of the reactor: a thousand long ones are ten megabytes."""
+async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found) -> None:
+    """Say posts, some in each turn of the reactor, and no more while the client does not read."""
     size, batches = 0, client.has("batch") and not slot.is_in_batch
     if batches:
         slot.begin("chathistory", spelled_for(client, room))
     place = f"@{client.user}" if is_talk(room) else room
-    for post in posts:
+    async for post in _read_again(client, room, posts):
         if size > A_TURN_BYTES:
             size = 0
             await client.breathe()
@@ -296,7 +332,7 @@ async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str]]:
     for room in client.rooms():
         try:
             for post in await newest(client, room, MOST_SEQ, 0, 1):
-                yield post.seq, room
+                yield (post.seq if isinstance(post, Entry) else post), room
         except ChatnetError:
             continue  # it was left meanwhile
 

@@ -13,7 +13,6 @@ from chatnet.irc.msgids import in_base_36
 from chatnet.names import is_talk
 from chatnet.worker.fronts.irc.sees import Sees
 
-
 BOT = "bot"
 """The tag of all that a bot sends."""
 
