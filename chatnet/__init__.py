@@ -28,6 +28,7 @@ common_passwords  the passwords that most people choose, which nobody may
 codes       codes, with which somebody comes in who has no secret here yet                    pure
 keys        the keys of drafts, as programs name them                                         pure
 marks       how far a user has read in a room                                                 pure
+presence    who is connected, and what they have said of being away                           pure
 reads       the reads of the log as values: questions and their answers                       pure
 log         the log as its readers and writers see it: the interface
 wire/       the AMP vocabulary, one file per conversation; no logic

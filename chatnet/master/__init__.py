@@ -28,6 +28,7 @@ levels          the log's level: who is too old for it, and when it rises
 orders          roles, bans, mutes and policies in the cluster's own name
 retention       takes back what is older than the policies let it be
 eraser          overwrites what was taken back together, a little at a time
+presence        who is connected to which process; told to those that watch
 registry        the registered workers, and what they report                                 pure
 rebalancer      moves sessions to other workers
 balance         which workers have too many sessions                                         pure

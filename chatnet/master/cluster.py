@@ -16,6 +16,7 @@ from chatnet.master.own_host import OwnFronts, OwnWorkers
 from chatnet.master.pages import page_at
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.population import Population
+from chatnet.master.presence import Presence
 from chatnet.master.rebalancer import Rebalancer, loads
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.remote_hosts import RemoteHosts
@@ -41,7 +42,8 @@ class Cluster:
 
     Those started by hand are neither counted nor stopped. Those of other hosts are kept by workers there.
     ``up`` is called once, when as many workers as wanted have registered, with where the page is.
-    ``public_url`` is what the operator says of that; ``in_plain``: others get it without TLS.
+    ``public_url`` is what the operator says of that; ``in_plain``: others get it without TLS. ``presence`` is
+    who has connections to the workers and fronts of all hosts.
     """
 
     _logger = Logger()
@@ -82,6 +84,7 @@ class Cluster:
         )
         self._rebalancer = Rebalancer(commands, registry, clock, clocks.monotonic, tell)
         self._signposts = Signposts(commands, population.here, registry, clock)
+        self.presence = Presence(clock, commands.tell_presence)
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
         """Start keeping the workers. The ``expected`` ones may take a while to return; start the others.
@@ -173,6 +176,7 @@ class Cluster:
         """The link of ``worker`` is lost; ``hung``: it was closed for silence."""
         if not self._registry.unregister(worker):
             return
+        self.presence.lost(worker)
         identity, own = worker.identity, self._of(worker.identity)
         is_child, is_ending = own.population.is_child(identity), own.population.is_ending
         self._tell(WorkerLost(self._commands.epoch, identity, hung, is_child, is_ending))
@@ -291,6 +295,7 @@ class Cluster:
         self._rebalancer.stop()
         self._signposts.stop()
         self._remote_hosts.stop()
+        self.presence.stop()
 
     def _shut_down(self, worker: Registration[Link]) -> None:
         worker.leaving = True

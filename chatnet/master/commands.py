@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from chatnet.marks import UserMark
 from chatnet.net.link import Link
+from chatnet.presence import Present
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import (
     Kill,
@@ -23,6 +24,7 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.marks import MarksTold
+from chatnet.wire.presence import PresenceTold
 
 
 class Subordinate(Protocol):
@@ -81,6 +83,12 @@ class Commands:
     def tell_marks(self, worker: Subordinate, marks: Sequence[UserMark]) -> None:
         """Tell your users' sessions of ``marks``, which were set on another worker."""
         worker.link.callRemote(MarksTold, epoch=self.epoch, marks=marks)
+
+    def tell_presence(
+        self, worker: Subordinate, begins: bool, goes_on: bool, people: Sequence[Present]
+    ) -> None:
+        """Know of ``people`` that they are on other workers, or no longer."""
+        worker.link.callRemote(PresenceTold, epoch=self.epoch, begins=begins, goes_on=goes_on, people=people)
 
     def _give(self, who: Subordinate, order: type[Command], **arguments: Any) -> Deferred[bool]:
         answered = who.link.callRemote(order, epoch=self.epoch, **arguments)

@@ -34,10 +34,12 @@ from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.pulse import FRONT_PATIENCE, Pulse
+from chatnet.presence import Present
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
 from chatnet.wire.marks import TellMarks
 from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Order, RoomPolicies, Status, StepDown, Stop
+from chatnet.wire.presence import TellPresence
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
 
@@ -143,7 +145,7 @@ class FromNewWorker(Newcomer):
         if worker.is_front and self.link.pulse is not None:
             self.link.pulse.add(self.link, FRONT_PATIENCE)
         self.link.become(self._registered(self._cluster.register(worker, self.link)))
-        return {"log": self._log_id, "store": self._url, "epoch": self._epoch.number}
+        return {"log": self._log_id, "store": self._url, "epoch": self._epoch.number, "presence": True}
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,13 @@ class RegisteredWorker:
     def tell_marks(self, marks: Sequence[UserMark]) -> None:
         """Tell the other workers of marks of this one's users, which are kept."""
         self.cluster.tell_marks(self.worker, marks)
+
+    def tell_presence(
+        self, begins: bool, goes_on: bool, watches: bool, people: Sequence[Present]
+    ) -> dict[str, Any]:
+        """Record who is on the worker; return the answer."""
+        self.cluster.presence.told(self.worker, begins, goes_on, watches, people)
+        return {}
 
     def lost(self, link: Link) -> None:
         """The worker's link is lost."""
@@ -183,6 +192,12 @@ class FromWorker(Locator):
     def tell_marks(self, marks: list[UserMark]) -> dict[str, Any]:
         self._registered.tell_marks(marks)
         return {}
+
+    @TellPresence.responder
+    def tell_presence(
+        self, begins: bool, goes_on: bool, watches: bool, people: list[Present]
+    ) -> dict[str, Any]:
+        return self._registered.tell_presence(begins, goes_on, watches, people)
 
     def lost(self, reason: Failure) -> None:
         self._registered.lost(self.link)
@@ -207,6 +222,12 @@ class FromFollower(LogServer):
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
         return self._registered.report(load)
+
+    @TellPresence.responder
+    def tell_presence(
+        self, begins: bool, goes_on: bool, watches: bool, people: list[Present]
+    ) -> dict[str, Any]:
+        return self._registered.tell_presence(begins, goes_on, watches, people)
 
     def lost(self, reason: Failure) -> None:
         super().lost(reason)

@@ -109,6 +109,7 @@ class ToyFront(LineOnlyReceiver):
 
     delimiter = b"\n"
     shared = passing = False
+    lingers: float | None = 0.0
     transport: Any
     session: Session | None = None
 

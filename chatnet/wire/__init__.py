@@ -8,6 +8,7 @@ locate      client -> master: where is a worker?
 session     client <-> worker: log in, join, post, hear
 log         worker -> primary: append to the log, follow it, read it
 marks       worker <-> primary: how far users have read
+presence    worker <-> primary: who is connected where
 cluster     worker <-> primary: join the cluster, report, shut down
 replica     replica <-> primary: stand by, and what the next primary must know
 operate     operator -> primary: status, stop, step down

@@ -129,13 +129,19 @@ class Register(Command):
     ``store`` is the URL of a database that the worker opens itself; empty if the primary serves the log over
     this link. ``seen`` is the epoch of the last primary that registered the worker. A primary with a lower
     epoch looks into its store: if a later epoch has begun there, its own is over. If not, the worker takes
-    the epoch of the answer.
+    the epoch of the answer. ``presence``: the primary wants to be told who is on the worker, by
+    :class:`~chatnet.wire.presence.TellPresence`; an older one does not say it.
 
     Before the answer the primary sends no command; after it, only commands with that epoch.
     """
 
     arguments = [(b"worker", Packed[WorkerIdentity](WorkerIdentity)), (b"seen", Number())]
-    response = [(b"log", Text()), (b"store", Text()), (b"epoch", Number())]
+    response = [
+        (b"log", Text()),
+        (b"store", Text()),
+        (b"epoch", Number()),
+        (b"presence", Flag(optional=True)),
+    ]
     errors = declared(StaleEpoch, LevelTooLow)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from chatnet.wire import cluster, common, locate, log, marks, operate, replica, session
+from chatnet.wire import cluster, common, locate, log, marks, operate, presence, replica, session
 from chatnet.wire.arguments import Command
 
 
@@ -104,6 +104,13 @@ RULES = (
         "the other workers are told",
     ),
     Rule(
+        presence.TellPresence,
+        (Speaker.WORKER, Speaker.FOLLOWER),
+        "four in a quarter of a second, while somebody comes or goes",
+        "500 users, 60 KB",
+        "who watches is told",
+    ),
+    Rule(
         replica.Attach,
         (Speaker.NEW_REPLICA,),
         "once",
@@ -126,6 +133,13 @@ RULES = (
         "200 marks a second for each other worker; with the epoch of the registration",
         "200 marks, 62 KB",
         "the users' sessions are told",
+    ),
+    Rule(
+        presence.PresenceTold,
+        (Speaker.PRIMARY,),
+        "four in a quarter of a second, to who watches; with the epoch of the registration",
+        "500 users, 60 KB",
+        "who shows them is told",
     ),
     Rule(
         cluster.Shutdown,

@@ -43,6 +43,8 @@ reads       a session's reads, one at a time
 subscription  a session that hears posts: first it catches up, then it is live
 gathered_marks  how far users have read, until it is passed on   (pure)
 marks       has the log keep how far users have read, and tells their other sessions
+presence    tells the primary who has sessions here
+present_elsewhere  who has some on other processes, as the primary tells it
 users       which users have sessions here, and what ends those    (pure)
 router      hands posts to live sessions, and follows joins and leaves in the log    (pure)
 audience    who listens at which place   (pure)

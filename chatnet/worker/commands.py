@@ -13,6 +13,7 @@ from chatnet.errors import BadRequest, StaleEpoch
 from chatnet.marks import UserMark
 from chatnet.net.gate import Commanded
 from chatnet.net.link import Link
+from chatnet.presence import Present
 from chatnet.wire.cluster import (
     MOST_PROCESSES,
     Kill,
@@ -28,6 +29,7 @@ from chatnet.wire.cluster import (
 from chatnet.wire.common import Ping
 from chatnet.wire.log import Committed
 from chatnet.wire.marks import MarksTold
+from chatnet.wire.presence import PresenceTold
 from chatnet.wire.table import Speaker
 
 
@@ -54,6 +56,12 @@ class Linked(Protocol):
 
     def marks_told(self, marks: Sequence[UserMark]) -> None:
         """Users of other workers have set ``marks``, and they are kept."""
+
+    def tells_presence(self, link: Link) -> None:
+        """The primary, which has registered it, wants to know by ``link`` who is on it."""
+
+    def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
+        """The primary has told who is on other workers."""
 
     def reaches_store(self) -> bool:
         """Return whether the worker reaches a store, even without a primary."""
@@ -118,6 +126,12 @@ class FromPrimary(Commanded):
     def marks_told(self, epoch: int, marks: list[UserMark]) -> dict[str, Any]:
         if epoch == self._epoch:  # no answer could say that it is not
             self._worker.marks_told(marks)
+        return {}
+
+    @PresenceTold.responder
+    def presence_told(self, epoch: int, begins: bool, goes_on: bool, people: list[Present]) -> dict[str, Any]:
+        if epoch == self._epoch:  # no answer could say that it is not
+            self._worker.presence_told(people, begins, goes_on)
         return {}
 
     @Shutdown.responder

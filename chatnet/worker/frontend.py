@@ -16,6 +16,7 @@ from chatnet.worker.handoff import Handoff
 from chatnet.worker.hashing import Hashing
 from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
+from chatnet.worker.presence import Presence
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.sessions import Sessions
@@ -82,6 +83,11 @@ class Frontend:
         store.log.window.watch(follow)
 
     @property
+    def presence(self) -> Presence:
+        """Who is here, as the primary is told of it."""
+        return self._sessions.presence
+
+    @property
     def is_ready(self) -> bool:
         """Whether it has followed the log to its head once."""
         return self.store.log.is_ready
@@ -130,6 +136,7 @@ class Frontend:
 
     def rewound(self, to: Cursor) -> None:
         """The log was put back: tell all sessions that hear posts, and stop their hearing."""
+        self.presence.stop()
         for session in self._sessions.open:
             session.rewound(to)
 
@@ -142,6 +149,7 @@ class Frontend:
         await self._sessions.marks.flush()
 
     def stop(self) -> None:
-        """Stop moving sessions, and passing marks on."""
+        """Stop moving sessions, passing marks on, and telling who is here."""
         self._handoff.stop()
+        self.presence.stop()
         self._sessions.marks.stop()

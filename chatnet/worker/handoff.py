@@ -97,6 +97,7 @@ class Handoff:
         told = list(islice(stay, count))
         for session in told:
             self._told[session] = 0.0
+            session.is_moving = True
             session.peer.moved()
         order.wanted = order.wanted - count if len(told) == count else 0
         return len(told)

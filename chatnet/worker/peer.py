@@ -56,6 +56,11 @@ class Peer(Protocol):
         """Whether it is here for single requests, and goes by itself: it is neither counted nor moved."""
 
     @property
+    def lingers(self) -> float | None:
+        """For how many seconds its user is still shown as being here once it is gone; None: it does not show
+        that its user is here, or says so itself."""
+
+    @property
     def full(self) -> bool:
         """True while the client does not read what is sent: then everything sent waits in our memory."""
 

@@ -32,6 +32,7 @@ from chatnet.net.security import Renewal, Security, find_certificates
 from chatnet.net.shared_port import irc_passport
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters, find_pair
+from chatnet.presence import Present
 from chatnet.start import Start
 from chatnet.wire.cluster import CHAT, IRC, Load, OtherWorker, WorkerIdentity
 from chatnet.worker.children import Children, make_children, no_children
@@ -133,6 +134,7 @@ class Worker(MultiService):
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._attachment: Attachment | None = None
+        self._wants_presence: Link | None = None
         self.uplink: Uplink
 
     # ---- what the uplink asks and brings: see Linked ----
@@ -178,12 +180,22 @@ class Worker(MultiService):
             case _:
                 self._begin_afresh("The primary keeps the log elsewhere than it did")
 
+    def tells_presence(self, link: Link) -> None:
+        self._wants_presence = link
+        if isinstance(self._state, Frontend):
+            self._state.presence.attached(link)
+
+    def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
+        if isinstance(self._state, Frontend):
+            self._state.presence.told(people, begins, goes_on)
+
     def detached(self) -> None:
-        self._attachment = None
+        self._attachment = self._wants_presence = None
         self._clients.others.is_emptied = False  # the next primary may decide otherwise
         self._want_clients()
         if isinstance(self._state, Frontend):
             self._state.store.detached()
+            self._state.presence.detached()
             self._state.stay()
 
     def heard(self) -> None:
@@ -276,6 +288,8 @@ class Worker(MultiService):
         self._clients.others.sent_elsewhere = lambda: frontend.sent_elsewhere
         if self._attachment is not None:
             store.attached(self._attachment.link, self._attachment.log_id)
+        if self._wants_presence is not None:
+            frontend.presence.attached(self._wants_presence)
         await store.log.window.fresh()
         self._want_clients()
         self.uplink.report()  # at once: until now no client was sent here
@@ -355,6 +369,8 @@ class Worker(MultiService):
     async def _stop(self) -> None:
         if not self._has_started:
             return
+        if isinstance(self._state, Frontend):
+            self._state.presence.stop()
         await self._ports.stop()
         self._hang_up()
         self._pulse.stop()

@@ -15,6 +15,7 @@ from chatnet.reads import Device, Newest
 from chatnet.store.verifying import verify
 from chatnet.telemetry import CatchUpBegun, Left
 from chatnet.worker.peer import Peer
+from chatnet.worker.presence import LINGERS
 from chatnet.worker.router import LocalUser
 from chatnet.worker.session_drafts import SessionDrafts
 from chatnet.worker.session_marks import SessionMarks
@@ -43,7 +44,7 @@ class Session:
 
     ``by`` is the seq that began it, and ``device`` what it is on: it may be on several connections. Until
     ``fresh``, in milliseconds since 1970, its user is a newcomer. ``has_password``: as it began, their secret
-    was one that they have chosen.
+    was one that they have chosen. ``is_moving``: the client was told to go to another worker.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Session:
         "device",
         "drafts",
         "has_password",
+        "is_moving",
         "local_user",
         "marks",
         "peer",
@@ -77,6 +79,7 @@ class Session:
         self.by = device.seq
         self.peer = peer
         self.has_password = has_password
+        self.is_moving = False
         self._has_ended = False
         self._chats = 0
         self._subscription: Subscription | None = None
@@ -86,6 +89,8 @@ class Session:
         self.marks = SessionMarks(self, sessions, self.reads)
         sessions.open[self] = None
         sessions.users.arrive(local_user.user, self)
+        if peer.lingers is not None:
+            sessions.presence.came(local_user.user)
 
     @property
     def user(self) -> str:
@@ -198,6 +203,8 @@ class Session:
         self.marks.stop()
         self._shared.router.depart(self.local_user)
         self._shared.users.depart(self.user, self)
+        if self.peer.lingers is not None:
+            self._shared.presence.gone(self.user, LINGERS if self.is_moving else self.peer.lingers)
         self._shared.uninformed.discard(self)
         del self._shared.open[self]
 

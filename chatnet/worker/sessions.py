@@ -16,6 +16,7 @@ from chatnet.telemetry import Tell, unheard
 from chatnet.worker.drafts import SharedDrafts
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.marks import UsersMarks, passed_on_already
+from chatnet.worker.presence import Presence
 from chatnet.worker.rates import Rates
 from chatnet.worker.reads import SharedReads
 from chatnet.worker.router import Router
@@ -70,6 +71,7 @@ class Sessions:
         self.users = Users()
         router.stay_changed = self.users.stay_changed
         self.marks = UsersMarks(log, clock, self.users, pass_on)
+        self.presence = Presence(clock, clocks.wall)
         self.tell = tell
         self.logins = Lane(MOST_READS, LOGINS_OF_ONE)
         self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), limits.reads, tell)

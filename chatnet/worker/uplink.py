@@ -169,6 +169,8 @@ class Uplink(Service):
             self._search.found(master)
             self._say(master, f"Registered with the primary at {master}, epoch {answer['epoch']}")
             self._worker.registered(link, answer["log"], answer["store"])
+            if answer["presence"]:
+                self._worker.tells_presence(link)
             self.report()
             await lost
             self._say(master, f"Lost the primary at {master}; looking for it")

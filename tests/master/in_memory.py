@@ -50,6 +50,7 @@ from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, FRONT_PATIENCE, Pulse
 from chatnet.net.visitors import Visitors
+from chatnet.presence import Present
 from chatnet.supervisor import Supervisor
 from chatnet.telemetry import Event
 from chatnet.testing.children import SpawningClock
@@ -73,6 +74,7 @@ from chatnet.wire.cluster import (
 from chatnet.wire.log import Committed
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.operate import ClusterStatus
+from chatnet.wire.presence import PresenceTold, TellPresence
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, Mirror, State
 from chatnet.world import Clocks, Processes, ProcessId
 from chatnet.world.real import RealFiles
@@ -111,6 +113,7 @@ class Hears(Locator):
         self.killed: list[tuple[int, int]] = []
         self.others: list[tuple[list[OtherWorker], bool]] = []
         self.marks: list[UserMark] = []
+        self.presence: list[tuple[bool, bool, list[Present]]] = []
 
     @SpawnWorkers.responder
     def keep_children(self, epoch: int, count: int) -> dict[str, Any]:
@@ -151,6 +154,12 @@ class Hears(Locator):
     def marks_told(self, epoch: int, marks: list[UserMark]) -> dict[str, Any]:
         assert epoch == EPOCH
         self.marks += marks
+        return {}
+
+    @PresenceTold.responder
+    def presence_told(self, epoch: int, begins: bool, goes_on: bool, people: list[Present]) -> dict[str, Any]:
+        assert epoch == EPOCH
+        self.presence.append((begins, goes_on, people))
         return {}
 
     @Shutdown.responder
@@ -222,6 +231,15 @@ class Peer:
     def report(self, **load: Any) -> None:
         """Report a load."""
         self.link.callRemote(Report, load=Load(**load))
+        self._master.settle()
+
+    def tell_presence(
+        self, *people: Present, begins: bool = False, goes_on: bool = False, watches: bool = False
+    ) -> None:
+        """Say who is there."""
+        self.link.callRemote(
+            TellPresence, begins=begins, goes_on=goes_on, watches=watches, people=list(people)
+        )
         self._master.settle()
 
     @property
@@ -431,7 +449,7 @@ class Master:
             started,
             serves=serves,
         )
-        answer = {"log": "memory", "store": "", "epoch": EPOCH}
+        answer = {"log": "memory", "store": "", "epoch": EPOCH, "presence": True}
         assert peer.ask(Register, worker=identity, seen=0) == answer
         return peer
 

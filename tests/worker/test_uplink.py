@@ -28,6 +28,7 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
+from chatnet.presence import Present
 from chatnet.reads import Head, Question
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
@@ -48,6 +49,7 @@ from chatnet.wire.cluster import (
 from chatnet.wire.common import Challenge
 from chatnet.wire.log import Committed, Follow, Read
 from chatnet.wire.marks import MarksTold
+from chatnet.wire.presence import PresenceTold
 from chatnet.worker.uplink import (
     ABANDONED_SECONDS,
     CONNECT_SECONDS,
@@ -68,7 +70,7 @@ class Primary(Locator):
 
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = epoch
-        self.is_over = False
+        self.is_over = self.wants_presence = False
         self.refuses: LevelTooLow | None = None
         self.hesitates: Deferred[None] | None = None
         self.registered: list[tuple[WorkerIdentity, int]] = []
@@ -82,7 +84,9 @@ class Primary(Locator):
         if self.is_over:
             raise StaleEpoch.of(theirs=self.epoch, ours=seen)
         self.registered.append((worker, seen))
-        answer = {"log": "the log", "store": "", "epoch": self.epoch}
+        answer: dict[str, Any] = {"log": "the log", "store": "", "epoch": self.epoch}
+        if self.wants_presence:
+            answer["presence"] = True
         return answer if self.hesitates is None else self.hesitates.addCallback(lambda _: answer)
 
     @Report.responder
@@ -155,6 +159,7 @@ class Worker:
         self.killed: list[tuple[int, int]] = []
         self.others: list[tuple[Sequence[OtherWorker], bool]] = []
         self.marks: list[UserMark] = []
+        self.presence: list[Any] = []
         self.has_store = False
         self.leads: Address | Deferred[Address | None] | None = None
 
@@ -178,6 +183,12 @@ class Worker:
 
     def marks_told(self, marks: Sequence[UserMark]) -> None:
         self.marks += marks
+
+    def tells_presence(self, link: Link) -> None:
+        self.presence.append(link)
+
+    def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
+        self.presence.append((people, begins, goes_on))
 
     def reaches_store(self) -> bool:
         return self.has_store
@@ -304,6 +315,23 @@ def test_what_other_workers_have_marked_is_told() -> None:
         server.callRemote(MarksTold, epoch=epoch, marks=marks)
     up.reactor.settle()
     assert up.worker.marks == marks
+
+
+def test_who_is_elsewhere_is_told_by_the_primary_that_wants_to_know_who_is_here() -> None:
+    """An older one does not say that it does, and is told nothing; another epoch's word counts nothing."""
+    up = Up()
+    up.reactor.accept(Primary())
+    assert up.worker.presence == []
+    up, primary = Up(), Primary()
+    primary.wants_presence = True
+    server = up.reactor.accept(primary)
+    people = [Present("bob", 1, 5)]
+    for epoch in (0, 1, 2):
+        server.callRemote(PresenceTold, epoch=epoch, begins=True, goes_on=False, people=people)
+    up.reactor.settle()
+    link, *told = up.worker.presence
+    assert isinstance(link, Link)
+    assert told == [(people, True, False)]
 
 
 def test_it_goes_round_the_masters_with_growing_delays() -> None:

@@ -123,6 +123,7 @@ class AmpFront(UserCommands):
     """
 
     shared = passing = False
+    lingers: float | None = 0.0
 
     def __init__(self, link: Link, channel: AmpChannel) -> None:
         self.link = link

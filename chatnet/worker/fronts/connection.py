@@ -309,6 +309,7 @@ class ConnectionPeer:
     __slots__ = ("_name", "address", "channel", "connection")
 
     passing = False
+    lingers: float | None = 0.0
     connection: Connection
     _name: str
 

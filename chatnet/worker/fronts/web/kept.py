@@ -60,6 +60,7 @@ class RequestPeer:
 
     full = False
     shared = passing = True
+    lingers = None
     channel = _Deaf()
     ear: Any = None
     session: Session | None = None

@@ -19,6 +19,7 @@ from chatnet.entries import Entry
 from chatnet.errors import REFUSALS, BadRequest, BadTicket, SessionEnded, TryLater
 from chatnet.kinds import SAID
 from chatnet.net.outbox import Outboxes
+from chatnet.presence import GRACE_SECONDS
 from chatnet.worker.fronts.channel import HeardChannel
 from chatnet.worker.fronts.web import dialect
 from chatnet.worker.fronts.web.connection import WebConnection
@@ -256,8 +257,10 @@ class PollChannel(HeardChannel):
 
 
 class Poll(_Hearer):
-    """A request that waits until something is heard: a :class:`~chatnet.worker.peer.Peer`."""
+    """A request that waits until something is heard: a :class:`~chatnet.worker.peer.Peer`. Another follows
+    it: until then its user is shown as being here."""
 
+    lingers = GRACE_SECONDS
     __slots__ = (
         *("_deadline", "_entries", "_error", "_full", "_is_due", "_looks", "_outboxes"),
         "answered",
