@@ -92,6 +92,29 @@ def test_what_is_heard_does_not_wait_for_earlier_answers() -> None:
     assert sent.take() == ["@label=1 :s ACK", "@label=3 PONG"]
 
 
+def test_a_batch_around_what_is_heard_does_not_stay_open() -> None:
+    """Clients wait for the end of a batch before they show what it holds: what follows in the log comes
+    behind that, however long earlier lines wait for their answers. If some of it waits for these, it ends
+    with them."""
+    sent = Sent()
+    first, away, mixed = sent.answers.slot(), sent.answers.slot("b"), sent.answers.slot("c")
+    away.begin_now()
+    for line in (b"301\r\n", b"echo\r\n"):
+        away.now(line)
+    away.close_now()
+    away.end()
+    whole = ["@label=b :s BATCH +1 labeled-response", "@batch=1 301", "@batch=1 echo", ":s BATCH -1"]
+    assert sent.take() == whole
+    mixed.begin_now()
+    mixed.say(b"404\r\n")
+    mixed.now(b"echo\r\n")
+    mixed.close_now()
+    mixed.end()
+    assert sent.take() == ["@label=c :s BATCH +2 labeled-response", "@batch=2 echo"]
+    first.end()
+    assert sent.take() == ["@batch=2 404", ":s BATCH -2"]
+
+
 def test_a_batch_that_is_the_answer_has_the_label_itself() -> None:
     sent = Sent()
     slot = sent.answers.slot("1")
@@ -305,3 +328,18 @@ def test_what_is_not_heard_is_answered_too(stage: IrcStage) -> None:
     worker.settle()
     heard = alice.take()
     assert [(one.tags.get("label"), one.command) for one in heard] == [("1", "TOPIC"), (None, "PONG")]
+
+
+def test_who_is_lost_between_the_ack_and_what_is_heard_leaves_nothing(stage: IrcStage) -> None:
+    """What was appended is on disk, and has not come here yet: the session ends all the same."""
+    alice = stage.user("alice")
+    alice.ask("JOIN #tea")
+    worker = stage.worker
+    worker.log.lagging = True
+    alice.say("PRIVMSG #tea :one")
+    head = worker.log.window.head
+    alice.cut()
+    worker.settle()
+    assert len(worker.entrance.sessions.users) == 0
+    worker.log.catch_up()
+    assert worker.log.window.head == head + 1

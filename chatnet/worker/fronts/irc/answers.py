@@ -63,6 +63,15 @@ class Slot:
         if self.label and not self._batch:
             self._begin(self._answers.put, "labeled-response")
 
+    def close_now(self) -> None:
+        """End the batch that was begun at this place, if all of it was said :meth:`now`.
+
+        Who waits for its end shall see what it holds before what follows in the log.
+        """
+        if self._batch and self._later is None:
+            batch, self._batch = self._batch, ""
+            self._answers.put(writer.line(self._answers.server, "BATCH", f"-{batch}"))
+
     def _begin(self, put: Callable[[bytes], None], kind: str, *params: str) -> None:
         reference = self._answers.reference()
         put(self._marked(writer.line(self._answers.server, "BATCH", f"+{reference}", kind, *params)))

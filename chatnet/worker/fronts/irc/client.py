@@ -128,8 +128,9 @@ class IrcClient(ConnectionPeer):
         return self.sessions.log.window
 
     def entry_at(self, seq: int) -> Entry | None:
-        """Return the entry at ``seq``, if the window holds it."""
-        return self.window.after(seq - 1, 1)[0] if self.window.holds(seq - 1) else None
+        """Return the entry at ``seq``, if the window holds it: an acknowledged one may not have come."""
+        found = self.window.after(seq - 1, 1) if self.window.holds(seq - 1) else ()
+        return found[0] if found else None
 
     @property
     def user(self) -> str:

@@ -158,6 +158,8 @@ class Saying:
             return
         if entry is not None:
             self._echo(entry, place)
+            if self._left == 1:
+                self._slot.close_now()
         self.done()
 
     async def _read(self, room: str, seq: int) -> None:
