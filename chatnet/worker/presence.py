@@ -42,6 +42,11 @@ class Presence:
         self._is_over = False
         self._telling = Timer(clock, GATHER_SECONDS, self._tell, "Cannot tell who is here")
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is told any more."""
+        return self._is_over
+
     def __len__(self) -> int:
         """How many users are here."""
         return len(self._here)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from worker.conftest import Worker
 
+from chatnet.master.presence import Presence as PrimarysPresence
+from chatnet.master.registry import Registration
 from chatnet.testing.loopback import Loopback
+from chatnet.wire.cluster import WorkerIdentity
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.fronts.irc.settings import IrcSettings
@@ -91,6 +94,62 @@ class IrcStage:
     def everything(self, name: str, *without: str) -> IrcLine:
         """Return a connection of a user with all capabilities on, but for these."""
         return self.user(name, *(cap for cap in self.irc.offered if cap not in (*without, "sts")))
+
+
+class Lane:
+    """A process's link to the primary, for the presence of its users."""
+
+    def __init__(self, primary: PrimarysPresence, worker: Worker, id: str) -> None:
+        self.full = False
+        self.presence = worker.sessions.presence
+        self.primary = primary
+        self.me: Registration[Any] = Registration(WorkerIdentity(id, "here", 1, "0.0.0.0:5", False, 0), self)
+        self.presence.attached(cast(Any, self))
+
+    def callRemote(self, command: Any, **arguments: Any) -> None:
+        command.makeArguments(arguments, None)
+        self.primary.told(self.me, **arguments)
+
+    def cut(self) -> None:
+        """Lose the link."""
+        self.presence.detached()
+        self.primary.lost(self.me)
+
+
+class Fronts:
+    """Two IRC fronts and a worker on one log, and their primary. Each has its own users."""
+
+    def __init__(self) -> None:
+        self.one = IrcStage(Worker())
+        worker, clock, log = self.one.worker, self.one.worker.clock, self.one.worker.log
+        self.two = IrcStage(Worker(clock=clock, log=log))
+        self.worker = Worker(clock=clock, log=log)
+        self.clock, self.worker.threads = clock, worker.threads
+        settles = [one.settle for one in (worker, self.two.worker, self.worker)]
+
+        def settle() -> None:
+            for one in settles:
+                one()
+            settles[0]()
+
+        for each in (worker, self.two.worker, self.worker):
+            each.settle = settle  # type: ignore[method-assign]
+        self.begin()
+
+    def begin(self) -> None:
+        """Have another primary."""
+        self.primary = PrimarysPresence(self.clock, self._told)
+        self.lanes = [
+            Lane(self.primary, worker, id)
+            for id, worker in (("one", self.one.worker), ("two", self.two.worker), ("chat", self.worker))
+        ]
+
+    def _told(self, to: Registration[Any], begins: bool, goes_on: bool, people: Any) -> None:
+        to.link.presence.told(people, begins, goes_on)
+
+    def pass_time(self, seconds: float = 1.0) -> None:
+        """Let time pass; a second is enough for everybody to be told."""
+        self.one.worker.pass_time(seconds)
 
 
 class IrcLine(Protocol):

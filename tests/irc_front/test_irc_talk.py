@@ -78,7 +78,8 @@ def test_a_conversation(stage: IrcStage) -> None:
 def test_somebody_who_is_not_here_gets_it_later(stage: IrcStage) -> None:
     alice = stage.user("alice")
     stage.user("bob").cut()
-    assert alice.shown("PRIVMSG bob :psst") == []
+    assert alice.shown("PRIVMSG bob :psst") == ["301 alice bob not connected"]
+    assert alice.shown("NOTICE bob :psst") == []
     assert stage.worker.log.entries[-1].room == "alice=bob"
 
 

@@ -195,16 +195,23 @@ def answered(found: list[Any]) -> Any:
 
 class Worker:
     """Sessions on a log in memory. Time passes by :meth:`pass_time`, unless another ``clock`` is given, and
-    ``threads`` do nothing by themselves, unless there are others."""
+    ``threads`` do nothing by themselves, unless there are others. The ``log`` may be shared."""
 
-    def __init__(self, rate: int = 0, names: int = 0, clock: Any = None, threads: Any = None) -> None:
+    def __init__(
+        self,
+        rate: int = 0,
+        names: int = 0,
+        clock: Any = None,
+        threads: Any = None,
+        log: MemoryLog | None = None,
+    ) -> None:
         self.clock: Any = Clock() if clock is None else clock
         self.more = 0
         self.token = Token(b"t" * 32)
         self.outboxes = Outboxes(self.clock)
         self.channel = AmpChannel(self.outboxes)
         self.visitors = Visitors(self.clock)
-        self.log = MemoryLog(clock=self.clock.seconds)
+        self.log = MemoryLog(clock=self.clock.seconds) if log is None else log
         self.threads: Any = threads or Threads()
         self.told: list[Event] = []
         tell = tell_all(self.told.append, SessionLines(self.clock).told)

@@ -24,7 +24,8 @@ rooms         JOIN, PART, NAMES, TOPIC
 lists         LIST
 moderation    INVITE, KICK, MODE
 people        WHO, WHOIS, WHOWAS, USERHOST, ISON, AWAY, MONITOR, SETNAME
-presence      who is here and who is away, as far as this process knows
+presence      who is here and who is away, on all processes
+neighbours    who shares a room with users of other processes
 talk          PRIVMSG, NOTICE, TAGMSG, REDACT
 histories     CHATHISTORY
 marking       MARKREAD

@@ -22,6 +22,7 @@ from chatnet.worker.peer import Hearing
 if TYPE_CHECKING:
     from chatnet.net.outbox import Outbox, Outboxes
     from chatnet.worker.fronts.irc.client import IrcClient
+    from chatnet.worker.fronts.irc.presence import Presence
 
 PREFIX_BYTES = 8
 """How many bytes of a draft's key are those of its connection."""
@@ -35,8 +36,8 @@ class Crowd:
         self.of_user: dict[str, tuple[IrcClient, ...]] = {}
         self.of_chosen_key: dict[bytes, IrcClient] = {}
         """Who waits for a draft whose key the client has chosen."""
-        self.away: dict[str, str] = {}
-        """What users have said of being away."""
+        self.presence: Presence
+        """Who is here, and away."""
         self.bots: set[str] = set()
         """The users who have said that they are bots."""
         self.run: Sequence[Entry] = ()
@@ -90,7 +91,7 @@ class IrcChannel:
             return said(self._log_id, entry, place, self.sees, is_bot)
         told = events.told(self._log_id, entry, place, self.sees, is_bot)
         if entry.kind == "join" and "away-notify" in self.sees.tags.showing:
-            words = self._crowd.away.get(entry.user)
+            words = self._crowd.presence.words_at_join(entry.user, entry.room)
             return told + events.away(entry.user, words) if words else told
         return told
 

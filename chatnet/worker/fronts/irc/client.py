@@ -67,7 +67,7 @@ class IrcClient(ConnectionPeer):
     (:class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`).
 
     ``said_user`` and ``real_name`` are what it said of itself; ``joined`` are the rooms that it was told it
-    is in.
+    is in; it ``shows`` that its user is here, unless it has said that nobody is at it.
     """
 
     __slots__ = (
@@ -86,11 +86,12 @@ class IrcClient(ConnectionPeer):
         ),
         *("answers", "caps", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
-        *("_slow", "spoke_at"),
+        *("_slow", "shows", "spoke_at"),
     )
 
     _logger = Logger()
     is_stranger = is_idle = False
+    lingers = None
     is_answering = True
     connection: IrcConnection
     shared = True
@@ -111,6 +112,7 @@ class IrcClient(ConnectionPeer):
         self.joined: dict[str, None] = {}
         self.said_user = self.real_name = ""
         self.modes: set[str] = set()
+        self.shows = False
         self.monitors: dict[str, None] = {}
         self.signed_on = self.spoke_at = wall()
         self._budget = Budget(front.seconds())

@@ -38,11 +38,11 @@ class Irc:
         self.settings = settings
         self.addresses = Addresses()
         self.crowd = Crowd()
-        self.presence = Presence(self.crowd)
+        self.presence = self.crowd.presence = Presence(self.crowd, shared.outboxes)
         self.patience = Patience(shared.outboxes)
         self.offered = caps.offered(has_passwords=True)
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
-        self.most_users = 0
+        self.most_users = self.most_everywhere = 0
         self._stays: Counter[str] = Counter()
         self._window: Window | None = None
 
@@ -51,6 +51,7 @@ class Irc:
         if window is not self._window:  # a worker may begin again, with another log
             self._window = window
             window.watch(self._grown)
+            self.presence.follow(entrance.sessions)
         connection = IrcConnection(self.shared, self.addresses)
         connection.speech = Registration(connection, self, entrance)
         return connection
@@ -84,19 +85,21 @@ class Irc:
 
     # ---- who is here ----
 
-    def came(self, client: IrcClient) -> None:
-        """A connection has logged in."""
+    def came(self, client: IrcClient, away: str | None) -> None:
+        """A connection has logged in, and has said of being ``away`` what it says."""
         client.choose_prefix()
         self.crowd.enter(client)
         self.most_users = max(self.most_users, len(client.sessions.users))
-        self.presence.came(client)
+        self.presence.came(client, away)
+        self.most_everywhere = max(self.most_everywhere, len(self.presence))
 
     def gone(self, client: IrcClient) -> None:
         """A connection is gone, and hears nothing any more."""
-        for room in list(client.joined):
+        rooms = list(client.joined)
+        for room in rooms:
             client.note_stay(room, False)
         self.crowd.leave(client)
-        self.presence.gone(client)
+        self.presence.gone(client, rooms)
         self.patience.gone(client)
 
     def count_stay(self, room: str, begins: bool) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from chatnet.errors import BadName, ChatnetError, NoSuchUser
 from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.irc.masks import Whox
-from chatnet.names import fold, fold_name, is_name
+from chatnet.kinds import SAID
+from chatnet.names import fold, fold_name, is_name, is_public
 from chatnet.net.tls import is_encrypted
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
@@ -16,6 +17,7 @@ from chatnet.worker.fronts.irc.roster import Roster, prefix_of
 from chatnet.worker.fronts.irc.said import source
 
 if TYPE_CHECKING:
+    from chatnet.entries import Entry
     from chatnet.irc.lines import Line
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
@@ -25,6 +27,11 @@ NO_ADDRESS = "255.255.255.255"
 """What a WHOX says for an address: nobody's is shown."""
 A_TURN = 100
 """How many users are looked at in one turn of the reactor."""
+MOST_LOOKED_UP = 100
+"""Of how many who are invisible one WHO looks whether a room is shared."""
+LOOKED_BACK = 2_000
+"""How many of the newest entries are looked at for when somebody last said something."""
+INVISIBLE = "i"
 _MOST_BYTES = 400
 CHANGES = ("+", "-")
 
@@ -47,36 +54,72 @@ async def _who_is_in(client: IrcClient, slot: Slot, channel: str, asked: Whox | 
     room = events.room_in(channel)
     if room is None:
         return
-    roster = Roster(client, room)
+    roster, spoken = Roster(client, room), _spoken(client, asked)
     try:
         while (members := await roster.next()) is not None:
             for name, role in members.items():
-                slot.say(_who_line(client, events.channel(room), name, prefix_of(role), asked))
+                prefix = prefix_of(role)
+                slot.say(_who_line(client, events.channel(room), name, prefix, asked, spoken))
     except ChatnetError:
         return  # there is no such channel for this client
 
 
 async def _who_matches(client: IrcClient, slot: Slot, mask: str, asked: Whox | None) -> None:
     matches = masks.matcher("*" if mask == "0" else mask)
-    here = client.front.crowd.of_user
-    is_named = not masks.is_mask(mask)
-    for number, name in enumerate(sorted(here), 1):
-        is_found = name in here and (matches(name) or matches(source(name)))
-        if is_found and (is_named or _is_visible(client, name)):
-            slot.say(_who_line(client, "*", name, "", asked))
+    presence, spoken = client.front.presence, _spoken(client, asked)
+    is_named, left = not masks.is_mask(mask), MOST_LOOKED_UP
+    for number, name in enumerate([fold(mask)] if is_named else presence.users(), 1):
+        is_found = presence.is_here(name) and (is_named or matches(name) or matches(source(name)))
+        if is_found and not is_named and INVISIBLE in presence.modes(name):
+            is_found = left > 0 and await _shares_a_room(client, name)
+            left -= 1
+        if is_found:
+            slot.say(_who_line(client, "*", name, "", asked, spoken))
         if number % A_TURN == 0:
             await client.breathe()
 
 
-def _is_visible(client: IrcClient, name: str) -> bool:
-    """Return whether masks find a user: not who is invisible, unless a room is shared."""
-    others = client.front.crowd.of_user.get(name, ())
-    if not any("i" in other.modes for other in others):
-        return True
-    return any(not client.joined.keys().isdisjoint(other.joined) for other in others)
+async def _shares_a_room(client: IrcClient, name: str) -> bool:
+    """Return whether masks find somebody who is invisible: who shares a room."""
+    try:
+        return name == client.user or bool((await client.session.reads.who_is(name)).rooms)
+    except ChatnetError:
+        return False
 
 
-def _who_line(client: IrcClient, channel: str, name: str, prefix: str, asked: Whox | None) -> bytes:
+def _spoken(client: IrcClient, asked: Whox | None) -> Mapping[str, float]:
+    """Return when users last said something, if that is asked for, in seconds since 1970: to this front
+    anything; else what everybody may read, as far as the newest entries of the log tell."""
+    if asked is None or "l" not in asked.fields:
+        return {}
+    spoken = {post.user: post.time / 1000 for post in _said_last(client)}
+    for own in client.front.presence.everybody():
+        spoken[own.user] = max(own.spoke_at, spoken.get(own.user, 0))
+    return spoken
+
+
+def _said_last(client: IrcClient) -> Iterable[Entry]:
+    window = client.window
+    newest = window.after(max(window.start - 1, window.head - LOOKED_BACK))
+    return (entry for entry in newest if entry.kind in SAID and is_public(entry.room))
+
+
+def _spoke_last(client: IrcClient, name: str) -> Mapping[str, float]:
+    """Return when this user last said something: see :func:`_spoken`."""
+    spoken = [post.time / 1000 for post in _said_last(client) if post.user == name]
+    own = [one.spoke_at for one in client.front.crowd.of_user.get(name, ())]
+    return {name: max(spoken + own, default=0)}
+
+
+def _idle(client: IrcClient, name: str, spoken: Mapping[str, float]) -> int:
+    """Return for how many seconds a user who is here has said nothing."""
+    since = client.front.presence.since(name) / 1000
+    return max(0, int(client.front.settings.clocks.wall() - max(since, spoken.get(name, 0))))
+
+
+def _who_line(
+    client: IrcClient, channel: str, name: str, prefix: str, asked: Whox | None, spoken: Mapping[str, float]
+) -> bytes:
     presence, server = client.front.presence, client.front.settings.name
     one = presence.one_of(name)
     real_name = name if one is None else one.real_name
@@ -84,7 +127,7 @@ def _who_line(client: IrcClient, channel: str, name: str, prefix: str, asked: Wh
     if asked is None:
         words = (channel, name, HOST, server, name, flags, f"0 {real_name}")
         return client.numeric(numerics.RPL_WHOREPLY, *words)
-    idle = 0 if one is None else int(client.front.settings.clocks.wall() - one.spoke_at)
+    idle = _idle(client, name, spoken) if presence.is_here(name) else 0
     values = {
         "t": asked.token or "0",
         "c": channel,
@@ -132,17 +175,17 @@ def _whois(client: IrcClient, name: str, rooms: Iterable[str]) -> Iterator[bytes
     for words in in_lists(channels, " "):
         yield say(numerics.RPL_WHOISCHANNELS, name, words)
     yield say(numerics.RPL_WHOISSERVER, name, settings.name, "chatnet")
-    if name in presence.away:
-        yield say(numerics.RPL_AWAY, name, presence.away[name])
+    if words := presence.words(name):
+        yield say(numerics.RPL_AWAY, name, words)
     yield say(numerics.RPL_WHOISACCOUNT, name, name)
     theirs = client.front.crowd.of_user.get(name, ())
     if theirs and all(is_encrypted(other.connection.transport) for other in theirs):
         yield say(numerics.RPL_WHOISSECURE, name)
     if presence.is_bot(name):
         yield say(numerics.RPL_WHOISBOT, name)
-    if one is not None:
-        idle = int(settings.clocks.wall() - one.spoke_at)
-        yield say(numerics.RPL_WHOISIDLE, name, str(idle), str(int(one.signed_on)))
+    if presence.is_here(name):
+        idle = _idle(client, name, _spoke_last(client, name))
+        yield say(numerics.RPL_WHOISIDLE, name, str(idle), str(presence.since(name) // 1000))
 
 
 def in_lists(words: Iterable[str], between: str) -> Iterator[str]:
@@ -287,7 +330,7 @@ def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
         elif (letter in client.modes) is not (sign == "+"):
             (client.modes.add if sign == "+" else client.modes.discard)(letter)
             changed[sign] += letter
-    client.front.crowd.look_for_bots(client.user)
+    client.front.presence.modes_changed(client)
     if said := "".join(sign + letters for sign, letters in changed.items() if letters):
         slot.say(writer.line(client.source, "MODE", client.user, said))
 

@@ -45,8 +45,6 @@ MOST_FAILURES = 3
 """After so many logins that failed, the connection is closed."""
 NAMELESS = "irc"
 """The device of those who name none: all of them are one."""
-NOBODY_IS_AT_IT = "*"
-"""With these words a client is away that keeps a connection for nobody."""
 NOBODY = "Who are you? Log in by SASL, or say PASS and a password before NICK; a free name is then yours."
 
 
@@ -334,7 +332,7 @@ class Registration:
         assert client is not None
         self._stop_waiting()
         client.said_user, client.real_name = self._ident, self._real_name
-        self._front.came(client)
+        self._front.came(client, self._away)
         self._connection.goes_on_as(client)
         for line in server.welcome(client):
             client.put_line(line)
@@ -342,16 +340,6 @@ class Registration:
             sentence = f"You are the first to use the name {session.user}; it is yours, with this password."
             client.put_line(client.notice(sentence))
         client.arrive()
-        self._say_away(client)
-
-    def _say_away(self, client: IrcClient) -> None:
-        """Be away, if the client has said so. One at which nobody is says nothing of the user's others."""
-        presence = self._front.presence
-        if self._away == NOBODY_IS_AT_IT:
-            if presence.one_of(client.user) is client:
-                presence.set_away(client, self._away)
-        elif self._away is not None or presence.away.get(client.user) == NOBODY_IS_AT_IT:
-            presence.set_away(client, self._away or "")
 
     # ---- what is said ----
 

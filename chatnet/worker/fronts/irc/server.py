@@ -42,18 +42,20 @@ def supported(client: IrcClient) -> list[bytes]:
 
 
 def users(client: IrcClient) -> list[bytes]:
-    """Return how many are here: on this process alone, which knows no more."""
+    """Return how many are here: of the channels and strangers, those of this process."""
     here, front = len(client.sessions.users), client.front
     strangers, most = front.shared.visitors.strangers, front.most_users
-    say = client.numeric
+    everywhere = len(front.presence)
+    front.most_everywhere = most_everywhere = max(front.most_everywhere, everywhere)
+    say, they = client.numeric, (str(everywhere), str(most_everywhere))
     return [
-        say(numerics.RPL_LUSERCLIENT, f"There are {here} users and 0 invisible on 1 servers"),
+        say(numerics.RPL_LUSERCLIENT, f"There are {everywhere} users and 0 invisible on 1 servers"),
         say(numerics.RPL_LUSEROP, "0"),
         *([say(numerics.RPL_LUSERUNKNOWN, str(strangers))] if strangers else []),
         say(numerics.RPL_LUSERCHANNELS, str(front.rooms)),
         say(numerics.RPL_LUSERME, f"I have {here} clients and 0 servers"),
         say(numerics.RPL_LOCALUSERS, str(here), str(most), f"Current local users {here}, max {most}"),
-        say(numerics.RPL_GLOBALUSERS, str(here), str(most), f"Current global users {here}, max {most}"),
+        say(numerics.RPL_GLOBALUSERS, *they, f"Current global users {they[0]}, max {they[1]}"),
     ]
 
 

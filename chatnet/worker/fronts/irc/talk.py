@@ -182,7 +182,7 @@ class Saying:
             return
         client = self._client
         other = other_side(entry.room, client.user)
-        if words := client.front.presence.away.get(other):
+        if words := client.front.presence.words(other):
             self._slot.begin_now()
             self._slot.now(client.numeric(numerics.RPL_AWAY, other, words))
 
