@@ -348,6 +348,20 @@ def test_who_joins_is_shown_what_was_said_last(stage: IrcStage) -> None:
     assert "PRIVMSG" not in [one.command for one in again.take()]
 
 
+def test_who_joins_is_shown_nothing_twice(stage: IrcStage) -> None:
+    """What is said behind the join is heard as it is said, also if the newest are read only then."""
+    [alice] = together(stage, "alice")
+    alice.say("PRIVMSG #tea :before")
+    bob = stage.user("bob", "server-time", "batch")
+    stage.worker.log.reads_held = True
+    bob.say("JOIN #tea")
+    alice.say("PRIVMSG #tea :behind")
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    assert bob.texts() == ["alice #tea behind", "alice #tea before"]
+    assert ["batch" in one.tags for one in bob.take() if one.command == "PRIVMSG"] == [False, True]
+
+
 def test_who_did_not_read_is_told_who_came_and_went(stage: IrcStage) -> None:
     """In the order of the log, between what was said; and once."""
     alice, bob = together(stage, "alice", "bob")

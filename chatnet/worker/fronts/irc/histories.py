@@ -260,12 +260,12 @@ _SUBCOMMANDS = {
 }
 
 
-async def say_newest(client: IrcClient, slot: Slot, room: str) -> None:
+async def say_newest(client: IrcClient, slot: Slot, room: str, before: int) -> None:
     """Say the newest posts of a room that was just joined, to clients that see when they were said, and do
-    not ask for histories themselves."""
+    not ask for histories themselves. What is not ``before`` this seq, they hear as it is said."""
     if client.has("draft/chathistory") or not client.has("server-time"):
         return
-    posts = await newest(client, room, MOST_SEQ, 0, NEWEST)
+    posts = await newest(client, room, before, 0, NEWEST)
     if posts:
         await _say_posts(client, slot, room, posts)
 

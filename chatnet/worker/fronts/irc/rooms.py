@@ -37,7 +37,7 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
         sentence = "That would leave everything that you follow: PART what you mean."
         client.fail(slot, "JOIN", "NOT_DONE", sentence)
         return
-    joining: list[Deferred[str]] = []
+    joining: list[tuple[str, Deferred[int]]] = []
     asked: set[str] = set()
     channels = {channel: events.room_in(channel) for channel in line.params[0].split(",")}
     if any(room not in client.joined for room in channels.values()):
@@ -47,31 +47,33 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         elif room not in client.joined and room not in asked:
             asked.add(room)
-            joining.append(Deferred.fromCoroutine(_join(client, slot, room, channel)))
+            joining.append((room, Deferred.fromCoroutine(_join(client, slot, room, channel))))
     marks = None
-    for one in joining:
-        if room := await one:
+    for room, one in joining:
+        if since := await one:
             marks = marks or await marks_of(client)
             await introduce_one(client, slot.say, room, marks)
-            await say_newest(client, slot, room)
+            await say_newest(client, slot, room, since)
 
 
-async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> str:
-    """Join a room; return it, or nothing if that was refused."""
+async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
+    """Join a room; return the seq from which on what is said there is heard. 0: the client was not told that
+    it is there now."""
     try:
         entry, _ = await client.drafts.append(lambda key: client.session.drafts.join(key, room))
     except AlreadyJoined:  # by another connection, a moment ago
         entry = None
     except ChatnetError as why:
         client.refuse(slot, "JOIN", writer.word(channel), why)
-        return ""
+        return 0
     if room in client.joined:
-        return ""
+        return 0
     client.note_stay(room, True)
     slot.begin_now()
     joined = events.joined(client.user, room, client.channel.sees)
     slot.now(joined if entry is None else client.channel.own_stay(entry))
-    return room
+    cursor = client.session.cursor
+    return entry.seq if entry is not None else (client.window.head if cursor is None else cursor.seq) + 1
 
 
 async def part(client: IrcClient, slot: Slot, line: Line) -> None:
