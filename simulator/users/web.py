@@ -135,7 +135,8 @@ class WebUser(SimpleClient):
         return await super()._reach(found)
 
     async def _log_in(self, line: Any, found: Found, identity: RecordedIdentity) -> None:
-        line.log_id, line.randoms = identity.log_id, (identity.secret, identity.fresh)
+        # A login that was refused makes a fresh one, and tries that.
+        line.log_id, line.randoms = identity.log_id, lambda: (identity.secret, identity.fresh)
         await super()._log_in(line, found, identity)
         self._tries = TRIES
         self._found = replace(found, worker=Address.parse(line.address))

@@ -233,7 +233,7 @@ def good(answer: Answered) -> Answered:
 
 class WebLine(Requests):
     """One connection, which becomes a socket: commands with numbers, and answers. ``hears`` gets what comes
-    without a number. ``randoms`` are the secrets that nobody typed.
+    without a number. ``randoms`` returns the secrets that nobody typed.
 
     ``asides`` are what is asked on other connections; commands and these are asked in order.
     """
@@ -247,7 +247,7 @@ class WebLine(Requests):
     ) -> None:
         super().__init__()
         self.log_id = ""
-        self.randoms: Sequence[bytes | None] = ()
+        self.randoms: Callable[[], Sequence[bytes | None]] = lambda: ()
         self.by_cookie = chance.random() < 0.5
         self._hears, self._pulse, self._entropy, self._chance = hears, pulse, entropy, chance
         self._frames: Connection | None = None
@@ -286,7 +286,7 @@ class WebLine(Requests):
             await self.open(arguments["ticket"])
             return {"name": "resumed", "log": self.log_id, "workers": []}
         secret = arguments["secret"]
-        proof = {"secret": packed(secret)} if secret in self.randoms else {"password": secret.decode()}
+        proof = {"secret": packed(secret)} if secret in self.randoms() else {"password": secret.decode()}
         body = {
             "name": arguments["name"],
             **proof,
