@@ -99,7 +99,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is where the next page begins, if there is one. ``barred``: until then, in the log's time, the user is
     banned from the cluster; ``disabled``: their account is disabled; until ``fresh`` they are a newcomer.
     ``session`` is the one that was asked for, unless it has ended. ``has_password``: their secret is one that
-    they have chosen.
+    they have chosen. All that let the user in or keeps them out is as of ``newest``, the log's head.
     """
 
     at: int
@@ -112,6 +112,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     session: Device | None = None
     fresh: int = 0
     has_password: bool = False
+    newest: int = 0
 
 
 class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):

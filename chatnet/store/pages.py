@@ -60,22 +60,23 @@ def snapshot_page(
     upto: int,
     stays: Sequence[tuple[str, int, int, int | None]],
     size: PageSize,
-    orders: tuple[int, int] | None = None,
+    orders: tuple[int, int | None, int | None],
     session: Device | None = None,
 ) -> Snapshot:
     """Return the page of a snapshot with these ``stays``: room, joined and left of each, and when it has
-    ended, if that is not written down yet. ``orders`` is until when the user is banned from the cluster, and
-    whether their account is disabled; None: neither."""
+    ended, if that is not written down yet. ``orders`` is as of which head it is known until when the user is
+    banned from the cluster, and whether their account is disabled; None: they are not."""
     ends = ((room, joined, ended or left) for room, joined, left, ended in stays)
     intervals = [Interval(room, joined, end if end <= upto else None) for room, joined, end in ends]
     secret_seq, registered = (account.secret_seq, account.registered) if account else (0, 0)
     is_full = len(stays) == size.stays
     behind = (stays[-1][2], stays[-1][0]) if is_full else None
-    barred, disabled = orders or (0, 0)
+    newest, barred, disabled = orders
     fresh = account.fresh if account else 0
     return Snapshot(
-        *(upto, secret_seq, registered, intervals, behind, barred, bool(disabled), session, fresh),
+        *(upto, secret_seq, registered, intervals, behind, barred or 0, bool(disabled), session, fresh),
         has_password=account is not None and is_of_password(account.credential),
+        newest=newest,
     )
 
 

@@ -315,12 +315,13 @@ class MemoryLog:
         size = self.window.limits.page
         shown = [positions[place] for place in page[: size.stays]]
         standing = self.state.standings.get(("", asked.user))
-        orders = None if standing is None else (standing.banned, standing.disabled)
+        banned, disabled = (0, 0) if standing is None else (standing.banned, standing.disabled)
         sessions = self._devices(asked.user) if asked.session else ()
         session = next((one for one in sessions if one.seq == asked.session), None)
         if session is not None:
             session = msgspec.structs.replace(session, credential="")
         rows = [(*stay, None) for stay in shown]
+        orders = len(self.entries), banned, disabled
         return snapshot_page(self._account_of(asked.user), upto, rows, size, orders, session)
 
     def _newest(self, asked: Newest) -> list[Entry]:

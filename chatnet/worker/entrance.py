@@ -151,7 +151,10 @@ class Arrival:
         if self._gone:
             sessions.router.depart(local_user)
             await Deferred()  # forever: nobody is left to answer
-        return Session(sessions, local_user, arrived.device, self._peer, arrived.fresh, arrived.has_password)
+        return Session(
+            *(sessions, local_user, arrived.device, self._peer, arrived.fresh, arrived.has_password),
+            known=arrived.known,
+        )
 
     def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
         left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
@@ -167,7 +170,7 @@ class Arrival:
 class Arrived(NamedTuple):
     """A session that was added; its device, unless it has ended; until when its user is banned from the
     cluster, in milliseconds since 1970; whether their account is disabled; until when they are a newcomer;
-    and whether they have a password. All are as of the window's head or later."""
+    and whether they have a password. All are as of the window's head or later: of ``known``."""
 
     local_user: LocalUser
     device: Device | None
@@ -175,6 +178,7 @@ class Arrived(NamedTuple):
     disabled: bool
     fresh: int
     has_password: bool
+    known: int
 
 
 async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visitor: Visitor) -> Arrived:
@@ -192,18 +196,19 @@ async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visit
         if window.holds(snapshot.at):
             behind = window.after(snapshot.at)
             local_user = router.arrive(user, snapshot, since, behind)
-            device = snapshot.session
-            if device is not None and any(ends(entry, user, device) for entry in behind):
+            device, known = snapshot.session, max(snapshot.newest, window.head)
+            news = [entry for entry in behind if entry.seq > snapshot.newest]
+            if device is not None and any(ends(entry, user, device) for entry in news):
                 device = None
-            orders = _orders(snapshot, user, behind)
-            return Arrived(local_user, device, *orders, snapshot.fresh, snapshot.has_password)
+            orders = _orders(snapshot, user, news)
+            return Arrived(local_user, device, *orders, snapshot.fresh, snapshot.has_password, known)
 
 
-def _orders(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> tuple[int, bool]:
+def _orders(snapshot: Snapshot, user: str, news: Sequence[Entry]) -> tuple[int, bool]:
     """Return until when a user is banned from the cluster, 0 if they are not, and whether their account is
     disabled."""
     barred, disabled = snapshot.barred, snapshot.disabled
-    for entry in behind:
+    for entry in news:
         if not entry.room and entry.to == user and entry.more is not None:
             if entry.kind == "ban":
                 barred = entry.more.until or FOR_EVER

@@ -44,7 +44,8 @@ class Session:
 
     ``by`` is the seq that began it, and ``device`` what it is on: it may be on several connections. Until
     ``fresh``, in milliseconds since 1970, its user is a newcomer. ``has_password``: as it began, their secret
-    was one that they have chosen. ``is_moving``: the client was told to go to another worker.
+    was one that they have chosen. Nothing up to the seq ``known`` ends it. ``is_moving``: the client was told
+    to go to another worker.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Session:
         "drafts",
         "has_password",
         "is_moving",
+        "known",
         "local_user",
         "marks",
         "peer",
@@ -72,11 +74,13 @@ class Session:
         peer: Peer,
         fresh: int = 0,
         has_password: bool = False,
+        known: int = 0,
     ) -> None:
         self._shared = sessions
         self.local_user = local_user
         self.device = device
         self.by = device.seq
+        self.known = known
         self.peer = peer
         self.has_password = has_password
         self.is_moving = False

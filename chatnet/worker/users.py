@@ -23,10 +23,14 @@ ENDS = frozenset({"secret", "session", "revoke", *_BARS})
 
 
 class UsersSession(Protocol):
-    """A session of a user, which the entry at the seq ``by`` began, on a device."""
+    """A session of a user, which the entry at the seq ``by`` began, on a device. All that ends sessions, up
+    to the seq ``known``, had been looked at when it was let in."""
 
     @property
     def by(self) -> int: ...
+
+    @property
+    def known(self) -> int: ...
 
     @property
     def device(self) -> Device: ...
@@ -59,7 +63,7 @@ def ends(entry: Entry, user: str, session: Device) -> bool:
         case "forget":
             return entry.to == user
         case "revoke":
-            return entry.to == user and entry.text in (str(session.seq), "0")
+            return entry.to == user and entry.text in (str(session.seq), "0") and entry.seq > session.seq
     return False
 
 
@@ -76,7 +80,11 @@ def up_to_ends(entries: list[Entry]) -> Iterator[list[Entry]]:
 
 class Users:
     """The sessions of all users. What the window says of them ends them: a new secret that they have not set,
-    a ``revoke``, a ban from the cluster, a disabled account, a user who is forgotten. Pure."""
+    a ``revoke``, a ban from the cluster, a disabled account, a user who is forgotten. Pure.
+
+    A worker may be behind the log that it asked who may come in: it still has to follow a ban that was lifted
+    since, or a ``revoke`` of all sessions, after which the user came in with a new secret. That ends nothing.
+    """
 
     def __init__(self) -> None:
         # Almost every user has one session: a tuple takes a quarter of a dict's memory.
@@ -132,11 +140,12 @@ class Users:
             elif entry.kind in ("session", "revoke"):
                 user = entry.to or entry.user
                 for session in self._sessions.get(user, ()):
-                    if ends(entry, user, session.device):
+                    if entry.seq > session.known and ends(entry, user, session.device):
                         session.end(SessionEnded.of(name=user))
             elif entry.kind == "forget" or (not entry.room and entry.kind in _BARS):
                 for session in self._sessions.get(entry.to, ()):
-                    session.end(_BARS[entry.kind].of(name=entry.to))
+                    if entry.seq > session.known:
+                        session.end(_BARS[entry.kind].of(name=entry.to))
 
     def _secret(self, entry: Entry) -> None:
         for session in self._sessions[entry.user]:

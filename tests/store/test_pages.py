@@ -83,14 +83,14 @@ def test_a_page_of_a_snapshot_fits() -> None:
     """Even with the longest names it fits an AMP value; a full page says where the next begins."""
     stays = [("#" + "𐀀" * 64, BIG, BIG, None)] * PAGE.stays
     account = Account("sha256:", BIG, BIG)
-    page = snapshot_page(account, BIG, stays, PAGE)
+    page = snapshot_page(account, BIG, stays, PAGE, (BIG, BIG, 1))
     assert page.behind == (BIG, stays[0][0])
     assert len(msgspec.msgpack.encode(page)) <= MAX_VALUE
-    assert snapshot_page(account, BIG, stays[1:], PAGE).behind is None
+    assert snapshot_page(account, BIG, stays[1:], PAGE, (BIG, BIG, 1)).behind is None
 
 
 def test_a_snapshot_shows_the_past() -> None:
     """A stay that ended later is still open in it."""
     stays = [("#x", 1, 5, None), ("#y", 2, 6, None), ("bob", 3, OPEN, 5), ("carol", 4, OPEN, 6)]
     ended = [Interval("#x", 1, 5), Interval("#y", 2, None), Interval("bob", 3, 5), Interval("carol", 4, None)]
-    assert snapshot_page(None, 5, stays, PAGE) == Snapshot(5, 0, 0, ended)
+    assert snapshot_page(None, 5, stays, PAGE, (7, None, None)) == Snapshot(5, 0, 0, ended, newest=7)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from worker.conftest import Client, answered
 
 from chatnet.codes import code_text, hashes_of, kept
@@ -486,6 +487,45 @@ def test_who_is_shut_out_posts_nothing_through_a_worker_behind(worker: Any, kind
         assert not client.connected
         assert client.hears.ended == [code]
     assert "post" not in kinds(worker)
+
+
+@pytest.mark.parametrize("since", [[], ["end"]], ids=["behind", "a part followed"])
+@pytest.mark.parametrize(
+    ("end", "lifted"),
+    [
+        (Draft("ban", CLUSTER, "", "", b"e" * 16, 0, More(to="alice")), "unban"),
+        (Draft("disable", CLUSTER, "", "", b"e" * 16, 0, More(to="alice")), "enable"),
+        (Draft("revoke", CLUSTER, CLUSTER, "0", b"e" * 16, 0, More(to="alice")), ""),
+    ],
+    ids=lambda what: getattr(what, "kind", None),
+)
+def test_what_was_over_when_one_came_in_ends_nothing(
+    worker: Any, end: Draft, lifted: str, since: list[str]
+) -> None:
+    """A worker that is behind follows later what had kept somebody out, or ended their sessions, when they
+    have been let in again already; what ends their session after that, does."""
+    ticket = login(worker.client(), LAPTOP)["ticket"]
+    worker.log.lagging = True
+    worker.log.append([end])
+    if since:
+        worker.log.catch_up()
+        worker.settle()
+    if lifted:
+        order(worker, lifted, "", to="alice")
+    client = worker.client()
+    if lifted:
+        client.resume(ticket)
+    else:
+        order(worker, "code", code_text(kept(CODE), 1), to="alice")
+        login(client, LAPTOP, NEW, code=CODE)
+    worker.log.lagging = False
+    worker.log.catch_up()
+    worker.settle()
+    assert client.connected
+    assert client.post("hi")
+    worker.log.append([replace(end, key=b"f" * 16)])
+    worker.settle()
+    assert not client.connected
 
 
 @pytest.mark.parametrize(

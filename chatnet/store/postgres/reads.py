@@ -99,7 +99,11 @@ USED_DEVICES = """
 """
 # After which seq the user hears mentions of their name; somebody who is not a user hears none.
 _REGISTERED = f'coalesce((SELECT registered FROM account WHERE "user" = %(user)s), {OPEN})'
-BARRED = "SELECT banned, disabled FROM standing WHERE room = '' AND \"user\" = %(user)s"
+# In one statement: what is banned by an entry up to that head, and not lifted by one, is.
+ORDERS = """
+    SELECT log.head, banned, disabled
+    FROM log LEFT JOIN standing ON standing.room = '' AND standing."user" = %(user)s
+"""
 IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
@@ -434,12 +438,12 @@ def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
         {"user": user, "after": min(asked.after, upto), "upto": upto, "left": left, "room": room},
     )
     found = stays.fetchall()
-    barred = tables.execute(BARRED, {"user": user}).fetchone()
+    orders = tables.execute(ORDERS, {"user": user}).fetchone()
     session = None
     if asked.session:
         row = tables.execute(SESSION, {"user": user, "seq": known_seq(asked.session)}).fetchone()
         session = None if row is None else Device(*row[:4])
-    return snapshot_page(known, upto, found, tables.page, barred, session)
+    return snapshot_page(known, upto, found, tables.page, orders, session)
 
 
 def newest(tables: PostgresTables, asked: Newest) -> list[Entry]:

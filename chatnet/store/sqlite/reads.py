@@ -182,6 +182,9 @@ def _time(tables: SqliteTables, seq: int) -> int:
     return tables.execute("SELECT time FROM entry WHERE seq = ?", (seq,)).get or 0
 
 
+_ORDERS = "SELECT head, banned, disabled FROM log LEFT JOIN standing ON room = '' AND user = ?"
+
+
 def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     stays = tables.execute(
@@ -194,13 +197,12 @@ def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
         """,
         (OPEN, user, *(asked.behind or FIRST_STAY), min(asked.after, upto), upto, tables.page.stays),
     )
-    orders = "SELECT banned, disabled FROM standing WHERE room = '' AND user = ?"
-    barred = tables.execute(orders, (user,)).fetchone()
+    [orders] = tables.execute(_ORDERS, (user,))
     session = None
     if asked.session:
         row = tables.execute(f"{_DEVICES} AND seq = ?", (user, known_seq(asked.session))).fetchone()
         session = None if row is None else Device(*row[:4])
-    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, barred, session)
+    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, orders, session)
 
 
 def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
