@@ -98,7 +98,8 @@ def running(directory: Path, workers: int, web: bool = False, fronts: int = 0) -
 
         def is_up() -> bool:
             found.update(_status(port, data))
-            return len(found.get("workers", ())) == workers + fronts
+            there = found.get("workers", ())
+            return len(there) == workers + fronts and not any(each.get("opening") for each in there)
 
         wait_until(is_up, "the cluster's start")
         chat = [each for each in found["workers"] if each.get("serves") != "irc"]

@@ -43,6 +43,7 @@ from chatnet.testing import history
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, Event, Sent, Took
+from chatnet.wire.cluster import CHAT
 from chatnet.wire.operate import ClusterStatus
 from rigs.chaos import final_log
 from rigs.processes import Cluster, Lines, NotInTime, kill_marked, send, wait_until
@@ -93,11 +94,15 @@ class Kind:
 
 
 class Run:
-    """A cluster and its users, for as long as the ``with`` lasts."""
+    """A cluster and its users, for as long as the ``with`` lasts; ``workers``: how many it has, with the
+    fronts."""
+
+    users, workers = USERS, WORKERS
+    options: Sequence[str] = ("--irc", "none")
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._cluster = Cluster(root, "--irc", "none")
+        self._cluster = Cluster(root, *self.options)
         self._output = (root / "master.log").open("ab")
 
     def __enter__(self) -> Run:
@@ -134,22 +139,23 @@ class Run:
         """Return the primary's status; None while nobody answers."""
         return ask_status(parse_masters(self._cluster.address)[0], self._token, patience=1.0)
 
-    def whole(self, gone: Sequence[int] = (), users: int = USERS) -> ClusterStatus:
+    def whole(self, gone: Sequence[int] = (), users: int | None = None) -> ClusterStatus:
         """Wait until there are as many processes as there should be, with all ``users`` on the workers.
 
         All are alive, and none is one of those that must be ``gone``: a signal takes a moment to kill.
 
         :raises NotInTime: this took longer than a minute.
         """
+        least = self.users if users is None else users
 
         def is_whole() -> ClusterStatus | None:
             status = self.status()
-            if status is None or (len(status.masters), len(status.workers)) != (MASTERS, WORKERS):
+            if status is None or (len(status.masters), len(status.workers)) != (MASTERS, self.workers):
                 return None
             pids = [one.pid for one in status.masters] + [one.pid for one in status.workers]
             sessions = sum(worker.sessions for worker in status.workers)
             alive = all(map(runs, pids)) and not set(pids) & set(gone)
-            return status if alive and sessions >= users else None
+            return status if alive and sessions >= least else None
 
         try:
             status: ClusterStatus = wait_until("the cluster is whole", is_whole, SECONDS)
@@ -175,8 +181,9 @@ class Run:
         return _signal(self.whole().masters[0].pid, number)
 
     def worker(self, number: int) -> Struck:
-        """Send a signal to the worker with the most sessions."""
-        return _signal(max(self.whole().workers, key=lambda worker: worker.sessions).pid, number)
+        """Send a signal to the worker with the most sessions; to none that is a front."""
+        workers = [worker for worker in self.whole().workers if worker.serves == CHAT]
+        return _signal(max(workers, key=lambda worker: worker.sessions).pid, number)
 
     def everybody(self) -> Struck:
         """Kill all processes except the users', and start a master again, as an operator would by hand."""
@@ -187,16 +194,19 @@ class Run:
 
     # ---- the end ----
 
-    def finish(self) -> tuple[list[Event], list[str]]:
-        """Let everything be sent and read, and stop; return the history, and which promises it breaks."""
+    def finish(self) -> Talk:
+        """Let everything be sent and read, and stop; return what was recorded."""
         self._tell("hush")
-        self._lines.find("settled", SECONDS)
+        self._lines.find("settled", 2 * SECONDS)
         self._tell("end")
         self._talkers.wait(SECONDS)
         self._cluster.kill_everything()
+        return self._recorded()
+
+    def _recorded(self) -> Talk:
         events = history.read((self._root / "history").read_bytes().splitlines(keepends=True))
         log = final_log(self._cluster.data / "log.sqlite", self._root / "copy")
-        return events, check(Evidence(events, log))
+        return talk(events, check(Evidence(events, log)))
 
     def _tell(self, word: str) -> None:
         assert self._talkers.stdin is not None
@@ -219,8 +229,22 @@ def runs(pid: int) -> bool:
     return state not in "ZTX"
 
 
-def measure(events: Iterable[Event], spans: Sequence[Span]) -> Waits:
-    """Return the waits of each span, from the recorded history. Pure.
+class Talk(NamedTuple):
+    """What was said: how many posts; when each that was acknowledged was made and told; when each that was
+    received was made and read; and which promises were broken."""
+
+    posts: int
+    told: Sequence[tuple[float, float]]
+    read: Sequence[tuple[float, float]]
+    broken: Sequence[str] = ()
+
+    def waits(self, spans: Sequence[Span]) -> Waits:
+        """Return the waits of each span."""
+        return Waits(_longest(self.told, spans), _longest(self.read, spans))
+
+
+def talk(events: Iterable[Event], broken: Sequence[str] = ()) -> Talk:
+    """Return what was said, from the recorded history. Pure.
 
     If a client has a post from before it was lost, and gets it again, the first time counts.
     """
@@ -235,7 +259,7 @@ def measure(events: Iterable[Event], spans: Sequence[Span]) -> Waits:
                 told.append((made[event.key], event.time))
             case Took() if event.entry.key in made:
                 read.append((made[event.entry.key], event.time))
-    return Waits(_longest(told, spans), _longest(read, spans))
+    return Talk(len(made), told, read, broken)
 
 
 def _longest(posts: Sequence[tuple[float, float]], spans: Sequence[Span]) -> list[float]:
@@ -266,10 +290,12 @@ KINDS = (
 )
 
 
-def suffer(kinds: Sequence[Kind], rounds: int) -> tuple[list[Waits], int, list[str]]:
+def suffer(
+    kinds: Sequence[Kind], rounds: int, users: type[Run] = Run
+) -> tuple[list[Waits], int, Sequence[str]]:
     """Run each kind in turn; return its figures, the number of all posts, and the broken promises."""
     spans: dict[str, list[Span]] = {kind.name: [] for kind in kinds}
-    with scratch() as root, Run(root) as run:
+    with scratch() as root, users(root) as run:
         for number in range(1, rounds + 1):
             for kind in kinds:
                 struck = kind.strike(run)
@@ -278,9 +304,8 @@ def suffer(kinds: Sequence[Kind], rounds: int) -> tuple[list[Waits], int, list[s
                 spans[kind.name].append(span)
                 run.calm()
                 _say(f"{number}/{rounds} {kind.title}: whole after {span.whole - span.killed:.2f} s")
-        events, violations = run.finish()
-    posts = sum(isinstance(event, Sent) and event.kind == "post" for event in events)
-    return [measure(events, spans[kind.name]) for kind in kinds], posts, violations
+        found = run.finish()
+    return [found.waits(spans[kind.name]) for kind in kinds], found.posts, found.broken
 
 
 # ---- output ----

@@ -24,6 +24,13 @@ CONFIG = """
 <path configdir="{directory}" datadir="{directory}" logdir="{directory}" runtimedir="{directory}">
 <log method="file" type="*" level="default" target="{directory}/inspircd.log">
 """
+TAGS = (
+    '<module name="cap"><module name="ircv3_accounttag"><module name="ircv3_ctctags">'
+    '<module name="ircv3_msgid"><module name="ircv3_servertime">'
+)
+"""What loads the modules for those who want tags."""
+HISTORY = '<module name="chanhistory"><chanhistory maxlines="{lines}" bots="yes">'
+"""What lets channels keep so many lines, in memory."""
 
 
 @contextlib.contextmanager
@@ -34,13 +41,13 @@ def serving(directory: Path, followers: int) -> Iterator[IrcFeed]:
 
 
 @contextlib.contextmanager
-def running(directory: Path) -> Iterator[IrcServer]:
-    """Run the daemon for the length of the ``with``."""
+def running(directory: Path, modules: str = "") -> Iterator[IrcServer]:
+    """Run the daemon for the length of the ``with``; ``modules``: lines that load more than it has."""
     port = free_port()
-    config = directory / "inspircd.conf"
-    config.write_text(CONFIG.format(port=port, directory=directory))
+    config = directory / f"inspircd-{port}.conf"
+    config.write_text(CONFIG.format(port=port, directory=directory) + modules)
     argv = [str(program()), f"--config={config}", "--nofork", *(["--runasroot"] if os.getuid() == 0 else [])]
-    with started(argv, directory, "inspircd") as server:
+    with started(argv, directory, f"inspircd-{port}") as server:
         wait_until(lambda: listens(port), "InspIRCd's start")
         yield IrcServer(NAME, (server.pid,), port)
 

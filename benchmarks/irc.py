@@ -1,8 +1,9 @@
-"""Rows: IRC beside AMP and InspIRCd: deliveries per second to 500 followers, with no tags and with all.
+"""Rows: IRC beside AMP, InspIRCd, ngIRCd: deliveries per second to 500 followers, with no tags and with all.
 
-One cluster has a worker, whose followers come by AMP, and an IRC front, with two channels of followers. What
-comes is counted by its length, by the same code for all, and the crowds take turns; each ratio is the median
-of those of each round.
+One cluster has a worker, whose followers come by AMP, and an IRC front, with two channels of followers. So
+has InspIRCd, as two daemons: one with the modules for tags, and one without; ngIRCd knows none. What comes is
+counted by its length, by the same code for all, and the crowds take turns; each ratio is the median of those
+of each round.
 
 ``python -m benchmarks.irc HOST:PORT [--followers N] [--tags] [--pid PID …]`` measures any IRC server that is
 running, beside nothing: at depth 1, 5 and 20.
@@ -15,7 +16,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import cluster, inspircd
+from benchmarks import cluster, inspircd, irc_daemons, ngircd
 from benchmarks.chatnet_feed import Feed
 from benchmarks.crowd import Crowd, Run
 from benchmarks.fanout import DEPTHS, FOLLOWERS, Effort, rate, take_turns
@@ -25,6 +26,12 @@ from benchmarks.table import Row, markdown, median
 from chatnet.addresses import Address
 
 BY_AMP, BY_IRC, WITH_TAGS = "by AMP", "by IRC", "by IRC with all tags"
+INSPIRCD_WITH_TAGS = f"{inspircd.NAME} with tags"
+BESIDE = {
+    BY_IRC: ((BY_AMP, True), (inspircd.NAME, False), (ngircd.NAME, False)),
+    WITH_TAGS: ((BY_AMP, True), (INSPIRCD_WITH_TAGS, False)),
+}
+"""What each is measured beside, and whether the aim is meant."""
 AIM = "≥ 0.9"
 """The aim beside AMP: within a tenth."""
 
@@ -42,7 +49,7 @@ def _crowds(directory: Path) -> Iterator[dict[str, Crowd]]:
     """Run all contenders that this machine has, each with its followers."""
     with contextlib.ExitStack() as stack:
         running = stack.enter_context(cluster.running(directory, workers=1, fronts=1))
-        ours = IrcServer("chatnet", (*running.fronts, running.master_pid), running.irc, password=_secret)
+        ours = irc_daemons.ours(running)
         crowds = {
             BY_AMP: Crowd(Feed(running, FOLLOWERS, "amp")),
             BY_IRC: Crowd(IrcFeed(ours, FOLLOWERS, "plain")),
@@ -50,21 +57,20 @@ def _crowds(directory: Path) -> Iterator[dict[str, Crowd]]:
         }
         if inspircd.program():
             crowds[inspircd.NAME] = Crowd(stack.enter_context(inspircd.serving(directory, FOLLOWERS)))
+            tagged = stack.enter_context(inspircd.running(directory, inspircd.TAGS))
+            crowds[INSPIRCD_WITH_TAGS] = Crowd(IrcFeed(tagged, FOLLOWERS, capabilities=TAGS))
+        if ngircd.program():
+            crowds[ngircd.NAME] = Crowd(IrcFeed(stack.enter_context(ngircd.running(directory)), FOLLOWERS))
         for crowd in crowds.values():
             stack.callback(crowd.close)
         yield crowds
 
 
-def _secret(nick: str) -> str:
-    """Return the random secret of a bench's user, in digits: a password would take 100 ms to check."""
-    return nick.encode().ljust(32, b".").hex()
-
-
 def _depth_rows(runs: dict[str, list[Run]], depth: int) -> Iterator[Row]:
-    for ours in (BY_IRC, WITH_TAGS):
+    for ours, beside in BESIDE.items():
         what = f"deliveries/s {ours} to {FOLLOWERS} followers, {depth} in flight"
-        for name, aim in ((BY_AMP, AIM), (inspircd.NAME, "")):
-            theirs = runs.get(name)
+        for name, is_meant in beside:
+            theirs, aim = runs.get(name), AIM if is_meant else ""
             if theirs is None:
                 yield Row(what, rate(runs[ours]), f"{name}: not installed", aim=aim)
                 continue
@@ -93,7 +99,7 @@ def main() -> None:
     raise_file_limit()
     exit_on_sigterm()
     where = chosen.server
-    password = _secret if chosen.accounts else None
+    password = irc_daemons.secret if chosen.accounts else None
     server = IrcServer("server", tuple(chosen.pid), where.port, where.host, password)
     print(markdown(rows_of(server, chosen.followers, TAGS if chosen.tags else "")))
 

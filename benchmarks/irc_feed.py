@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cluster import GROUP
+from benchmarks.cluster import GROUP, encrypt
 from benchmarks.wire import TEXT
 
 TAGS = "message-tags server-time account-tag"
@@ -47,13 +47,7 @@ class IrcFeed:
         self.pids = server.pids
         self._channel = f"#{nick}"
         nicks = [f"{nick}{number}" for number in range(followers + 1)]
-        everybody: list[socket.socket] = []
-        for group in (nicks[at : at + GROUP] for at in range(0, len(nicks), GROUP)):
-            fresh = [socket.create_connection((server.host, server.port), timeout=30) for _ in group]
-            hellos = [server.hello(one, capabilities) for one in group]
-            _exchange(fresh, hellos, b" 001 ")  # InspIRCd accepts, once a second, all who wait
-            _exchange(fresh, [f"JOIN {self._channel}\r\n".encode()] * len(fresh), b" 366 ")
-            everybody += fresh
+        everybody = log_in(server, nicks, capabilities, join=[self._channel] * len(nicks))
         self.poster, *self.followers = everybody
 
     def posts(self, count: int) -> bytes:
@@ -67,6 +61,28 @@ class IrcFeed:
         """Send a sign of life, which is never answered."""
         for connection in [*self.followers, self.poster]:
             connection.sendall(b"PONG bench\r\n")
+
+
+def log_in(
+    server: IrcServer,
+    nicks: Sequence[str],
+    capabilities: str = "",
+    encrypted: bool = False,
+    join: Sequence[str] = (),
+) -> list[socket.socket]:
+    """Log these in, each on their own connection; let each ``join`` what is named for them."""
+    connections: list[socket.socket] = []
+    for at in range(0, len(nicks), GROUP):
+        group = nicks[at : at + GROUP]
+        fresh = [socket.create_connection((server.host, server.port), timeout=30) for _ in group]
+        if encrypted:
+            fresh = list(map(encrypt, fresh))
+        hellos = [server.hello(one, capabilities) for one in group]
+        _exchange(fresh, hellos, b" 001 ")  # InspIRCd accepts, once a second, all who wait
+        if join:
+            _exchange(fresh, [f"JOIN {one}\r\n".encode() for one in join[at : at + GROUP]], b" 366 ")
+        connections += fresh
+    return connections
 
 
 def _exchange(connections: Sequence[socket.socket], said: Sequence[bytes], sign: bytes) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from benchmarks import cluster
+from benchmarks import cluster, wire
 from benchmarks.processes import resident_bytes, scratch
 from benchmarks.table import Row
 
@@ -27,33 +28,35 @@ def rows(quick: bool) -> Iterator[Row]:
     names = [f"idle{number}" for number in range(FIRST + count)]
     what = f"memory of an idle session, {count:,} sessions"
     with scratch() as directory:
-        _register(directory, names)
+        register(directory, names, ["host"] * len(names))
         for how, encrypted, aim in (("", False, "≤ 7.5 KB"), (", by TLS", True, "")):
-            grown = _grow(directory, names, encrypted)
-            yield Row(f"{what}{how}", f"{grown / count / 1024:.1f} KB", aim=aim)
+            with cluster.running(directory, 1) as running:
+                log_in = partial(_log_in, running, encrypted=encrypted)
+                yield Row(f"{what}{how}", kilobytes(running.workers[0].pid, log_in, names), aim=aim)
 
 
-def _register(directory: Path, names: Sequence[str]) -> None:
+def register(directory: Path, names: Sequence[str], rooms: Sequence[str]) -> None:
+    """Register these, each following the room at their place."""
     with cluster.running(directory, 1) as running, _closing(running.connect(["host", *names])) as connections:
-        cluster.join(connections[1:], "host")
+        wire.exchange(connections[1:], map(wire.join, rooms))
 
 
-def _grow(directory: Path, names: Sequence[str], encrypted: bool) -> int:
-    """Return by how many bytes the worker's resident memory grew."""
-    with cluster.running(directory, 1) as running:
-        worker = running.workers[0].pid
-        with _listening(running, names[:FIRST], encrypted):
-            before = resident_bytes(worker)
-            with _listening(running, names[FIRST:], encrypted):
-                return resident_bytes(worker) - before
+def _log_in(running: cluster.Cluster, names: Sequence[str], encrypted: bool) -> list[socket.socket]:
+    connections = running.connect(names, encrypted)
+    cluster.chat(connections)
+    return connections
 
 
-@contextlib.contextmanager
-def _listening(running: cluster.Cluster, names: Sequence[str], encrypted: bool) -> Iterator[None]:
-    with _closing(running.connect(names, encrypted)) as connections:
-        cluster.chat(connections)
+def kilobytes(pid: int, log_in: Callable[[Sequence[str]], list[socket.socket]], names: Sequence[str]) -> str:
+    """Return by how much the resident memory of a process grows with each connection: all but the first
+    hundred count."""
+    with _closing(log_in(names[:FIRST])):
         time.sleep(SETTLE_SECONDS)
-        yield
+        before = resident_bytes(pid)
+        with _closing(log_in(names[FIRST:])):
+            time.sleep(SETTLE_SECONDS)
+            grown = resident_bytes(pid) - before
+    return f"{grown / len(names[FIRST:]) / 1024:.1f} KB"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from benchmarks.browsers import Site
 from benchmarks.chatnet_feed import Feed
 from benchmarks.crowd import Crowd, Run
 from benchmarks.fanout import DEPTHS, FOLLOWERS, Effort, take_turns
-from benchmarks.processes import resident_bytes, scratch
-from benchmarks.sessions import FIRST, SETTLE_SECONDS
+from benchmarks.processes import scratch
+from benchmarks.sessions import FIRST, kilobytes
 from benchmarks.table import Row, median
 
 BY_AMP, BY_SOCKET = "by AMP", "by WebSocket"
@@ -64,10 +63,7 @@ def rows(quick: bool) -> Iterator[Row]:
             yield from _depth_rows(take_turns(crowds, depth, effort), depth)
     with scratch() as directory:
         count = 1000 if quick else 5000
-        grown = _grow(directory, count)
-        yield Row(
-            f"memory of an idle socket, {count:,} sockets", f"{grown / count / 1024:.1f} KB", aim="≤ 10 KB"
-        )
+        yield Row(f"memory of an idle socket, {count:,} sockets", _memory(directory, count), aim="≤ 10 KB")
 
 
 @contextlib.contextmanager
@@ -112,20 +108,11 @@ def _shown(runs: Sequence[Run]) -> str:
     return f"{median(run.rate for run in runs):,.0f} ({cost:.2f} µs; server {servers}; receiver {busy:.0%})"
 
 
-def _grow(directory: Path, count: int) -> int:
-    """Return by how many bytes the worker's resident memory grew; see :mod:`benchmarks.sessions`."""
+def _memory(directory: Path, count: int) -> str:
+    """Return the memory of one socket; see :mod:`benchmarks.sessions`."""
     names = [f"idle{number}" for number in range(FIRST + count)]
     with cluster.running(directory, 1, web=True) as running:
         Site(running.web).register(["host"], "")
         tickets = Site(running.web).register(names, "host")
     with cluster.running(directory, 1, web=True) as running:
-        site, worker = Site(running.web), running.workers[0].pid
-        connections = site.connect(tickets[:FIRST])
-        time.sleep(SETTLE_SECONDS)
-        before = resident_bytes(worker)
-        connections += site.connect(tickets[FIRST:])
-        time.sleep(SETTLE_SECONDS)
-        grown = resident_bytes(worker) - before
-        for connection in connections:
-            connection.close()
-    return grown
+        return kilobytes(running.workers[0].pid, Site(running.web).connect, tickets)

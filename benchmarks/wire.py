@@ -58,9 +58,10 @@ def chat() -> bytes:
     return ask(0, b"Chat")
 
 
-def post(tag: int, text: str = TEXT, made: float | None = None) -> bytes:
-    """Return a post that was ``made`` now, or at this time in seconds since 1970."""
-    return ask(tag, b"Post", key=fresh_key(made), text=text.encode())
+def post(tag: int, text: str = TEXT, made: float | None = None, room: str = "") -> bytes:
+    """Return a post in ``room``, or one's own, that was ``made`` now, or then, in seconds since 1970."""
+    there = {"room": room.encode()} if room else {}
+    return ask(tag, b"Post", key=fresh_key(made), text=text.encode(), **there)
 
 
 PING = box({b"_command": b"Ping"})

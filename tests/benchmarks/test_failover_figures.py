@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from benchmarks.failover import KINDS, Span, Waits, aim, measure
+from benchmarks.failover import KINDS, Span, Waits, aim, talk
 from benchmarks.plot import Strip, svg
 from chatnet.entries import Entry
 from chatnet.testing.history import Acknowledged, Event, Sent, Took
@@ -26,7 +26,7 @@ def post(key: bytes, made: float, told: float | None, *read: float) -> list[Even
 def test_the_slowest_post_of_all_counts() -> None:
     """A wait counts from the kill, or from the post if that was later, to the last of its readers."""
     events = post(b"a", 9.9, 10.3, 10.2, 10.7) + post(b"b", 11.0, 11.4, 11.3) + post(b"c", 11.9, 12.0, 12.2)
-    waits = measure(events, [KILL])
+    waits = talk(events).waits([KILL])
     assert waits.acknowledged == [pytest.approx(0.4)]
     assert waits.received == [pytest.approx(0.7)]
 
@@ -34,13 +34,13 @@ def test_the_slowest_post_of_all_counts() -> None:
 def test_what_a_kill_did_not_touch_is_not_its_fault() -> None:
     """Posts that were answered before it, or made when all was whole again, do not count."""
     events = post(b"a", 5.0, 9.0, 9.5) + post(b"b", 11.0, 11.1, 11.1) + post(b"c", 12.5, 19.0, 19.0)
-    assert measure(events, [KILL]).acknowledged == [pytest.approx(0.1)]
+    assert talk(events).waits([KILL]).acknowledged == [pytest.approx(0.1)]
 
 
 def test_each_kill_has_its_own_figure() -> None:
     """The figures come in the order of the kills."""
     events = post(b"a", 10.0, 10.5, 10.5) + post(b"b", 21.0, 24.0, 24.0)
-    assert measure(events, [KILL, Span(20.0, 22.0)]).acknowledged == pytest.approx([0.5, 3.0])
+    assert talk(events).waits([KILL, Span(20.0, 22.0)]).acknowledged == pytest.approx([0.5, 3.0])
 
 
 def test_joins_are_no_posts() -> None:
@@ -48,7 +48,7 @@ def test_joins_are_no_posts() -> None:
     join = Sent(time=10.5, client="ann/1", key=b"j", kind="join", room="bob", text="")
     told = Acknowledged(time=11.9, client="ann/1", key=b"j", seq=2)
     events = [join, told, *post(b"a", 10.0, 10.1, 10.1)]
-    assert measure(events, [KILL]).acknowledged == [pytest.approx(0.1)]
+    assert talk(events).waits([KILL]).acknowledged == [pytest.approx(0.1)]
 
 
 def test_an_aim_that_was_missed_is_said() -> None:
