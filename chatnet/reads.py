@@ -145,6 +145,32 @@ NOT_DESCRIBED = ("", "", 0)
 """What a :class:`MemberPage` has of a room without a description."""
 
 
+class RoomFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How many are in a room; since when it is there, in the log's time, which of a topic is when something
+    was first said there (0: never); and what it is about, as in a :class:`MemberPage`. A user is in their own
+    room, but is not counted."""
+
+    members: int
+    since: int
+    about: str
+    by: str
+    described: int
+
+
+class Ban(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A user who is banned, and until when, in the log's time."""
+
+    user: str
+    until: int
+
+
+class BanPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of those who are banned, in order of their names, and whether another follows."""
+
+    bans: list[Ban]
+    more: bool
+
+
 class Talk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A conversation, and the seq of the newest post in it."""
 
@@ -344,7 +370,7 @@ class Feed(Question[FeedPage], frozen=True):
 
 class History(Question[list[Entry]], frozen=True):
     """The page of the posts of ``room`` up to ``upto`` that ends before ``before`` (the newest for None),
-    oldest first, of those that ``user`` may read at ``upto``.
+    oldest first, of those that ``user`` may read at ``upto``; with ``events``, of all that is heard there.
 
     :raises NoSuchRoom: nobody has this name, or nobody ever used this topic; or the user may not read it.
     """
@@ -355,6 +381,7 @@ class History(Question[list[Entry]], frozen=True):
     before: int | None = None
     user: str = ""
     upto: int = LAST_SEQ
+    events: bool = False
 
 
 class HistoryAfter(Question[list[Entry]], frozen=True):
@@ -370,6 +397,7 @@ class HistoryAfter(Question[list[Entry]], frozen=True):
     after: int
     user: str
     upto: int = LAST_SEQ
+    events: bool = False
 
 
 class SeqBefore(Question[int], frozen=True):
@@ -391,6 +419,36 @@ class Members(Question[MemberPage], frozen=True):
 
     errors = (NoSuchRoom,)
     costs = "200 rows"
+
+    room: str
+    user: str
+    upto: int
+    after: str = ""
+
+
+class RoomOf(Question[RoomFacts], frozen=True):
+    """What ``room`` is like at ``upto``, for ``user``.
+
+    :raises NoSuchRoom: as for :class:`History`.
+    """
+
+    errors = (NoSuchRoom,)
+    costs = "a row for each member"
+
+    room: str
+    user: str
+    upto: int
+
+
+class BansOf(Question[BanPage], frozen=True):
+    """The first page of those who are banned from ``room`` in the time of ``upto`` and sort after ``after``:
+    for moderators alone, which whoever asks has looked at.
+
+    :raises NoSuchRoom: as for :class:`History`.
+    """
+
+    errors = (NoSuchRoom,)
+    costs = "a row for each who has a role, an invitation or a ban"
 
     room: str
     user: str
@@ -512,6 +570,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     HistoryAfter,
     SeqBefore,
     Members,
+    RoomOf,
+    BansOf,
     PoliciesIn,
     ReportedPost,
     InvitationsOf,

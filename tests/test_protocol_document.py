@@ -77,6 +77,8 @@ def packed_as(value: msgspec.inspect.Type) -> str:
             return "text"
         case msgspec.inspect.IntType():
             return "number"
+        case msgspec.inspect.BoolType():
+            return "boolean"
     return r"\[[^·]*"
 
 

@@ -32,6 +32,7 @@ CAPABILITIES: Mapping[str, str] = {
     "userhost-in-names": "",
     "chatnet/key": "",
     "draft/chathistory": "",
+    "draft/event-playback": "",
     "draft/message-redaction": "",
     "draft/multiline": f"max-bytes={MOST_TEXT_BYTES},max-lines={MOST_LINES}",
     "draft/pre-away": "",

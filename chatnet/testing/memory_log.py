@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import TypeVar
 
 import msgspec
@@ -37,6 +38,9 @@ from chatnet.reads import (
     Account,
     AccountOf,
     Answers,
+    Ban,
+    BanPage,
+    BansOf,
     CodeOf,
     CodePurpose,
     CursorAt,
@@ -62,6 +66,8 @@ from chatnet.reads import (
     PolicyValue,
     Question,
     ReportedPost,
+    RoomFacts,
+    RoomOf,
     RoomPage,
     Rooms,
     SeqBefore,
@@ -354,18 +360,25 @@ class MemoryLog:
         upto = known_seq(asked.upto)
         after = self._readable(asked)
         last = min(upto, len(self.entries) if asked.before is None else max(0, asked.before - 1))
-        return [post for post in self._posts(after, last) if asked.room in heard_at(post)][-self._page :]
+        return [one for one in self._read_in(asked, after, last) if asked.room in heard_at(one)][
+            -self._page :
+        ]
+
+    def _read_in(self, asked: History | HistoryAfter, after: int, upto: int) -> Iterator[Entry]:
+        """Yield the entries that a history may have."""
+        events = EVENTS if asked.events else ()
+        return (entry for entry in self.entries[after:upto] if entry.kind in SAID or entry.kind in events)
 
     def _history_after(self, asked: HistoryAfter) -> list[Entry]:
         upto = min(known_seq(asked.upto), len(self.entries))
         after = max(self._readable(asked), known_seq(asked.after))
-        return [post for post in self._posts(after, upto) if asked.room in heard_at(post)][: self._page]
+        return [one for one in self._read_in(asked, after, upto) if asked.room in heard_at(one)][: self._page]
 
     def _seq_before(self, asked: SeqBefore) -> int:
         entries = self.entries[: known_seq(asked.upto)]
         return bisect_left(entries, known_seq(asked.time), key=lambda entry: entry.time)
 
-    def _readable(self, asked: History | HistoryAfter | Members | PoliciesIn) -> int:
+    def _readable(self, asked: History | HistoryAfter | Members | RoomOf | BansOf | PoliciesIn) -> int:
         """Return the seq after which the user may read the room."""
         room, user = known_room(asked.room), known_name(asked.user)
         if is_public(room):
@@ -390,16 +403,42 @@ class MemoryLog:
     def _members(self, asked: Members) -> MemberPage:
         upto = known_seq(asked.upto)
         self._readable(asked)
-        names = sorted(
-            user
-            for user in self.state.memberships
-            if user > asked.after and self._memberships_at(user, upto).has(asked.room)
-        )
+        names = [name for name in self._in(asked.room, upto) if name > asked.after]
         members = [Member(name, self._role(asked.room, name)) for name in names[:PAGE_ROOMS]]
-        _, seq = self.state.descriptions.get(asked.room, ("", 0))
+        return MemberPage(members, len(names) > PAGE_ROOMS, *self._about(asked.room, upto))
+
+    def _in(self, room: str, upto: int) -> list[str]:
+        return sorted(user for user in self.state.memberships if self._memberships_at(user, upto).has(room))
+
+    def _about(self, room: str, upto: int) -> tuple[str, str, int]:
+        _, seq = self.state.descriptions.get(room, ("", 0))
         entry = self.entries[seq - 1] if 0 < seq <= upto else None
-        about = (entry.text, entry.user, entry.time) if entry is not None and entry.text else NOT_DESCRIBED
-        return MemberPage(members, len(names) > PAGE_ROOMS, *about)
+        return (entry.text, entry.user, entry.time) if entry is not None and entry.text else NOT_DESCRIBED
+
+    def _room_of(self, asked: RoomOf) -> RoomFacts:
+        room, upto = asked.room, known_seq(asked.upto)
+        self._readable(asked)
+        if is_private(room):
+            begun = self.state.privates[room].made
+        elif is_topic(room):
+            begun = next((post.seq for post in self._posts(0, upto) if room in heard_at(post)), 0)
+        else:
+            account = self.state.accounts.get(room)
+            begun = 0 if account is None or account.registered > upto else account.registered
+        entry = self._entry(begun)
+        since = 0 if entry is None else entry.time
+        return RoomFacts(len(self._in(room, upto)), since, *self._about(room, upto))
+
+    def _bans_of(self, asked: BansOf) -> BanPage:
+        self._readable(asked)
+        last = self._entry(known_seq(asked.upto))
+        now = 0 if last is None else last.time
+        found = [
+            Ban(user, standing.banned)
+            for (room, user), standing in sorted(self.state.standings.items(), key=itemgetter(0))
+            if room == asked.room and user > asked.after and standing.banned > now
+        ]
+        return BanPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
 
     def _role(self, room: str, user: str) -> str:
         standing = self.state.standings.get((room, user))
@@ -541,6 +580,8 @@ ANSWERS: Answers[MemoryLog] = {
     HistoryAfter: MemoryLog._history_after,
     SeqBefore: MemoryLog._seq_before,
     Members: MemoryLog._members,
+    RoomOf: MemoryLog._room_of,
+    BansOf: MemoryLog._bans_of,
     PoliciesIn: MemoryLog._policies_in,
     ReportedPost: MemoryLog._reported_post,
     InvitationsOf: MemoryLog._invitations,

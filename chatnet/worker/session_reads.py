@@ -13,6 +13,8 @@ from chatnet.errors import NoSuchPost, NoSuchUser, NotInScope
 from chatnet.names import MAX_TOPIC, fold_for, fold_name, fold_prefix, is_room, spelled_for, where
 from chatnet.policies import in_force
 from chatnet.reads import (
+    BanPage,
+    BansOf,
     DevicesOf,
     History,
     HistoryAfter,
@@ -27,6 +29,8 @@ from chatnet.reads import (
     PolicyValue,
     Question,
     ReportedPost,
+    RoomFacts,
+    RoomOf,
     Rooms,
     SeqBefore,
     Talk,
@@ -91,6 +95,17 @@ class SessionReads:
         page = await self._read(lambda head: Talks(user, head, after))
         return TalkPage([Talk(spelled_for(talk.room, user), talk.newest) for talk in page.talks], page.more)
 
+    async def facts_of(self, room: str) -> RoomFacts:
+        """Return what ``room`` is like."""
+        room = self.fold(room)
+        return await self._read(lambda head: RoomOf(room, self._session.user, head))
+
+    async def bans(self, room: str, after: str) -> BanPage:
+        """Return a page of those who are banned from ``room`` and come after ``after``: for its moderators,
+        which the caller has looked at."""
+        room = self.fold(room)
+        return await self._read(lambda head: BansOf(room, self._session.user, head, _beginning(after)))
+
     async def policies(self, room: str | None) -> list[PolicyValue]:
         """Return the policies of ``room``, or for None of the cluster, each with its value."""
         user, asked = self._session.user, "" if room is None else self.fold(room)
@@ -99,15 +114,17 @@ class SessionReads:
 
     # ---- posts ----
 
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first."""
+    async def history(self, room: str, before: int | None, events: bool = False) -> list[Entry]:
+        """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first; with
+        ``events``, of what else is heard there, too."""
         room = self.fold(room)
-        return await self._read(lambda head: History(room, before, self._session.user, head))
+        return await self._read(lambda head: History(room, before, self._session.user, head, events))
 
-    async def history_after(self, room: str, after: int) -> list[Entry]:
-        """Return a page of posts of ``room`` after the seq ``after``, oldest first."""
+    async def history_after(self, room: str, after: int, events: bool = False) -> list[Entry]:
+        """Return a page of posts of ``room`` after the seq ``after``, oldest first; with ``events`` as in
+        :meth:`history`."""
         room = self.fold(room)
-        return await self._read(lambda head: HistoryAfter(room, after, self._session.user, head))
+        return await self._read(lambda head: HistoryAfter(room, after, self._session.user, head, events))
 
     async def seq_before(self, time: int) -> int:
         """Return the seq of the last entry before ``time``, in ms since 1970; 0 if there is none."""

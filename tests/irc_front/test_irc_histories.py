@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from irc_front.stage import Heard, IrcLine, IrcStage
-from irc_front.test_irc_rooms import together
+from irc_front.test_irc_rooms import does, together
 from irc_front.test_irc_talk import said
 from worker.conftest import Worker
 
@@ -192,6 +192,55 @@ def test_a_long_history_waits_for_its_reader(
         stage.worker.pass_time(1)
     numbers = [int(one.text.split(" ")[0]) for one in alice.take() if "msgid" in one.tags]
     assert numbers == [number for number in range(300) if number != 150]
+
+
+def test_events_are_in_the_histories_of_who_asked_for_them(stage: IrcStage) -> None:
+    """draft/event-playback: what changed in a channel stands at its place, as it was told live, with its time
+    and its id, and counts as a message does. Who did not negotiate it, or has no batch to tell what is past,
+    gets what was said alone."""
+    alice, plain = stage.user("alice", *WIDE, "draft/event-playback"), stage.user("alice", *WIDE)
+    unbatched = stage.user("alice", "message-tags", "draft/chathistory", "draft/event-playback")
+    bob = stage.user("bob")
+    does(stage, "create", "alice", "&ops", "all")
+    does(stage, "invite", "alice", "&ops", to="bob")
+    bob.ask("JOIN &ops")
+    for line in (alice, plain, unbatched):
+        line.take()
+    shown = []
+    for said_or_done in (
+        "PRIVMSG &ops :one",
+        "TOPIC &ops :hot",
+        "MODE &ops +o bob",
+        "PRIVMSG &ops :two",
+        "KICK &ops bob",
+    ):
+        stage.worker.pass_time(1)
+        shown += alice.ask(said_or_done)
+    _, *told, _ = alice.ask("CHATHISTORY LATEST &ops * 9")
+    for one in told:
+        del one.tags["batch"]
+    assert told == shown
+    assert [one.command for one in told] == ["PRIVMSG", "TOPIC", "MODE", "PRIVMSG", "KICK"]
+    assert history(alice, "LATEST &ops * 2") == ["two", "removed"]
+    at = f"msgid={told[1].tags['msgid']}"
+    assert [one.command for one in alice.ask(f"CHATHISTORY AFTER &ops {at} 2")[1:-1]] == ["MODE", "PRIVMSG"]
+    assert [one.command for one in alice.ask(f"CHATHISTORY BEFORE &ops {at} 2")[1:-1]] == ["PRIVMSG"]
+    plain.take()
+    assert history(plain, "LATEST &ops * 9") == ["one", "two"]
+    unbatched.take()
+    assert unbatched.shown("CHATHISTORY LATEST &ops * 9") == ["PRIVMSG &ops one", "PRIVMSG &ops two"]
+    bob.take()
+    assert bob.ask("CHATHISTORY LATEST &ops * 9")[0].shown.startswith("FAIL CHATHISTORY INVALID_TARGET ")
+
+
+def test_a_topic_has_its_time_and_its_id(stage: IrcStage) -> None:
+    """message-ids, server-time: a change of what a channel is about has both, the same for everybody."""
+    alice, bob = together(stage, "alice", "bob", caps=("message-tags",))
+    [echo] = alice.ask("TOPIC #tea :hot")
+    [heard] = bob.take()
+    assert echo == heard
+    assert echo.tags["msgid"] == msgids.msgid(stage.worker.log.log_id, stage.worker.log.entries[-1])
+    assert times.read(echo.tags["time"]) == stage.worker.log.entries[-1].time
 
 
 def test_a_history_that_is_not_for_one(stage: IrcStage) -> None:

@@ -21,6 +21,13 @@ def absent(stage: IrcStage, name: str) -> None:
     does(stage, "register", name, name, "argon2id")
 
 
+def there(stage: IrcStage, name: str) -> None:
+    """Let somebody be a member of &ops who is not here."""
+    absent(stage, name)
+    does(stage, "invite", "alice", "&ops", to=name)
+    does(stage, "join", name, "&ops")
+
+
 # ---- WHO ----
 
 
@@ -382,8 +389,8 @@ def test_kick_of_several(stage: IrcStage) -> None:
 def test_modes_of_channels(stage: IrcStage) -> None:
     """They follow from what a channel is; operators and bans are set by who moderates it."""
     alice, bob = moderated(stage)
-    assert alice.shown("MODE &ops") == ["324 alice &ops +in"]
-    assert alice.shown("MODE #@alice") == ["324 alice #@alice +mn"]
+    assert alice.shown("MODE &ops")[0] == "324 alice &ops +in"
+    assert alice.shown("MODE #@alice")[0] == "324 alice #@alice +mn"
     assert alice.shown("MODE &nothing")[0].startswith("403 ")
     assert alice.shown("MODE &ops +o bob") == ["MODE &ops +o bob"]
     assert [one.shown for one in bob.take()] == ["MODE &ops +o bob"]
@@ -398,24 +405,62 @@ def test_modes_of_channels(stage: IrcStage) -> None:
     assert alice.shown("MODE &ops -b bob!*@*") == ["MODE &ops -b bob!*@*"]
 
 
+def test_since_when_a_channel_is_there(stage: IrcStage) -> None:
+    """modern.ircdocs.horse: 329 follows 324, with the Unix time when the channel was made. A topic is
+    nobody's making: it counts from what was said there first, and before that has none."""
+    stage.worker.pass_time(5)
+    [alice] = together(stage, "alice")
+    assert alice.shown("MODE #tea") == ["324 alice #tea +n"]
+    stage.worker.pass_time(5)
+    alice.ask("PRIVMSG #tea :x")
+    stage.worker.pass_time(5)
+    does(stage, "create", "alice", "&ops", "all")
+    alice.take()
+    stage.worker.pass_time(5)
+    alice.ask("PRIVMSG #tea :y", "PRIVMSG &ops :y")
+    times = {entry.kind + entry.text: entry.time // 1000 for entry in stage.worker.log.entries}
+    assert alice.shown("MODE #tea") == ["324 alice #tea +n", f"329 alice #tea {times['postx']}"]
+    assert alice.shown("MODE &ops") == ["324 alice &ops +in", f"329 alice &ops {times['createall']}"]
+    registered = next(one.time // 1000 for one in stage.worker.log.entries if one.kind == "register")
+    assert alice.shown("MODE #@alice")[1:] == [f"329 alice #@alice {registered}"]
+    assert len({registered, times["postx"], times["createall"]}) == 3
+
+
 @pytest.mark.parametrize("asked", ["b", "+b", "bb"])
-def test_nobody_is_told_that_there_are_no_bans(stage: IrcStage, asked: str) -> None:
-    """The log does not list them: 368 alone would say that nobody is banned. Others than moderators may not
-    know who is."""
+def test_who_is_banned_from_a_channel(stage: IrcStage, asked: str) -> None:
+    """modern.ircdocs.horse: MODE with b and no mask is answered by the list, 367 for each, and its end, 368:
+    once. Whoever does not moderate the channel may not know."""
     alice, bob = moderated(stage)
-    stage.user("carol")
-    alice.ask("MODE &ops +b carol")
-    [no] = alice.ask(f"MODE &ops {asked}")
-    assert (no.command, no.text) == ("NOTICE", "MODE: Who is banned cannot be listed yet.")
-    alice.ask("CAP REQ :standard-replies")
-    assert [one.shown for one in alice.ask(f"MODE &ops {asked}")] == [
-        "FAIL MODE NOT_DONE &ops +b Who is banned cannot be listed yet."
-    ]
+    for name in ("carol", "dan"):
+        there(stage, name)
+    alice.take(), bob.take()
+    end = "368 alice &ops End of the list of bans."
+    assert alice.shown(f"MODE &ops {asked}") == [end]
+    alice.ask("MODE &ops +bb carol dan")
+    assert alice.shown(f"MODE &ops {asked}") == ["367 alice &ops carol!*@*", "367 alice &ops dan!*@*", end]
+    alice.ask("MODE &ops -b carol")
+    bob.take()
+    assert alice.shown(f"MODE &ops {asked}") == ["367 alice &ops dan!*@*", end]
     assert bob.shown(f"MODE &ops {asked}") == ["482 bob &ops Only its operators may do that."]
-    assert alice.shown("MODE #@alice b")[0].startswith("FAIL MODE NOT_DONE #@alice +b ")
+    assert alice.shown("MODE #@alice b") == ["368 alice #@alice End of the list of bans."]
     bob.ask("JOIN #@alice")
     assert bob.shown("MODE #@alice b")[0].startswith("482 ")
     assert bob.shown("MODE &nothing b")[0].startswith("403 ")
+
+
+def test_a_long_list_of_bans(stage: IrcStage) -> None:
+    """It is read page by page, and has everybody once."""
+    [alice] = together(stage, "alice")
+    does(stage, "role", "chatnet", "#tea", "moderator", to="alice")
+    names = [f"u{number:03}" for number in range(210)]
+    for name in names:
+        absent(stage, name)
+        does(stage, "join", name, "#tea")
+        does(stage, "ban", "alice", "#tea", to=name)
+    alice.take()
+    heard = alice.ask("MODE #tea b", "PING x")
+    assert [one.params[2] for one in heard if one.command == "367"] == [f"{name}!*@*" for name in names]
+    assert [one.command for one in heard[-2:]] == ["368", "PONG"]
 
 
 def test_who_moderates_the_cluster_moderates_its_topics(stage: IrcStage) -> None:
@@ -429,11 +474,11 @@ def test_who_moderates_the_cluster_moderates_its_topics(stage: IrcStage) -> None
         does(stage, "join", f"zo{number:03}", "#tea")
     zoe.take()
     assert zoe.shown("MODE #tea b")[0].startswith("482 ")
-    assert alice.shown("MODE #tea b") == ["NOTICE alice MODE: Who is banned cannot be listed yet."]
+    assert alice.shown("MODE #tea b") == ["368 alice #tea End of the list of bans."]
     does(stage, "create", "zoe", "&ops", "all")
     does(stage, "invite", "zoe", "&ops", to="alice")
     alice.ask("JOIN &ops")
     assert alice.shown("MODE &ops b")[0].startswith("482 ")
     worker.commit(Draft("role", "chatnet", "#tea", "moderator", b"l" * 16, 0, More(to="zoe")))
     zoe.take()
-    assert zoe.shown("MODE #tea b") == ["NOTICE zoe MODE: Who is banned cannot be listed yet."]
+    assert zoe.shown("MODE #tea b") == ["368 zoe #tea End of the list of bans."]

@@ -47,6 +47,7 @@ from chatnet.reads import (
     QUESTIONS,
     Account,
     AccountOf,
+    BansOf,
     CodeOf,
     CursorAt,
     DevicesOf,
@@ -64,6 +65,8 @@ from chatnet.reads import (
     PoliciesIn,
     Question,
     ReportedPost,
+    RoomFacts,
+    RoomOf,
     Rooms,
     SeqBefore,
     Snapshot,
@@ -848,7 +851,9 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(CodeOf, odd_words, odd_words),
     st.builds(DevicesOf, odd_words),
     st.builds(History, odd_words, st.none() | edges, odd_words, edges),
-    st.builds(HistoryAfter, odd_words, edges, odd_words, edges),
+    st.builds(HistoryAfter, odd_words, edges, odd_words, edges, st.booleans()),
+    st.builds(RoomOf, odd_words, odd_words, edges),
+    st.builds(BansOf, odd_words, odd_words, edges, odd_words),
     st.builds(SeqBefore, st.sampled_from([-(1 << 63), -1, 0, 1 << 62, (1 << 63) - 1]), edges),
     st.builds(Members, odd_words, odd_words, edges, odd_words),
     st.builds(PoliciesIn, odd_words, odd_words, edges),
@@ -883,6 +888,9 @@ def every_odd_read() -> list[Question[Any]]:
             *(PoliciesIn(word, "alice", 5), PoliciesIn("#x", word, 5)),
             *(Talks(word, 5), Talks("alice", 5, word), History(word, None, "alice", 5)),
             *(HistoryAfter(word, 0, "alice"), HistoryAfter("#x", 0, word, 5)),
+            *(RoomOf(word, "alice", 5), RoomOf("#x", word, 5), BansOf(word, "alice", 5)),
+            *(BansOf("#x", word, 5), BansOf("#x", "alice", 5, word)),
+            *(HistoryAfter(word, 0, "alice", 5, True), History(word, None, "alice", 5, True)),
         )
     ]
     of_numbers: list[Question[Any]] = [
@@ -892,6 +900,8 @@ def every_odd_read() -> list[Question[Any]]:
             ReportedPost(number, "alice", 5),
             *(HistoryAfter("#x", number, "alice"), HistoryAfter("#x", 2, "alice", number)),
             *(SeqBefore(0, number), SeqBefore(LAST_SEQ, number)),
+            *(RoomOf("#x", "alice", number), BansOf("#x", "alice", number)),
+            *(History("#x", number, events=True), HistoryAfter("#x", number, "alice", 5, True)),
             *(History("#x", number), Newest("alice", number), CursorAt(number)),
             SnapshotOf("alice", 0, 5, None, number),
         )
@@ -949,6 +959,8 @@ def told(answer: Any) -> Any:
         return [(one.device.seq, one.device.device) for one in answer]
     if isinstance(answer, list):
         return [entry.seq for entry in answer]
+    if isinstance(answer, RoomFacts):
+        return answer.members, answer.about, answer.by
     if isinstance(answer, FeedPage):
         return told(answer.posts), answer.cursor
     if isinstance(answer, Snapshot):

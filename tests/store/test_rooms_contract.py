@@ -35,6 +35,7 @@ from chatnet.errors import Muted, NoSuchRoom, TheyAreBanned, TooManyToday
 from chatnet.kinds import CLUSTER
 from chatnet.reads import (
     AccountOf,
+    BansOf,
     CodeOf,
     CursorAt,
     DevicesOf,
@@ -47,12 +48,14 @@ from chatnet.reads import (
     PersonOf,
     PoliciesIn,
     ReportedPost,
+    RoomFacts,
+    RoomOf,
     Rooms,
     SnapshotOf,
     Talks,
     UnreadOf,
 )
-from chatnet.rules import CASES
+from chatnet.rules import CASES, FOR_EVER
 from chatnet.testing.memory_log import MemoryLog
 
 __all__ = ["new_log"]
@@ -276,6 +279,9 @@ def read_by_all(subject: Subject) -> list[Any]:
             questions: list[Any] = [History(room, None, user, head), Members(room, user, head)]
             if user == "bob":
                 questions.append(HistoryAfter(room, 0, user, head))
+            if user == "bob" and room in ("#x", "&ops"):
+                questions.append(History(room, None, user, head, True))
+                questions += [RoomOf(room, user, head), BansOf(room, user, head)]
             for question in questions:
                 try:
                     found.append((user, room, told(subject.read(question))))
@@ -511,6 +517,55 @@ def told_of(subject: Subject, plan: list[list[Told]]) -> list[Any]:
     assert subject.log.window.head == head
     found += [(entry.seq, entry.kind, entry.text, entry.at) for entry in subject.log.window.after(0)]
     return found + read_by_all(subject)
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_what_a_room_is_like(new_disk: Callable[[], Any], make: Callable[[Any], Subject]) -> None:
+    """How many are in it, since when it is there, what it is about, and who is banned, each as of a seq; and
+    what happened there beside what was said, in one order with that, forwards and backwards."""
+    subject = make(new_disk())
+    begun(subject)
+
+    def of(room: str, upto: int) -> RoomFacts:
+        return subject.read(RoomOf(room, "alice", upto))
+
+    for_bob, for_carol = More(to="bob"), More(to="carol", until=1 << 60)
+    drafts = [
+        Draft("post", "alice", "#x", "first", key(10)),
+        Draft("describe", "alice", "&ops", "what for", key(11)),
+        Draft("post", "alice", "&ops", "hi", key(12)),
+        Draft("role", "alice", "&ops", "moderator", key(13), 0, for_bob),
+        Draft("post", "bob", "&ops", "thanks", key(14)),
+        Draft("invite", "alice", "&ops", "", key(15), 0, More(to="carol")),
+        Draft("join", "carol", "&ops", "", key(16)),
+        Draft("remove", "alice", "&ops", "", key(17), 0, More(to="carol")),
+        Draft("ban", "alice", "&ops", "", key(18), 0, for_bob),
+        Draft("ban", "alice", "&ops", "", key(19), 0, for_carol),
+    ]
+    for seq, draft in enumerate(drafts, 9):
+        assert subject.append(draft) == [seq]
+    entries = {entry.seq: entry for entry in subject.log.window.after(0)}
+    head = max(entries)
+    assert [of("&ops", seq).members for seq in (13, 15, 16, 17)] == [2, 3, 2, 1]
+    assert {of("&ops", seq).since for seq in (9, head)} == {entries[5].time}
+    assert (of("#x", 8).since, of("#x", head).since) == (0, entries[9].time)
+    assert of("alice", head) == RoomFacts(0, entries[1].time, "", "", 0)
+    assert of("&ops", 9).about == ""
+    about = of("&ops", head)
+    assert (about.about, about.by, about.described) == ("what for", "alice", entries[10].time)
+    bans = subject.read(BansOf("&ops", "alice", head)).bans
+    assert [(ban.user, ban.until) for ban in bans] == [("bob", FOR_EVER), ("carol", 1 << 60)]
+    assert [ban.user for ban in subject.read(BansOf("&ops", "alice", head, "bob")).bans] == ["carol"]
+    with pytest.raises(NoSuchRoom):
+        subject.read(RoomOf("&ops", "bob", head))
+    with pytest.raises(NoSuchRoom):
+        subject.read(BansOf("&ops", "bob", head))
+    told = [10, 11, 12, 13, 16]
+    heard = subject.read(HistoryAfter("&ops", 0, "alice", head, True))
+    assert [entry.seq for entry in heard] == told
+    assert subject.read(History("&ops", None, "alice", head, True)) == heard
+    assert [entry.seq for entry in subject.read(History("&ops", 16, "alice", head, True))] == told[:-1]
+    assert [entry.seq for entry in subject.read(History("&ops", None, "alice", head))] == [11, 13]
 
 
 @pytest.mark.parametrize("make", LOGS)

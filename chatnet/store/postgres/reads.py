@@ -26,6 +26,9 @@ from chatnet.reads import (
     Account,
     AccountOf,
     Answers,
+    Ban,
+    BanPage,
+    BansOf,
     CodeOf,
     CodePurpose,
     CursorAt,
@@ -53,6 +56,8 @@ from chatnet.reads import (
     PolicyValue,
     Question,
     ReportedPost,
+    RoomFacts,
+    RoomOf,
     RoomPage,
     Rooms,
     SeqBefore,
@@ -231,6 +236,23 @@ INVITATIONS = f"""
             SELECT FROM standing AS b WHERE b.room = i."user" AND b."user" = i.inviter AND b.blocked = 1)
     ORDER BY i.room LIMIT {PAGE_ROOMS + 1}
 """
+COUNT = """
+    SELECT count(*) FROM membership WHERE room = %(room)s AND "left" > %(upto)s AND joined <= %(upto)s
+"""
+MADE = "SELECT time FROM private JOIN entry ON entry.seq = private.made WHERE private.name = %(room)s"
+FIRST_SAID = """
+    SELECT time FROM entry
+    WHERE seq = (SELECT seq FROM place WHERE name = %(room)s AND seq <= %(upto)s ORDER BY seq LIMIT 1)
+"""
+WHEN_REGISTERED = """
+    SELECT time FROM account JOIN entry ON entry.seq = registered
+    WHERE account."user" = %(room)s AND registered <= %(upto)s
+"""
+BANS = f"""
+    SELECT "user", banned FROM standing WHERE room = %(room)s AND "user" > %(after)s
+        AND banned > coalesce((SELECT time FROM entry WHERE seq = %(upto)s), 0)
+    ORDER BY "user" LIMIT {PAGE_ROOMS + 1}
+"""
 POLICIES = "SELECT name, value FROM policy WHERE room = %(room)s AND seq <= %(upto)s ORDER BY name"
 ABOUT = """
     SELECT description.text, entry."user", entry.time
@@ -265,6 +287,8 @@ class Statements(NamedTuple):
     stays: str
     history: str
     history_after: str
+    heard: str
+    heard_after: str
     newest_posts: str
     feed_chunk: str
 
@@ -324,9 +348,25 @@ def statements(size: PageSize) -> Statements:
             "",
             size,
         ),
+        heard=_as_page(_heard_at("DESC", size), "DESC", size),
+        heard_after=_as_page(_heard_at("", size), "", size),
         newest_posts=_as_page(_NEWEST_POSTS, "DESC", size),
         feed_chunk=_feed_chunk(size),
     )
+
+
+def _heard_at(order: str, size: PageSize) -> str:
+    """Return the statement for posts and events of a place, in the ``order`` of seq."""
+    posts, events = (
+        f"""(SELECT seq FROM {table} WHERE name = %(room)s AND seq < %(before)s AND seq > %(after)s
+            ORDER BY seq {order} LIMIT {size.entries})"""
+        for table in ("place", "event")
+    )
+    return f"""
+        SELECT entry.* FROM (
+            SELECT seq FROM ({posts} UNION ALL {events}) AS both_of ORDER BY seq {order} LIMIT {size.entries}
+        ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
+    """
 
 
 def _as_page(found: str, order: str, size: PageSize) -> str:
@@ -468,14 +508,16 @@ def history(tables: PostgresTables, asked: History) -> list[Entry]:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     after = _readable(tables, asked)
     before = upto + 1 if asked.before is None else min(upto + 1, asked.before)
-    rows = tables.execute(tables.sql.history, {"room": room, "before": before, "after": after})
+    sql = tables.sql.heard if asked.events else tables.sql.history
+    rows = tables.execute(sql, {"room": room, "before": before, "after": after})
     return take_page(map(of_row, rows), tables.page)[0][::-1]
 
 
 def history_after(tables: PostgresTables, asked: HistoryAfter) -> list[Entry]:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     after = max(_readable(tables, asked), known_seq(asked.after))
-    rows = tables.execute(tables.sql.history_after, {"room": room, "before": upto + 1, "after": after})
+    sql = tables.sql.heard_after if asked.events else tables.sql.history_after
+    rows = tables.execute(sql, {"room": room, "before": upto + 1, "after": after})
     return take_page(map(of_row, rows), tables.page)[0]
 
 
@@ -495,6 +537,27 @@ def members(tables: PostgresTables, asked: Members) -> MemberPage:
     about = tables.execute(ABOUT, bounds).fetchone()
     shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
     return MemberPage(shown, len(rows) > PAGE_ROOMS, *(about if about and about[0] else NOT_DESCRIBED))
+
+
+def room_of(tables: PostgresTables, asked: RoomOf) -> RoomFacts:
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    _readable(tables, asked)
+    bounds = {"room": room, "upto": upto}
+    (count,) = tables.execute(COUNT, bounds).fetchone()
+    begun = MADE if is_private(room) else FIRST_SAID if is_topic(room) else WHEN_REGISTERED
+    since = tables.execute(begun, bounds).fetchone()
+    about = tables.execute(ABOUT, bounds).fetchone()
+    return RoomFacts(
+        count, 0 if since is None else since[0], *(about if about and about[0] else NOT_DESCRIBED)
+    )
+
+
+def bans(tables: PostgresTables, asked: BansOf) -> BanPage:
+    _readable(tables, asked)
+    after, upto = known_text(asked.after), known_seq(asked.upto)
+    bounds = {"room": known_room(asked.room), "after": after, "upto": upto}
+    rows = tables.execute(BANS, bounds).fetchall()
+    return BanPage([Ban(*row) for row in rows[:PAGE_ROOMS]], len(rows) > PAGE_ROOMS)
 
 
 def policies(tables: PostgresTables, asked: PoliciesIn) -> list[PolicyValue]:
@@ -576,6 +639,8 @@ ANSWERS: Answers[PostgresTables] = {
     HistoryAfter: history_after,
     SeqBefore: seq_before,
     Members: members,
+    RoomOf: room_of,
+    BansOf: bans,
     PoliciesIn: policies,
     ReportedPost: reported_post,
     InvitationsOf: invitations,
@@ -599,7 +664,9 @@ def _account(tables: PostgresTables, user: str) -> Account | None:
     return None if row is None else Account(row[0], row[1], row[2], None, row[3])
 
 
-def _readable(tables: PostgresTables, asked: History | HistoryAfter | Members | PoliciesIn) -> int:
+def _readable(
+    tables: PostgresTables, asked: History | HistoryAfter | Members | RoomOf | BansOf | PoliciesIn
+) -> int:
     """Return the seq after which the user may read the room.
 
     :raises NoSuchRoom: there is no such room for the user.

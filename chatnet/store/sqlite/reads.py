@@ -29,6 +29,9 @@ from chatnet.reads import (
     Account,
     AccountOf,
     Answers,
+    Ban,
+    BanPage,
+    BansOf,
     CodeOf,
     CodePurpose,
     CursorAt,
@@ -56,6 +59,8 @@ from chatnet.reads import (
     PolicyValue,
     Question,
     ReportedPost,
+    RoomFacts,
+    RoomOf,
     RoomPage,
     Rooms,
     SeqBefore,
@@ -243,15 +248,20 @@ def history(tables: SqliteTables, asked: History) -> list[Entry]:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     after = _readable(tables, asked)
     last = upto if asked.before is None else min(upto, asked.before - 1)
-    seqs = _falling(tables, room, last, after)
-    posts, _ = take_page(_entries(tables, seqs), tables.page)
+    seqs = [_falling(tables, room, last, after, table) for table in _read_in(asked)]
+    posts, _ = take_page(_entries(tables, merge(*seqs, reverse=True)), tables.page)
     return posts[::-1]
+
+
+def _read_in(asked: History | HistoryAfter) -> tuple[str, ...]:
+    """Return the indexes in which a history is found."""
+    return ("place", "event") if asked.events else ("place",)
 
 
 def history_after(tables: SqliteTables, asked: HistoryAfter) -> list[Entry]:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     after = max(_readable(tables, asked), known_seq(asked.after))
-    seqs = _rising(tables, (room, after, upto + 1), "place")
+    seqs = merge(*(_rising(tables, (room, after, upto + 1), table) for table in _read_in(asked)))
     return take_page(_entries(tables, islice(seqs, tables.page.entries)), tables.page)[0]
 
 
@@ -296,6 +306,43 @@ ABOUT = """
 """
 MEMBERS = f"{_MEMBERS} AND m.left = {OPEN} ORDER BY m.user LIMIT ?4"
 GONE_SINCE = f"{_MEMBERS} AND m.left > ?3 AND m.left < {OPEN}"
+
+
+def room_of(tables: SqliteTables, asked: RoomOf) -> RoomFacts:
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    _readable(tables, asked)
+    count: int = tables.execute(COUNT, (room, upto)).get
+    begun = _MADE if is_private(room) else _FIRST_SAID if is_topic(room) else _WHEN_REGISTERED
+    since: int | None = tables.execute(begun, (room, upto)).get
+    about = tables.execute(ABOUT, (room, upto)).fetchone()
+    return RoomFacts(count, since or 0, *(about if about and about[0] else NOT_DESCRIBED))
+
+
+COUNT = "SELECT count(*) FROM membership WHERE room = ?1 AND left > ?2 AND joined <= ?2"
+_MADE = "SELECT time FROM private JOIN entry ON entry.seq = private.made WHERE private.name = ?1 AND ?2"
+_FIRST_SAID = """
+    SELECT time FROM entry
+    WHERE seq = (SELECT seq FROM place WHERE name = ?1 AND seq <= ?2 ORDER BY seq LIMIT 1)
+"""
+_WHEN_REGISTERED = """
+    SELECT time FROM account JOIN entry ON entry.seq = registered
+    WHERE account.user = ?1 AND registered <= ?2
+"""
+
+
+def bans(tables: SqliteTables, asked: BansOf) -> BanPage:
+    _readable(tables, asked)
+    rows = list(
+        tables.execute(BANS, (known_room(asked.room), known_text(asked.after), known_seq(asked.upto)))
+    )
+    return BanPage([Ban(*row) for row in rows[:PAGE_ROOMS]], len(rows) > PAGE_ROOMS)
+
+
+BANS = f"""
+    SELECT user, banned FROM standing WHERE room = ?1 AND user > ?2
+        AND banned > coalesce((SELECT time FROM entry WHERE seq = ?3), 0)
+    ORDER BY user LIMIT {PAGE_ROOMS + 1}
+"""
 
 
 def policies(tables: SqliteTables, asked: PoliciesIn) -> list[PolicyValue]:
@@ -464,6 +511,8 @@ ANSWERS: Answers[SqliteTables] = {
     HistoryAfter: history_after,
     SeqBefore: seq_before,
     Members: members,
+    RoomOf: room_of,
+    BansOf: bans,
     PoliciesIn: policies,
     ReportedPost: reported_post,
     InvitationsOf: invitations,
@@ -537,7 +586,9 @@ def _tables_of(place: str) -> tuple[str, ...]:
     return ("event",) if place[:1] == "!" else ("place", "event")
 
 
-def _readable(tables: SqliteTables, asked: History | HistoryAfter | Members | PoliciesIn) -> int:
+def _readable(
+    tables: SqliteTables, asked: History | HistoryAfter | Members | RoomOf | BansOf | PoliciesIn
+) -> int:
     """Return the seq after which the user may read the room.
 
     :raises NoSuchRoom: there is no such room for the user.
@@ -580,8 +631,10 @@ def _rising(tables: SqliteTables, span: Span, table: str) -> Iterator[int]:
         after, chunk = seqs[-1], min(2 * chunk, LAST_CHUNK)
 
 
-def _falling(tables: SqliteTables, name: str, last: int, after: int = 0) -> Iterator[int]:
-    sql = "SELECT seq FROM place WHERE name = ? AND seq <= ? AND seq > ? ORDER BY seq DESC LIMIT ?"
+def _falling(
+    tables: SqliteTables, name: str, last: int, after: int = 0, table: str = "place"
+) -> Iterator[int]:
+    sql = f"SELECT seq FROM {table} WHERE name = ? AND seq <= ? AND seq > ? ORDER BY seq DESC LIMIT ?"
     chunk = FIRST_CHUNK
     while seqs := _column(tables, sql, name, last, after, chunk):
         yield from seqs

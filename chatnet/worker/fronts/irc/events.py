@@ -108,7 +108,12 @@ def _ban(entry: Entry, place: str, sees: Sees) -> bytes:
     if not entry.room or place[0] == "@":
         return b""
     mode = "-b" if entry.kind == "unban" else "+b"
-    return writer.line(source(entry.user), "MODE", channel(entry.room), mode, f"{entry.to}!*@*")
+    return writer.line(source(entry.user), "MODE", channel(entry.room), mode, banned(entry.to))
+
+
+def banned(user: str) -> str:
+    """Return the mask of a ban."""
+    return f"{user}!*@*"
 
 
 def _redact(entry: Entry, place: str, sees: Sees) -> bytes:
@@ -141,5 +146,7 @@ _TOLD: dict[str, Callable[[Entry, str, Sees], bytes]] = {
     "forget": _forget,
 }
 """The kinds of which something is told, and what."""
+PLAYED = frozenset({"describe", "remove", "role"})
+"""The kinds that histories have as well, of those that are heard in a room."""
 TOLD = frozenset({*_TOLD, "create"})
 """The kinds that are shown, beside posts."""

@@ -12,6 +12,7 @@ from chatnet.entries import Entry, Ref
 from chatnet.errors import ChatnetError, CursorAhead
 from chatnet.irc import msgids, times, writer
 from chatnet.irc.isupport import MOST_HISTORY
+from chatnet.kinds import SAID
 from chatnet.names import is_talk
 from chatnet.store.verifying import verify
 from chatnet.worker.fronts.irc import events
@@ -134,17 +135,29 @@ def _kept(page: Iterable[Entry], room_left: int) -> tuple[Found, int]:
     return kept, room_left
 
 
+def plays_events(client: IrcClient) -> bool:
+    """Return whether the client is shown events in histories, too: only in a batch can it tell that they are
+    none of now."""
+    return client.has("draft/event-playback") and client.has("batch")
+
+
+def _is_told(entry: Entry) -> bool:
+    """Return whether an entry is in histories: posts, but those that were taken back, and some events."""
+    return bool(entry.text) if entry.kind in SAID else entry.kind in events.PLAYED
+
+
 async def newest(client: IrcClient, room: str, before: int, after: int, limit: int) -> Found:
     """Return the newest posts before the seq ``before`` and after ``after``, oldest first; none that was
     taken back. So there are fewer than the ``limit`` only if there are no more."""
     found: Found = []
     room_left = KEPT_CHARACTERS
+    with_events = plays_events(client)
     while len(found) < limit:
-        page = await client.session.reads.history(room, before)
+        page = await client.session.reads.history(room, before, with_events)
         if not page:
             break
         before = page[0].seq
-        posts = [post for post in page if post.seq > after and post.text][len(found) - limit :]
+        posts = [post for post in page if post.seq > after and _is_told(post)][len(found) - limit :]
         kept, room_left = _kept(posts, room_left)
         found = kept + found
         if before <= after + 1:
@@ -156,12 +169,13 @@ async def oldest(client: IrcClient, room: str, after: int, before: int, limit: i
     """Return the oldest posts after the seq ``after`` and before ``before``."""
     found: Found = []
     room_left = KEPT_CHARACTERS
+    with_events = plays_events(client)
     while len(found) < limit:
-        page = await client.session.reads.history_after(room, after)
+        page = await client.session.reads.history_after(room, after, with_events)
         if not page:
             break
         after = page[-1].seq
-        posts = [post for post in page if post.seq < before and post.text][: limit - len(found)]
+        posts = [post for post in page if post.seq < before and _is_told(post)][: limit - len(found)]
         kept, room_left = _kept(posts, room_left)
         found += kept
         if after >= before:
@@ -177,8 +191,9 @@ async def _read_again(client: IrcClient, room: str, found: Found) -> AsyncIterat
             yield one
             continue
         if one not in page:
-            page = {post.seq: post for post in await client.session.reads.history_after(room, one - 1)}
-        if one in page and page[one].text:
+            read = await client.session.reads.history_after(room, one - 1, plays_events(client))
+            page = {post.seq: post for post in read}
+        if one in page and _is_told(page[one]):
             yield page[one]
 
 

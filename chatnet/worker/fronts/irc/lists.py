@@ -11,7 +11,7 @@ from chatnet.irc.masks import Wanted
 from chatnet.irc.targets import OWN
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
-from chatnet.worker.fronts.irc.roster import Roster
+from chatnet.worker.fronts.irc.roster import is_users
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -19,13 +19,22 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
 
 
+A_TURN = 1_000
+"""How many masks are compared with names in one turn of the reactor."""
+
+
 async def list_channels(client: IrcClient, slot: Slot, line: Line) -> None:
     """List topics, private rooms that one is in, and the rooms of users if those are asked for."""
     wanted = masks.wanted(line.params[0] if line.params else "")
     without_counts = Wanted(wanted.masks, wanted.but)
+    a_turn = max(1, A_TURN // (1 + len(wanted.masks) + len(wanted.but)))
     slot.say(client.numeric(numerics.RPL_LISTSTART, "Channel"))
+    looked_at = 0
     async for room in _rooms(client, wanted):
         channel = events.channel(room)
+        looked_at += 1
+        if looked_at % a_turn == 0:
+            await client.breathe()
         if without_counts.has(channel, 0):  # before anybody is counted
             await _say_one(client, slot, wanted, room, channel)
     slot.say(client.numeric(numerics.RPL_LISTEND))
@@ -52,14 +61,13 @@ async def _rooms(client: IrcClient, wanted: Wanted) -> AsyncIterator[str]:
 
 
 async def _say_one(client: IrcClient, slot: Slot, wanted: Wanted, room: str, channel: str) -> None:
-    roster, count = Roster(client, room), 0
     try:
-        while (members := await roster.next()) is not None:
-            count += len(members)
+        facts = await client.session.reads.facts_of(room)
     except ChatnetError:
         return
+    count = facts.members + is_users(room)
     if wanted.has(channel, count):
-        slot.say(client.numeric(numerics.RPL_LIST, channel, str(count), roster.about))
+        slot.say(client.numeric(numerics.RPL_LIST, channel, str(count), facts.about))
 
 
 COMMANDS = {"LIST": Command(list_channels, 0, Pace.ALONE, price=10)}

@@ -103,8 +103,11 @@ async def mode(client: IrcClient, slot: Slot, line: Line) -> None:
     if room is None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(target)))
     elif len(line.params) == 1:
-        await client.session.reads.members(room, "")  # or there is no such room for this user
-        slot.say(client.numeric(numerics.RPL_CHANNELMODEIS, events.channel(room), modes_of(room)))
+        facts = await client.session.reads.facts_of(room)  # or there is no such room for this user
+        channel = events.channel(room)
+        slot.say(client.numeric(numerics.RPL_CHANNELMODEIS, channel, modes_of(room)))
+        if facts.since:
+            slot.say(client.numeric(numerics.RPL_CREATIONTIME, channel, str(facts.since // 1000)))
     else:
         await _change(client, slot, room, line.params[1], list(line.params[2:]))
 
@@ -136,13 +139,19 @@ async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks:
 
 
 async def _say_bans(client: IrcClient, slot: Slot, room: str) -> None:
-    """Say that who is banned cannot be listed: the log has no such read, and an end of a list without the
-    list would say that nobody is. Only moderators may know of bans at all."""
+    """List who is banned. Only moderators may know of bans at all."""
     channel = events.channel(room)
-    if await _moderates(client, room):
-        client.fail(slot, "MODE", "NOT_DONE", "Who is banned cannot be listed yet.", channel, "+b")
-    else:
+    if not await _moderates(client, room):
         slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, channel))
+        return
+    after, has_more = "", True
+    while has_more:
+        page = await client.session.reads.bans(room, after)
+        for ban in page.bans:
+            slot.say(client.numeric(numerics.RPL_BANLIST, channel, events.banned(ban.user)))
+        has_more = page.more and bool(page.bans)
+        after = page.bans[-1].user if page.bans else after
+    slot.say(client.numeric(numerics.RPL_ENDOFBANLIST, channel))
 
 
 async def _moderates(client: IrcClient, room: str) -> bool:
