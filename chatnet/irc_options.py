@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
 from chatnet.names import quoted
-from chatnet.options import a_process_count
+from chatnet.options import a_count, a_process_count
 from chatnet.port_options import NONE, a_shared_port, named
 from chatnet.text import meant
 
@@ -21,6 +22,10 @@ IRC_VARIABLE = "CHATNET_IRC"
 MOST_PORTS = 4
 """How many ports IRC has at most."""
 USUAL_FRONTS = 2
+MOST_STRANGERS, MOST = 10, 100
+"""How many connections from one address (of IPv6: one /64) a front takes before their welcome, and in all."""
+MOST_PER_ADDRESS = 100_000
+MOST_STS = 400 * 24 * 3600
 
 Register = Literal["sasl", "no"]
 REGISTER: tuple[Register, ...] = ("sasl", "no")
@@ -28,7 +33,30 @@ REGISTER: tuple[Register, ...] = ("sasl", "no")
 _NAME = re.compile(r"(?=.{3,63}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 """Names of servers have a dot: so clients tell them from users."""
 
-IRC_OPTIONS = [
+
+def _seconds(text: str) -> int:
+    """For ``optParameters``: for how long clients are to use TLS.
+
+    :raises ValueError: with one sentence.
+    """
+    seconds = a_count(text)
+    if seconds > MOST_STS:
+        raise ValueError(f"{seconds} seconds are too long: at most {MOST_STS}, 400 days.")
+    return seconds
+
+
+def _a_limit(text: str) -> int:
+    """For ``optParameters``: how many connections may come from one address.
+
+    :raises ValueError: with one sentence.
+    """
+    limit = a_count(text)
+    if not 0 < limit <= MOST_PER_ADDRESS:
+        raise ValueError(f"{limit} is no limit for an address: write a number from 1 to {MOST_PER_ADDRESS}.")
+    return limit
+
+
+IRC_OPTIONS: list[Any] = [
     [
         "irc",
         None,
@@ -42,6 +70,29 @@ IRC_OPTIONS = [
         None,
         REGISTER[0],
         "How a free name is registered over IRC: sasl (by the first login), or no.",
+    ],
+    ["irc-motd", None, None, "The file with the message of the day for IRC clients. Without it: none."],
+    [
+        "irc-sts",
+        None,
+        0,
+        "For how many seconds IRC clients are to come back by TLS alone (strict transport security); 0: "
+        "nothing is said of that.",
+        _seconds,
+    ],
+    [
+        "irc-per-address",
+        None,
+        MOST,
+        "How many connections each front takes from one address (of IPv6: from one /64).",
+        _a_limit,
+    ],
+    [
+        "irc-logins-per-address",
+        None,
+        MOST_STRANGERS,
+        "How many of these may not have logged in yet.",
+        _a_limit,
     ],
 ]
 """For ``optParameters``."""
@@ -58,13 +109,18 @@ IRC_FRONTS: list[Any] = [
 @dataclass(frozen=True)
 class IrcOptions:
     """The options of the same names. Without ``ports`` there is no IRC. ``asked_for``: somebody named the
-    ports, so it is an error if they cannot be had. The ``name`` is empty if it is the machine's."""
+    ports, so it is an error if they cannot be had. The ``name`` is empty if it is the machine's; ``motd`` is
+    the path of a file, or empty."""
 
     ports: tuple[Address, ...] = ()
     asked_for: bool = False
     fronts: int = 0
     name: str = ""
     register: Register = "sasl"
+    motd: str = ""
+    sts: int = 0
+    most: int = MOST
+    strangers: int = MOST_STRANGERS
 
     @classmethod
     def of(cls, options: Mapping[str, Any], environ: Mapping[str, str]) -> IrcOptions:
@@ -80,6 +136,10 @@ class IrcOptions:
             options.get("irc-fronts") or 0,
             _a_name(options.get("irc-name") or ""),
             _register(options.get("irc-register") or REGISTER[0]),
+            os.path.abspath(options["irc-motd"]) if options.get("irc-motd") else "",
+            options.get("irc-sts") or 0,
+            options.get("irc-per-address") or MOST,
+            options.get("irc-logins-per-address") or MOST_STRANGERS,
         )
 
     @property
@@ -114,7 +174,18 @@ class IrcOptions:
         words = ["--irc", self.place or NONE]
         if self.name:
             words += ["--irc-name", self.name]
-        return [*words, "--irc-register", self.register]
+        words += ["--irc-register", self.register]
+        if self.motd:
+            words += ["--irc-motd", self.motd]
+        others = (
+            ("--irc-sts", self.sts, 0),
+            ("--irc-per-address", self.most, MOST),
+            ("--irc-logins-per-address", self.strangers, MOST_STRANGERS),
+        )
+        return [
+            *words,
+            *(word for name, said, usual in others if said != usual for word in (name, str(said))),
+        ]
 
     def keepers_words(self) -> list[str]:
         """Return the options for a child that keeps fronts itself."""

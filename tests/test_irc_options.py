@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.irc_options import IrcOptions
+from chatnet.irc_options import IRC_OPTIONS, IrcOptions
 from chatnet.worker.irc_port import server_name
 
 
@@ -36,12 +39,19 @@ def test_how_many_fronts_are_kept() -> None:
 
 
 def test_what_children_are_told_is_the_same() -> None:
-    """Whatever was a default is said."""
-    first = irc(irc="[::]:6667,localhost:6697", irc_name="irc.example.org", irc_register="no", irc_fronts=4)
+    """Where the port is, and who registers, is said, whatever the default."""
+    first = irc(
+        irc="[::]:6667,localhost:6697", irc_name="irc.example.org", irc_register="no", irc_fronts=4,
+        irc_motd="motd", irc_sts=3_600, irc_per_address=7, irc_logins_per_address=2,
+    )  # fmt: skip
+    assert (first.sts, first.most, first.strangers) == (3_600, 7, 2)
+    assert first.motd == str(Path("motd").absolute())  # a child may be started elsewhere
     for each in (first, first.left_out(), irc(irc_fronts=2)):
         words = each.keepers_words()
         options: dict[str, str | int] = dict(zip((word[2:] for word in words[::2]), words[1::2], strict=True))
-        options["irc-fronts"] = int(options["irc-fronts"])
+        for name in ("irc-fronts", "irc-sts", "irc-per-address", "irc-logins-per-address"):
+            if name in options:
+                options[name] = int(options[name])
         again = IrcOptions.of(options, {"CHATNET_IRC": "localhost:1"})
         assert again.asked_for
         assert again.keepers_words() == words
@@ -73,6 +83,22 @@ def test_what_cannot_be_is_said(option: str, value: str, sentence: str) -> None:
     assert str(raised.value).startswith(sentence)
     with pytest.raises(CannotStart, match=r"^CHATNET_IRC: “x” has no port"):
         IrcOptions.of({}, {"CHATNET_IRC": "x"})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("irc-sts", "x", "“x” is not a whole number."),
+        ("irc-sts", "99999999", "99999999 seconds are too long: at most 34560000, 400 days."),
+        ("irc-per-address", "0", "0 is no limit for an address: write a number from 1 to 100000."),
+        ("irc-logins-per-address", "100001", "100001 is no limit for an address"),
+    ],
+)
+def test_numbers_that_cannot_be(option: str, value: str, sentence: str) -> None:
+    [check] = [row[4] for row in IRC_OPTIONS if row[0] == option]
+    assert check("5") == 5
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        check(value)
 
 
 def test_the_name_of_the_server_has_a_dot() -> None:

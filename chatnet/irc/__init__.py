@@ -14,7 +14,7 @@ msgids    the ids of messages
 times     times as they stand in tags
 masks     masks of names, and what LIST and WHO are asked
 isupport  what the server says of itself: its limits, and what it can do
-words     the sentences of MOTD, INFO and HELP
+words     the sentences of INFO and HELP
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ class Negotiation:
 
     def _ls(self, to: str, version: int) -> list[Words]:
         self._version = max(self._version, version)
-        if version < VERSION:
-            return _listed(to, "LS", _lists(self._offered), version)
+        if version < VERSION:  # a policy without its value says nothing
+            return _listed(to, "LS", _lists(name for name in self._offered if name != "sts"), version)
         self.on |= {"cap-notify"} & self._offered.keys()
         return _listed(to, "LS", _lists(_valued(self._offered)), version)
 

@@ -1,15 +1,9 @@
-"""What the server says in sentences: MOTD, INFO and HELP. Pure."""
+"""What the server says in sentences: INFO and HELP. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-MOTD = (
-    "Your name, your channels and your history are kept here: leaving IRC is not leaving a channel.",
-    "#topic is what is talked about, #@name is what a user says, &name is a private room.",
-    "HELP lists the commands; HELP CHANNELS and HELP ACCOUNTS say what is different here.",
-)
-"""A message of the day; no server shows it yet."""
 INFO = (
     "This is chatnet, a chat service that does not lose a message.",
     "A message whose echo you have, or a PONG that came after it, is on disk.",
@@ -47,7 +41,7 @@ _HELP: Mapping[str, Sequence[str]] = {
     "MARKREAD": ("MARKREAD target [timestamp=…]: how far you have read, on all your devices.",),
     "MODE": ("MODE channel|nick [changes [nicks]]: see or change modes.",),
     "MONITOR": ("MONITOR + nick[,nick …] | - nicks | C | L | S: be told who comes to this front, or goes.",),
-    "MOTD": ("MOTD: the message of the day, if there is one.",),
+    "MOTD": ("MOTD: the message of the day, if the operator has written one.",),
     "NAMES": ("NAMES channel: who is in it, present or not.",),
     "NICK": ("NICK name: say who you are. Once you are logged in, your nick is the name of your account.",),
     "NOTICE": ("NOTICE target[,target …] :text: say it so that no program answers.",),

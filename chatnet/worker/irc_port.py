@@ -11,6 +11,7 @@ from chatnet.net.security import Security
 from chatnet.net.shared_port import Identifying, irc_passport
 from chatnet.worker.front import Offer, Shared
 from chatnet.worker.fronts.irc.front import Irc
+from chatnet.worker.fronts.irc.motd import Motd
 from chatnet.worker.fronts.irc.settings import IrcSettings
 from chatnet.worker.port import Clients
 from chatnet.worker.shared_port import SharedPort
@@ -27,6 +28,10 @@ def irc_offers(irc: IrcOptions, world: World) -> Sequence[Offer]:
         world.entropy,
         name=irc.name or server_name(world.hostname),
         registers=irc.register,
+        motd=Motd(irc.motd, world.reactor.seconds),
+        sts=irc.sts,
+        strangers=irc.strangers,
+        most=irc.most,
     )
     return [partial(Irc, settings=settings)]
 

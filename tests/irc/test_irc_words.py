@@ -28,7 +28,6 @@ def test_sentences_fit_into_lines() -> None:
     index = words.topic_of_help("")
     assert index is not None
     all_of_them = [
-        *words.MOTD,
         *words.INFO,
         *index[1],
         *(line for lines in words._HELP.values() for line in lines),

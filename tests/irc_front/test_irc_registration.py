@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from irc_front.stage import PASSWORD, SERVER, Heard, IrcLine, IrcStage, plain
 from worker.conftest import Worker
 
-from chatnet.worker.fronts.irc.addresses import MOST, MOST_STRANGERS, Addresses
+from chatnet.irc_options import MOST, MOST_STRANGERS
+from chatnet.worker.fronts.irc import motd
+from chatnet.worker.fronts.irc.addresses import Addresses
+from chatnet.worker.fronts.irc.motd import LOOK_SECONDS, Motd
 from chatnet.worker.fronts.irc.registration import SECONDS
 
 
@@ -61,8 +68,61 @@ def test_the_tokens_are_at_most_thirteen_a_line(stage: IrcStage) -> None:
 
 
 def test_the_message_of_the_day() -> None:
-    line = IrcStage(Worker(), motd=("Be kind.", "")).user("bob")
+    line = IrcStage(Worker(), motd=lambda: ("Be kind.", "")).user("bob")
     assert [one.command for one in line.ask("MOTD")] == ["375", "372", "372", "376"]
+
+
+def test_the_file_with_the_message_of_the_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at again after a minute; its lines fit into those of IRC, and have no formatting. What is
+    no file is told the operator once, and clients get none (422)."""
+    worker, file = Worker(), tmp_path / "motd"
+    told: list[str] = []
+    monkeypatch.setattr(Motd, "_logger", SimpleNamespace(error=lambda line, why, path: told.append(why)))
+    stage = IrcStage(worker, motd=Motd(str(file), worker.clock.seconds))
+
+    def shown() -> list[str]:
+        return [one.text for one in bob.ask("MOTD")][1:-1]
+
+    bob = stage.user("bob")
+    assert [one.command for one in bob.ask("MOTD")] == ["422"]
+    worker.pass_time(LOOK_SECONDS + 1)
+    assert [one.command for one in bob.ask("MOTD")] == ["422"]
+    assert told == ["No such file or directory"]
+    file.write_bytes(b"Be \x02kind\x02.\n\n\tAnd \xff\n" + b"word " * 100 + b"\n\n")
+    assert shown() == []
+    worker.pass_time(LOOK_SECONDS + 1)
+    first, second, third, *words = shown()
+    assert (first, second, third) == ("- Be kind.", "- ", "-         And \ufffd")
+    assert "".join(word.removeprefix("- ") for word in words) == "word " * 99 + "word"
+    file.write_text("Be kind.\n" * 10_000)
+    worker.pass_time(LOOK_SECONDS + 1)
+    assert 100 < len(shown()) * 9 <= motd.MOST_BYTES + 9
+    file.unlink()
+    os.mkfifo(file)  # to read it would never end
+    worker.pass_time(LOOK_SECONDS + 1)
+    assert shown() == []
+    assert told[1:] == ["it is not a file"]
+
+
+def test_a_policy_of_tls_is_told_to_who_may_need_it() -> None:
+    """strict-transport-security: over TLS, for how long; in plain from afar, at which port TLS is, which is
+    the same here; in plain on the machine itself, and to clients that are told no values, nothing."""
+    stage = IrcStage(Worker(), sts=3_600)
+    assert policies(stage, "302") == policies(stage, "") == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chatnet.worker.fronts.irc.front.both_on_loopback", lambda transport: False)
+        port = stage.line().server.transport.getHost().port
+        assert policies(stage, "302") == [f"sts=port={port}"]
+        patch.setattr("chatnet.worker.fronts.irc.front.is_encrypted", lambda transport: True)
+        assert policies(stage, "302") == ["sts=duration=3600"]
+        assert policies(stage, "") == []
+        assert policies(IrcStage(Worker()), "302") == []
+
+
+def policies(stage: IrcStage, version: str) -> list[str]:
+    """Return what a client is offered that begins with sts."""
+    words = [word for one in stage.line().ask(f"CAP LS {version}") for word in one.text.split()]
+    return [word for word in words if word.startswith("sts")]
 
 
 def test_a_free_name_is_registered_with_the_password(stage: IrcStage) -> None:
@@ -383,6 +443,20 @@ def test_connections_of_one_address_are_limited() -> None:
     assert len(addresses) == 0
 
 
+def test_how_many_may_come_from_one_address_is_the_operators() -> None:
+    addresses = Addresses(2, 3)
+    assert [addresses.came("192.0.2.1") for _ in range(3)] == [True, True, False]
+    for _ in range(2):
+        addresses.known("192.0.2.1")
+    assert [addresses.came("192.0.2.1") for _ in range(2)] == [True, False]
+    stage = IrcStage(Worker(), strangers=1, most=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chatnet.worker.fronts.irc.addresses.is_loopback", lambda host: False)
+        lines = [stage.line(), stage.line()]
+        stage.worker.settle()
+        assert [line.is_open for line in lines] == [True, False]
+
+
 def test_who_comes_beyond_that_is_told_so(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatnet.worker.fronts.irc.addresses.is_loopback", lambda host: False)
     lines = [stage.line() for _ in range(MOST_STRANGERS + 1)]
@@ -411,8 +485,8 @@ def test_what_is_not_built_is_not_offered(stage: IrcStage) -> None:
     offered = " ".join(one.text for one in line.ask("CAP LS 302")).split()
     names = {one.partition("=")[0] for one in offered}
     assert names == stage.irc.offered.keys()
-    assert not names & {*("account-notify", "chghost", "draft/account-registration", "draft/event-playback")}
-    assert line.shown("CAP REQ :draft/event-playback") == ["CAP * NAK draft/event-playback"]
+    assert not names & {*("account-notify", "chghost", "draft/account-registration")}
+    assert line.shown("CAP REQ :chghost") == ["CAP * NAK chghost"]
     heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
     tokens = [token for one in heard if one.command == "005" for token in one.params]
     assert "draft/ACCOUNTREQUIRED" in tokens

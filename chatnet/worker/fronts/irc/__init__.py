@@ -19,6 +19,7 @@ channel       how a class hears the log, and who is told of their own affairs
 said          posts as lines   (pure)
 events        joins, topics, modes and the like as lines   (pure)
 roster        who is in a room, as of now
+motd          the message of the day
 server        the welcome, CAP, PING, QUIT, MOTD, LUSERS, HELP and the like
 rooms         JOIN, PART, NAMES, TOPIC
 lists         LIST

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import Counter
 
 from chatnet.addresses import is_loopback, network
-
-MOST_STRANGERS, MOST = 10, 100
-"""How many connections from one address (of IPv6: one /64) may be there before their welcome, and in all."""
+from chatnet.irc_options import MOST, MOST_STRANGERS
 
 
 class Addresses:
-    """The connections of one front, by their addresses."""
+    """The connections of one front, by their addresses (of IPv6: by /64). Of each, ``strangers`` may be there
+    before their welcome, and ``most`` in all."""
 
-    def __init__(self) -> None:
+    def __init__(self, strangers: int = MOST_STRANGERS, most: int = MOST) -> None:
+        self._most_strangers, self._most = strangers, most
         self._strangers: Counter[str] = Counter()
         self._all: Counter[str] = Counter()
 
@@ -28,7 +28,7 @@ class Addresses:
         """Count a connection from ``host``, and return true, unless there are too many: then it is not
         counted."""
         address = network(host)
-        are_many = self._strangers[address] >= MOST_STRANGERS or self._all[address] >= MOST
+        are_many = self._strangers[address] >= self._most_strangers or self._all[address] >= self._most
         if are_many and not is_loopback(host):
             self._tidy(address)
             return False

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from chatnet.addresses import both_on_loopback
 from chatnet.entries import Entry
 from chatnet.irc import caps
+from chatnet.net.tls import is_encrypted
 from chatnet.store.window import Window
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
@@ -36,7 +39,7 @@ class Irc:
     def __init__(self, shared: Shared, settings: IrcSettings) -> None:
         self.shared = shared
         self.settings = settings
-        self.addresses = Addresses()
+        self.addresses = Addresses(settings.strangers, settings.most)
         self.crowd = Crowd()
         self.presence = self.crowd.presence = Presence(self.crowd, shared.outboxes)
         self.patience = Patience(shared.outboxes)
@@ -55,6 +58,17 @@ class Irc:
         connection = IrcConnection(self.shared, self.addresses)
         connection.speech = Registration(connection, self, entrance)
         return connection
+
+    def offered_on(self, transport: Any) -> Mapping[str, str]:
+        """Return the capabilities that are offered on a connection. The policy of ``sts`` is for those by
+        TLS, and tells others from afar where they would find that: at the same port."""
+        if not self.settings.sts:
+            return self.offered
+        if is_encrypted(transport):
+            return {**self.offered, "sts": f"duration={self.settings.sts}"}
+        if both_on_loopback(transport):
+            return self.offered
+        return {**self.offered, "sts": f"port={transport.getHost().port}"}
 
     def seconds(self) -> float:
         """Return the time, by the clock of the reactor."""

@@ -91,6 +91,7 @@ class Registration:
         return self._arrival is None or self._arrival.is_idle
 
     def begin(self) -> None:
+        self._caps = Negotiation(self._front.offered_on(self._connection.transport))
         self._deadline = self._front.shared.outboxes.later(SECONDS, self._too_late)
 
     def receive(self, data: bytes) -> None:

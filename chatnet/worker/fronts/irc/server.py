@@ -62,11 +62,12 @@ def users(client: IrcClient) -> list[bytes]:
 def message_of_the_day(client: IrcClient) -> list[bytes]:
     """Return the message of the day, or that there is none."""
     settings, say = client.front.settings, client.numeric
-    if not settings.motd:
+    lines = settings.motd()
+    if not lines:
         return [say(numerics.ERR_NOMOTD)]
     return [
         say(numerics.RPL_MOTDSTART, f"- {settings.name} Message of the day - "),
-        *(say(numerics.RPL_MOTD, f"- {line}") for line in settings.motd),
+        *(say(numerics.RPL_MOTD, f"- {line}") for line in lines),
         say(numerics.RPL_ENDOFMOTD),
     ]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from chatnet.irc_options import MOST, MOST_STRANGERS
 from chatnet.world import Clocks
 
 Registers = Literal["sasl", "no"]
@@ -16,11 +17,16 @@ Registers = Literal["sasl", "no"]
 class IrcSettings:
     """What the operator has said, and what is outside the program.
 
-    ``name`` is the server's, with a dot; ``motd`` are the lines of the message of the day.
+    ``name`` is the server's, with a dot; ``motd`` returns the lines of the message of the day. ``sts``: for
+    so many seconds clients are to come by TLS alone; 0: nothing is said of that. Of connections from one
+    address at most ``strangers`` may be there before their welcome, and ``most`` in all.
     """
 
     clocks: Clocks
     entropy: Callable[[int], bytes]
     name: str = "irc.localhost"
-    motd: tuple[str, ...] = ()
+    motd: Callable[[], Sequence[str]] = tuple
+    sts: int = 0
+    strangers: int = MOST_STRANGERS
+    most: int = MOST
     registers: Registers = "sasl"
