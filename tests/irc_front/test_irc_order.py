@@ -188,6 +188,22 @@ def test_an_own_post_is_never_delivered_besides(stage: IrcStage) -> None:
     assert [one.shown for one in bob.take()] == ["PRIVMSG bob in a conversation"]
 
 
+def test_what_one_says_in_queries_elsewhere(stage: IrcStage) -> None:
+    """znc.in/self-message: whoever has it gets, from themselves, what another connection of theirs says in a
+    query; the target is whom it was said to. It is no echo: the connection that said it gets nothing."""
+    speaking = stage.user("alice", "znc.in/self-message")
+    wide, plain = stage.user("alice", "znc.in/self-message"), stage.user("alice")
+    bob = stage.user("bob", "znc.in/self-message")
+    assert speaking.ask("PRIVMSG bob :psst", "NOTICE bob :pst") == []
+    heard = [(one.nick, one.shown) for one in wide.take()]
+    assert heard == [("alice", "PRIVMSG bob psst"), ("alice", "NOTICE bob pst")]
+    assert [(one.nick, one.shown) for one in bob.take()] == heard
+    assert plain.take() == []
+    bob.ask("PRIVMSG alice :what?")
+    assert [one.texts() for one in (speaking, wide, plain)] == [["bob alice what?"]] * 3
+    assert bob.take() == []
+
+
 def test_the_echo_is_what_others_got(stage: IrcStage) -> None:
     """The same id, time, tags and text: as the log has it, not as it was typed."""
     alice, bob = stage.everything("alice"), stage.everything("bob")

@@ -9,6 +9,8 @@ from irc_front.stage import IrcLine, IrcStage
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
+from chatnet.errors import TooManyTopics
+from chatnet.rules import MOST_TOPICS
 from chatnet.worker.fronts.irc.budget import BURST
 
 
@@ -122,6 +124,33 @@ def test_leaving_the_server_is_not_leaving_a_channel(stage: IrcStage) -> None:
     line = stage.line()
     line.log_in("bob")
     assert [one.params[0] for one in line.heard if one.command == "JOIN"] == ["#@bob", "#tea"]
+
+
+def test_who_is_banned_cannot_join(stage: IrcStage) -> None:
+    """modern.ircdocs.horse: 474, for the channel; others of the list are joined."""
+    alice, bob = together(stage, "alice", "bob")
+    does(stage, "role", "chatnet", "#tea", "moderator", to="alice")
+    alice.ask("MODE #tea +b bob")
+    bob.take()
+    heard = bob.shown("JOIN #tea,#cake")
+    assert "474 bob #tea You cannot join that channel: you are banned (+b)." in heard
+    assert "JOIN #cake" in heard
+    alice.ask("MODE #tea -b bob")
+    assert "JOIN #tea" in bob.shown("JOIN #tea")
+
+
+def test_who_is_in_too_many_channels(stage: IrcStage) -> None:
+    """modern.ircdocs.horse: 405, for the channel: of those that one is in, and of topics that one makes a
+    day, there are only so many; a sentence says which it is."""
+    [alice] = together(stage, "alice")
+    stage.user("bob").ask("JOIN #bobs")
+    for number in range(MOST_TOPICS - 2):
+        does(stage, "join", "alice", f"#{number}")
+    alice.take()
+    heard = alice.shown("JOIN #one,#two", "JOIN #bobs")
+    assert f"405 alice #two {TooManyTopics.sentence}" in heard
+    assert "JOIN #one" in heard
+    assert "JOIN #bobs" in heard
 
 
 def test_a_part(stage: IrcStage) -> None:
