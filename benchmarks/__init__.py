@@ -19,7 +19,7 @@ irc_idle        rows: memory of an idle connection of IRC, in plain and by TLS
 irc_behind      rows: how long a device takes that is 10,000 posts behind
 irc_kills       rows: how long 500 connections of IRC wait when the primary is killed, and when a worker is
 irc_talkers     the users for these rows, a process
-irc_comeback    row: how long until 3,000 connections have caught up whose front was killed
+irc_comeback    rows: how long until 3,000 connections have caught up whose front was killed
 comeback        rows: how long until 5,000 sockets are back after their worker's death
 tabs            the browsers' side of that: many sockets, which come again as the page does
 page            rows: the page in a browser: its start, frames while one scrolls and writes

@@ -84,15 +84,17 @@ def chat(connections: Sequence[socket.socket]) -> None:
 
 
 @contextlib.contextmanager
-def running(directory: Path, workers: int, web: bool = False, fronts: int = 0) -> Iterator[Cluster]:
+def running(
+    directory: Path, workers: int, web: bool = False, fronts: int = 0, options: Sequence[str] = ()
+) -> Iterator[Cluster]:
     """Run a cluster for the length of the ``with``; its data stays in ``directory``. ``web``: with a page;
-    ``fronts``: how many it has for IRC."""
+    ``fronts``: how many it has for IRC; ``options``: more of the master's."""
     port, page, irc = free_port(), free_port() if web else 0, free_port() if fronts else 0
     data = directory / "data"
-    options = ["--post-rate", "0", "--new-names", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
-    options += ["--web", f"127.0.0.1:{page}" if web else "none"]
-    options += ["--irc", f"127.0.0.1:{irc}", "--irc-fronts", str(fronts)] if fronts else ["--irc", "none"]
-    argv = [*_TWISTD, "chat-master", *options, "--workers", str(workers)]
+    given = ["--post-rate", "0", "--new-names", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
+    given += ["--web", f"127.0.0.1:{page}" if web else "none"]
+    given += ["--irc", f"127.0.0.1:{irc}", "--irc-fronts", str(fronts)] if fronts else ["--irc", "none"]
+    argv = [*_TWISTD, "chat-master", *given, *options, "--workers", str(workers)]
     with started(argv, directory, "master") as master:
         found: dict[str, Any] = {}
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from benchmarks import cluster, inspircd, irc_daemons
 from benchmarks.irc_clients import Client, Clients
@@ -59,13 +60,10 @@ class Speaker(Clients):
 
 
 class Device(Clients):
-    """A client that was away, and reads what it has missed: by itself it is sent that."""
+    """A client that was away, and reads what it has missed: it is sent that by itself, and is asked by PING
+    whether it has it."""
 
-    linger_seconds = 6.0
-    """Seconds until it is asked to PONG what it got last, which is how one knows that it has that."""
-
-    skips = True
-    """The oldest may be left out, if that are many."""
+    is_asked = True
 
     def __init__(self, server: IrcServer, had: int, name: str, capabilities: str = "") -> None:
         if server.password is not None:
@@ -74,7 +72,8 @@ class Device(Clients):
         super().__init__(server, capabilities)
         self.name = name
         self._waits: list[float] = []
-        self._had, self._read, self._at = had, 0, 0.0
+        self._had = self._told = had
+        self._read, self._at = 0, 0.0
         self._newest_id = b""
         self._is_new = True
         self._client = self.dial("reader")
@@ -88,18 +87,22 @@ class Device(Clients):
         number = int(words[2].partition(b" :")[2].split()[0])
         if number <= self._had and self._is_new:
             return  # it was said before this device was there
-        if number != self._had + 1 and (self._read or not self.skips or number <= self._had):
+        if number != self._had + 1:
             raise TooSlow(f"{self.server.name}, {self.name}: {number} came behind {self._had}")
         self._had, self._at = number, now
         self._read += 1
         if found := _ID.search(tags):
             self._newest_id = found[1]
 
+    def asked(self, client: Client) -> None:
+        self._told = self._had
+
     def leave(self, newest: int) -> None:
         """Read until the newest post, and leave."""
         self.until(lambda: self._had == newest, f"{self.name}: {newest}, behind {self._had},", SECONDS)
         self._is_new = False
-        self.rest(self.linger_seconds)
+        if self.is_asked:
+            self.until(lambda: self._told == newest, f"{self.name}: the PING")
         self._client.say("QUIT")
         self.drop(self._client)
 
@@ -125,7 +128,7 @@ class Device(Clients):
 class Asking(Device):
     """Asks for what is behind the last id that it has, page by page."""
 
-    linger_seconds, skips = 0.5, False
+    is_asked = False
 
     def welcomed(self, client: Client) -> None:
         self._ask(client)
@@ -143,7 +146,7 @@ class Asking(Device):
 class Joining(Device):
     """Gets it by joining."""
 
-    linger_seconds, skips = 0.5, False
+    is_asked = False
 
     def welcomed(self, client: Client) -> None:
         client.say(f"JOIN {ROOM}")
@@ -152,34 +155,30 @@ class Joining(Device):
 def rows(quick: bool) -> Iterator[Row]:
     """Yield the rows."""
     count, rounds = (1000, 1) if quick else (10_000, 5)
+    asking = "draft/chathistory batch message-tags server-time"
+    yield _row(count, rounds, partial(Asking, name="by CHATHISTORY", capabilities=asking))
+    named = partial(Device, name="by the name phone", capabilities="server-time")
+    yield _row(count, rounds, named, ["--irc-missed", "0"])
+
+
+def _row(count: int, rounds: int, kind: Callable[..., Device], options: Sequence[str] = ()) -> Row:
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(scratch())
-        ours = irc_daemons.ours(stack.enter_context(cluster.running(directory, 1, fronts=1)))
-        speakers = [Speaker(ours)]
+        running = stack.enter_context(cluster.running(directory, 1, fronts=1, options=options))
+        speaker = Speaker(irc_daemons.ours(running))
+        turns = [(speaker, kind(speaker.server, speaker.said))]
         if inspircd.program():
             daemon = inspircd.running(directory, inspircd.HISTORY.format(lines=count))
-            speakers.append(Speaker(stack.enter_context(daemon), f"+H {count}:1d"))
-        for kind, name, capabilities in (
-            (Asking, "by CHATHISTORY", "draft/chathistory batch message-tags server-time"),
-            (Device, "by the name phone", "server-time"),
-        ):
-            devices: list[tuple[Speaker, Device]] = []
-            for one in speakers[:1]:
-                devices.append((one, kind(one.server, one.said, name, capabilities)))
-            for one in speakers[1:]:
-                devices.append((one, Joining(one.server, one.said, f"{one.server.name}, by JOIN")))
-            for speaker in speakers:
-                speaker.say(1)
-            for speaker, device in devices:
-                device.leave(speaker.said)
-            for _ in range(rounds):
-                for speaker, device in devices:
-                    speaker.say(count)
-                    device.come(speaker.said)
-            yield _row(f"{count:,} posts behind, {name}, until the newest", *(one for _, one in devices))
-
-
-def _row(what: str, ours: Device, theirs: Device | None = None) -> Row:
-    if theirs is None:
-        return Row(what, ours.figure())
-    return Row(what, ours.figure(), f"{theirs.name}: {theirs.figure()}", ours.seconds / theirs.seconds)
+            speaker = Speaker(stack.enter_context(daemon), f"+H {count}:1d")
+            turns.append((speaker, Joining(speaker.server, speaker.said, f"{inspircd.NAME}, by JOIN")))
+        for speaker, device in turns:
+            speaker.say(1)
+            device.leave(speaker.said)
+        for _ in range(rounds):
+            for speaker, device in turns:
+                speaker.say(count)
+                device.come(speaker.said)
+    ours, *theirs = (device for _, device in turns)
+    what = f"{count:,} posts behind, {ours.name}, until the newest"
+    beside = "; ".join(f"{one.name}: {one.figure()}" for one in theirs)
+    return Row(what, ours.figure(), beside, ours.seconds / theirs[0].seconds if theirs else None)

@@ -53,6 +53,9 @@ class Clients:
     def heard(self, client: Client, words: list[bytes], tags: bytes, now: float) -> None:
         """A client that was welcomed is told something: by whom, the command, and the rest of the line."""
 
+    def asked(self, client: Client) -> None:
+        """A client was asked whether it has what came before, and has said so."""
+
     def lost(self, client: Client) -> None:
         """The server has ended a connection.
 
@@ -156,6 +159,7 @@ class Clients:
             words = text.split(b" ", 2)
             if words[0] == b"PING":
                 client.socket.sendall(b"PONG" + text[4:] + b"\r\n")
+                self.asked(client)
             elif len(words) > 1 and words[1] == b"PING":
                 client.socket.sendall(b"PONG " + b" ".join(words[2:]) + b"\r\n")
             elif client.welcomed:

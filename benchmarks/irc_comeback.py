@@ -1,17 +1,19 @@
-"""Row: a front of 3,000 connections is killed: how long until all that come back at once have caught up.
+"""Rows: a front of 3,000 connections is killed: how long until all that come back at once have caught up:
+clients that ask by CHATHISTORY; and devices, each with a name, that are sent what they have missed.
 
 Two fronts share the port, with so many connections that chance gives each about 3,000; each is of another
 user, in a channel of a hundred, where somebody at a worker says a numbered line each second, without a pause.
-Who loses the connection dials within 50 ms, logs in, is told who is in the channel, and asks by CHATHISTORY
-for what is behind the last id. It has caught up when it has every number that had been said when it was
-welcomed. The other front has to take them all, until the dead one is replaced. At the end all have every
-number; what comes twice live, or not at all, ends the bench. The clients are one process on the same
-processors.
+Who loses the connection dials within 50 ms, logs in, is told who is in the channel, and asks, if it does, for
+what is behind the last id. It has caught up when it has every number that had been said when it was welcomed.
+The other front has to take them all, until the dead one is replaced. At the end all have every number. What
+does not come ends the bench, and what comes twice: but live and in the history that was asked for; and to a
+device, at first, what it had not said yet that it has. The clients are one process on the same processors.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import heapq
 import itertools
 import os
@@ -26,6 +28,7 @@ from functools import partial
 
 from benchmarks import cluster, irc_daemons, wire
 from benchmarks.irc_clients import Client, Clients
+from benchmarks.irc_daemons import secret
 from benchmarks.irc_feed import IrcServer
 from benchmarks.processes import TooSlow, cpu_seconds, scratch
 from benchmarks.sessions import register
@@ -38,7 +41,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 SETTLE_SECONDS = 3.0
 PATIENCE_SECONDS = 120.0
 PAGE = 1000
-CAPABILITIES = "draft/chathistory batch message-tags server-time"
+ASKING, NAMED = "by CHATHISTORY", "by the name of a device"
+CAPABILITIES = {ASKING: "draft/chathistory batch message-tags server-time", NAMED: "server-time"}
 _ID = re.compile(rb"[@;]msgid=([^; ]+)")
 
 
@@ -61,10 +65,15 @@ class Member:
 
 
 class Members(Clients):
-    """The members of all channels, and those who speak there."""
+    """The members of all channels, and those who speak there. ``repeats``: how often a device got at first
+    what it had."""
 
-    def __init__(self, server: IrcServer, nicks: Sequence[str], speakers: Sequence[socket.socket]) -> None:
-        super().__init__(server, CAPABILITIES)
+    def __init__(
+        self, server: IrcServer, nicks: Sequence[str], speakers: Sequence[socket.socket], how: str
+    ) -> None:
+        super().__init__(server, CAPABILITIES[how])
+        self._asks = how == ASKING
+        self.repeats = 0
         self._speakers = speakers
         self.members = {nick: Member(number // CHANNEL_SIZE) for number, nick in enumerate(nicks)}
         self._tags = itertools.count(1)
@@ -110,8 +119,9 @@ class Members(Clients):
         member = self.members[client.nick]
         if member.lost and not member.back:
             member.goal, member.dials = self.said, 0
-            room, after = channel(member.place), member.newest_id.decode()
-            client.say(f"CHATHISTORY AFTER {room} msgid={after} {PAGE}")
+            if self._asks:
+                room, after = channel(member.place), member.newest_id.decode()
+                client.say(f"CHATHISTORY AFTER {room} msgid={after} {PAGE}")
             self._look(member, client.welcomed)
 
     def heard(self, client: Client, words: list[bytes], tags: bytes, now: float) -> None:
@@ -119,6 +129,9 @@ class Members(Clients):
             return
         member = self.members[client.nick]
         number = int(words[2].partition(b" :")[2].split(b" ", 1)[0])
+        if not self._asks and not member.came and number <= member.had:
+            self.repeats += 1
+            return
         is_history = b"batch=" in tags
         if member.came.setdefault(number, is_history) != is_history:
             return  # it came live, and in the history that was asked for: with one id
@@ -161,11 +174,12 @@ class Members(Clients):
 @dataclass(frozen=True)
 class Comeback:
     """One death: seconds from the kill until each had caught up; the share of a core of the other front, and
-    of the clients."""
+    of the clients; and how many lines came to devices again."""
 
     waits: list[float]
     front: float
     clients: float
+    repeats: int
 
 
 def channel(place: int) -> str:
@@ -174,20 +188,25 @@ def channel(place: int) -> str:
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield the row."""
+    """Yield the rows."""
     count, deaths = (200, 1) if quick else (3000, 3)
-    found = [_comeback(count) for _ in range(deaths)]
+    for how in CAPABILITIES:
+        yield _row(count, how, [_comeback(count, how) for _ in range(deaths)])
+
+
+def _row(count: int, how: str, found: Sequence[Comeback]) -> Row:
     last = [max(one.waits) for one in found]
-    yield Row(
-        f"{count:,} connections of IRC back after their front's death: the last has caught up",
-        f"{median(last):.2f} s (the worst of {deaths}: {max(last):.2f} s; half of them in "
+    again = f"; {found[-1].repeats:,} lines again" if how == NAMED else ""
+    return Row(
+        f"{count:,} connections of IRC back after their front's death, {how}: the last has caught up",
+        f"{median(last):.2f} s (the worst of {len(last)}: {max(last):.2f} s; half of them in "
         f"{median(percentile(one.waits, 0.5) for one in found):.2f} s; {len(found[-1].waits):,} connections; "
         f"other front {median(one.front for one in found):.0%}; "
-        f"clients {median(one.clients for one in found):.0%})",
+        f"clients {median(one.clients for one in found):.0%}{again})",
     )
 
 
-def _comeback(count: int) -> Comeback:
+def _comeback(count: int, how: str) -> Comeback:
     nicks = [f"member{number}" for number in range(2 * count)]
     channels = len(nicks) // CHANNEL_SIZE
     with contextlib.ExitStack() as stack:
@@ -198,7 +217,10 @@ def _comeback(count: int) -> Comeback:
         wire.exchange(speakers, [wire.join(channel(place)) for place in range(channels)])
         for speaker in speakers:
             stack.callback(speaker.close)
-        members = Members(irc_daemons.ours(running), nicks, speakers)
+        server = irc_daemons.ours(running)
+        if how == NAMED:
+            server = dataclasses.replace(server, password=lambda nick: f"{nick}@phone:{secret(nick)}")
+        members = Members(server, nicks, speakers, how)
         stack.callback(members.close)
         members.rest(SETTLE_SECONDS)
         found = _kill(running, members)
@@ -219,4 +241,5 @@ def _kill(running: cluster.Cluster, members: Members) -> Comeback:
         [one.back - begun for one in members.gone],
         (cpu_seconds(other) - cpu) / elapsed,
         (time.process_time() - own) / elapsed,
+        members.repeats,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.irc_clients import Client, Clients
-from benchmarks.irc_comeback import Member, Members
+from benchmarks.irc_comeback import ASKING, NAMED, Member, Members
 from benchmarks.irc_feed import IrcServer
 from benchmarks.irc_talkers import Post, Talkers
 from benchmarks.processes import TooSlow
@@ -101,7 +101,7 @@ def test_what_is_not_as_promised_is_kept(
 
 @pytest.fixture
 def members() -> Members:
-    members = Members(SERVER, [], [])
+    members = Members(SERVER, [], [], ASKING)
     members.members["ann"] = Member(0)
     return members
 
@@ -135,3 +135,20 @@ def test_what_one_had_already_must_not_come_again(
     members.lost(client)
     with pytest.raises(TooSlow, match="twice"):
         members.heard(client, line("speaker", 1), tags, 2.0)
+
+
+def test_a_device_may_get_at_first_what_it_did_not_acknowledge(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """But nothing twice once it has got something new."""
+    members = Members(SERVER, [], [], NAMED)
+    members.members["ann"] = Member(0)
+    client = Client("ann", ends[0], 0.0, welcomed=1.0)
+    for number in (1, 2):
+        members.heard(client, line("speaker", number), b"", 1.0)
+    members.lost(client)
+    for number in (1, 2, 3):
+        members.heard(client, line("speaker", number), b"", 2.0)
+    assert (members.repeats, members.members["ann"].had) == (2, 3)
+    with pytest.raises(TooSlow, match="twice"):
+        members.heard(client, line("speaker", 2), b"", 3.0)
