@@ -10,8 +10,8 @@ from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
 from chatnet.presence import GRACE_SECONDS, Present
-from chatnet.worker.fronts.irc import people
 from chatnet.worker.fronts.irc.neighbours import EACH_SECONDS, JOIN_SECONDS, MOST_WAITING
+from chatnet.worker.fronts.irc.people import LOOKED_BACK
 
 
 @pytest.fixture
@@ -92,14 +92,13 @@ def test_since_when_and_how_long_silent(fronts: Fronts) -> None:
     assert idle() == (20, begun)
 
 
-def test_only_some_entries_are_looked_at(fronts: Fronts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_some_entries_are_looked_at(fronts: Fronts) -> None:
     """However long the window is: WHOIS is often asked."""
-    monkeypatch.setattr(people, "LOOKED_BACK", 3)
     alice, bob, carol = fronts.one.user("alice"), fronts.worker.client("bob"), fronts.worker.client("carol")
     fronts.pass_time(50)
     bob.post("hello")
     fronts.pass_time(5)
-    for _ in range(3):
+    for _ in range(LOOKED_BACK):
         carol.post("x")
     fronts.pass_time(1)
     [said] = [one for one in alice.ask("WHOIS bob") if one.command == "317"]
