@@ -248,8 +248,10 @@ class SimDatabase:
     def open(self, fresh_id: str) -> Opened:
         return self._ask("open", fresh_id, self._level)
 
-    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
-        return self._ask("append", drafts, now, self._level)
+    def append(
+        self, drafts: list[Draft], now: int, epoch: int = 0
+    ) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+        return self._ask("append", drafts, now, self._level, epoch)
 
     def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
         kept: list[UserMark] = self._ask("keep_marks", marks)

@@ -26,7 +26,7 @@ from chatnet.log import Outcome
 from chatnet.marks import UserMark
 from chatnet.reads import Head, Question
 from chatnet.store.blanking import Freed, Overdue, undone
-from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
+from chatnet.store.postgres.database import Deposed, LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import blanking as sqlite_blanking
 from chatnet.store.sqlite import marks as sqlite_marks
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -85,9 +85,11 @@ class Tables:
         return Opened(log_id, head, seen_as=seen_as, level=level, blankings=blankings)
 
     def append(
-        self, drafts: list[Draft], now: int, own_level: int
+        self, drafts: list[Draft], now: int, own_level: int, epoch: int = 0
     ) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         refuse_level(self._connection, own_level)
+        if epoch and epoch != self.lease().epoch:
+            raise Deposed
         store = self._writer(own_level)
         batch = store.commit(drafts, now)
         return batch.outcomes, batch.poisoned
@@ -273,7 +275,7 @@ class Server(Service):
             if self.postgres.is_read_only and question.method in (*_WRITES, "let_in"):
                 raise Unavailable("cannot execute in a read-only transaction")
             result = self._do(session, question)
-        except (Unavailable, CannotStart, ChatnetError) as error:
+        except (Unavailable, Deposed, CannotStart, ChatnetError) as error:
             return Answer(None, error.with_traceback(None))
         except (DiskFull, apsw.SQLError, apsw.FullError) as error:
             return Answer(None, Unavailable(str(error)))

@@ -107,8 +107,9 @@ class SharedStore:
         self._lease.watch(free)
 
     async def begin(self, told: State | None, given_up: Callable[[], bool], tell: Tell) -> Leadership:
-        log = await PostgresLog.open_in(self._world, self._url, self._rewound, self._outgrown, tell)
-        return Leadership(log, self._lease.epoch, self._url, None, self._newest_epoch)
+        epoch = self._lease.epoch
+        log = await PostgresLog.open_in(self._world, self._url, self._rewound, self._outgrown, tell, epoch)
+        return Leadership(log, epoch, self._url, None, self._newest_epoch)
 
     async def _newest_epoch(self) -> int:
         try:

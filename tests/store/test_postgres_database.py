@@ -35,7 +35,7 @@ from chatnet.reads import (
 from chatnet.store.postgres import append, schema
 from chatnet.store.postgres import connection as postgres_connection
 from chatnet.store.postgres.connection import connect
-from chatnet.store.postgres.database import Denied, LeaseRow, Unavailable
+from chatnet.store.postgres.database import Denied, Deposed, LeaseRow, Unavailable
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.store.postgres.schema import STEPS
 from rigs.postgres import Server
@@ -567,6 +567,19 @@ def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, i
 
 
 # ---- the lease ----
+
+
+def test_a_primary_of_the_past_appends_nothing(url: str, open_at: Open) -> None:
+    """What it had sent may come when the network is whole again, and its operator has asked another one."""
+    old, new, worker = open_at(url), open_at(url), open_at(url)
+    assert old.take_lease(0, "me") == 1
+    assert old.append([register("alice")], 1, 1) == ([1], [])
+    assert new.take_lease(1, "you") == 2
+    for drafts in ([post(1)], [post(1), post(2)]):
+        with pytest.raises(Deposed):
+            old.append(drafts, 1, 1)
+    assert new.append([post(3)], 1, 2) == ([2], [])
+    assert worker.append([post(4)], 1) == ([3], [])
 
 
 def test_the_lease_is_taken_by_one(database: PostgresDatabase, url: str, open_at: Open) -> None:

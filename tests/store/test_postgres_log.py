@@ -122,8 +122,8 @@ class AnswersLost(PostgresDatabases):
         database = super().connect(url)
         append = database.append
 
-        def lose(drafts: list[Draft], now: int) -> Any:
-            answer = append(drafts, now)
+        def lose(drafts: list[Draft], now: int, epoch: int = 0) -> Any:
+            answer = append(drafts, now, epoch)
             if self.losing:
                 self.losing -= 1
                 database.close()

@@ -11,6 +11,9 @@ transaction is at "read committed".
 A program's functions know the kinds of its level, refuse newer kinds until the log reaches their level, and
 do nothing for their caller once the log is above their own level.
 
+Nor do they for a primary whose epoch is over: its last orders may be on their way while nobody can reach it,
+and come when the operator, who was told to ask again, has given them to the next one.
+
 New posts by known users, which is what almost all drafts are, are judged, and inserted, for all of a batch
 together. The others are judged apart from them, each by what stands before it: so what somebody does makes
 their own drafts dearer, and not those of others. All lock the head row, which makes even a batch that adds
@@ -33,6 +36,8 @@ from chatnet.store.refusals import NOT_KEPT
 
 OUTGROWN = "CN001"
 """The SQLSTATE of the functions' refusal to work above their level; its message is the log's level."""
+DEPOSED = "CN002"
+"""The SQLSTATE of their refusal to work for a primary of the past."""
 
 
 class Functions(NamedTuple):
@@ -101,6 +106,8 @@ CREATE FUNCTION chatnet_append(
     place_drafts integer[], place_names text[],
     -- Whom posts in private rooms name, in the same way: that does not follow from where they are heard.
     mention_drafts integer[], mention_names text[], at_ms bigint,
+    -- The epoch of the primary that appends it; 0 if it is a worker that does.
+    reign bigint,
     -- An outcome for each draft: its seq, or the code of a refusal.
     OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
@@ -115,6 +122,9 @@ BEGIN
     SELECT head, greatest(time, at_ms), level INTO STRICT first, moment, its_level FROM log FOR UPDATE;
     IF its_level > {of.level} THEN
         RAISE EXCEPTION '%', its_level USING ERRCODE = '{OUTGROWN}';
+    END IF;
+    IF reign > 0 AND NOT EXISTS (SELECT FROM lease WHERE epoch = reign) THEN
+        RAISE EXCEPTION 'another primary commands' USING ERRCODE = '{DEPOSED}';
     END IF;
     apart := chatnet_apart(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, place_drafts,
         place_names, moment);

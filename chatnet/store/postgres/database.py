@@ -29,6 +29,10 @@ class Unavailable(Exception):
     """
 
 
+class Deposed(Exception):
+    """Another epoch has begun since: its primary alone may append what only a primary may."""
+
+
 class GivenUp(Unavailable):
     """The database is there, but gave up this question: it took, or waited for a lock, too long."""
 
@@ -86,14 +90,18 @@ class Database(Protocol):
         :raises CannotStart: a newer chatnet made the tables, or they cannot be made.
         """
 
-    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
-        """Append ``drafts`` durably in this order, at ``now`` or later (ms since 1970).
+    def append(
+        self, drafts: list[Draft], now: int, epoch: int = 0
+    ) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+        """Append ``drafts`` durably in this order, at ``now`` or later (ms since 1970); for the primary of an
+        ``epoch``, if that is given, and then only while no other epoch has begun.
 
         Returns an outcome for each draft, and the drafts that were refused because the database failed on
         them, with the reason: they are poison. A key that the log has already gets its old answer again.
         Batches of others come before or after this one, never in between.
 
         :raises Outgrown: the log is above the level that this process understands. Nothing was appended.
+        :raises Deposed: another epoch has begun. Nothing was appended.
         """
 
     def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:

@@ -20,7 +20,7 @@ from chatnet.marks import UserMark
 from chatnet.reads import CursorAt, Head, LaneName, Question
 from chatnet.store.appender import Appender
 from chatnet.store.blanking import Freed, Overdue
-from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
+from chatnet.store.postgres.database import Database, Databases, Deposed, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.taken_back import up_to_date
@@ -68,8 +68,10 @@ class PostgresLog:
         on_outgrown: Callable[[str], None],
         seconds: Callable[[], float],
         tell: Tell,
+        epoch: int,
     ) -> None:
         self._on_outgrown = on_outgrown
+        self._epoch = epoch
         self._seconds, self._tell = seconds, tell
         self._wall, self._pools, self._follower, self._trouble = wall, pools, follower, trouble
         self._askers = askers
@@ -87,6 +89,7 @@ class PostgresLog:
         on_rewound: Callable[[Cursor], None],
         on_outgrown: Callable[[str], None],
         tell: Tell,
+        epoch: int = 0,
     ) -> Self:
         """Open the log at ``url`` with the parts of ``world``: see :meth:`open`."""
         return await cls.open(
@@ -102,6 +105,7 @@ class PostgresLog:
             own_level=world.level,
             limits=world.limits,
             tell=tell,
+            epoch=epoch,
         )
 
     @classmethod
@@ -119,6 +123,7 @@ class PostgresLog:
         own_level: int,
         limits: Limits = LIMITS,
         tell: Tell = unheard,
+        epoch: int = 0,
     ) -> Self:
         """Open the log at ``url``, and make it if it does not exist; wait while the database is away.
 
@@ -129,6 +134,9 @@ class PostgresLog:
         ``on_outgrown`` is called with a sentence, perhaps several times, when the log is above ``own_level``,
         which this process understands, or holds an unknown kind: the process must stop serving, and end.
         Nothing is followed after that, and no draft is answered.
+
+        With an ``epoch``, it is the log of that epoch's primary: once another one has begun, nothing is
+        appended here, nor answered.
 
         :raises Outgrown: the log is above that level already.
         :raises CannotStart: the database can never be used; the sentence says why.
@@ -170,7 +178,7 @@ class PostgresLog:
             reactor, looker, trouble, entropy, on_rewound, on_outgrown, own_level, limits, tell
         )
         askers = writer, logins, pages, looker
-        log = cls(wall, pools, askers, follower, trouble, on_outgrown, reactor.seconds, tell)
+        log = cls(wall, pools, askers, follower, trouble, on_outgrown, reactor.seconds, tell, epoch)
         try:
             await follower.open()
         except BaseException:
@@ -221,10 +229,14 @@ class PostgresLog:
         now, began = int(self._wall() * 1000), self._seconds()
         # Repeated with the same keys if the result is unknown: the log then gives the same answers again.
         try:
-            outcomes, poisoned = await self._writer.ask(lambda database: database.append(drafts, now))
+            outcomes, poisoned = await self._writer.ask(
+                lambda database: database.append(drafts, now, self._epoch)
+            )
         except Outgrown as outgrown:
             self._on_outgrown(str(outgrown))
             return await Deferred()  # the clients send these again elsewhere
+        except Deposed:
+            return await Deferred()  # nor is there anybody to answer: our lease is over
         self._follower.ring()
         self._tell(BatchCommitted(len(drafts), self._seconds() - began))
         for draft, error in poisoned:

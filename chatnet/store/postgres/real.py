@@ -25,10 +25,10 @@ from chatnet.rules import MAKERS
 from chatnet.store.blanking import HEIRS, Freed, Overdue, asking, overdue, undone
 from chatnet.store.marks import crowded, oldest
 from chatnet.store.postgres import reads as postgres_reads
-from chatnet.store.postgres.append import OLD, OUTGROWN, functions
+from chatnet.store.postgres.append import DEPOSED, OLD, OUTGROWN, functions
 from chatnet.store.postgres.blanking import free
 from chatnet.store.postgres.connection import connect, is_poison, reason
-from chatnet.store.postgres.database import GivenUp, LeaseRow, Opened, Unavailable
+from chatnet.store.postgres.database import Deposed, GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.schema import migrate
 from chatnet.store.refusals import refused
 
@@ -38,7 +38,7 @@ _APPEND = """
     SELECT seqs, codes FROM {append}(
         %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[],
         %b::bytea[], %b::text[], %b::bigint[], %b::bytea[], %b::bigint[], %b::text[], %b::text[],
-        %b::text[], %b::text[], %b::integer[], %b::text[], %b::integer[], %b::text[], %b)
+        %b::text[], %b::text[], %b::integer[], %b::text[], %b::integer[], %b::text[], %b, %b)
 """
 # One statement, which is a transaction by itself. In the order of the key, so that two workers never wait for
 # each other.
@@ -118,35 +118,37 @@ class PostgresDatabase:
 
     # ---- appending ----
 
-    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+    def append(
+        self, drafts: list[Draft], now: int, epoch: int = 0
+    ) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         try:
-            return self._append(drafts, now), []
-        except Unavailable:
+            return self._append(drafts, now, epoch), []
+        except (Unavailable, Deposed):
             raise
         except Exception as error:
             if len(drafts) == 1:
                 return [Refused.of(Poison.of())], [(drafts[0], error)]
         # One of them is poison. Find out which, by halves, so that the others are not refused with it.
         half = len(drafts) // 2
-        outcomes, poisoned = self.append(drafts[:half], now)
-        more_outcomes, more_poisoned = self.append(drafts[half:], now)
+        outcomes, poisoned = self.append(drafts[:half], now, epoch)
+        more_outcomes, more_poisoned = self.append(drafts[half:], now, epoch)
         return outcomes + more_outcomes, poisoned + more_poisoned
 
-    def _append(self, drafts: list[Draft], now: int) -> list[Outcome]:
+    def _append(self, drafts: list[Draft], now: int, epoch: int) -> list[Outcome]:
         try:
             for draft in drafts:
                 check_form(draft)
         except Refusal:
             wrong = [_wrong_form(draft) for draft in drafts]
             formed = [draft for draft, no in zip(drafts, wrong, strict=True) if no is None]
-            outcomes = iter(self._append_formed(formed, now) if formed else ())
+            outcomes = iter(self._append_formed(formed, now, epoch) if formed else ())
             return [no or next(outcomes) for no in wrong]
-        return self._append_formed(drafts, now)
+        return self._append_formed(drafts, now, epoch)
 
-    def _append_formed(self, drafts: list[Draft], now: int) -> list[Outcome]:
+    def _append_formed(self, drafts: list[Draft], now: int, epoch: int) -> list[Outcome]:
         with self._asking():
             columns = _columns(drafts, self._entry)
-            seqs, codes = self._one(self._append_sql, (*columns, now))
+            seqs, codes = self._one(self._append_sql, (*columns, now, epoch))
         if codes is None:
             return list(seqs)
         return [
@@ -272,6 +274,8 @@ class PostgresDatabase:
         except psycopg.Error as error:
             if error.sqlstate == OUTGROWN:
                 raise Outgrown.at(int(error.diag.message_primary or 0), self._level) from error
+            if error.sqlstate == DEPOSED:
+                raise Deposed from error
             if is_poison(error):
                 # PostgreSQL's message may quote the row, a post or a credential, and it will be logged.
                 error.args = (f"SQLSTATE {error.sqlstate}, {error.diag.constraint_name or 'no constraint'}",)
