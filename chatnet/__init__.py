@@ -10,6 +10,7 @@ erased      the list of what was taken back, which stands beside a store        
 state       what follows from entries, in memory                                              pure
 facts       the facts that the cases ask for, over that                                       pure
 cursor      how far somebody has read: a seq, and a check of the entry there                  pure
+faces       how users are shown on IRC: capitals, ident, real name                            pure
 names       names, topics and rooms in their one spelling, and which of them a text names     pure
 letters     classes of letters that regular expressions lack                                  pure
 ignorable   characters that cannot be seen                                                    pure

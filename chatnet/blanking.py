@@ -41,9 +41,9 @@ class Blanking(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def _texts(self) -> tuple[Text, ...]:
         if not self.user:
             return (Text.POST,)
-        return (
-            (Text.POST, Text.WORDS, Text.CREDENTIAL, Text.DEVICE) if self.whole else (Text.POST, Text.WORDS)
-        )
+        if self.whole:
+            return (Text.POST, Text.WORDS, Text.CREDENTIAL, Text.DEVICE, Text.FACE)
+        return (Text.POST, Text.WORDS)
 
     def covers(self, entry: Entry) -> bool:
         """Return whether the text of the entry is taken back."""

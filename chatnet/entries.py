@@ -20,7 +20,7 @@ from typing import Any, Literal
 import msgspec
 
 from chatnet.kinds import KINDS, SAID, Heard, KindName
-from chatnet.names import is_private, is_talk, mentioned, named, sides
+from chatnet.names import is_guest, is_private, is_talk, mentioned, named, sides
 from chatnet.stays import Memberships
 from chatnet.text import legible
 
@@ -257,7 +257,9 @@ def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
     """
     if place in ("@" + user, "!" + user, ALL):
         return 0 < memberships.registered < seq
-    return place == user or (user in sides(place)) or memberships.covers(place, seq)
+    if user in sides(place):  # with a guest of this name, who may have been another one before
+        return not is_guest(user) or 0 < memberships.registered < seq
+    return place == user or memberships.covers(place, seq)
 
 
 def visible(entry: Entry, user: str, memberships: Memberships) -> bool:
@@ -283,12 +285,17 @@ def moderators_told(report: Entry) -> tuple[str, ...]:
 
 
 def settled(
-    draft: Draft, target: Entry | None, blocks: Callable[[str], bool], was_reported: Callable[[int], bool]
+    draft: Draft,
+    target: Entry | None,
+    blocks: Callable[[str], bool],
+    was_reported: Callable[[int], bool],
+    rooms_of: Callable[[str], Sequence[str]],
 ) -> tuple[str, ...]:
     """Return the places of the entry of ``draft`` if they do not follow from its other values; else none.
 
     ``target`` is the entry that it refers to; ``blocks`` says who blocks the author, and ``was_reported``
-    whether somebody reported a post: then moderators have its text on their screens. This is settled when the
+    whether somebody reported a post: then moderators have its text on their screens; ``rooms_of`` says in
+    which rooms somebody is. This is settled when the
     entry is committed, and all who read it later agree; what somebody missed because of a block stays missed.
     """
     kind = KINDS[draft.kind]
@@ -296,6 +303,8 @@ def settled(
         where = places(draft.user, draft.room, draft.text)
         heard = tuple(place for place in where if place[0] != "@" or not blocks(place[1:]))
         return () if heard == where else heard
+    if kind.ends_stays:
+        return tuple(rooms_of(draft.to if draft.kind == "gone" else draft.user))
     if Heard.AS_TARGET in kind.heard:
         if target is None:
             return ()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from chatnet.entries import KEY_BYTES
-from chatnet.names import is_name, is_private, is_room, is_topic
+from chatnet.names import is_name, is_private, is_room, is_topic, is_user
 
 MOST_IN_LINE = 100
 """How many erasures stand in a line."""
@@ -82,15 +82,15 @@ def line_in(content: bytes) -> Line | None:
 def _erasure(word: str) -> Erasure:
     """:raises ValueError: it is none."""
     match word.split(":"):
-        case ["redact", user, key] if is_name(user) and len(key) == 2 * KEY_BYTES:
+        case ["redact", user, key] if is_user(user) and len(key) == 2 * KEY_BYTES:
             return Erasure("redact", user, key=bytes.fromhex(key))
         case ["purged", user, key, time] if (
-            is_name(user) and len(key) == 2 * KEY_BYTES and _TIME.fullmatch(time)
+            is_user(user) and len(key) == 2 * KEY_BYTES and _TIME.fullmatch(time)
         ):
             return Erasure("purged", user, key=bytes.fromhex(key), time=int(time))
         case ["forget", user] if is_name(user):
             return Erasure("forget", user)
-        case ["purge", user, room, time] if is_name(user) and _is_place(room, time):
+        case ["purge", user, room, time] if is_user(user) and _is_place(room, time):
             return Erasure("purge", user, room, time=int(time))
         case ["expire", room, time] if _is_place(room, time):
             return Erasure("expire", room=room, time=int(time))

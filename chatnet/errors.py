@@ -467,6 +467,21 @@ class TooManyRooms(Refusal):
     sentence = "You are in 2,000 rooms, as many as one may be in: leave one first."
 
 
+class NotForGuests(Refusal):
+    code = b"NOT_FOR_GUESTS"
+    sentence = "Guests talk in topics and with others, and do nothing else: register your name, or log in."
+
+
+class TooManyGuests(Refusal):
+    code = b"TOO_MANY_GUESTS"
+    sentence = "There are as many guests here as there may be: register a name, or try again later."
+
+
+class FullGuest(Refusal):
+    code = b"FULL_GUEST"
+    sentence = "A guest is in at most 10 topics: leave one first."
+
+
 class TooManyTopics(Refusal):
     code = b"TOO_MANY_TOPICS"
     sentence = (

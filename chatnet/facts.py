@@ -11,15 +11,18 @@ from chatnet.codes import KEPT_LENGTH, recoveries_of
 from chatnet.cursor import is_of
 from chatnet.entries import Draft, Entry, heard_at
 from chatnet.kinds import CLUSTER, SAID
-from chatnet.names import is_private, is_public, is_topic, named
+from chatnet.names import is_guest, is_private, is_public, is_topic, looks, named
 from chatnet.rules import (
     DAY_MS,
     HOUR_MS,
     MOST_A_DAY,
     MOST_CODE_ROOMS,
+    MOST_GUEST_ROOMS,
+    MOST_GUESTS,
     MOST_ROOMS,
     MOST_SESSIONS,
     MOST_TALKS,
+    WORDS_LEVEL,
     Author,
 )
 from chatnet.state import ADMIN, MODERATOR, OWNER, Code, State, is_random, more_of
@@ -200,12 +203,28 @@ class StateFacts:
             draft.ref is not None and target is not None and is_of(draft.ref.check, self.state.log_id, target)
         )
 
+    def _looks_taken(self, draft: Draft) -> bool:
+        name = (draft.to or draft.user)[1:]
+        return self.state.looks[looks(name)] > 0 or self.is_forgotten(name)
+
+    def _has_arrived(self, draft: Draft) -> bool:
+        account = self.state.accounts.get(draft.to)
+        return account is not None and draft.ref is not None and account.registered == draft.ref.seq
+
     def _is_here(self, draft: Draft) -> bool:
         target = None if draft.ref is None else self.state.look(draft.ref.seq)
         return target is not None and target.kind in SAID and draft.room in heard_at(target)
 
 
 HOLDS: dict[str, Callable[[StateFacts, Draft, int], bool]] = {
+    "takes_words": lambda of, draft, now: of.state.level >= WORDS_LEVEL,
+    "guest": lambda of, draft, now: is_guest(draft.user),
+    "guest_full": lambda of, draft, now: of.state.accounts[draft.user].rooms >= MOST_GUEST_ROOMS,
+    "guest_there": lambda of, draft, now: "~" + draft.user in of.state.accounts,
+    "looks_taken": lambda of, draft, now: of._looks_taken(draft),
+    "many_guests": lambda of, draft, now: of.state.guest_count >= MOST_GUESTS,
+    "to_guest": lambda of, draft, now: is_guest(draft.to),
+    "to_arrived": lambda of, draft, now: of._has_arrived(draft),
     "newcomer": lambda of, draft, now: of.state.is_newcomer(draft.user, now),
     "talk_begun": lambda of, draft, now: (draft.user, draft.room) in of.state.talks,
     "begun_often": lambda of, draft, now: of._begins_often(draft.user, now),

@@ -10,7 +10,18 @@ import re
 from chatnet.codes import MOST_UNTIL, is_code_text, is_kept, is_recovery_text, uses_of
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Draft, More
-from chatnet.errors import BadName, BadRoom, BadText, NoSuchPost, NoSuchRoom, NoSuchSession, NotYet, NotYours
+from chatnet.errors import (
+    BadName,
+    BadRoom,
+    BadText,
+    NoSuchPost,
+    NoSuchRoom,
+    NoSuchSession,
+    NotForGuests,
+    NotYet,
+    NotYours,
+)
+from chatnet.faces import wrong_face
 from chatnet.ignorable import BLANK, bare
 from chatnet.kinds import CLUSTER, KINDS, MOST_LEVEL, Kind, Text, is_level
 from chatnet.letters import MARKS
@@ -18,6 +29,7 @@ from chatnet.names import (
     MAX_MARKS,
     MAX_SPELLED,
     Where,
+    is_guest,
     is_name,
     is_public,
     is_room,
@@ -116,7 +128,9 @@ def check_form(draft: Draft) -> None:
     elif kind.is_the_clusters:
         raise ValueError(f"A {draft.kind} is nobody's")
     elif not is_name(user):
-        raise BadName.of(name=quoted(user))
+        _check_guest(draft, kind)
+    elif kind.of_guests:
+        raise ValueError(f"A {draft.kind} is of a guest")
     if draft.room != user:
         _check_room(draft, kind)
     elif not kind.is_said and Where.OWN not in kind.rooms:
@@ -129,9 +143,25 @@ def check_form(draft: Draft) -> None:
         _check_other_text(draft, kind)
 
 
+_OF_GUESTS = frozenset({Where.TOPIC, Where.TALK})
+"""Where guests do what others do, too."""
+
+
+def _check_guest(draft: Draft, kind: Kind) -> None:
+    """Check whether a guest can do that; others have names."""
+    if not is_guest(draft.user):
+        raise BadName.of(name=quoted(draft.user))
+    is_own = kind.of_guests or kind.text is Text.FACE
+    if not kind.by_guests or not (is_own or where(draft.room, draft.user) in _OF_GUESTS):
+        raise NotForGuests.of()
+
+
 def _check_other_text(draft: Draft, kind: Kind) -> None:
     if kind.text is Text.WORDS:
         check_words(draft.text)
+    elif kind.text is Text.FACE:
+        if why := wrong_face(draft.text, draft.to or draft.user):
+            raise BadText.of(why=why)
     elif kind.text is Text.CODE:
         _check_code(draft)
     elif kind.text is Text.LEVEL:
@@ -182,8 +212,12 @@ def _check_more(draft: Draft, kind: Kind) -> None:
             raise ValueError(f"A {draft.kind} refers to no entry")
         if not 0 <= more.ref.seq < 1 << 63 or len(more.ref.check) != CHECK_BYTES:
             raise NoSuchPost.of()
-    if more.to and not is_name(more.to):
+    if kind.of_guests and not is_guest(more.to):
+        raise ValueError(f"A {draft.kind} is about a guest")
+    if kind.of_guests and not kind.may_have_ref and more.to == draft.user:
         raise BadName.of(name=quoted(more.to))
+    if more.to and not (is_name(more.to) or (kind.to_guests and is_guest(more.to))):
+        raise NotForGuests.of() if is_guest(more.to) else BadName.of(name=quoted(more.to))
     if more.form and not kind.is_said:
         raise ValueError(f"A {draft.kind} has no form")
     if more.until > MOST_UNTIL and kind.holds_until:

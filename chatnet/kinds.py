@@ -24,6 +24,9 @@ KindName = str
 CLUSTER = "chatnet"
 """The author of entries that no user writes. Nobody can have that name."""
 FIRST_LEVEL = 1
+NEW_LEVEL = 2
+"""The level at which a new log begins, if the program that makes it understands that. The logs of older
+programs are at a lower one until ``chatnet level up``."""
 MOST_LEVEL = (1 << 63) - 1
 _NAME = re.compile("[a-z]{1,16}")
 
@@ -41,6 +44,7 @@ class Text(Enum):
     DEVICE = "what is kept of a secret of one device alone; empty if it has none"
     CODE = "what is kept of a code, and how many may use it; or what is kept of recovery codes"
     SESSION = "the seq of a session, in decimal digits, or 0 for all of them"
+    FACE = "how a name is spelled, a word that its user said of themselves (or -), and their real name"
     NOTHING = "empty"
 
 
@@ -62,6 +66,7 @@ class Heard(Enum):
         "by the moderators of where the entry is heard that it refers to, and the cluster's"
     )
     AS_TARGET = "wherever the entry is heard that it refers to, and by that one's author"
+    STAYS = "in the rooms in which the guest is whom it is about"
 
     __hash__ = object.__hash__  # looked up for each entry that is heard, as Where's is
 
@@ -79,7 +84,7 @@ class Kind:
     primary itself appends it, and no worker may. ``may_be_the_clusters``: the same, or a user's.
     ``may_have_to``: it may be for a user, or for nobody in particular. ``begins_session``: it begins a
     session of its author, on the device that it names, and may show a code. ``holds_until``: it may say until
-    when.
+    when. ``by_guests``: a guest may do it; ``of_guests``: nobody else may. ``to_guests``: it may be for one.
     """
 
     name: KindName
@@ -97,6 +102,14 @@ class Kind:
     may_be_the_clusters: bool = False
     begins_session: bool = False
     holds_until: bool = False
+    by_guests: bool = False
+    of_guests: bool = False
+    to_guests: bool = False
+
+    @property
+    def ends_stays(self) -> bool:
+        """Whether it is heard where a guest was, whose stays it ends."""
+        return Heard.STAYS in self.heard
 
     @property
     def depends_on_target(self) -> bool:
@@ -120,6 +133,7 @@ def _order(
     holds_until: bool = False,
     heard: tuple[Heard, ...] = (),
     may_have_ref: bool = False,
+    to_guests: bool = True,
 ) -> Kind:
     """Return the row of an order about a user in a room, or in the cluster; ``heard``: by whom beside that
     user and moderators."""
@@ -133,6 +147,23 @@ def _order(
         keeps_refusals=True,
         may_be_the_clusters=True,
         holds_until=holds_until,
+        to_guests=to_guests,
+    )
+
+
+def _of_guests(name: KindName, text: Text, heard: tuple[Heard, ...] = (), is_clusters: bool = False) -> Kind:
+    """Return the row of what guests do, and nobody else; or the cluster, if they do not."""
+    return Kind(
+        name,
+        text,
+        level=NEW_LEVEL,
+        heard=heard,
+        has_to=bool(heard),
+        may_have_ref=is_clusters,
+        may_be_the_clusters=is_clusters,
+        by_guests=True,
+        of_guests=True,
+        to_guests=True,
     )
 
 
@@ -150,9 +181,10 @@ _ROWS = (
         may_be_the_clusters=True,
         holds_until=True,
     ),
-    Kind("join", Text.NOTHING, rooms=_JOINED, keeps_refusals=True),
-    Kind("leave", Text.NOTHING, rooms=_JOINED, keeps_refusals=True),
-    Kind("post", Text.POST, rooms=_SAID, is_said=True),
+    Kind("join", Text.NOTHING, rooms=_JOINED, keeps_refusals=True, by_guests=True),
+    # Words are of level 2: see chatnet.rules.
+    Kind("leave", Text.WORDS, rooms=_JOINED, keeps_refusals=True, by_guests=True),
+    Kind("post", Text.POST, rooms=_SAID, is_said=True, by_guests=True),
     Kind("level", Text.LEVEL, is_the_clusters=True),
     Kind(
         "create",
@@ -176,6 +208,7 @@ _ROWS = (
         heard=(Heard.ROOM, Heard.TO),
         has_to=True,
         keeps_refusals=True,
+        to_guests=True,
     ),
     Kind("describe", Text.WORDS, rooms=_in(Where.OWN, *_KEPT), heard=(Heard.ROOM,), keeps_refusals=True),
     Kind(
@@ -198,10 +231,10 @@ _ROWS = (
         keeps_refusals=True,
         may_be_the_clusters=True,
     ),
-    _order("disable", _in(Where.CLUSTER)),
-    _order("enable", _in(Where.CLUSTER)),
-    Kind("block", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
-    Kind("unblock", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
+    _order("disable", _in(Where.CLUSTER), to_guests=False),
+    _order("enable", _in(Where.CLUSTER), to_guests=False),
+    Kind("block", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True, to_guests=True),
+    Kind("unblock", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True, to_guests=True),
     Kind(
         "redact",
         Text.WORDS,
@@ -237,6 +270,11 @@ _ROWS = (
         has_ref=True,
         keeps_refusals=True,
     ),
+    # A guest comes, takes another name (more.to), and goes; who was shown how is in chatnet.faces.
+    _of_guests("guest", Text.FACE),
+    _of_guests("nick", Text.FACE, heard=(Heard.STAYS,)),
+    _of_guests("gone", Text.WORDS, heard=(Heard.STAYS,), is_clusters=True),
+    Kind("spelling", Text.FACE, level=NEW_LEVEL, by_guests=True),
 )
 KINDS: dict[str, Kind] = {}
 SAID: set[str] = set()

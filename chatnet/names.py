@@ -26,6 +26,8 @@ MAX_ROOM = len("#") + MAX_TOPIC
 """The longest room."""
 MAX_SPELLED = 2_000
 """The longest name or topic as typed, in characters; this is checked first."""
+GUEST = "~"
+"""With this begins what a guest is called. It sorts behind every name."""
 MAX_MARKS = 30
 """How many marks may follow one another: sorting them takes the square of their number."""
 
@@ -102,6 +104,21 @@ def is_name(word: str) -> bool:
 @lru_cache(maxsize=10_000)
 def _is_name(word: str) -> bool:
     return _NAME.fullmatch(word) is not None and word not in RESERVED
+
+
+def is_guest(word: str) -> bool:
+    """Return whether this is what a guest is called: no name, mention or topic begins so."""
+    return word[:1] == GUEST and is_name(word[1:])
+
+
+def is_user(word: str) -> bool:
+    """Return whether this is a user's name, or a guest's."""
+    return is_name(word) or is_guest(word)
+
+
+def looks(name: str) -> str:
+    """Return how a name looks at first sight: two that look the same are easily taken for one another."""
+    return name.replace("0", "o").replace("1", "l").replace("_", "").replace("-", "")
 
 
 def is_room(room: str) -> bool:
@@ -184,10 +201,10 @@ def fold_room(room: str) -> str:
         is_good = _is_topic_word(folded[1:])
     elif "=" in folded:
         first, _, second = folded.partition("=")
-        is_good = is_name(first) and is_name(second) and first < second
+        is_good = is_user(first) and is_user(second) and first < second
     else:
         is_good = is_name(folded)
-    if not is_good and folded[:1] == "@" and is_name(folded[1:]):
+    if not is_good and folded[:1] == "@" and is_user(folded[1:]):
         raise BadRoom(f"{quoted(room)} is a conversation, and that is not done in one.")
     if not is_good:
         raise BadRoom.of(room=quoted(room))
@@ -202,7 +219,7 @@ def fold_for(room: str, user: str) -> str:
     """
     if room[:1] != "@":
         return room if is_room(room) else fold_room(room)  # most spell it as it is, again and again
-    other = fold_name(room[1:])
+    other = room[1:] if is_guest(room[1:]) else fold_name(room[1:])
     if other == user:
         raise OwnRoom("That would be a conversation with yourself.")
     return talk(user, other)

@@ -26,6 +26,7 @@ from chatnet.errors import (
     DirectOff,
     Disabled,
     Forgotten,
+    FullGuest,
     LastOwner,
     LastWay,
     LevelReached,
@@ -55,6 +56,7 @@ from chatnet.errors import (
     SessionThere,
     SignupClosed,
     TheyAreBanned,
+    TooManyGuests,
     TooManyRooms,
     TooManySessions,
     TooManyTalks,
@@ -73,6 +75,7 @@ MOST_A_DAY = {
     **{"create": 20, "invite": 200, "redact": 1_000, "purge": 200, "report": 10},
     **{"ban": 500, "mute": 500, "unban": 500, "remove": 500, "role": 200, "describe": 200, "policy": 200},
     **{"block": 1_000, "unblock": 1_000, "session": 100, "code": 100},
+    **{"spelling": 100},
 }
 """How many drafts of these kinds the log takes from a user in a day."""
 DAY_MS = 86_400_000
@@ -84,6 +87,12 @@ MOST_SESSIONS = 50
 MOST_CODE_ROOMS = 20
 """To how many private rooms a code may invite."""
 HOUR_MS = 3_600_000
+MOST_GUESTS = 1_000
+"""How many guests may be here at a time."""
+MOST_GUEST_ROOMS = 10
+"""In how many topics a guest may be."""
+WORDS_LEVEL = 2
+"""From this level of the log on, who leaves may say why."""
 MOST_TALKS = 3
 """How many conversations a newcomer begins in an hour: who registered without a code, for a day, in a cluster
 that is older than that."""
@@ -115,6 +124,7 @@ _ACCOUNTS = ("disable", "enable")
 _TO_ORDER = ("invite", "remove", "role", "policy", "purge", *_ORDERS)
 
 CASES: list[Case] = [
+    Case(("leave",), _ANYWHERE, ("worded", "!takes_words"), NotYet),
     # Who is not in a private room is told of it as if it did not exist, before anything else is looked at.
     Case(_TO_MEMBERS, (Where.PRIVATE,), ("!member", "!by_cluster"), NoSuchRoom),
     Case(("policy",), (Where.PRIVATE,), ("!member",), NoSuchRoom),
@@ -130,6 +140,8 @@ CASES: list[Case] = [
     Case(("post",), (Where.TOPIC,), ("!member",), NotJoined),
     Case(("post",), (Where.TALK,), ("!to_known",), NoSuchUser),
     Case(("post",), (Where.TALK,), ("blocked",), DirectOff),
+    # What was said with somebody of this name before may have been said with another guest.
+    Case(("post",), (Where.TALK,), ("guest", "refers"), NoSuchPost),
     Case(("post",), (Where.TALK,), ("newcomer", "!talk_begun", "begun_often"), TooManyTalks),
     Case(("post",), (Where.TALK,), ("direct_off",), DirectOff),
     Case(("post",), (Where.OWN,), ("banned_there",), BannedThere),
@@ -144,6 +156,7 @@ CASES: list[Case] = [
     Case(("join",), _ANYWHERE, ("member",), AlreadyJoined),
     Case(("join",), _ANYWHERE, ("banned",), Banned),
     Case(("join", "create"), _ANYWHERE, ("full",), TooManyRooms),
+    Case(("join",), _ANYWHERE, ("guest", "guest_full"), FullGuest),
     # Whose stay there has ended with the user whose room it was: see the table "ending".
     Case(("leave",), (Where.USER,), ("!room_known",), NotJoined),
     Case(("leave",), _PUBLIC, ("!member",), NotJoined),
@@ -190,7 +203,8 @@ CASES: list[Case] = [
     Case(("purge",), _ANYWHERE, ("!moderates",), NotModerator),
     Case(("forget",), (Where.OWN,), ("!to_self",), NotAdmin),
     Case(("forget",), (Where.CLUSTER,), ("!owns",), NotAdmin),
-    Case(("purge", "forget"), _ANYWHERE, ("!to_known",), NoSuchUser),
+    # What a guest said can be taken back though they are gone: then of all who were called so.
+    Case(("purge", "forget"), _ANYWHERE, ("!to_known", "!to_guest"), NoSuchUser),
     Case(("purge",), (Where.PRIVATE,), ("!to_ever_there",), NotThere),
     Case(("purge",), _ANYWHERE, ("to_outranks",), OutOfReach),
     Case(("purge",), _ANYWHERE, ("by_cluster", "refers", "!ref_there"), NoSuchPost),
@@ -198,6 +212,15 @@ CASES: list[Case] = [
     # ---- reports ----
     Case(("report",), _ANYWHERE, ("!ref_readable",), NoSuchPost),
     Case(("report",), _ANYWHERE, ("ref_mine",), Yourself),
+    # ---- guests ----
+    Case(("nick",), _OWN, ("to_known",), NameTaken),
+    Case(("guest", "nick"), _OWN, ("looks_taken",), NameTaken),
+    Case(("guest",), _OWN, ("many_guests",), TooManyGuests),
+    Case(("gone",), _OWN, ("!to_known",), NoSuchUser),
+    Case(("gone",), _OWN, ("!by_cluster", "!to_self"), NoSuchUser),
+    # Another one may have come since, who is called the same.
+    Case(("gone",), _OWN, ("refers", "!to_arrived"), NoSuchUser),
+    Case(("register",), _OWN, ("guest_there",), NameTaken),
     # ---- who comes in ----
     # Who shows no code is not told for which names there are some.
     Case(("register",), _OWN, ("signup_closed", "!code_for_name"), SignupClosed),
@@ -245,11 +268,16 @@ FACTS = (
     "device_known",
     "direct_off",
     "full",
+    "guest",
+    "guest_full",
+    "guest_there",
     "invited",
     "last_owner",
     "last_way",
+    "looks_taken",
     "made",
     "makes_owner",
+    "many_guests",
     "member",
     "members_invite",
     "moderates",
@@ -273,10 +301,13 @@ FACTS = (
     "signup_by_code",
     "signup_closed",
     "silenced",
+    "takes_words",
     "talk_begun",
+    "to_arrived",
     "to_banned",
     "to_ever_there",
     "to_forgotten",
+    "to_guest",
     "to_invited",
     "to_known",
     "to_last_owner",
@@ -315,7 +346,12 @@ for the author's name alone. ``device_known``: the author has a session on that 
 author has as many as one may have. ``to_lives``: they can come in without a code;
 ``to_forgotten``: nobody gets the name again. ``to_session``: the session
 is there that it ends; ``last_way``: without that one, nothing lets its author in.
-``worded``: it gives a reason. ``silenced``: they are muted in the whole cluster.
+``worded``: it gives a reason. ``silenced``: they are muted in the whole cluster. ``takes_words``: the log is
+at :data:`WORDS_LEVEL`. ``guest``: the author is one; ``guest_full``: and in as many topics as they may be in.
+``guest_there``: there is a guest with the author's name. ``looks_taken``: the name that a guest is to have
+looks like that of a user, or is that of one who is forgotten. ``many_guests``: there are as many as there may
+be. ``to_guest``: that is a guest's name; ``to_arrived``: of the guest who came, or was called so, by the
+entry that it refers to.
 """
 
 
@@ -375,7 +411,7 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     if kind is None or kind.level > facts.level:
         raise NotYet.of()
     is_ordered = False
-    if name == "register":
+    if name in ("register", "guest"):
         if facts.author(user) is not None or facts.is_forgotten(user):
             raise NameTaken.of(name=user)
     elif name == "level":
@@ -387,6 +423,7 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
         if by and (author.sessions.get(by) != "all" or name == "session"):
             _check_session(draft, kind, author)
         is_ordered = author.is_ordered
+        is_ordered = is_ordered and name != "gone"  # whoever is shut out may go
         if is_ordered and facts.is_barred(user, now):
             raise Barred.of(name=user)
         if is_ordered and facts.is_disabled(user):

@@ -7,14 +7,15 @@ is :mod:`chatnet.facts`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 from chatnet.blanking import Blankings, blanking_of
 from chatnet.codes import KEPT_LENGTH, NAME_MS, PAIR_MS, recoveries_of, uses_of
 from chatnet.entries import Draft, Entry, More, heard_at, settled
-from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
-from chatnet.names import is_private, is_topic
+from chatnet.kinds import CLUSTER, NEW_LEVEL, SAID, own_level
+from chatnet.names import is_private, is_topic, looks
 from chatnet.policies import POLICIES, parted
 from chatnet.rules import DAY_MS, FOR_EVER, HOUR_MS, INVITED_MS, MAKERS, MOST_A_DAY, ROLES
 from chatnet.stays import Change, Memberships, changes
@@ -97,13 +98,13 @@ _NONE = Standing()
 
 
 class State:
-    """What follows from the entries that were taken so far.
+    """What follows from the entries that were taken so far of a log that began at ``level``.
 
     ``look`` returns the entry at a seq, with its text as it is now; None if the log ends before.
     """
 
-    def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
-        self.level = FIRST_LEVEL
+    def __init__(self, log_id: str, look: Callable[[int], Entry | None], level: int = NEW_LEVEL) -> None:
+        self.level = level
         self.own_level = own_level()
         self.accounts: dict[str, Account] = {}
         self.memberships: dict[str, Memberships] = {}
@@ -122,6 +123,9 @@ class State:
         self.blankings = Blankings()
         self.sessions: dict[str, dict[str, Session]] = {}
         self.codes: dict[str, Code] = {}
+        self.faces: dict[str, tuple[str, int]] = {}
+        self.looks: Counter[str] = Counter()
+        self._guests = 0
         self._begun = 0  # the time of the first entry
         self.log_id = log_id
         self.look = look
@@ -136,7 +140,13 @@ class State:
             target,
             lambda user: bool(self.standing(user, draft.user).blocked),
             lambda seq: seq in self.reported,
+            self.rooms_of,
         )
+
+    def rooms_of(self, user: str) -> list[str]:
+        """Return the rooms of which the user is a member, in order."""
+        memberships = self.memberships.get(user)
+        return [] if memberships is None else sorted(room for room in memberships.rooms() if room[0] != "!")
 
     def apply(self, entry: Entry) -> None:
         """Take an entry that may be in the log. An author who is not known is passed over."""
@@ -192,6 +202,7 @@ class State:
             account.fresh = entry.time + DAY_MS
         self.memberships.setdefault(entry.user, Memberships()).registered = entry.seq
         self.rooms[entry.user] = None
+        self.looks[looks(entry.user)] += 1
         self._begin(entry, "")
         shown = more_of(entry).code
         code = self.codes.get(shown)
@@ -361,6 +372,48 @@ class State:
     def _level(self, entry: Entry) -> None:
         self.level = int(entry.text)
 
+    def _guest(self, entry: Entry) -> None:
+        account = self.accounts[entry.user] = Account("", entry.seq, entry.seq)
+        if entry.time - self._begun > DAY_MS:
+            account.fresh = entry.time + DAY_MS
+        self.memberships.setdefault(entry.user, Memberships()).registered = entry.seq
+        self.sessions[entry.user] = {"": Session(entry.seq, "", "all", "")}
+        self._guests += 1
+        self._face(entry)
+
+    def _face(self, entry: Entry) -> None:
+        self.faces[entry.user] = entry.text, entry.seq
+
+    def _nick(self, entry: Entry) -> None:
+        old, new = entry.user, entry.to
+        account = self.accounts[new] = self.accounts.pop(old)
+        account.secret_seq = account.registered = entry.seq
+        account.rooms = len(self.rooms_of(new))
+        self.memberships.setdefault(old, Memberships()).registered = 0
+        self.memberships.setdefault(new, Memberships()).registered = entry.seq
+        self.sessions.pop(old)
+        self.sessions[new] = {"": Session(entry.seq, "", "all", "")}
+        del self.faces[old]
+        self.faces[new] = entry.text, entry.seq
+        self.standings = {
+            (room, new if user == old else user): it for (room, user), it in self.standings.items()
+        }
+        self.tallies = {(new if of[0] == old else of[0], of[1]): it for of, it in self.tallies.items()}
+        self.talks = {of: None for of in self.talks if of[0] != old}
+        if old in self._ordered:
+            self._ordered.discard(old)
+            self._ordered.add(new)
+
+    def _gone(self, entry: Entry) -> None:
+        user = entry.to
+        self.memberships.setdefault(user, Memberships()).registered = 0
+        self.standings = {of: it for of, it in self.standings.items() if of[1] != user}
+        self.tallies = {of: it for of, it in self.tallies.items() if of[0] != user}
+        self.talks = {of: None for of in self.talks if of[0] != user}
+        self._ordered.discard(user)
+        del self.sessions[user], self.faces[user], self.accounts[user]
+        self._guests -= 1
+
     def _forget(self, entry: Entry) -> None:
         user = entry.to
         memberships = self.memberships.setdefault(user, Memberships())
@@ -380,6 +433,8 @@ class State:
         codes = self.codes.items()
         self.codes = {kept: code for kept, code in codes if user not in (code.whose, code.author)}
         del self.accounts[user]
+        self.faces.pop(user, None)
+        self.looks[looks(user)] -= 1
         self.forgotten[user] = entry.seq
 
     # ---- what is asked of it in more places than one ----
@@ -391,6 +446,11 @@ class State:
     def is_newcomer(self, user: str, now: int) -> bool:
         """Return whether the user registered without a code, not a day ago."""
         return user in self.accounts and self.accounts[user].fresh > now
+
+    @property
+    def guest_count(self) -> int:
+        """How many guests are here."""
+        return self._guests
 
     def is_ordered(self, user: str) -> bool:
         """Return whether anybody ever banned, muted or disabled the user."""
@@ -448,5 +508,9 @@ FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
     "unblock": State._unblock,
     "forget": State._forget,
     "report": State._report,
+    "guest": State._guest,
+    "nick": State._nick,
+    "gone": State._gone,
+    "spelling": State._face,
 }
 """What follows from an entry, by its kind, besides its stays."""

@@ -54,6 +54,14 @@ def _role(entry: Entry) -> tuple[Change, ...]:
     return (Change(entry.to, _moderated(entry.room), entry.text != "none"),)
 
 
+def _of_guest(entry: Entry) -> tuple[Change, ...]:
+    """A guest's stays end where the entry is heard; with another name they are there again."""
+    if entry.kind == "gone":
+        return tuple(Change(entry.to, room, False) for room in entry.at)
+    ends = [Change(entry.user, room, False) for room in entry.at]
+    return (*ends, *(Change(entry.to, room, True) for room in entry.at))
+
+
 CHANGES: dict[str, Callable[[Entry], tuple[Change, ...]]] = {
     "join": _join,
     "leave": _leave,
@@ -61,8 +69,15 @@ CHANGES: dict[str, Callable[[Entry], tuple[Change, ...]]] = {
     "remove": _removed,
     "ban": _removed,
     "role": _role,
+    "nick": _of_guest,
+    "gone": _of_guest,
 }
 """The kinds that begin or end stays, and whose; see :meth:`Memberships.ended_by` for the other one."""
+
+
+_BEGINS = frozenset({"register", "guest", "nick"})
+_ENDS = frozenset({"nick", "gone"})
+"""With which a name is somebody's, and no longer."""
 
 
 def touches_stays(kind: str) -> bool:
@@ -112,8 +127,10 @@ class Memberships:
 
     def apply(self, entry: Entry, user: str) -> bool:
         """Apply an entry to the stays of ``user``. Return whether it changed where they listen now."""
-        if entry.kind == "register" and entry.user == user:
+        if entry.kind in _BEGINS and user == (entry.to or entry.user):
             self.registered = entry.seq
+        elif entry.kind in _ENDS and user == (entry.user if entry.kind == "nick" else entry.to):
+            self.registered = 0
         mine = self.ended_by(entry, user) if entry.kind == "forget" else changes(entry)
         changed = [self.change(change, entry.seq) for change in mine if change.user == user]
         return any(changed)

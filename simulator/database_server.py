@@ -76,7 +76,7 @@ class Tables:
         self._store: Writer | None = None
 
     def open(self, seen_as: str, fresh_id: str, own_level: int) -> Opened:
-        migrate(self._connection, fresh_id)
+        migrate(self._connection, fresh_id, own_level)
         level = refuse_level(self._connection, own_level)
         for sql in (*LEASE.split(";"), sqlite_marks.TABLE):
             self._connection.execute(sql)

@@ -158,6 +158,6 @@ def test_whom_one_blocks_tells_one_nothing(kind: str) -> None:
     draft = Draft(kind, "mallory", "&spam", "hear me", b"k" * 16, 0, More(to="alice"))
     heard = heard_at(entry_of(draft, 1, 0, ()))
     assert "!alice" in heard
-    assert settled(draft, None, lambda user: False, lambda seq: False) == ()
-    left = settled(draft, None, lambda user: user == "alice", lambda seq: False)
+    assert settled(draft, None, lambda user: False, lambda seq: False, lambda user: ()) == ()
+    left = settled(draft, None, lambda user: user == "alice", lambda seq: False, lambda user: ())
     assert left == tuple(place for place in heard if place != "!alice") != ()

@@ -49,6 +49,9 @@ class Known:
             "coded": False,
             "signup_by_code": False,
             "name_kept": draft.user == "dora",
+            "guest": False,
+            "guest_there": False,
+            "worded": bool(draft.text),
         }[fact]
 
     def has_topic(self, topic: str) -> bool:

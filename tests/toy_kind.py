@@ -19,7 +19,7 @@ from chatnet.rules import Case
 from chatnet.store import follows
 from chatnet.store.sqlite import writer
 
-LEVEL = 2
+LEVEL = 3
 
 # ---- 1. chatnet/kinds.py ----
 

@@ -13,7 +13,7 @@ import msgspec
 from chatnet.entries import KEY_BYTES, Entry, of_row
 from chatnet.errors import REFUSALS, CannotStart, NoSuchUser, Outgrown
 from chatnet.kinds import CLUSTER, own_level
-from chatnet.names import is_name
+from chatnet.names import is_user
 from chatnet.operator.derived import Derived, difference
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import Source, head_of, open_source, read
@@ -52,7 +52,7 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     derived = Derived("", lambda seq: None)
     try:
         with read(source):
-            derived = Derived(_log_id_of(source), partial(_entry_at, source))
+            derived = Derived(_log_id_of(source), partial(_entry_at, source), _level_of(source))
             found = _judged(source, derived, progress, world)
     except UnicodeDecodeError as error:
         raise CannotStart(f"{source.name} holds what is no text, behind seq {derived.head:,}.") from error
@@ -193,7 +193,7 @@ def _compare(source: Source, derived: Derived) -> Iterator[str]:
         if derived.state.forgotten.get(user) != seq:
             yield f"ending has a row that follows from no entry: {user!r}, {seq!r}"
     for user, key in source.ask('SELECT "user", key FROM erased'):
-        if not (isinstance(user, str) and is_name(user) and isinstance(key, bytes) and len(key) == KEY_BYTES):
+        if not (isinstance(user, str) and is_user(user) and isinstance(key, bytes) and len(key) == KEY_BYTES):
             yield f"erased has a row that is not as it was written: {user!r}, {key!r}"
     for (seq,) in source.ask(_COME_AGAIN):
         yield f"seq {seq:,} has a text, and was taken back before the log was put back"

@@ -11,10 +11,12 @@ import msgspec
 from chatnet.codes import KEPT_LENGTH, RECOVERIES
 from chatnet.entries import Draft, Entry, heard_at, mentions
 from chatnet.errors import LastWay, NoSuchSession, NoSuchUser, Refusal, SessionThere
+from chatnet.faces import MOST_TEXT as MOST_FACE
+from chatnet.faces import wrong_face
 from chatnet.facts import StateFacts
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT, MAX_WORDS, check_said_in
-from chatnet.kinds import KINDS, MOST_LEVEL, SAID, Text, is_level
-from chatnet.names import is_private, where
+from chatnet.kinds import KINDS, MOST_LEVEL, NEW_LEVEL, SAID, Text, is_level
+from chatnet.names import is_guest, is_private, where
 from chatnet.policies import MOST_TEXT, wrong_policy
 from chatnet.rules import judge
 from chatnet.state import State
@@ -34,6 +36,7 @@ _LONGEST = {
     Text.POLICY: MOST_TEXT,
     Text.ROLE: 10,
     Text.HISTORY: 10,
+    Text.FACE: MOST_FACE,
     Text.NOTHING: 0,
 }
 _OF_SESSIONS = (SessionThere, NoSuchSession, LastWay)
@@ -46,15 +49,17 @@ class Derived:
     """What the tables other than the entries must hold, after the last entry that was taken.
 
 
-    ``look`` returns the entry at a seq, as the store has it.
+    ``look`` returns the entry at a seq, as the store has it. ``level`` is the one that it states.
     """
 
-    def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
+    def __init__(self, log_id: str, look: Callable[[int], Entry | None], level: int = NEW_LEVEL) -> None:
         self.head = self.places = self.gone = self.events = self.mentions = 0
         self._time = 0
         self._doubts: dict[str, str] = {}
         self._look = look
-        self.state = State(log_id, self._before)
+        # Whether it began at this level, or was raised to it, is seen when it was.
+        self.state = State(log_id, self._before, min(level, NEW_LEVEL))
+        self._has_new = False
         self._facts = StateFacts(self.state)
 
     @property
@@ -110,7 +115,7 @@ class Derived:
 
     def has(self, user: str) -> bool:
         """Return whether there is such a user, or was: refusals of who is forgotten go later."""
-        return user in self.state.accounts or user in self.state.forgotten
+        return user in self.state.accounts or user in self.state.forgotten or is_guest(user)
 
     def tables(self) -> Iterator[tuple[str, str, set[Row]]]:
         """Yield each table, the query for its rows, and the rows that must be there."""
@@ -143,6 +148,7 @@ class Derived:
         )
         columns = "hash, author, whose, room, uses, until"
         yield "code", columns, {(kept, *astuple(it)) for kept, it in state.codes.items()}
+        yield "face", '"user", text, seq', {(user, *it) for user, it in state.faces.items()}
         yield "talk", '"user", room', set(state.talks)
         yield "description", "room, text, seq", {(room, *it) for room, it in state.descriptions.items()}
         policies = state.policies.items()
@@ -163,8 +169,17 @@ class Derived:
             return "there is no such kind", False
         if entry.kind == "level" and not is_level(entry.text):
             return "that is no level", False
+        if entry.kind == "level" and int(entry.text) == NEW_LEVEL and not self._has_new:
+            self.state.level = min(self.state.level, NEW_LEVEL - 1)
+        self._has_new = self._has_new or entry.kind == "level" or KINDS[entry.kind].level >= NEW_LEVEL
         if entry.kind == "policy" and (why := wrong_policy(entry.text, where(entry.room, entry.user))):
             return why, False
+        if (
+            KINDS[entry.kind].text is Text.FACE
+            and entry.text
+            and wrong_face(entry.text, entry.to or entry.user)
+        ):
+            return "nobody can be shown so", False
         if entry.kind in SAID and is_too_long(entry):
             entry = msgspec.structs.replace(entry, text="")  # to look for what it names would take long
         draft = Draft(entry.kind, entry.user, entry.room, entry.text, entry.key, 0, entry.more)

@@ -60,6 +60,7 @@ _DERIVED = {
         "hash, author, whose, room, uses, until",
         "SELECT hash, author, whose, room, uses, until FROM code",
     ),
+    "face": ('"user", text, seq', "SELECT user, text, seq FROM face"),
     "talk": ('"user", room', "SELECT user, room FROM talk"),
     "gone": ("name, seq", "SELECT name, seq FROM gone"),
     "mention": ('"user", room, seq', "SELECT user, room, seq FROM mention"),
@@ -113,7 +114,7 @@ def _open_source(data: Path, world: World) -> apsw.Connection:
         # Not by World.files, which would make a store.
         source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         sqlite_schema.set_up_writer(source)
-        sqlite_schema.migrate(source, world.entropy(16).hex())
+        sqlite_schema.migrate(source, world.entropy(16).hex(), world.level)
         sqlite_schema.refuse_level(source, world.level)
     except apsw.Error as error:
         raise CannotStart(f"The store {path} cannot be opened: {error}.") from error
@@ -261,7 +262,7 @@ class _Copy:
         names = [
             name
             for name, kind in KINDS.items()
-            if kind.text in (Text.POST, Text.WORDS, Text.CREDENTIAL, Text.DEVICE)
+            if kind.text in (Text.POST, Text.WORDS, Text.CREDENTIAL, Text.DEVICE, Text.FACE)
         ]
         among = ", ".join("?" * len(names))
         blank = self._source.execute(

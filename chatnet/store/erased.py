@@ -18,7 +18,7 @@ from chatnet.erased import Erasure
 from chatnet.errors import NoSuchPost, NoSuchUser, NotThere
 from chatnet.kinds import CLUSTER, SAID
 from chatnet.log import Outcome, Refused
-from chatnet.names import is_private
+from chatnet.names import is_guest, is_private
 from chatnet.rules import DAY_MS
 from chatnet.store.blanking import Ask, last_before
 from chatnet.store.pages import OPEN
@@ -175,7 +175,7 @@ def _forget(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
 
 def _purge(log_id: str, erasure: Erasure, ask: Ask, found: Again) -> None:
     last = _last_untaken(erasure, ask)
-    if last is None or not _is(ask, _IS_THERE, erasure.user):
+    if last is None or not (is_guest(erasure.user) or _is(ask, _IS_THERE, erasure.user)):
         return
     # Of who had not come to a private room yet there is nothing in it; as a refusal that would be kept.
     if not is_private(erasure.room) or _is(ask, _EVER_THERE, *(erasure.user, erasure.room) * 2):

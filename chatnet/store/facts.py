@@ -21,9 +21,12 @@ from chatnet.rules import (
     HOUR_MS,
     MOST_A_DAY,
     MOST_CODE_ROOMS,
+    MOST_GUEST_ROOMS,
+    MOST_GUESTS,
     MOST_ROOMS,
     MOST_SESSIONS,
     MOST_TALKS,
+    WORDS_LEVEL,
 )
 from chatnet.store.pages import OPEN
 
@@ -78,6 +81,14 @@ IS_RANDOM = "substr(credential, 1, 7) = 'sha256:'"
 """Of an account: its secret is a random one, which some device keeps, and not a password."""
 _LIMITS = " ".join(f"WHEN '{kind}' THEN {most}" for kind, most in MOST_A_DAY.items())
 
+
+def looks(name: str) -> str:
+    """Return how a name looks, as :func:`chatnet.names.looks` says; an index of accounts is by this."""
+    return f"replace(replace(replace(replace({name}, '0', 'o'), '1', 'l'), '_', ''), '-', '')"
+
+
+_GUESTS_NAME = "CASE {kind} WHEN 'nick' THEN substr({to}, 2) ELSE substr({user}, 2) END"
+
 _BY_ADMIN = f"""(code.author = '{CLUSTER}' OR EXISTS (SELECT 1 FROM standing AS s
     WHERE s.room = '' AND s."user" = code.author AND s.role >= {_ADMIN}
         AND s.banned <= {{now}} AND s.disabled = 0))"""
@@ -94,6 +105,17 @@ _MADE = ", ".join(f"substr({{text}}, {1 + n * (KEPT_LENGTH + 1)}, {KEPT_LENGTH})
 """What is kept of all codes that a draft makes: what is behind the only one is not what is kept of any."""
 
 SQL: Mapping[str, str] = {
+    "takes_words": f"EXISTS (SELECT 1 FROM log WHERE level >= {WORDS_LEVEL})",
+    "guest": "substr({user}, 1, 1) = '~'",
+    "guest_full": f"""EXISTS (SELECT 1 FROM account
+        WHERE "user" = {{user}} AND rooms >= {MOST_GUEST_ROOMS})""",
+    "guest_there": """EXISTS (SELECT 1 FROM account WHERE "user" = '~' || {user})""",
+    "looks_taken": f"""(
+        EXISTS (SELECT 1 FROM account WHERE {looks('"user"')} = {looks(_GUESTS_NAME)})
+        OR EXISTS (SELECT 1 FROM forgotten WHERE "user" = {_GUESTS_NAME}))""",
+    "many_guests": f"""(SELECT count(*) FROM account WHERE "user" >= '~') >= {MOST_GUESTS}""",
+    "to_guest": "substr({to}, 1, 1) = '~'",
+    "to_arrived": """EXISTS (SELECT 1 FROM account WHERE "user" = {to} AND registered = {ref})""",
     "administers": f"({_BY_CLUSTER} OR {_standing('user', f'role >= {_ADMIN}', _CLUSTER)})",
     "coded": "{code} <> ''",
     "code_good": f"""EXISTS (SELECT 1 FROM code WHERE hash = {{code}} AND until > {{now}} AND CASE {{kind}}

@@ -94,6 +94,7 @@ _FORGET: Statements = (
     """DELETE FROM tally WHERE "user" = {to}""",
     """DELETE FROM account WHERE "user" = {to}""",
     """DELETE FROM session WHERE "user" = {to}""",
+    """DELETE FROM face WHERE "user" = {to}""",
     "DELETE FROM code WHERE whose = {to} OR author = {to}",
     """INSERT INTO forgotten ("user", seq) VALUES ({to}, {seq})""",
     "DELETE FROM room WHERE name = {to}",
@@ -102,6 +103,41 @@ _FORGET: Statements = (
 )
 """Of who is forgotten nothing is left but entries, which are blanked, and the name. Stays of others in their
 room have ended: that is written down later, since they may be very many (:mod:`chatnet.store.blanking`)."""
+
+
+_FACE = """INSERT INTO face ("user", text, seq) VALUES ({user}, {text}, {seq})
+    ON CONFLICT ("user") DO UPDATE SET text = excluded.text, seq = excluded.seq"""
+_GUEST: Statements = (
+    f"""INSERT INTO account ("user", credential, secret_seq, registered, fresh)
+        VALUES ({{user}}, '', {{seq}}, {{seq}}, CASE
+            WHEN {{now}} - (SELECT time FROM entry WHERE seq = 1) > {DAY_MS}
+            THEN {{now}} + {DAY_MS} ELSE 0 END)""",
+    """INSERT INTO session ("user", device, seq, label, scope, credential)
+        VALUES ({user}, '', {seq}, '', 'all', '')""",
+    _FACE,
+)
+_NICK: Statements = (
+    f"""INSERT INTO membership ("user", "left", room, joined) SELECT {{to}}, {OPEN}, room, {{seq}}
+        FROM membership WHERE "user" = {{user}} AND "left" = {OPEN}""",
+    f"""UPDATE membership SET "left" = {{seq}} WHERE "user" = {{user}} AND "left" = {OPEN}""",
+    """UPDATE account SET "user" = {to}, secret_seq = {seq}, registered = {seq} WHERE "user" = {user}""",
+    """UPDATE session SET "user" = {to}, seq = {seq} WHERE "user" = {user}""",
+    """UPDATE face SET "user" = {to}, text = {text}, seq = {seq} WHERE "user" = {user}""",
+    """UPDATE standing SET "user" = {to} WHERE "user" = {user}""",
+    """UPDATE tally SET "user" = {to} WHERE "user" = {user}""",
+    """DELETE FROM talk WHERE "user" = {user}""",
+)
+"""A guest with another name is another user, in the same rooms, and with all that was ordered about them."""
+_DEPART: Statements = (
+    f"""UPDATE membership SET "left" = {{seq}} WHERE "user" = {{to}} AND "left" = {OPEN}""",
+    """DELETE FROM account WHERE "user" = {to}""",
+    """DELETE FROM session WHERE "user" = {to}""",
+    """DELETE FROM face WHERE "user" = {to}""",
+    """DELETE FROM standing WHERE "user" = {to}""",
+    """DELETE FROM tally WHERE "user" = {to}""",
+    """DELETE FROM talk WHERE "user" = {to}""",
+)
+"""Of a guest who is gone nothing is left but entries."""
 
 
 def _blanking(user: str, room: str, upto: str, whole: int) -> str:
@@ -258,6 +294,10 @@ SQL: dict[str, Statements] = {
     "purge": (_blanking("{to}", "{room}", "CASE WHEN {ref} > 0 THEN {ref} ELSE {seq} END", 0),),
     "expire": (_blanking("''", "{room}", "{ref}", 0),),
     "report": ("INSERT INTO reported (seq) VALUES ({ref}) ON CONFLICT DO NOTHING",),
+    "guest": _GUEST,
+    "nick": _NICK,
+    "gone": _DEPART,
+    "spelling": (_FACE,),
 }
 """What follows, by kind. A post, and what it refers to, is in the stores' own code."""
 for _kind in MOST_A_DAY:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from chatnet.names import is_name, is_room
+from chatnet.names import is_room, is_user
 from chatnet.reads import LAST_SEQ
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -24,7 +24,7 @@ def known_seq(seq: int) -> int:
 
 def known_name(user: str) -> str:
     """Return ``user``, or a name that nobody has."""
-    return user if is_name(user) else ""
+    return user if is_user(user) else ""
 
 
 def known_room(room: str) -> str:

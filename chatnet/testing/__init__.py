@@ -8,7 +8,7 @@ user          a user played by a script · recorded  the client's parts, whose h
 history       what users did and were told · evidence  the same, put in order
 toy_front     a protocol for clients in lines of text: everything that a front must be
 checker       checks whether the promises were kept, those about
-checker_log   the log · checker_rooms  rooms · checker_accounts  accounts
+checker_log   the log · checker_rooms  rooms · checker_accounts  accounts · checker_guests  guests
 rules         who hears what, defined a second time for these
 standing      who is where, and who may do and read what, defined a second time for the checker
 """

@@ -6,7 +6,7 @@ Each promise is a function from the :class:`Evidence` to sentences that say how 
 
 from __future__ import annotations
 
-from chatnet.testing import checker_accounts, checker_log, checker_rooms
+from chatnet.testing import checker_accounts, checker_guests, checker_log, checker_rooms
 from chatnet.testing.evidence import Evidence
 
 PROMISES = (
@@ -24,6 +24,7 @@ PROMISES = (
     checker_accounts.ended_sessions_do_nothing,
     checker_accounts.who_is_shut_out_does_nothing,
     checker_accounts.codes_are_used_as_often_as_they_say,
+    checker_guests.guests_come_and_go,
     checker_log.no_mark_falls,
 )
 

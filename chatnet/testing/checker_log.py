@@ -234,6 +234,9 @@ def _of_nobody(evidence: Evidence) -> Violations:
         is_by_code = entry.kind == "secret" and entry.more is not None and entry.more.code
         if entry.kind == "session" or is_by_code:
             continue  # a login's, which is recorded as such
+        if entry.kind in ("guest", "nick", "gone", "spelling"):
+            registered.add(entry.to or entry.user)
+            continue  # an IRC front's, which records nothing
         if entry.kind == "register":
             if entry.user in registered or entry.user not in evidence.users:
                 yield f"{entry.user} was registered at {entry.seq}, by nobody or not for the first time"

@@ -27,10 +27,10 @@ from chatnet.entries import (
 from chatnet.errors import KeyReused, NoSuchRoom, Refusal
 from chatnet.facts import StateFacts
 from chatnet.form import check_form
-from chatnet.kinds import EVENTS, SAID
+from chatnet.kinds import EVENTS, NEW_LEVEL, SAID
 from chatnet.log import Outcome, Refused
 from chatnet.marks import MOST_KEPT, MOST_USED, UserMark, cut, used
-from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
+from chatnet.names import is_guest, is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
@@ -97,13 +97,17 @@ class MemoryLog:
 
     Appends are answered at once, or, while ``held``, at :meth:`let_go`; reads in the same way while
     ``reads_held``. The window follows each commit; while ``lagging``, only at :meth:`catch_up`. ``page`` is
-    how many entries a page holds.
+    how many entries a page holds. It begins at ``level``.
     """
 
     log_id = "memory"
 
     def __init__(
-        self, window: Window | None = None, clock: Callable[[], float] = float, page: int = 500
+        self,
+        window: Window | None = None,
+        clock: Callable[[], float] = float,
+        page: int = 500,
+        level: int = NEW_LEVEL,
     ) -> None:
         self.window = window or Window(self.log_id)
         self.entries: list[Entry] = []
@@ -115,8 +119,9 @@ class MemoryLog:
         self.erased: set[tuple[str, bytes]] = set()
         """Posts that were taken back in a log that was put back, by user and key."""
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
-        self.state = State(self.log_id, self._entry)
+        self.state = State(self.log_id, self._entry, level)
         self._facts = StateFacts(self.state)
+        self.window.level = self.state.level
         self._marks: dict[tuple[str, str], int] = {}
         self._named: dict[int, tuple[str, ...]] = {}  # by seq; they stay when a text is taken back
         self._waiting: list[tuple[list[Draft], Deferred[list[Outcome]]]] = []
@@ -338,7 +343,7 @@ class MemoryLog:
             if place[0] == "@":
                 return listens(user, memberships, place, seq)
             if place == user or user in sides(place):
-                return True
+                return seq > self._talks_since(user)
             return memberships.has(place) and seq > self._shown_from(place, memberships)
 
         def is_shown(post: Entry) -> bool:
@@ -391,8 +396,12 @@ class MemoryLog:
         elif user in sides(room) and (
             other_side(room, user) in self.state.accounts or (user, room) in self.state.talks
         ):
-            return 0
+            return self._talks_since(user)
         raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
+
+    def _talks_since(self, user: str) -> int:
+        account = self.state.accounts.get(user)
+        return 0 if not is_guest(user) else OPEN if account is None else account.registered
 
     def _shown_from(self, room: str, memberships: Memberships) -> int:
         private = self.state.privates.get(room)
@@ -544,7 +553,8 @@ class MemoryLog:
         if 0 < memberships.registered <= upto:
             stays.append((user, memberships.registered))
         said = {post.room for post in self._posts(0, known_seq(upto))}
-        stays += ((room, 0) for whose, room in self.state.talks if whose == user and room in said)
+        since = self._talks_since(user)
+        stays += ((room, since) for whose, room in self.state.talks if whose == user and room in said)
         return sorted(stay for stay in stays if stay[0] > after)
 
     async def _turn(self) -> None:

@@ -15,7 +15,7 @@ from chatnet.testing.rules import heard_at, topics_in
 
 FAR = 1 << 62
 """A seq that no log reaches."""
-_WORDS = {"describe", "remove", "ban", "mute", "unban", "redact", "purge", "report"}
+_WORDS = {"describe", "remove", "ban", "mute", "unban", "redact", "purge", "report", "leave", "gone"}
 """The kinds that have words of their author, beside posts."""
 _RANKS = {"none": 0, "moderator": 1, "owner": 2, "admin": 3}
 
@@ -113,6 +113,12 @@ class Standing:
                     self._listens(user, "!mods" + room)
             case "leave" | "quit":
                 self._goes(user, room)
+            case "guest":
+                self.registered[user] = entry.seq
+            case "nick":
+                self._is_called(user, to)
+            case "gone":
+                self._departs(to)
             case "remove":
                 self._goes(to, room)
             case "invite":
@@ -188,6 +194,28 @@ class Standing:
         self._disabled.discard(user)
         self.forgotten.add(user)
 
+    def _is_called(self, user: str, now: str) -> None:
+        """A guest is somebody else now, in the same rooms, and whatever was ordered about them."""
+        for room in self._rooms_of(user):
+            self._goes(user, room)
+            self._enters(now, room)
+        for what in (self._banned, self._muted, self._blocks, self._mentioned):
+            theirs = {both for both in what if both[1] == user}
+            what -= theirs
+            what |= {(room, now) for room, _ in theirs}
+        self.registered.pop(user, None)
+        self.registered[now] = self.seq
+
+    def _departs(self, user: str) -> None:
+        for room in self._rooms_of(user):
+            self._goes(user, room)
+        for what in (self._banned, self._muted, self._blocks, self._mentioned):
+            what -= {both for both in what if both[1] == user}
+        self.registered.pop(user, None)
+
+    def _rooms_of(self, user: str) -> list[str]:
+        return sorted(room for room, there in self._members.items() if user in there)
+
     def _enters(self, user: str, room: str) -> None:
         self._members.setdefault(room, set()).add(user)
         self._invited.discard((room, user))
@@ -239,6 +267,8 @@ class Standing:
                     yield "!" + user
             case "describe":
                 yield room
+            case "nick" | "gone":
+                yield from self._rooms_of(to if entry.kind == "gone" else user)
             case "policy":
                 yield room or "!all"
             case "forget":

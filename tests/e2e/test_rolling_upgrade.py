@@ -19,7 +19,7 @@ from rigs.processes import Cluster, Lines, wait_until
 
 NEWER = {"PYTHONPATH": str(Path(__file__).parent / "newer")}
 OLDER: dict[str, str] = {}
-UPDATE = "The log is at level 2, and this chatnet understands level 1: update chatnet on this machine"
+UPDATE = "The log is at level 3, and this chatnet understands level 2: update chatnet on this machine"
 SECONDS = 60.0
 
 
@@ -110,7 +110,7 @@ def test_a_cluster_is_upgraded_under_load(new_cluster: Callable[..., Cluster], s
     cluster.workers(2)
     code, said = ask(cluster, "level", "up")
     assert code == 0, said
-    assert "The log is at level 2, the highest that anything here understands." in ask(cluster, "level")[1]
+    assert "The log is at level 3, the highest that anything here understands." in ask(cluster, "level")[1]
     an_older_is_refused(cluster, "chat-worker")
     an_older_is_refused(cluster, "chat-master")
 
@@ -127,6 +127,6 @@ def test_a_cluster_is_upgraded_under_load(new_cluster: Callable[..., Cluster], s
     an_older_is_refused(cluster, "chat-master")
     events = history.read(recorded.read_bytes().splitlines(keepends=True))
     entries = entries_of(cluster, store)
-    assert [entry.text for entry in entries if entry.kind == "level"] == ["2"]
+    assert [entry.text for entry in entries if entry.kind == "level"] == ["3"]
     assert check(Evidence(events, entries, True)) == []
     assert not [path for path in cluster.root.rglob("*.log") if TRACEBACK in path.read_text()]

@@ -267,7 +267,7 @@ class Master:
         self.clocks = Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds)
         self.outboxes = Outboxes(self.reactor)
         self.visitors = Visitors(self.reactor)
-        self.log = WholeLog()
+        self.log = WholeLog(level=1)
         self.token = Token(b"t" * 32)
         self.pulse = Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE)
         self.far_pulse = Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE._replace(patience=1e9))

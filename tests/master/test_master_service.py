@@ -23,6 +23,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token, make_token
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
+from chatnet.kinds import own_level
 from chatnet.master.port import Links
 from chatnet.master.service import MasterService, build
 from chatnet.master.tap import Options
@@ -216,7 +217,7 @@ async def test_a_second_master_is_a_replica(masters: Masters) -> None:
     while len(shown := json.loads((await masters.ask("status", "--json"))[0])["masters"]) < 2:
         pass
     me = {"host": shown[0]["host"], "pid": os.getpid()}
-    assert shown[1] == {"role": "replica", **me, "address": "", "key": shown[0]["key"], "level": 1}
+    assert shown[1] == {"role": "replica", **me, "address": "", "key": shown[0]["key"], "level": own_level()}
     await first.stopService()
     masters.started.remove(first)
     while len(masters.stdio.said) < 3:
@@ -462,7 +463,8 @@ async def test_a_log_that_fails_ends_the_process_at_once(
     token = make_token(RealFiles(), masters.data / "cluster.token", b"")
     worker = await connect(Address.parse(masters.address), masters.world)
     await prove(worker, token, "worker", masters.world.entropy)
-    await worker.callRemote(Register, worker=WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, 0), seen=0)
+    identity = WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, 0, level=own_level())
+    await worker.callRemote(Register, worker=identity, seen=0)
     appended = worker.callRemote(Append, drafts=[Draft("register", "alice", "alice", "x", b"k" * 16)])
     assert await masters.processes.exited == 1
     assert logged is None or logged_failures.flush(logged)

@@ -21,7 +21,7 @@ from simulator.host import HOME
 
 SEED = 7
 TOKEN = "cd" * TOKEN_BYTES
-OLD, NEW = 1, toy_kind.LEVEL
+OLD, NEW = 2, toy_kind.LEVEL
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -124,7 +124,7 @@ def quit(user: str, room: str) -> Draft:
     return Draft("quit", user, room, "", b"quit" + bytes(12))
 
 
-UPDATE = "The log is at level 2, and this chatnet understands level 1: update chatnet on this machine"
+UPDATE = "The log is at level 3, and this chatnet understands level 2: update chatnet on this machine"
 
 
 def test_old_workers_under_a_new_primary(land: Land) -> None:
@@ -137,18 +137,18 @@ def test_old_workers_under_a_new_primary(land: Land) -> None:
     land.wait(lambda: heard(ann, "#tea one"))
     code, said = land.chatnet("level", "up")
     assert code == 1
-    assert "level 2 is not understood by worker" in said
+    assert "level 3 is not understood by worker" in said
     assert "on gamma" in said
     code, said = land.chatnet("level")
     assert code == 0
-    assert "Level 2 is the next, and 1 process does not understand it yet." in said
+    assert "Level 3 is the next, and 1 process does not understand it yet." in said
     land.worker("delta", NEW)
     land.simulation.run(3)
     old.kill(signal.SIGTERM)
     bob.terminal.type("#tea two")
     land.wait(lambda: heard(ann, "#tea two"))
     assert land.chatnet("level", "up")[0] == 0
-    assert "level 2, the highest that anything here understands" in land.chatnet("level")[1]
+    assert "level 3, the highest that anything here understands" in land.chatnet("level")[1]
     bob.terminal.type("#tea three")
     land.wait(lambda: heard(ann, "#tea three"))
     assert UPDATE in land.refused(land.worker("gamma", OLD))
@@ -194,7 +194,7 @@ def hears_what_is_not_for_her(land: Land) -> bool:
     new = land.worker("delta", NEW)
     land.simulation.run(1)
     secret = Draft("post", "bob", "bob", "#tea not for ann", b"secret" + bytes(10))
-    land.append(new if land.is_shared else first, level("2"), quit("ann", "#tea"), secret)
+    land.append(new if land.is_shared else first, level("3"), quit("ann", "#tea"), secret)
     if land.is_shared:
         land.simulation.run(1)
         land.master(NEW)

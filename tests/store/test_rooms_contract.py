@@ -352,6 +352,7 @@ def later(step: Step, turn: int, head: int) -> Step:
 
 
 RARE = {
+    *("FULL_GUEST", "NOT_YET"),
     *("TOO_MANY_ROOMS", "TOO_MANY_TODAY", "THEY_ARE_BANNED", "TOO_MANY_SESSIONS", "NAME_KEPT"),
     *("SIGNUP_CLOSED", "CODE_NEEDED", "LAST_WAY", "TOO_MANY_TALKS"),
 }

@@ -30,6 +30,7 @@ from typing import NamedTuple
 from chatnet.kinds import KINDS, Kind
 from chatnet.rules import CASES, Case
 from chatnet.store import follows
+from chatnet.store.pages import OPEN
 from chatnet.store.postgres import judging, writing
 from chatnet.store.postgres.binding import ITS, Program, codes
 from chatnet.store.refusals import NOT_KEPT
@@ -223,6 +224,11 @@ BEGIN
         IF old IS NULL AND code IS NULL THEN
             code := chatnet_refusal({ITS}, d.shown, moment);
             heard := d.heard;
+            IF d.kind IN ({of.ends_stays}) THEN
+                heard := ARRAY(SELECT room FROM membership
+                    WHERE "user" = CASE d.kind WHEN 'gone' THEN d.its_to ELSE d.name END
+                        AND "left" = {OPEN} AND left(room, 1) <> '!' ORDER BY room);
+            END IF;
             IF code IS NULL AND d.kind IN ({of.refer}) AND cardinality(heard) = 0 THEN
                 -- Its target was not there when targets were looked up.
                 heard := chatnet_heard_with(

@@ -45,6 +45,11 @@ class Program(NamedTuple):
         return names(kind for kind in self.kinds if Heard.AS_TARGET in kind.heard)
 
     @property
+    def ends_stays(self) -> str:
+        """The kinds that are heard where a guest was."""
+        return names(kind for kind in self.kinds if kind.ends_stays)
+
+    @property
     def told(self) -> str:
         """The kinds that are heard by whom they are for."""
         return names(kind for kind in self.kinds if Heard.TO in kind.heard)

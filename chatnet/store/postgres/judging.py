@@ -216,7 +216,7 @@ BEGIN
     IF (CASE its_kind {whens(f"'{kind.name}' THEN {kind.level}" for kind in of.kinds)} END) > its_level THEN
         RETURN 'NOT_YET';
     END IF;
-    IF its_kind = 'register' THEN
+    IF its_kind IN ('register', 'guest') THEN
         IF EXISTS (SELECT FROM account WHERE "user" = its_user)
             OR EXISTS (SELECT FROM forgotten WHERE "user" = its_user)
         THEN
@@ -245,7 +245,9 @@ BEGIN
                 RETURN 'NOT_IN_SCOPE';
             END IF;
         END IF;
-        IF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND banned > moment) THEN
+        IF its_kind = 'gone' THEN
+            NULL;  -- whoever is shut out may go
+        ELSIF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND banned > moment) THEN
             RETURN 'BARRED';
         ELSIF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND disabled = 1) THEN
             RETURN 'DISABLED';

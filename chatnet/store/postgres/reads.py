@@ -109,6 +109,10 @@ ORDERS = """
     SELECT log.head, banned, disabled
     FROM log LEFT JOIN standing ON standing.room = '' AND standing."user" = %(user)s
 """
+# After which seq the user hears conversations: a guest from when they came, since before that another one may
+# have been called so.
+_TALKS_SINCE = f"CASE WHEN left(%(user)s::text, 1) = '~' THEN {_REGISTERED} ELSE 0 END"
+TALKS_SINCE = f"SELECT {_TALKS_SINCE}"
 IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
@@ -122,7 +126,7 @@ _ROOMS_OF = f"""
     WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s AND room > %(after)s
         AND left(room, 1) <> '!' AND NOT {_HAS_ENDED}
     UNION ALL
-    SELECT room, 0 FROM talk WHERE "user" = %(user)s AND room > %(after)s
+    SELECT room, {_TALKS_SINCE} FROM talk WHERE "user" = %(user)s AND room > %(after)s
         AND EXISTS (SELECT FROM place WHERE place.name = talk.room AND place.seq <= %(upto)s)
     UNION ALL
     SELECT "user", registered FROM account
@@ -184,7 +188,7 @@ _NEWEST_POSTS = f"""
             SELECT room, {_SHOWN_FROM} FROM membership
             WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s AND NOT {_HAS_ENDED}
             UNION ALL
-            SELECT room, 0 FROM talk WHERE "user" = %(user)s
+            SELECT room, {_TALKS_SINCE} FROM talk WHERE "user" = %(user)s
         ) AS listened(name, after), LATERAL (
             SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(last)s
             ORDER BY seq DESC LIMIT {NEWEST}
@@ -399,7 +403,8 @@ def _feed_chunk(size: PageSize) -> str:
                 ('!' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1),
                 ('{ALL}', greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
             UNION ALL
-            SELECT room, %(after)s::bigint, %(upto)s::bigint + 1 FROM talk WHERE "user" = %(user)s
+            SELECT room, greatest(%(after)s::bigint, {_TALKS_SINCE}), %(upto)s::bigint + 1
+                FROM talk WHERE "user" = %(user)s
             UNION ALL
             SELECT room, greatest(%(after)s, joined), least(%(upto)s::bigint + 1, "left") FROM membership
             WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
@@ -684,7 +689,8 @@ def _readable(
         # The other side may be forgotten by now.
         or tables.execute(TALKED, {"user": user, "room": room}).fetchone()
     ):
-        return 0
+        (since,) = tables.execute(TALKS_SINCE, {"user": user}).fetchone()
+        return int(since)
     raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
 
 

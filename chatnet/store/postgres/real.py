@@ -376,7 +376,7 @@ def _columns(drafts: list[Draft], look: Callable[[int], Entry | None]) -> tuple[
                 named_users += [(number, user) for user in mentioned(draft.text)]
         else:
             target = None if draft.ref is None else look(draft.ref.seq)
-            at = settled(draft, target, lambda user: False, lambda seq: False)  # the function looks these up
+            at = settled(draft, target, lambda user: False, lambda seq: False, lambda user: ())
             if not KINDS[draft.kind].depends_on_target:
                 at = at or heard_at(entry_of(draft, 0, 0, ()))
             named = (draft.room,) if draft.kind in MAKERS else ()

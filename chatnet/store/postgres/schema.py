@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chatnet.errors import CannotStart, Outgrown
+from chatnet.kinds import NEW_LEVEL
+from chatnet.store.facts import looks
 from chatnet.store.pages import OPEN
 from chatnet.store.postgres.append import Functions, functions
 
@@ -288,6 +290,16 @@ INSERT INTO event SELECT CASE WHEN kind = 'forget' OR room = '' OR kind = 'expir
     FROM entry WHERE kind IN ('forget', 'purge', 'expire') ON CONFLICT DO NOTHING;
 """
 
+_FACES = f"""
+-- How users are shown who said so, and all guests: see chatnet.faces.
+CREATE TABLE face (
+    "user" text COLLATE "C" PRIMARY KEY,
+    text text NOT NULL,
+    seq bigint NOT NULL
+);
+CREATE INDEX account_looks ON account (({looks('"user"')}));
+"""
+
 STEPS = (
     _TABLES,
     _TOKEN,
@@ -304,6 +316,7 @@ STEPS = (
     _ERASED,
     _GONE,
     _ENDING,
+    _FACES,
 )
 """Each step brings a store from one schema version to the next. Never change a released step.
 
@@ -347,14 +360,14 @@ def migrate(connection: Any, fresh_id: str, own_level: int) -> int:
         connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute("SET LOCAL lock_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
-        _migrate_tables(connection, fresh_id)
+        _migrate_tables(connection, fresh_id, own_level)
         level = _level(connection, own_level)
         if not _has(connection, ours):
             connection.execute(ours.statements, prepare=False)
     return level
 
 
-def _migrate_tables(connection: Any, fresh_id: str) -> None:
+def _migrate_tables(connection: Any, fresh_id: str, own_level: int) -> None:
     version = _version(connection)
     if version > len(STEPS):
         if _works_from(connection, version) > len(STEPS):
@@ -369,7 +382,8 @@ def _migrate_tables(connection: Any, fresh_id: str) -> None:
     for step in STEPS[version:]:
         connection.execute(step, prepare=False)  # it has several statements
     if version == 0:
-        connection.execute("INSERT INTO log (id, head, time) VALUES (%s, 0, 0)", (fresh_id,))
+        row = fresh_id, min(own_level, NEW_LEVEL)
+        connection.execute("INSERT INTO log (id, head, time, level) VALUES (%s, 0, 0, %s)", row)
     connection.execute("UPDATE schema_version SET version = %s, works_from = %s", (len(STEPS), WORKS_FROM))
 
 

@@ -97,8 +97,8 @@ BEGIN
     END IF;
     INSERT INTO entry VALUES (its_seq, moment, its_kind, its_user, its_room,
         CASE WHEN is_erased THEN '' ELSE its_text END, its_key, its_more,
-        CASE WHEN its_kind IN ({of.refer}) OR places <> heard OR is_erased
-            THEN array_to_string(places, ' ') END);
+        CASE WHEN its_kind IN ({of.refer}) OR its_kind IN ({of.ends_stays}) OR places <> heard OR is_erased
+            THEN nullif(array_to_string(places, ' '), '') END);
     IF its_kind IN ({of.said}) THEN
         INSERT INTO place SELECT name, its_seq FROM unnest(places) AS p(name);
         IF is_erased THEN

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from chatnet.entries import Draft, Entry
+from chatnet.names import is_guest
 from chatnet.policies import POLICIES
 from chatnet.rules import Author
 from chatnet.store import facts
@@ -29,7 +30,12 @@ class Known(NamedTuple):
     fresh: int
 
 
-ACCOUNTS = frozenset({"register", "secret", "session", "revoke", "ban", "mute", "block", "disable", "forget"})
+ACCOUNTS = frozenset(
+    {
+        *("register", "secret", "session", "revoke", "ban", "mute", "block", "disable", "forget"),
+        *("guest", "nick", "gone"),
+    }
+)
 """The kinds that change what is remembered of users."""
 
 
@@ -81,6 +87,8 @@ class SqliteFacts:
         return bool(self._execute(barred, (user, now)).get)
 
     def holds(self, fact: str, draft: Draft, now: int) -> bool:
+        if fact == "guest":
+            return is_guest(draft.user)
         if fact == "newcomer":
             return self.known(draft.user).fresh > now
         if fact == "to_known":

@@ -98,7 +98,7 @@ def open_store(
         if known is not None:
             _recognize(connection, known, path)
         set_up_writer(connection)
-        migrate(connection, fresh_id)
+        migrate(connection, fresh_id, own_level)
         refuse_level(connection, own_level)
         warning = _LOST_WAL.format(path=path) if found.lost_its_wal(connection) else ""
         newest = _newest(connection, path, limits.prefill)

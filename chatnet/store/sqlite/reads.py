@@ -20,7 +20,7 @@ from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.marks import used
-from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
+from chatnet.names import is_guest, is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_LOOKED_AT,
     MOST_UNREAD,
@@ -217,7 +217,7 @@ def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
         for room, joined, _ in _stays(tables, user, upto, upto)
         if room[0] != "!"
     ]
-    rooms += [(room, 0) for room in (user, *_talks(tables, user))]
+    rooms += [(user, 0), *_talks(tables, user)]
     last = known_seq(asked.last)
     places = [_falling(tables, name, last, after) for name, after in rooms]
     mentions = _falling(tables, "@" + user, last, _registered(tables, user))
@@ -236,7 +236,7 @@ def feed(tables: SqliteTables, asked: Feed) -> FeedPage:
     since = max(after, known.registered)
     spans = [(user, after, upto + 1), ("@" + user, since, upto + 1), ("!" + user, since, upto + 1)]
     spans.append((ALL, since, upto + 1))
-    spans += [(room, after, upto + 1) for room in _talks(tables, user)]
+    spans += [(room, max(after, begun), upto + 1) for room, begun in _talks(tables, user)]
     for room, joined, left in _stays(tables, user, after, upto):
         spans.append((room, max(after, joined), min(upto + 1, left)))
     rising = (_rising(tables, span, table) for span in spans for table in _tables_of(span[0]))
@@ -564,7 +564,7 @@ def _rooms_of(tables: SqliteTables, user: str, upto: int, after: str) -> list[tu
     if own <= upto:
         rooms.append((user, own))
     begun = "SELECT 1 FROM place WHERE name = ? AND seq <= ? LIMIT 1"
-    rooms += ((room, 0) for room in _talks(tables, user) if tables.execute(begun, (room, upto)).get)
+    rooms += (talk for talk in _talks(tables, user) if tables.execute(begun, (talk[0], upto)).get)
     return sorted(stay for stay in rooms if stay[0] > after)
 
 
@@ -603,7 +603,7 @@ def _readable(
         if joined is not None:
             return _shown_from(tables, room, joined)
     elif user in sides(room) and (_account(tables, other_side(room, user)) or _talked(tables, user, room)):
-        return 0
+        return _talks_since(tables, user)
     raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
 
 
@@ -618,8 +618,15 @@ def _talked(tables: SqliteTables, user: str, room: str) -> bool:
     return bool(tables.execute("SELECT 1 FROM talk WHERE user = ? AND room = ?", (user, room)).get)
 
 
-def _talks(tables: SqliteTables, user: str) -> list[str]:
-    return _column(tables, "SELECT room FROM talk WHERE user = ?", user)
+def _talks(tables: SqliteTables, user: str) -> list[tuple[str, int]]:
+    """Return the conversations of the user, each with the seq after which they hear it."""
+    since = _talks_since(tables, user)
+    return [(room, since) for room in _column(tables, "SELECT room FROM talk WHERE user = ?", user)]
+
+
+def _talks_since(tables: SqliteTables, user: str) -> int:
+    """Return 0; of a guest the seq at which they came: before, another one may have been called so."""
+    return _registered(tables, user) if is_guest(user) else 0
 
 
 def _rising(tables: SqliteTables, span: Span, table: str) -> Iterator[int]:

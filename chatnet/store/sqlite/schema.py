@@ -5,7 +5,8 @@ from __future__ import annotations
 import apsw
 
 from chatnet.errors import CannotStart, Outgrown
-from chatnet.kinds import FIRST_LEVEL
+from chatnet.kinds import FIRST_LEVEL, NEW_LEVEL
+from chatnet.store.facts import looks
 from chatnet.store.pages import OPEN
 from chatnet.store.sqlite import slack
 
@@ -257,6 +258,15 @@ STEPS = (
             AND substr(room, 1, 1) = '#' THEN '!all' ELSE room END, seq
         FROM entry WHERE kind IN ('forget', 'purge', 'expire');
     """,
+    f"""
+    -- How users are shown who said so, and all guests: see chatnet.faces.
+    CREATE TABLE face (
+        user TEXT PRIMARY KEY,
+        text TEXT NOT NULL,
+        seq INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX account_looks ON account ({looks("user")});
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5
@@ -290,8 +300,11 @@ def set_up_reader(connection: apsw.Connection) -> None:
     connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB}")
 
 
-def migrate(connection: apsw.Connection, fresh_id: str) -> None:
+def migrate(connection: apsw.Connection, fresh_id: str, own_level: int = NEW_LEVEL) -> None:
     """Bring the tables to this version, unless they are newer; a new store gets ``fresh_id`` as its log's id.
+
+    The log of a new one begins at the level of this release, if the program understands that:
+    ``own_level`` is what it does.
 
     :raises CannotStart: a newer chatnet made them, and this one does not know enough of them.
     """
@@ -312,7 +325,8 @@ def migrate(connection: apsw.Connection, fresh_id: str) -> None:
             values = len(STEPS), WORKS_FROM
             connection.execute("INSERT INTO schema_version (version, works_from) VALUES (?, ?)", values)
         if connection.execute("SELECT count(*) FROM log").get == 0:
-            connection.execute("INSERT INTO log (id, epoch, head) VALUES (?, 0, 0)", (fresh_id,))
+            row = fresh_id, min(own_level, NEW_LEVEL)
+            connection.execute("INSERT INTO log (id, epoch, head, level) VALUES (?, 0, 0, ?)", row)
     refuse_nonsense(connection)
 
 

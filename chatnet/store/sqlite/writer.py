@@ -33,6 +33,7 @@ from chatnet.rules import DAY_MS, judge
 from chatnet.store import follows
 from chatnet.store.blanking import asking
 from chatnet.store.erased import AWAIT, KEEP_NAME, REDACTS, erasure_of, purged
+from chatnet.store.pages import OPEN
 from chatnet.store.refusals import content, is_kept, lasts, refused
 from chatnet.store.sqlite.binding import bound, values
 from chatnet.store.sqlite.blanking import Covered, add_gone, overwrite
@@ -63,6 +64,8 @@ class Listed(NamedTuple):
     tail: str
 
 
+ROOMS_OF = f"""SELECT room FROM membership WHERE user = ? AND left = {OPEN} AND substr(room, 1, 1) <> '!'
+    ORDER BY room"""
 _LIST_IS = "UPDATE log SET erased = ?, erased_tail = ?"
 
 
@@ -356,6 +359,8 @@ class Writer:
         for place in heard_at(entry):
             self._execute("INSERT INTO event (name, seq) VALUES (?, ?)", (place, entry.seq))
         self.facts.follow(entry)
+        if entry.kind in ("nick", "gone"):
+            self._talks.clear()  # those of a guest begin anew
         if entry.kind in REDACTS:
             self._takes_back = True
         if entry.kind == "redact":
@@ -390,6 +395,7 @@ class Writer:
             target,
             lambda user: bool(self._execute(blocks, (user, draft.user)).get),
             lambda seq: bool(self._execute(reported, (seq,)).get),
+            lambda user: [room for (room,) in self._execute(ROOMS_OF, (user,))],
         )
 
     def _entry(self, seq: int) -> Entry | None:
