@@ -114,10 +114,10 @@ class LoopbackTransport:
 
 
 class Loopback:
-    """A connection from ``client`` to ``server``, both protocols, already made."""
+    """A connection from ``client``, at ``host``, to ``server``, both protocols, already made."""
 
-    def __init__(self, client: Any, server: Any) -> None:
-        here, there = IPv4Address("TCP", "127.0.0.1", 40000), IPv4Address("TCP", "127.0.0.1", 64480)
+    def __init__(self, client: Any, server: Any, host: str = "127.0.0.1") -> None:
+        here, there = IPv4Address("TCP", host, 40000), IPv4Address("TCP", "127.0.0.1", 64480)
         self.ends = [
             (client, LoopbackTransport(here, there)),
             (server, LoopbackTransport(there, here)),

@@ -78,9 +78,9 @@ class IrcStage:
         said.setdefault("name", SERVER)
         self.irc = Irc(self.shared, IrcSettings(clocks, worker.entropy, **said))
 
-    def line(self) -> IrcLine:
-        """Return a new connection."""
-        return IrcLine(self)
+    def line(self, host: str = "127.0.0.1") -> IrcLine:
+        """Return a new connection, from ``host``."""
+        return IrcLine(self, host)
 
     def user(self, name: str, *caps: str, password: str = PASSWORD) -> IrcLine:
         """Return a connection of a user, who is registered if they are not, with these capabilities on; what
@@ -155,14 +155,14 @@ class Fronts:
 class IrcLine(Protocol):
     """A client's end of one connection. ``heard`` are the lines that it got and that were not taken out."""
 
-    def __init__(self, stage: IrcStage) -> None:
+    def __init__(self, stage: IrcStage, host: str) -> None:
         self.stage = stage
         self.heard: list[Heard] = []
         self.raw = b""
         self.is_open = True
         self.server: Any = stage.irc.connection(stage.worker.entrance)
-        stage.worker.visitors.came(self.server, "127.0.0.1")
-        self.wire = Loopback(self, self.server)
+        stage.worker.visitors.came(self.server, host)
+        self.wire = Loopback(self, self.server, host)
         stage.worker.clients.append(self)  # type: ignore[arg-type]
 
     def dataReceived(self, data: bytes) -> None:

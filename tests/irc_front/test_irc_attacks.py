@@ -5,14 +5,16 @@ from __future__ import annotations
 from unittest.mock import Mock
 
 import pytest
-from irc_front.stage import PASSWORD, IrcStage, plain
+from irc_front.stage import PASSWORD, SERVER, IrcStage, plain
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, Entry, More
 from chatnet.irc.caps import SHOWING
-from chatnet.irc.isupport import MOST_REAL_NAME
+from chatnet.irc.isupport import MOST_MONITORED, MOST_REAL_NAME
 from chatnet.kinds import KindName
+from chatnet.net.visitors import MOST_STRANGERS
 from chatnet.worker.fronts.irc import channel
+from chatnet.worker.fronts.irc.budget import BURST, RATE
 from chatnet.worker.fronts.irc.client import MOST_UNANSWERED, REST_A_TURN
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
 from chatnet.worker.fronts.irc.registration import SECONDS
@@ -294,3 +296,118 @@ def test_nobody_stays_in_the_room_of_who_is_forgotten(stage: IrcStage) -> None:
     stage.worker.settle()
     assert "PART #@carol" in [one.shown for one in dan.take()]
     assert dan.shown("JOIN #@carol") == ["403 dan #@carol There is no such channel."]
+
+
+def test_thousands_that_do_not_log_in(stage: IrcStage) -> None:
+    """From as many addresses: the oldest go, so that their number has a bound, and whoever comes now is let
+    in. Who is in does not notice, and a minute later nothing is left of the others."""
+    alice = stage.user("alice")
+    lines = []
+    for number in range(MOST_STRANGERS + 500):
+        line = stage.line(f"10.0.{number // 256}.{number % 256}")
+        line.wire.client_transport.write(b"NICK mallory\r\n" if number % 2 else b"CAP LS 302\r\n")
+        lines.append(line)
+    stage.worker.settle()
+    here = [line for line in lines if line.is_open]
+    stage.worker.clients[:] = [one for one in stage.worker.clients if one.is_open]  # type: ignore[attr-defined]
+    assert len(here) <= MOST_STRANGERS == stage.worker.visitors.strangers
+    assert len(stage.irc.addresses) <= MOST_STRANGERS + 1
+    assert alice.shown("PING x") == [f"PONG {SERVER} x"]
+    bob = stage.line("192.0.2.1")
+    bob.log_in("bob")
+    assert "001" in [one.command for one in bob.take()]
+    stage.worker.clock.advance(SECONDS)
+    stage.worker.settle()
+    assert not any(line.is_open for line in lines)
+    assert len(stage.irc.addresses) == 2
+    assert (stage.worker.visitors.strangers, bob.is_open, alice.is_open) == (0, True, True)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "PING x",
+        "NICK other",
+        "JOIN #a/b",
+        "JOIN :#a/b,#c/d",
+        "PART #nothing",
+        "USER a 0 * :a",
+    ],
+)
+def test_a_flood_of_lines_is_read_slowly(stage: IrcStage, flood: str) -> None:
+    """Of whatever: a hundred at once and twenty a second, each of them answered; nobody is cut off, and
+    nobody else waits."""
+    mallory, bob = stage.user("mallory"), stage.user("bob")
+    mallory.say(*([flood] * 1_000), "PING :the end")
+    assert bob.shown("PING x") == [f"PONG {SERVER} x"]
+    stage.worker.pass_time(10)
+    assert BURST <= len(mallory.take()) <= 2 * (BURST + 10 * RATE + 5)
+    stage.worker.pass_time(40)
+    assert mallory.take()[-1].text == "the end"
+    assert mallory.is_open
+
+
+def test_a_list_of_ten_thousand_to_watch(stage: IrcStage) -> None:
+    """It has a hundred; whoever is beyond that is named in 734, and nothing is kept of them."""
+    alice = stage.user("alice")
+    for start in range(0, 10_000, 100):
+        alice.say(f"MONITOR + {','.join(f'u{number}' for number in range(start, start + 60))}")
+        stage.worker.pass_time(1)
+    heard = alice.take()
+    full = [one for one in heard if one.command == "734"]
+    assert sum(len(one.params[2].split(",")) for one in full) == 60 * 100 - MOST_MONITORED
+    (client,) = stage.irc.crowd.of_key.values()
+    assert len(client.monitors) == MOST_MONITORED
+    alice.cut()
+    assert not stage.irc.presence._watched
+
+
+def test_a_client_that_never_asked_for_what_it_uses(stage: IrcStage) -> None:
+    """IRCv3: what is not negotiated is not given. It gets no tag, no batch and no capability's command; what
+    it says in a batch is said, each line for itself, and its tags are no one's."""
+    alice, bob = stage.user("alice"), stage.everything("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take(), bob.take()
+    heard = alice.ask(
+        "@label=1;+draft/react=x PING 1",
+        "@label=2 BATCH +1 draft/multiline #tea",
+        "@batch=1;time=2000-01-01T00:00:00.000Z;msgid=x;account=bob;bot PRIVMSG #tea :one",
+        "BATCH -1",
+        "@+chatnet/key=AAECAwQFBgcICQoLDA0ODw PRIVMSG #tea :two",
+        "@+chatnet/key=AAECAwQFBgcICQoLDA0ODw PRIVMSG #tea :two",
+        "SETNAME :Alice",
+        "AUTHENTICATE PLAIN",
+        "CAP REQ :sts",
+        "CAP REQ :draft/nothing echo-message",
+        "PRIVMSG #tea :three",
+        "CHATHISTORY LATEST #tea * 9",
+    )
+    assert all(not one.tags for one in heard)
+    assert not {"BATCH", "ACK", "SETNAME"} & {one.command for one in heard}
+    assert [one.shown for one in heard if one.command == "CAP"] == [
+        "CAP alice NAK sts",
+        "CAP alice NAK draft/nothing echo-message",
+    ]
+    said = [one for one in bob.take() if one.command == "PRIVMSG"]
+    assert [one.text for one in said] == ["one", "two", "two", "three"]
+    assert {one.tags["account"] for one in said} == {"alice"}
+    assert not any("bot" in one.tags or one.tags["msgid"] == "x" for one in said)
+    assert len({one.tags["msgid"] for one in said}) == 4
+
+
+@pytest.mark.parametrize("nick", ["\u0430lice", "al\u0456ce", "\uff41lice", "al\u0131ce", "a|ice", "[alice]"])
+def test_names_that_look_alike(stage: IrcStage, nick: str) -> None:
+    """A name is of ASCII letters, digits, - and _: nobody has one that only looks like another's. In
+    capitals, or with letters that nobody sees, it is the same one, and needs its password."""
+    stage.user("alice")
+    line = stage.line()
+    assert [one.command for one in line.ask(f"NICK {nick}")] == ["432"]
+    for same in ("ALICE", "alice\u200b"):
+        line = stage.line()
+        line.log_in(same, password="mallory's own")
+        stage.worker.pass_time(3)  # tries of one password take turns
+        stage.worker.work()
+        assert "464" in [one.command for one in line.take()]
+    bob = stage.user("bob")
+    assert [one.command for one in bob.ask(f"PRIVMSG {nick} :x")] == ["401"]
