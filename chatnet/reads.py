@@ -8,9 +8,10 @@ docs/protocol.md. Everything in between only passes questions on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
@@ -141,6 +142,8 @@ class MemberPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     since: int = 0
 
 
+MOST_LED = 200
+"""Of how many rooms is asked at most who leads them."""
 NOT_DESCRIBED = ("", "", 0)
 """What a :class:`MemberPage` has of a room without a description."""
 
@@ -481,6 +484,27 @@ class PersonOf(Question[Person | None], frozen=True):
     upto: int
 
 
+class FirstIn(Question[str], frozen=True):
+    """Who has been in a topic for longest at ``upto``, while it has no owner; empty: it has one, nobody is in
+    it, or it is no topic."""
+
+    costs = "the members of a topic"
+
+    room: str
+    upto: int
+
+
+class LedBy(Question[list[str]], frozen=True):
+    """Those of ``rooms`` that ``user``, who is in them at ``upto``, moderates or owns, or is the first in:
+    see :class:`FirstIn`."""
+
+    costs = "the members of 200 topics"
+
+    user: str
+    rooms: Annotated[list[str], Meta(max_length=MOST_LED)]
+    upto: int
+
+
 class InvitationsOf(Question[InvitationPage], frozen=True):
     """The first page of the invitations of ``user`` at ``upto``, to rooms that sort after ``after``, that are
     open: not used, ended or older than 30 days, and not from somebody whom they block or blocked then."""
@@ -576,6 +600,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     ReportedPost,
     InvitationsOf,
     PersonOf,
+    FirstIn,
+    LedBy,
     Talks,
     Rooms,
     MarksOf,

@@ -48,12 +48,14 @@ from chatnet.reads import (
     DevicesOf,
     Feed,
     FeedPage,
+    FirstIn,
     Head,
     History,
     HistoryAfter,
     Invitation,
     InvitationPage,
     InvitationsOf,
+    LedBy,
     MarkPage,
     MarksOf,
     Member,
@@ -485,6 +487,23 @@ class MemoryLog:
         since = 0 if registered is None else registered.time
         return Person(since, self._role("", about), blocked, shared[:PAGE_ROOMS], len(shared) > PAGE_ROOMS)
 
+    def _first_in(self, asked: FirstIn) -> str:
+        room, upto = known_room(asked.room), known_seq(asked.upto)
+        if not is_topic(room) or any(
+            of == room and standing.role == ROLES.index("owner")
+            for (of, _), standing in self.state.standings.items()
+        ):
+            return ""
+        since = {user: self._memberships_at(user, upto) for user in self.state.memberships}
+        there = [(stays.since(room), user) for user, stays in since.items() if stays.has(room)]
+        return min(there)[1] if there else ""
+
+    def _led_by(self, asked: LedBy) -> list[str]:
+        user, upto = known_name(asked.user), known_seq(asked.upto)
+        stays = self._memberships_at(user, upto)
+        rooms = [room for room in map(known_room, asked.rooms) if room and stays.has(room)]
+        return [r for r in rooms if self._role(r, user) or self._first_in(FirstIn(r, upto)) == user]
+
     def _invitations(self, asked: InvitationsOf) -> InvitationPage:
         state, user, upto = self.state, known_name(asked.user), known_seq(asked.upto)
         last = self._entry(upto)
@@ -596,6 +615,8 @@ ANSWERS: Answers[MemoryLog] = {
     ReportedPost: MemoryLog._reported_post,
     InvitationsOf: MemoryLog._invitations,
     PersonOf: MemoryLog._person,
+    FirstIn: MemoryLog._first_in,
+    LedBy: MemoryLog._led_by,
     Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
     MarksOf: MemoryLog._marks_of,

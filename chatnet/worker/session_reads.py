@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -13,13 +14,16 @@ from chatnet.errors import NoSuchPost, NoSuchUser, NotInScope
 from chatnet.names import MAX_TOPIC, fold_for, fold_name, fold_prefix, is_room, spelled_for, where
 from chatnet.policies import in_force
 from chatnet.reads import (
+    MOST_LED,
     BanPage,
     BansOf,
     DevicesOf,
+    FirstIn,
     History,
     HistoryAfter,
     InvitationPage,
     InvitationsOf,
+    LedBy,
     MemberPage,
     Members,
     Newest,
@@ -162,6 +166,21 @@ class SessionReads:
         if found is None:
             raise NoSuchUser.of(name=about)
         return found
+
+    async def first_in(self, topic: str) -> str:
+        """Return who has been in a topic for longest, while it has no owner; empty: nobody."""
+        return await self._read(lambda head: FirstIn(topic, head))
+
+    async def led_by(self, name: str, rooms: Sequence[str]) -> list[str]:
+        """Return those of some rooms of a user, which both are in, that they moderate, or own, or are the
+        first in."""
+        about = fold_name(name)
+        led: list[str] = []
+        for at in range(0, len(rooms), MOST_LED):
+            some = list(rooms[at : at + MOST_LED])
+            of_some: list[str] = await self._read(partial(LedBy, about, some))
+            led += of_some
+        return led
 
     async def invitations(self, after: str) -> InvitationPage:
         """Return the first page of the user's open invitations to rooms after ``after``."""

@@ -225,13 +225,13 @@ def test_a_line_waits_for_what_was_said_before(stage: IrcStage) -> None:
     )
     assert heard == [
         "JOIN #tea",
-        "353 alice = #tea alice",
+        "353 alice = #tea @alice",
         "366 alice #tea End of NAMES.",
         "JOIN #cake",
-        "353 alice = #cake alice",
+        "353 alice = #cake @alice",
         "366 alice #cake End of NAMES.",
         "PRIVMSG #tea x",
-        "353 alice = #tea alice",
+        "353 alice = #tea @alice",
         "366 alice #tea End of NAMES.",
         f"PONG {SERVER} 1",
         "PART #cake",

@@ -8,6 +8,7 @@ from irc_front.test_irc_rooms import does, moderated, together
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
+from chatnet.kinds import CLUSTER
 from chatnet.worker.fronts.irc import people
 
 
@@ -75,7 +76,7 @@ def test_whox(stage: IrcStage) -> None:
     [alice] = together(stage, "alice")
     alice.ask("MODE alice +B")
     assert alice.shown("WHO #tea %ranfhuctdisol,42")[0] == (
-        f"354 alice 42 #tea alice 255.255.255.255 user {SERVER} alice HB 0 0 alice n/a alice"
+        f"354 alice 42 #tea alice 255.255.255.255 user {SERVER} alice H@B 0 0 alice n/a alice"
     )
     assert alice.shown("WHO alice %na")[0] == "354 alice alice alice"
 
@@ -118,6 +119,9 @@ def test_all_that_a_bot_sends_has_the_tag_bot(stage: IrcStage) -> None:
     wide, tagged = stage.everything("alice"), stage.user("carol", "message-tags")
     for line in (plain, wide, tagged):
         line.ask("JOIN #tea")
+    does(stage, "role", CLUSTER, "#tea", "moderator", to="teabot")
+    for line in (plain, wide, tagged):
+        line.take()
     wide.ask("PRIVMSG #tea :nobody here is one")
     assert all("bot" not in one.tags for one in wide.take())
     bot.ask("MODE teabot +B")

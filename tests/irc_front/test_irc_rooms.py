@@ -9,7 +9,9 @@ from irc_front.stage import IrcLine, IrcStage
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
-from chatnet.errors import TooManyTopics
+from chatnet.errors import BadRequest, TooManyTopics
+from chatnet.kinds import CLUSTER
+from chatnet.reads import FirstIn, LedBy
 from chatnet.rules import MOST_TOPICS
 from chatnet.worker.fronts.irc.budget import BURST
 
@@ -57,7 +59,7 @@ def test_a_join(stage: IrcStage) -> None:
         "JOIN #tea",
         "332 bob #tea hot and cold",
         "333 bob #tea alice 0",
-        "353 bob = #tea alice bob",
+        "353 bob = #tea @alice bob",
         "366 bob #tea End of NAMES.",
     ]
     assert [(one.source, one.shown) for one in alice.take()] == [("bob!bob@user", "JOIN #tea")]
@@ -103,7 +105,7 @@ def test_nothing_leaves_everything(stage: IrcStage) -> None:
     [alice] = together(stage, "alice")
     assert [one.command for one in alice.ask("JOIN 0")] == ["NOTICE"]
     assert stage.worker.sessions.open
-    assert alice.shown("NAMES #tea")[0] == "353 alice = #tea alice"
+    assert alice.shown("NAMES #tea")[0] == "353 alice = #tea @alice"
 
 
 def test_names_are_spelled_as_the_cluster_knows_them(stage: IrcStage) -> None:
@@ -120,7 +122,7 @@ def test_leaving_the_server_is_not_leaving_a_channel(stage: IrcStage) -> None:
     assert [one.shown for one in bob.take()] == ["ERROR Closing link: Quit: bye"]
     alice.say("PRIVMSG #tea :x")
     assert alice.take() == []
-    assert "353 alice = #tea alice bob" in alice.shown("NAMES #tea")
+    assert "353 alice = #tea @alice bob" in alice.shown("NAMES #tea")
     line = stage.line()
     line.log_in("bob")
     assert [one.params[0] for one in line.heard if one.command == "JOIN"] == ["#@bob", "#tea"]
@@ -197,7 +199,7 @@ def test_what_one_does_elsewhere_is_told_to_all_connections(stage: IrcStage) -> 
     here.ask("JOIN #tea")
     assert [one.shown for one in there.take()] == [
         "JOIN #tea",
-        "353 alice = #tea alice",
+        "353 alice = #tea @alice",
         "366 alice #tea End of NAMES.",
     ]
     does(stage, "join", "alice", "#cake")
@@ -235,7 +237,7 @@ def test_names_lists_members_whether_they_are_here_or_not(stage: IrcStage) -> No
         does(stage, "join", f"user{number:03}", "#tea")
     heard = alice.ask("NAMES #tea")
     names = " ".join(one.text for one in heard if one.command == "353").split(" ")
-    assert names == [f"user{number:03}" for number in range(150)]
+    assert names == [f"{'' if number else '@'}user{number:03}" for number in range(150)]
     assert len(heard) == 4
 
 
@@ -274,7 +276,7 @@ def test_names_are_as_of_now(stage: IrcStage) -> None:
     assert [one.shown for one in alice.take()] == [
         "PART #tea",
         "JOIN #tea",
-        "353 alice = #tea alice carol",
+        "353 alice = #tea @alice carol",
         "366 alice #tea End of NAMES.",
     ]
     assert bob.is_open
@@ -289,11 +291,99 @@ def test_a_topic(stage: IrcStage) -> None:
     assert alice.shown("TOPIC #tea :hot and cold") == ["TOPIC #tea hot and cold"]
     assert [(one.nick, one.shown) for one in bob.take()] == [("alice", "TOPIC #tea hot and cold")]
     assert bob.shown("TOPIC #tea") == ["332 bob #tea hot and cold", "333 bob #tea alice 61"]
-    assert bob.shown("TOPIC #tea :") == ["TOPIC #tea "]
+    assert bob.shown("TOPIC #tea :x") == ["482 bob #tea Only its operators may do that."]
+    assert alice.shown("TOPIC #tea :") == ["TOPIC #tea "]
+    bob.take()
     assert bob.shown("TOPIC #tea") == ["331 bob #tea No topic is set."]
     carol = stage.user("carol")
     assert carol.shown("TOPIC #tea :x") == ["442 carol #tea You are not in that channel."]
     assert carol.shown("TOPIC") == ["461 carol TOPIC That command needs more parameters."]
+
+
+def test_who_has_been_in_a_topic_for_longest_is_an_operator(stage: IrcStage) -> None:
+    """``@`` in NAMES, WHO and WHOIS, and sets what it is about, while the topic has no owner; then the owner
+    is that. By other ways than IRC, everybody in it may set it."""
+    bob = together(stage, "bob", "alice")[0]
+    carol = together(stage, "carol")[0]
+
+    def operators() -> list[str]:
+        names = " ".join(one.text for one in carol.ask("NAMES #tea") if one.command == "353").split(" ")
+        found = [name.lstrip("@") for name in names if name.startswith("@")]
+        who = [one for one in carol.ask("WHO #tea") if one.command == "352" and "@" in one.params[6]]
+        assert [one.params[5] for one in who] == found
+        whois = {
+            name: [one.text for one in carol.ask(f"WHOIS {name}") if one.command == "319"]
+            for name in ("alice", "bob")
+        }
+        assert [name for name, [channels] in whois.items() if "@#tea" in channels.split(" ")] == found
+        bob.take()
+        return found
+
+    assert operators() == ["bob"]
+    assert carol.shown("TOPIC #tea :x") == ["482 carol #tea Only its operators may do that."]
+    assert bob.shown("TOPIC #tea :x") == ["TOPIC #tea x"]
+    does(stage, "describe", "carol", "#tea", "by the page")
+    bob.ask("PART #tea")
+    assert "353 carol = #tea @alice carol" in carol.shown("NAMES #tea")
+    bob.ask("JOIN #tea")
+    assert operators() == ["alice"]
+    does(stage, "role", CLUSTER, "#tea", "owner", to="bob")
+    assert operators() == ["bob"]
+    alice = stage.user("alice")
+    assert alice.shown("TOPIC #tea :x") == ["482 alice #tea Only its operators may do that."]
+    does(stage, "role", CLUSTER, "", "moderator", to="carol")
+    does(stage, "role", CLUSTER, "#tea", "none", to="bob")
+    carol.take()
+    assert carol.shown("TOPIC #tea :as a moderator") == ["TOPIC #tea as a moderator"]
+
+
+def test_who_leaves_while_the_names_are_read_is_no_operator(stage: IrcStage) -> None:
+    """The list is as of the moment in which it is written: nobody is shown so who is not in it any more."""
+    bob, alice = together(stage, "bob", "alice")
+    log = stage.worker.log
+    log.reads_held = True
+    alice.say("NAMES #tea")
+    log.answer_read()
+    stage.worker.settle()
+    does(stage, "leave", "bob", "#tea")
+    log.let_go()
+    stage.worker.settle()
+    assert [one.shown for one in alice.take()][:2] == ["PART #tea", "353 alice = #tea alice"]
+    bob.ask("JOIN #tea")
+    alice.take()
+    log.reads_held = True
+    bob.say("NAMES #tea")
+    log.answer_read()
+    stage.worker.settle()
+    does(stage, "role", CLUSTER, "#tea", "owner", to="bob")
+    log.let_go()
+    stage.worker.settle()
+    assert "353 bob = #tea alice @bob" in [one.shown for one in bob.take()]
+
+
+def test_an_older_primary_does_not_know_who_is_first(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nobody is shown so, and everybody in a topic may set what it is about, as before."""
+    bob, alice = together(stage, "bob", "alice")
+    read = stage.worker.log.read
+
+    async def older(question: Any) -> Any:
+        if isinstance(question, FirstIn | LedBy):
+            raise BadRequest.of(why="no such question")
+        return await read(question)
+
+    monkeypatch.setattr(stage.worker.log, "read", older)
+    assert alice.shown("NAMES #tea")[0] == "353 alice = #tea alice bob"
+    assert "319 alice bob #tea" in alice.shown("WHOIS bob")
+    assert alice.shown("TOPIC #tea :x") == ["TOPIC #tea x"]
+    assert bob.is_open
+
+
+def test_whois_shows_who_moderates_a_private_room(stage: IrcStage) -> None:
+    alice, bob = moderated(stage)
+    assert "319 bob alice @&ops" in bob.shown("WHOIS alice")
+    assert "319 alice bob &ops" in alice.shown("WHOIS bob")
 
 
 def test_only_moderators_set_the_topic_of_a_private_room(stage: IrcStage) -> None:

@@ -53,10 +53,12 @@ from chatnet.reads import (
     DevicesOf,
     Feed,
     FeedPage,
+    FirstIn,
     Head,
     History,
     HistoryAfter,
     InvitationsOf,
+    LedBy,
     MarksOf,
     Members,
     Newest,
@@ -859,6 +861,8 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(PoliciesIn, odd_words, odd_words, edges),
     st.builds(InvitationsOf, odd_words, edges, odd_words),
     st.builds(PersonOf, odd_words, odd_words, edges),
+    st.builds(FirstIn, odd_words, edges),
+    st.builds(LedBy, odd_words, st.lists(odd_words, max_size=2), edges),
     st.builds(ReportedPost, edges, odd_words, edges),
     st.builds(Talks, odd_words, edges, odd_words),
     st.builds(Rooms, odd_words, odd_words),
@@ -884,6 +888,7 @@ def every_odd_read() -> list[Question[Any]]:
             *(UnreadOf(word, 5, ""), UnreadOf("alice", 5, word)),
             *(Members(word, "alice", 5), Members("#x", word, 5), Members("#x", "alice", 5, word)),
             *(PersonOf(word, "alice", 5), PersonOf("alice", word, 5)),
+            *(FirstIn(word, 5), LedBy(word, ["#x"], 5), LedBy("alice", [word, "#x"], 5)),
             *(InvitationsOf(word, 5), InvitationsOf("alice", 5, word)),
             *(PoliciesIn(word, "alice", 5), PoliciesIn("#x", word, 5)),
             *(Talks(word, 5), Talks("alice", 5, word), History(word, None, "alice", 5)),
@@ -958,7 +963,7 @@ def told(answer: Any) -> Any:
     if isinstance(answer, list) and answer and isinstance(answer[0], UsedDevice):
         return [(one.device.seq, one.device.device) for one in answer]
     if isinstance(answer, list):
-        return [entry.seq for entry in answer]
+        return [one if isinstance(one, str) else one.seq for one in answer]
     if isinstance(answer, RoomFacts):
         return answer.members, answer.about, answer.by
     if isinstance(answer, FeedPage):

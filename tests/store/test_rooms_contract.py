@@ -39,10 +39,12 @@ from chatnet.reads import (
     CodeOf,
     CursorAt,
     DevicesOf,
+    FirstIn,
     Head,
     History,
     HistoryAfter,
     InvitationsOf,
+    LedBy,
     Members,
     Newest,
     PersonOf,
@@ -268,6 +270,7 @@ def read_by_all(subject: Subject) -> list[Any]:
         found.append(str(subject.read(Talks(user, head))))
         found.append((user, str(subject.read(InvitationsOf(user, head)))))
         found += [(user, str(subject.read(PersonOf(user, about, head)))) for about in ("bob", "zoe")]
+        found.append((user, subject.read(LedBy(user, [*ROOMS, "#nothing", "no room"], head))))
         reports = range(9, head + 1) if user in ("alice", "carol") else ()
         found += [(user, seq, told(subject.read(ReportedPost(seq, user, head)))) for seq in reports]
         for room in ["", *ROOMS]:
@@ -275,6 +278,8 @@ def read_by_all(subject: Subject) -> list[Any]:
                 found.append((user, room, subject.read(PoliciesIn(room, user, head))))
             except NoSuchRoom as no:
                 found.append((user, room, str(no)))
+        if user == "bob":
+            found.append(subject.read(FirstIn("#x", head)))
         for room in ROOMS:
             questions: list[Any] = [History(room, None, user, head), Members(room, user, head)]
             if user == "bob":
@@ -611,3 +616,37 @@ def test_who_blocks_an_author_learns_what_they_take_back(
     assert [(entry.seq, entry.at) for entry in whole_feed(subject, "bob", 10, 11)] == [
         (11, ("alice", "@bob", "!alice"))
     ]
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_who_is_first_in_a_topic(new_disk: Callable[[], Any], make: Callable[[Any], Subject]) -> None:
+    """Who has been there for longest, at any time, while nobody owns it; and who leads which rooms."""
+    subject = make(new_disk())
+    begun(subject)
+
+    def role(number: int, user: str, room: str, to: str, text: str) -> Draft:
+        return Draft("role", user, room, text, key(number), 0, More(to=to))
+
+    assert subject.append(
+        Draft("join", "carol", "#x", "", key(1)),
+        Draft("join", "bob", "#x", "", key(1)),
+        Draft("leave", "alice", "#x", "", key(1)),
+        Draft("join", "alice", "#x", "", key(2)),
+        role(2, "carol", "#x", "bob", "owner"),
+        role(3, "carol", "#x", "bob", "none"),
+        role(5, "alice", "&ops", "bob", "moderator"),
+    ) == [*range(9, 16)]
+
+    def first(room: str = "#x", upto: int = 15) -> str:
+        return subject.read(FirstIn(room, upto))
+
+    def led(user: str, upto: int = 15) -> list[str]:
+        return subject.read(LedBy(user, ["#x", "&ops", "#y", "alice"], upto))
+
+    assert [first(upto=seq) for seq in (7, 8, 10, 11, 12, 15)] == ["", *["alice"] * 2, *["carol"] * 3]
+    assert [first(room) for room in ("&ops", "alice", "#y", "nothing at all")] == [""] * 4
+    assert [led(user) for user in USERS] == [["&ops"], ["&ops"], ["#x"]]
+    assert led("alice", 10) == ["#x", "&ops"]
+    assert subject.append(role(4, "carol", "#x", "bob", "owner")) == [16]
+    assert first(upto=16) == ""
+    assert [led(user, 16) for user in USERS] == [["&ops"], ["#x", "&ops"], []]

@@ -70,6 +70,9 @@ def test_the_whole_state_then_what_changes(here: Here) -> None:
     here.presence.gone("alice")
     here.presence.came("alice")
     assert here.pass_time() == {"bob": 3, "alice": 1}
+    here.presence.came("bob")
+    here.presence.gone("bob")
+    assert here.pass_time() == {}
     here.presence.gone("bob")
     here.presence.gone("alice")
     assert here.pass_time() == {"bob": 2, "alice": 0}
@@ -145,6 +148,7 @@ def test_a_process_that_stops_says_nothing(here: Here) -> None:
     here.presence.stop()
     here.presence.gone("alice")
     here.presence.gone("bob", LINGERS)
+    assert not here.clock.getDelayedCalls()
     assert here.pass_time(2 * LINGERS) == {}
 
 

@@ -36,6 +36,7 @@ from chatnet.reads import (
     DevicesOf,
     Feed,
     FeedPage,
+    FirstIn,
     Head,
     History,
     HistoryAfter,
@@ -43,6 +44,7 @@ from chatnet.reads import (
     InvitationPage,
     InvitationsOf,
     Last,
+    LedBy,
     MarkPage,
     MarksOf,
     Member,
@@ -85,6 +87,7 @@ from chatnet.store.pages import (
 from chatnet.store.questions import known_name, known_room, known_seq, known_text, rooms_between
 
 T = TypeVar("T")
+_OWNER = ROLES.index("owner")
 _COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
 
 LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
@@ -231,6 +234,22 @@ _STAYS_AT = f"""
 SHARED = f"""
     {_STAYS_AT.format("%(user)s")} INTERSECT {_STAYS_AT.format("%(about)s")}
     ORDER BY room LIMIT {PAGE_ROOMS + 1}
+"""
+_IS_FIRST = f"""
+    left(m.room, 1) = '#' AND NOT EXISTS (SELECT FROM standing WHERE room = m.room AND role = {_OWNER})
+"""
+FIRST = f"""
+    SELECT m."user" FROM membership AS m
+    WHERE m.room = %(room)s AND m."left" > %(upto)s AND m.joined <= %(upto)s AND {_IS_FIRST}
+    ORDER BY m.joined LIMIT 1
+"""
+LEADS = f"""
+    SELECT m.room FROM membership AS m
+    WHERE m."user" = %(user)s AND m.room = ANY(%(rooms)s) AND m."left" > %(upto)s AND m.joined <= %(upto)s
+    AND (
+        EXISTS (SELECT FROM standing AS s WHERE s.room = m.room AND s."user" = m."user" AND s.role > 0)
+        OR ({_IS_FIRST} AND NOT EXISTS (SELECT FROM membership AS o
+            WHERE o.room = m.room AND o."left" > %(upto)s AND o.joined < m.joined)))
 """
 INVITATIONS = f"""
     SELECT i.room, i.inviter, s.invited FROM invitation AS i
@@ -595,6 +614,20 @@ def person(tables: PostgresTables, asked: PersonOf) -> Person | None:
     )
 
 
+def first_in(tables: PostgresTables, asked: FirstIn) -> str:
+    room = known_room(asked.room)
+    bounds = {"room": room, "upto": known_seq(asked.upto)}
+    found = tables.execute(FIRST, bounds).fetchone() if is_topic(room) else None
+    return "" if found is None else str(found[0])
+
+
+def led_by(tables: PostgresTables, asked: LedBy) -> list[str]:
+    rooms = [known_room(room) for room in asked.rooms]
+    bounds = {"user": known_name(asked.user), "rooms": rooms, "upto": known_seq(asked.upto)}
+    led = {room for (room,) in tables.execute(LEADS, bounds)}
+    return [room for room in rooms if room in led]
+
+
 def invitations(tables: PostgresTables, asked: InvitationsOf) -> InvitationPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     bounds = {"user": user, "after": known_text(asked.after), "upto": upto}
@@ -650,6 +683,8 @@ ANSWERS: Answers[PostgresTables] = {
     ReportedPost: reported_post,
     InvitationsOf: invitations,
     PersonOf: person,
+    FirstIn: first_in,
+    LedBy: led_by,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

@@ -39,6 +39,7 @@ from chatnet.reads import (
     DevicesOf,
     Feed,
     FeedPage,
+    FirstIn,
     Head,
     History,
     HistoryAfter,
@@ -46,6 +47,7 @@ from chatnet.reads import (
     InvitationPage,
     InvitationsOf,
     Last,
+    LedBy,
     MarkPage,
     MarksOf,
     Member,
@@ -91,6 +93,7 @@ T = TypeVar("T")
 MarksIn = Callable[[str, Sequence[str]], Mapping[str, int]]
 Span = tuple[str, int, int]
 """A place, and the range of its posts that are heard: after < seq < before."""
+_OWNER = ROLES.index("owner")
 _COLUMNS = "seq, time, kind, user, room, text, key, more, at"
 """The columns of an entry that this program knows: a newer program may have added others."""
 
@@ -381,6 +384,33 @@ def person(tables: SqliteTables, asked: PersonOf) -> Person | None:
     return Person(since or 0, name, bool(blocked), shared[:PAGE_ROOMS], len(shared) > PAGE_ROOMS)
 
 
+def first_in(tables: SqliteTables, asked: FirstIn) -> str:
+    room = known_room(asked.room)
+    first: str | None = tables.execute(FIRST, (room, known_seq(asked.upto))).get if is_topic(room) else None
+    return first or ""
+
+
+def led_by(tables: SqliteTables, asked: LedBy) -> list[str]:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    rooms = [known_room(room) for room in asked.rooms]
+    return [room for room in rooms if room and tables.execute(LEADS, (room, upto, user)).get]
+
+
+_IS_FIRST = f"""
+    substr(m.room, 1, 1) = '#' AND NOT EXISTS (SELECT 1 FROM standing WHERE room = m.room AND role = {_OWNER})
+"""
+FIRST = f"""
+    SELECT m.user FROM membership AS m
+    WHERE m.room = ?1 AND m.left > ?2 AND m.joined <= ?2 AND {_IS_FIRST} ORDER BY m.joined LIMIT 1
+"""
+LEADS = f"""
+    SELECT 1 FROM membership AS m WHERE m.user = ?3 AND m.room = ?1 AND m.left > ?2 AND m.joined <= ?2 AND (
+        EXISTS (SELECT 1 FROM standing AS s WHERE s.room = m.room AND s.user = m.user AND s.role > 0)
+        OR ({_IS_FIRST} AND NOT EXISTS (SELECT 1 FROM membership AS o
+            WHERE o.room = m.room AND o.left > ?2 AND o.joined < m.joined)))
+"""
+
+
 def invitations(tables: SqliteTables, asked: InvitationsOf) -> InvitationPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     now: int = tables.execute("SELECT max(time) FROM entry WHERE seq = ?", (upto,)).get or 0
@@ -517,6 +547,8 @@ ANSWERS: Answers[SqliteTables] = {
     ReportedPost: reported_post,
     InvitationsOf: invitations,
     PersonOf: person,
+    FirstIn: first_in,
+    LedBy: led_by,
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,

@@ -12,7 +12,7 @@ from chatnet.names import fold_name
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.people import CHANGES, own_modes
-from chatnet.worker.fronts.irc.roster import prefix_of
+from chatnet.worker.fronts.irc.roster import moderates
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -141,7 +141,7 @@ async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks:
 async def _say_bans(client: IrcClient, slot: Slot, room: str) -> None:
     """List who is banned. Only moderators may know of bans at all."""
     channel = events.channel(room)
-    if not await _moderates(client, room):
+    if not await moderates(client, room):
         slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, channel))
         return
     after, has_more = "", True
@@ -152,22 +152,6 @@ async def _say_bans(client: IrcClient, slot: Slot, room: str) -> None:
         has_more = page.more and bool(page.bans)
         after = page.bans[-1].user if page.bans else after
     slot.say(client.numeric(numerics.RPL_ENDOFBANLIST, channel))
-
-
-async def _moderates(client: IrcClient, room: str) -> bool:
-    """Return whether the client's user is an operator of a channel, or moderates the cluster.
-
-    :raises NoSuchRoom: there is no such room for this user.
-    """
-    user, reads = client.user, client.session.reads
-    after, has_more = user[:-1], room != user  # that page has them, or almost
-    while has_more and after < user:
-        page = await reads.members(room, after)
-        if any(member.name == user and prefix_of(member.role) for member in page.members):
-            return True
-        has_more = page.more and bool(page.members)
-        after = page.members[-1].name if page.members else user
-    return room == user or (room[0] != "&" and bool((await reads.who_is(user)).role))
 
 
 _KINDS: dict[str, tuple[KindName, str]] = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from chatnet.errors import BadName, ChatnetError, NoSuchUser
+from chatnet.errors import BadName, BadRequest, ChatnetError, NoSuchUser
 from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.irc.masks import Whox
 from chatnet.kinds import SAID
@@ -13,7 +13,7 @@ from chatnet.names import fold, fold_name, is_name, is_public
 from chatnet.net.tls import is_encrypted
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
-from chatnet.worker.fronts.irc.roster import Roster, prefix_of
+from chatnet.worker.fronts.irc.roster import OPERATOR, Roster, prefix_of
 from chatnet.worker.fronts.irc.said import source
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ async def _who_is_in(client: IrcClient, slot: Slot, channel: str, asked: Whox | 
     room = events.room_in(channel)
     if room is None:
         return
-    roster, spoken = Roster(client, room), _spoken(client, asked)
+    roster, spoken = Roster(client, room, has_first=True), _spoken(client, asked)
     try:
         while (members := await roster.next()) is not None:
             for name, role in members.items():
@@ -162,16 +162,26 @@ async def whois(client: IrcClient, slot: Slot, line: Line) -> None:
     except (BadName, NoSuchUser):
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
     else:
-        for said in _whois(client, name, client.rooms() if name == client.user else person.rooms):
+        rooms = client.rooms() if name == client.user else person.rooms
+        led = {name, *await _led_by(client, name, rooms)}
+        for said in _whois(client, name, {room: room in led for room in rooms}):
             slot.say(said)
     slot.say(client.numeric(numerics.RPL_ENDOFWHOIS, writer.word(nick)))
 
 
-def _whois(client: IrcClient, name: str, rooms: Iterable[str]) -> Iterator[bytes]:
+async def _led_by(client: IrcClient, name: str, rooms: Sequence[str]) -> Sequence[str]:
+    """Return in which of these rooms somebody is shown as an operator; an older primary does not know."""
+    try:
+        return await client.session.reads.led_by(name, rooms)
+    except BadRequest:
+        return ()
+
+
+def _whois(client: IrcClient, name: str, rooms: Mapping[str, bool]) -> Iterator[bytes]:
     presence, settings, say = client.front.presence, client.front.settings, client.numeric
     one = presence.one_of(name)
     yield say(numerics.RPL_WHOISUSER, name, name, HOST, "*", name if one is None else one.real_name)
-    channels = [("@" if room == name else "") + events.channel(room) for room in rooms]
+    channels = [(OPERATOR if leads else "") + events.channel(room) for room, leads in rooms.items()]
     for words in in_lists(channels, " "):
         yield say(numerics.RPL_WHOISCHANNELS, name, words)
     yield say(numerics.RPL_WHOISSERVER, name, settings.name, "chatnet")

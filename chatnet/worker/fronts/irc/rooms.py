@@ -15,8 +15,10 @@ from chatnet.worker.fronts.irc.histories import say_newest
 from chatnet.worker.fronts.irc.roster import (
     Roster,
     end_of_names,
+    first_in,
     introduce_one,
     marks_of,
+    moderates,
     say_names,
     topic_lines,
 )
@@ -149,6 +151,10 @@ async def _say_topic(client: IrcClient, slot: Slot, room: str) -> None:
 
 
 async def _set_topic(client: IrcClient, slot: Slot, room: str, text: str) -> None:
+    first = await first_in(client, room)
+    if first not in ("", client.user) and room in client.joined and not await moderates(client, room):
+        slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, events.channel(room)))
+        return
     drafts = client.session.drafts
     entry, place = await client.drafts.append(lambda key: drafts.order(key, "describe", room, text))
     slot.now(_described(client, room, text, entry, place))

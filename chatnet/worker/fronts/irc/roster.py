@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
-from chatnet.errors import ChatnetError
+from chatnet.errors import BadRequest, ChatnetError
 from chatnet.irc import numerics, writer
 from chatnet.irc.lines import MOST_BYTES
+from chatnet.names import is_topic
 from chatnet.reads import MemberPage
 from chatnet.stays import changes
 from chatnet.worker.fronts.irc import events
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 Say = Callable[[bytes], None]
 OPERATOR = "@"
-_OPERATORS = ("owner", "moderator")
+FIRST = "first"
+"""What is shown as a role of who has been in a topic for longest, while it has no owner."""
+_OPERATORS = ("owner", "moderator", FIRST)
 
 
 def prefix_of(role: str) -> str:
@@ -59,10 +62,13 @@ def up_to_date(page: MemberPage, room: str, after: str, since: Sequence[Entry]) 
 
 class Roster:
     """Reads the members of a room, page by page: :meth:`next` until it returns None. ``about`` is what the
-    room is about, ``by`` who has said so, and ``since`` when, in milliseconds since 1970."""
+    room is about, ``by`` who has said so, and ``since`` when, in milliseconds since 1970. ``has_first``: of a
+    topic without an owner, the one who has been in it for longest has the role :data:`FIRST`."""
 
-    def __init__(self, client: IrcClient, room: str) -> None:
+    def __init__(self, client: IrcClient, room: str, has_first: bool = False) -> None:
         self._client = client
+        self._has_first = has_first and is_topic(room)
+        self._first = ""
         self._room = room
         self._after = ""
         self._has_more = True
@@ -78,8 +84,12 @@ class Roster:
             return None
         window, before = self._client.window, self._client.session.head
         page = await self._client.session.reads.members(self._room, self._after)
+        if self._has_first and not self._after and all(one.role != "owner" for one in page.members):
+            self._first = await first_in(self._client, self._room)
         since = window.after(before) if window.holds(before) else []
         members = up_to_date(page, self._room, self._after, since)
+        if members.get(self._first) == "" and "owner" not in members.values():
+            members[self._first] = FIRST
         if not self._after:
             self.about, self.by, self.since = page.about, page.by, page.since
             if is_users(self._room):
@@ -88,6 +98,31 @@ class Roster:
         if page.members:
             self._after = page.members[-1].name
         return members
+
+
+async def first_in(client: IrcClient, room: str) -> str:
+    """Return who has been in a topic for longest, while it has no owner; empty: nobody, or an older primary
+    does not know."""
+    try:
+        return await client.session.reads.first_in(room) if is_topic(room) else ""
+    except BadRequest:
+        return ""
+
+
+async def moderates(client: IrcClient, room: str) -> bool:
+    """Return whether the client's user is an operator of a channel, or moderates the cluster.
+
+    :raises NoSuchRoom: there is no such room for this user.
+    """
+    user, reads = client.user, client.session.reads
+    after, has_more = user[:-1], room != user  # that page has them, or almost
+    while has_more and after < user:
+        page = await reads.members(room, after)
+        if any(member.name == user and prefix_of(member.role) for member in page.members):
+            return True
+        has_more = page.more and bool(page.members)
+        after = page.members[-1].name if page.members else user
+    return room == user or (room[0] != "&" and bool((await reads.who_is(user)).role))
 
 
 async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
@@ -110,7 +145,7 @@ async def introduce_one(
     client: IrcClient, say: Say, room: str, marks: Mapping[str, int] | None = None
 ) -> None:
     """Say what a room is about, how far the user has read there, and who is there."""
-    roster = Roster(client, room)
+    roster = Roster(client, room, has_first=not client.has("no-implicit-names"))
     members = await roster.next()
     for line in topic_lines(client, room, roster):
         say(line)
@@ -137,7 +172,7 @@ async def say_names(client: IrcClient, say: Say, room: str) -> None:
 
     :raises NoSuchRoom: there is no such room for this user.
     """
-    roster = Roster(client, room)
+    roster = Roster(client, room, has_first=True)
     await _say_names(client, say, room, roster, await roster.next())
 
 
