@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cluster import GROUP
 from benchmarks.irc_feed import IrcServer
 from benchmarks.processes import TooSlow
 
@@ -78,8 +77,8 @@ class Clients:
     def log_in(self, nicks: Sequence[str], seconds: float = 60.0) -> list[Client]:
         """Log all of these in, some at once."""
         found: list[Client] = []
-        for at in range(0, len(nicks), GROUP):
-            fresh = [self.dial(nick) for nick in nicks[at : at + GROUP]]
+        for at in range(0, len(nicks), self.server.at_once):
+            fresh = [self.dial(nick) for nick in nicks[at : at + self.server.at_once]]
             self.until(lambda fresh=fresh: all(one.welcomed for one in fresh), "the login", seconds)  # type: ignore[misc]
             found += fresh
         return found

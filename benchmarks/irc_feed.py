@@ -16,13 +16,14 @@ TAGS = "message-tags server-time account-tag"
 @dataclass(frozen=True)
 class IrcServer:
     """Where a server is, and the processes whose time counts. ``password``: that of a nick, if it wants
-    one."""
+    one; ``at_once``: how many may come together, for whom it has room until it takes them."""
 
     name: str
     pids: tuple[int, ...]
     port: int
     host: str = "127.0.0.1"
     password: Callable[[str], str] | None = None
+    at_once: int = GROUP
 
     def hello(self, nick: str, capabilities: str) -> bytes:
         """Return what a client says first."""
@@ -72,15 +73,15 @@ def log_in(
 ) -> list[socket.socket]:
     """Log these in, each on their own connection; let each ``join`` what is named for them."""
     connections: list[socket.socket] = []
-    for at in range(0, len(nicks), GROUP):
-        group = nicks[at : at + GROUP]
+    for at in range(0, len(nicks), server.at_once):
+        group = nicks[at : at + server.at_once]
         fresh = [socket.create_connection((server.host, server.port), timeout=30) for _ in group]
         if encrypted:
             fresh = list(map(encrypt, fresh))
         hellos = [server.hello(one, capabilities) for one in group]
         _exchange(fresh, hellos, b" 001 ")  # InspIRCd accepts, once a second, all who wait
         if join:
-            _exchange(fresh, [f"JOIN {one}\r\n".encode() for one in join[at : at + GROUP]], b" 366 ")
+            _exchange(fresh, [f"JOIN {one}\r\n".encode() for one in join[at : at + len(group)]], b" 366 ")
         connections += fresh
     return connections
 

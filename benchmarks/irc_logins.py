@@ -54,7 +54,7 @@ class Arrivals(Clients):
         """Let all of these log in once; add what it takes to ``figures``."""
         self._left, self._in = list(reversed(nicks)), []
         before = sum(map(cpu_seconds, self.server.pids))
-        first = [self.dial(self._left.pop()) for _ in range(min(UNDER_WAY, len(nicks)))]
+        first = [self.dial(self._left.pop()) for _ in range(min(UNDER_WAY, self.server.at_once, len(nicks)))]
         self.until(lambda: len(self._in) == len(nicks), f"the login of {len(nicks)}", SECONDS)
         if figures is not None:
             elapsed = max(one.welcomed for one in self._in) - min(one.dialed for one in first)

@@ -32,6 +32,10 @@ PAM = no
 """
 
 
+AT_ONCE = 8
+"""It has room for ten until it takes them: who comes beyond comes again after a second."""
+
+
 @contextlib.contextmanager
 def running(directory: Path) -> Iterator[IrcServer]:
     """Run the daemon for the length of the ``with``."""
@@ -40,7 +44,7 @@ def running(directory: Path) -> Iterator[IrcServer]:
     config.write_text(CONFIG.format(port=port))
     with started([str(program()), "-n", "-f", str(config)], directory, "ngircd") as server:
         wait_until(lambda: listens(port), "ngIRCd's start")
-        yield IrcServer(NAME, (server.pid,), port)
+        yield IrcServer(NAME, (server.pid,), port, at_once=AT_ONCE)
 
 
 def program() -> str | None:
