@@ -532,6 +532,31 @@ def irc(beside: Beside) -> None:
     line.close()
 
 
+def presence(beside: Beside) -> None:
+    """Come and go as fast as one can, be away and back, and watch all of that."""
+    port, names = beside.irc, [f"mallory{next(numbers)}" for _ in range(3)]
+    everybody = ",".join([*names, *(f"u{number}" for number in range(90))])
+    comes = [
+        f"PASS :{PASSWORD.decode()}\r\nNICK {name}\r\nUSER m 0 * :m\r\nJOIN #irc\r\n".encode()
+        for name in names
+    ]
+    watches = f"CAP REQ :away-notify extended-monitor\r\nMONITOR + {everybody}\r\nWHO *\r\n".encode()
+    goes = b"AWAY :x\r\nAWAY\r\nMODE %s +Bi\r\nWHOIS %s\r\nQUIT\r\n"
+    with closing([_come_by_irc(port, who) for who in comes]) as kept:
+        for _ in range(20):
+            kept.append(Line(port))
+            kept[-1].say(comes[0] + watches)
+
+        def come(number: int) -> None:
+            if len(kept) == 60:
+                kept.pop(23).close()
+            name = names[number % len(names)]
+            kept.append(Line(port))
+            kept[-1].say(comes[number % len(names)] + goes.replace(b"%s", name.encode()))
+
+        again(come, SECONDS)
+
+
 def lost_browsers(beside: Beside) -> None:
     """Ask a master by HTTP: in pieces, with heads that do not end, and without reading its answers."""
     _in_pieces(
@@ -663,7 +688,7 @@ ON_USERS: Attacks = {
     "new names where none comes in without a code": uninvited_names,
     "new names without a code": new_names,  # the last: behind it nobody can register for a while
 }
-OVER_IRC: Attacks = {"connections and lines of IRC": irc}
+OVER_IRC: Attacks = {"connections and lines of IRC": irc, "presence": presence}
 ATTACKS = AT_THE_PORTS | ON_THE_LOG | ON_USERS | OVER_IRC
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
 
@@ -673,7 +698,7 @@ Test = Callable[[Beside, str], None]
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
     *("streams, long requests and sessions between requests, by HTTP", "webhooks"),
-    "connections and lines of IRC",
+    *("connections and lines of IRC", "presence"),
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
