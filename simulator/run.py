@@ -22,6 +22,7 @@ from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Held, Moved
 from chatnet.web_options import WEB_PORT
 from chatnet.worker.frontend import Frontend
+from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
 from chatnet.worker.service import Worker
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
@@ -47,6 +48,8 @@ A client notices that its connection was forgotten after 45 s of silence.
 """
 SILENCE_SECONDS = 60.0
 """Seconds of silence after which either end of a forgotten connection has noticed."""
+FRONTS_SILENCE_SECONDS = PING_SECONDS + ANSWER_SECONDS + 10.0
+"""The same where one end is an IRC front, which has more patience."""
 CALM_LOOK_SECONDS = 0.23
 """Seconds between two looks whether all is calm: no part of a second, at which processes look themselves.
 Else what they do for a millisecond of each second is seen in each look."""
@@ -77,7 +80,8 @@ class Scale:
     kinds of faults, all by default; ``only`` are the numbers of the faults that strike, None for all.
     ``spoken`` is the protocol of all users; drawn if empty. ``encrypted``: hosts use TLS between each other;
     drawn if None. ``annex``: the one machine surely has another one beside it. ``narrow``: who does not read
-    is soon full. ``irc``: each machine with workers has IRC fronts.
+    is soon full. ``irc``: each machine with workers has IRC fronts, and some users speak IRC; without it they
+    do in some runs.
     """
 
     users: int = 20
@@ -142,7 +146,13 @@ class Run:
         self.cluster = cluster(simulation, scale.laptops, scale.store, keep, scale.annex)
         if simulation.chance("page").random() < PAGES:
             self.cluster.with_page()
-        if scale.irc:
+        users = workload.names(scale.users)
+        self._devices = workload.devices(simulation.chance("devices"), users)
+        spoken = offers.drawn(simulation.chance("spoken"), self._devices, scale.spoken)
+        if not scale.spoken:
+            spoken = offers.with_irc(simulation.chance("irc"), spoken, scale.irc)
+        self._spoken = spoken
+        if scale.irc or self._on_irc:
             self.cluster.with_irc()
         self.desk = Desk(simulation, self.cluster, letters)
         self.nemesis = self.cluster.nemesis
@@ -154,6 +164,11 @@ class Run:
         probes = SessionReads(simulation, keep), Silence(simulation), PutBack(simulation), successions
         listeners = *probes, self.stale, self.cluster
         simulation.listeners += (listener.told for listener in listeners)
+
+    @property
+    def _on_irc(self) -> list[str]:
+        """The devices at which IRC is spoken."""
+        return [device for device, spoken in self._spoken.items() if offers.needs_fronts(spoken)]
 
     def go(self) -> None:
         """Do the whole run.
@@ -195,9 +210,7 @@ class Run:
 
     def _start(self) -> dict[str, int]:
         """Start everything; return for each program the most timers that one process has at rest."""
-        users = workload.names(self._scale.users)
-        devices = workload.devices(self._simulation.chance("devices"), users)
-        self._spoken = spoken = offers.drawn(self._simulation.chance("spoken"), devices, self._scale.spoken)
+        users, devices, spoken = workload.names(self._scale.users), self._devices, self._spoken
         self.cluster.start()
         for at, laptop in enumerate(self._laptops):
             owners = users[at :: len(self._laptops)]
@@ -238,7 +251,10 @@ class Run:
                 continue
             simulation.schedule(step.time, self._crowds[self._host_of(step)], self._does, (step,))
         chance = simulation.chance("nemesis")
-        for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.all_kinds):
+        kinds = scale.all_kinds
+        if self._on_irc and not scale.irc and not scale.kinds:
+            kinds = (*kinds, *nemesis.OF_FRONTS)
+        for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, kinds):
             if scale.only is None or fault.number in scale.only:
                 simulation.at(fault.time, self.nemesis.strike, fault)
 
@@ -253,7 +269,10 @@ class Run:
         return cast(Crowd, self._crowds[device].service)
 
     def _people(self) -> list[Person]:
-        return [self._crowd(device).people[device] for device in self._crowds]
+        return list(self._by_device().values())
+
+    def _by_device(self) -> dict[str, Person]:
+        return {device: self._crowd(device).people[device] for device in self._crowds}
 
     # ---- peace ----
 
@@ -341,7 +360,7 @@ class Run:
         """Wait until all have noticed lost ends and moved because of them; return what is still wrong after a
         time that is long enough."""
         simulation, since, moves = self._simulation, self._simulation.now, self._moves()
-        end = since + SILENCE_SECONDS
+        end = since + (FRONTS_SILENCE_SECONDS if self._on_irc else SILENCE_SECONDS)
         while (now := simulation.now) < end:
             uneven, grown = list(self._uneven(self._people())), list(self._grown(before))
             if uneven or grown or simulation.network.any_forgotten() or self._moves() > moves:
@@ -356,12 +375,13 @@ class Run:
 
     def _grown(self, before: Mapping[str, int]) -> Iterator[str]:
         workers, replicas = self.cluster.workers, self.cluster.masters - 1
-        sessions = sum(not person.is_forgotten for person in self._people())
+        connected = [device for device, person in self._by_device().items() if not person.is_forgotten]
+        on_irc = len({*self._on_irc}.intersection(connected))
         fronts = self.cluster.fronts
         needed = {
-            "chat-worker": workers + sessions,
+            "chat-worker": workers + len(connected) - on_irc,
             "chat-master": workers + fronts + 2 * replicas,
-            "chat-front": fronts,
+            "chat-front": fronts + on_irc,
         }
         for program, (timers, connections) in self._vitals.at_rest().items():
             if program not in needed:  # an operator's command

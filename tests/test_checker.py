@@ -146,6 +146,10 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "codes_are_used_as_often_as_they_say",
         "guests_come_and_go",
         "no_mark_falls",
+        "each_line_is_answered_once",
+        "each_line_is_heard_once",
+        "answers_are_behind_what_they_follow",
+        "histories_have_no_gap",
     ]
 
 

@@ -6,7 +6,7 @@ Each promise is a function from the :class:`Evidence` to sentences that say how 
 
 from __future__ import annotations
 
-from chatnet.testing import checker_accounts, checker_guests, checker_log, checker_rooms
+from chatnet.testing import checker_accounts, checker_guests, checker_lines, checker_log, checker_rooms
 from chatnet.testing.evidence import Evidence
 
 PROMISES = (
@@ -26,6 +26,10 @@ PROMISES = (
     checker_accounts.codes_are_used_as_often_as_they_say,
     checker_guests.guests_come_and_go,
     checker_log.no_mark_falls,
+    checker_lines.each_line_is_answered_once,
+    checker_lines.each_line_is_heard_once,
+    checker_lines.answers_are_behind_what_they_follow,
+    checker_lines.histories_have_no_gap,
 )
 
 

@@ -12,6 +12,8 @@ from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
     Ended,
+    Heard,
+    HistoryHeard,
     LoggedIn,
     Lost,
     Moved,
@@ -136,7 +138,7 @@ def ended_sessions_do_nothing(evidence: Evidence) -> Violations:
                 if end < event.seq:
                     yield f"{event.client} did what stands at {event.seq}, and its session ended at {end}"
                 known.setdefault(event.seq, event.time)
-            case Took() | ChatBegun() | PageRead():
+            case Took() | ChatBegun() | PageRead() | Heard() | HistoryHeard():
                 if last := max((seq for seq in _given(event) if seq > end), default=0):
                     yield f"{event.client} was given {last}, and its session ended at {end}"
 
@@ -152,7 +154,7 @@ def _end(client: str, user: str, session: int, evidence: Evidence) -> int:
     return end
 
 
-def _given(event: Took | ChatBegun | PageRead) -> Iterator[int]:
+def _given(event: Took | ChatBegun | PageRead | Heard | HistoryHeard) -> Iterator[int]:
     """Yield up to which seqs somebody was given something."""
     match event:
         case Took():
@@ -161,6 +163,10 @@ def _given(event: Took | ChatBegun | PageRead) -> Iterator[int]:
             yield event.cursor
         case PageRead():
             yield from seqs_of(event.posts)
+        case Heard():
+            yield event.message.seq
+        case HistoryHeard():
+            yield from (message.seq for message in event.messages)
 
 
 def who_is_shut_out_does_nothing(evidence: Evidence) -> Violations:
@@ -177,7 +183,7 @@ def who_is_shut_out_does_nothing(evidence: Evidence) -> Violations:
                 begun[event.client] = upto
             case Lost() | Moved() | Stopped() | Ended():
                 begun.pop(event.client, None)
-            case Took() | ChatBegun() | PageRead():
+            case Took() | ChatBegun() | PageRead() | Heard() | HistoryHeard():
                 # What was open when there was nothing of this in the log yet.
                 since = begun.get(event.client, FAR)
                 end = min(

@@ -20,6 +20,7 @@ from chatnet.testing.evidence import (
     Reading,
     SentDraft,
     Violations,
+    explains,
     readable_at,
     seqs_of,
     shown,
@@ -290,7 +291,7 @@ def _matches(sent: Sent, entry: Entry, evidence: Evidence) -> bool:
 
 def _wrongly_refused(evidence: Evidence) -> Violations:
     for place, draft in evidence.drafts.items():
-        if draft.codes and draft.codes[0] not in evidence.reasons[place]:
+        if draft.codes and not explains(draft.codes[0], evidence.reasons[place]):
             what = draft.sent.room or draft.sent.text
             yield f"{draft} ({what!r}) was refused for no reason: {draft.codes[0]}"
 

@@ -11,6 +11,7 @@ from chatnet.names import fold_for
 from chatnet.testing.evidence import (
     Evidence,
     Violations,
+    explains,
     readable_at,
     seqs_of,
     some,
@@ -20,10 +21,13 @@ from chatnet.testing.history import (
     ChatBegun,
     CursorMoved,
     Event,
+    Heard,
     Held,
+    HistoryHeard,
     InvitationsRead,
     LoggedIn,
     Lost,
+    Message,
     Moved,
     PageRead,
     Refused,
@@ -36,6 +40,8 @@ from chatnet.testing.standing import FAR
 
 LATELY_MS = 10_000
 """How long a policy may be replaced when what it says is done: the store may be away meanwhile."""
+TELL_NOTHING = {"NO_SUCH_ROOM", "BAD_TEXT", "BAD_ROOM"}
+"""The codes with which what somebody does is refused also where there is no such room."""
 SOON_SECONDS = 2.0
 """Seconds in which the primary of a whole cluster does what is due."""
 
@@ -78,7 +84,7 @@ def taken_back(evidence: Evidence) -> Violations:
     known: dict[str, int] = {}
     gone = evidence.standing.taken_back
     for event in evidence.events:
-        given: Sequence[Entry] = ()
+        given: Sequence[Entry | Message] = ()
         match event:
             case LoggedIn() | Lost() | Moved() | Stopped():
                 known.pop(event.client, None)
@@ -94,6 +100,11 @@ def taken_back(evidence: Evidence) -> Violations:
                 given = event.posts
             case ReportRead():
                 given = [event.post]
+            case Heard():
+                known[event.client] = max(known.get(event.client, 0), event.message.seq)
+                given = [event.message]
+            case HistoryHeard():
+                given = event.messages
             case Held():
                 kept = [seq for seq in event.seqs if gone.get(seq, FAR) <= event.head]
                 if kept:
@@ -204,5 +215,7 @@ def _tells_of_a_room(refused: Refused, evidence: Evidence) -> Violations:
     except Refusal:
         return
     let_in = evidence.standing.let_in.get(room, set())
-    if refused.user not in let_in and refused.code not in ("NO_SUCH_ROOM", "BAD_TEXT", "BAD_ROOM"):
+    reasons = evidence.reasons.get((refused.user, refused.key), set()) & TELL_NOTHING
+    told = refused.code in TELL_NOTHING or explains(refused.code, reasons)
+    if refused.user not in let_in and not told:
         yield f"{draft} was refused by {refused.code}, which tells of {room}"

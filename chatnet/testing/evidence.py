@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from chatnet.form import check_said_in, check_text
 from chatnet.kinds import CLUSTER, KINDS, SAID, Text
 from chatnet.limits import AGING, Aging
 from chatnet.names import fold_for
+from chatnet.testing.connections import Connection, connections
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -27,6 +28,7 @@ from chatnet.testing.history import (
     Stopped,
     Took,
 )
+from chatnet.testing.said_lines import as_drafts
 from chatnet.testing.standing import FAR, Doing, Standing
 
 Violations = Iterator[str]
@@ -116,7 +118,7 @@ class Evidence:
         stepped: float = 0.0,
         ended: int = 0,
     ) -> None:
-        self.events = events
+        self.events = as_drafts(events, log)
         self.log = log
         self.settled = settled
         self.alone = alone
@@ -217,6 +219,11 @@ class Evidence:
                 most = min([most, *(entry.seq - 1 for entry in self.by_key.get((event.user, event.key), ()))])
                 found[at] = most
         return found
+
+    @cached_property
+    def connections(self) -> list[Connection]:
+        """The connections of those who speak in lines."""
+        return connections(zip(self.events, self.latest, strict=True))
 
     # ---- what follows from the log ----
 
@@ -372,7 +379,16 @@ class _Refused:
         elif self._sent.kind == "revoke" and self._sent.to == self._sent.user:
             ways = followed.standing.ways.get(self._sent.user, {})
             reasons |= {"LAST_WAY"} if {*ways.values()} <= {int(self._sent.text)} else set()
-        return self._told in reasons
+        return explains(self._told, reasons)
+
+
+def explains(told: str, reasons: Collection[str]) -> bool:
+    """Return whether ``told``, a code or a number of IRC's that stands for several, is one of ``reasons``."""
+    return told in reasons or any(_MEANS.get(told, _anything)(reason) for reason in reasons)
+
+
+def _anything(reason: str) -> bool:
+    return False
 
 
 def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
@@ -406,6 +422,25 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
         return None, {*wrong, "BAD_ROOM"}
     fits = sent.check_of in (0, sent.ref)
     return Doing(sent.kind, sent.user, room, sent.text, sent.to, sent.ref, fits), wrong
+
+
+_MEANS: dict[str, Callable[[str], bool]] = {
+    "401": {"NO_SUCH_USER", "BAD_NAME", "OWN_ROOM"}.__contains__,
+    "403": {"NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"}.__contains__,
+    "404": lambda reason: reason not in ("NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"),
+    "405": {"TOO_MANY_ROOMS", "TOO_MANY_TOPICS"}.__contains__,
+    "441": {"NOT_THERE"}.__contains__,
+    "442": {"NOT_JOINED"}.__contains__,
+    "443": {"ALREADY_THERE"}.__contains__,
+    "474": {"BANNED"}.__contains__,
+    "482": {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH"}.__contains__,
+    "INVALID_TEXT": {"BAD_TEXT"}.__contains__,
+    "UNKNOWN_MSGID": {"NO_SUCH_POST"}.__contains__,
+    "REDACT_FORBIDDEN": {"NOT_MODERATOR", "MUTED", "NO_REASON"}.__contains__,
+    "FAIL": bool,
+}
+"""What the numbers and words of IRC say of the reason: of some it is several codes' one word, and who has no
+capability is told none."""
 
 
 def shown(key: bytes) -> str:

@@ -1,8 +1,9 @@
 """What users did and what they were told, recorded for the checker. Pure.
 
 A history is a list of events of all clients, in the order in which they happened. A *client* is one run of
-one user's program; its name is the user's, a ``+`` if it runs on their second device, a slash and a number. A
-history is stored as lines of JSON.
+one user's program; its name is the user's, a ``+`` if it runs on their second device, a slash and a number.
+Of a program that speaks in lines each connection is a client, with a dot and a number behind that: what is
+said on one that is lost is not said again. A history is stored as lines of JSON.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ class Stopped(Event):
 
 class LoggedIn(Event):
     """The client is connected: for the first time in its user's life, by its ticket, or with a new login;
-    or by its ticket where it has ``moved``.
+    or by its ticket where it has ``moved``; or by a connection that has to log in ``each`` time.
 
     ``session`` is the seq of the entry that began its session; 0: that is not known.
     """
 
-    how: Literal["first", "resumed", "moved", "again"]
+    how: Literal["first", "resumed", "moved", "again", "each"]
     session: int = 0
 
 
@@ -167,6 +168,79 @@ class MarkTold(Event):
     seq: int
 
 
+class Negotiated(Event):
+    """A connection that speaks in lines is welcome. ``echoes``: it is given its own posts, too;
+    ``own_talks``: and what its user says in conversations elsewhere; ``has_ids``: each post comes with its
+    id; ``catches_up``: the client asks for what it missed."""
+
+    echoes: bool
+    own_talks: bool
+    has_ids: bool
+    catches_up: bool
+
+
+class Said(Event):
+    """A connection said its line ``number``, to which there is one answer there, or, once it is lost, none.
+
+    ``command`` is its first word. ``kind`` is that of the entry that it is to become, if it is; then the rest
+    is as in :class:`Sent`, but the key, which only the cluster knows.
+    """
+
+    number: int
+    command: str
+    kind: KindName | Literal[""] = ""
+    room: str = ""
+    text: str = ""
+    to: str = ""
+    ref: int = 0
+    check_of: int = 0
+
+
+class Answered(Event):
+    """The line ``number`` was answered: it is done, at ``seq`` if the client was told that (0: it was not);
+    or refused, with a ``code``, or with :data:`UNTOLD`, if what became of it is not said."""
+
+    number: int
+    code: str = ""
+    seq: int = 0
+
+
+UNTOLD = "?"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What one line, or several in a batch, told of a post ``by`` somebody: its ``seq``, if it came with an
+    id, else 0. ``is_whole``: the text is all of it, as it was said; otherwise more may follow, and spaces
+    where it was split are missing. ``context`` is the channel in which it was said, if it is shown
+    elsewhere."""
+
+    seq: int
+    by: str
+    target: str
+    text: str
+    is_whole: bool = False
+    context: str = ""
+    form: str = ""
+
+
+class Heard(Event):
+    """A connection that speaks in lines got a message as it was said."""
+
+    message: Message
+
+
+class HistoryHeard(Event):
+    """Such a connection had ``asked`` at that time for at most ``limit`` posts of ``room``, behind or before
+    the seq ``bound``, or for the latest; and got these."""
+
+    asked: float
+    room: str
+    how: Literal["LATEST", "BEFORE", "AFTER"]
+    bound: int
+    limit: int
+    messages: list[Message]
+
+
 class LeaseTaken(Event):
     """The master ``client`` holds the lease."""
 
@@ -225,6 +299,11 @@ AnyEvent = (
     | PageRead
     | MarksRead
     | MarkTold
+    | Negotiated
+    | Said
+    | Answered
+    | Heard
+    | HistoryHeard
     | LeaseTaken
     | LeaseLost
     | LeaseExpired

@@ -102,6 +102,10 @@ class Recorder:
         """Record an event of this kind, at the present time."""
         self._keep(kind(time=self._now(), client=self.client, **fields))
 
+    def of(self, connection: int) -> Recorder:
+        """Return what records for one connection of this client, by its number."""
+        return Recorder(f"{self.client}.{connection}", self._keep, self._now)
+
     @property
     def now(self) -> float:
         """The present time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -19,6 +19,8 @@ USUAL = "amp"
 """The protocol of all users by default."""
 OTHERS = 0.5
 """How often some of the users of a run speak another protocol."""
+WITH_IRC = 0.2
+"""How often some speak one that needs fronts of its own."""
 
 
 @cache
@@ -31,6 +33,11 @@ def _found() -> dict[str, Any]:
 def speakers() -> dict[str, MakeUser]:
     """Return by protocol what makes its users: ``make`` of each module."""
     return {name: module.make for name, module in _found().items()}
+
+
+def needs_fronts(spoken: str) -> bool:
+    """Return whether those who speak this need IRC fronts."""
+    return getattr(_found()[spoken], "NEEDS_FRONTS", False)
 
 
 def told(device: str, spoken: str) -> str:
@@ -55,6 +62,17 @@ def drawn(chance: random.Random, devices: Sequence[str], wanted: str = "") -> di
     another one at some of them."""
     if wanted:
         return dict.fromkeys(devices, wanted)
-    others = [name for name in speakers() if name != USUAL]
+    others = [name for name in speakers() if name != USUAL and not needs_fronts(name)]
     share = chance.random() if chance.random() < OTHERS else 0.0
     return {device: chance.choice(others) if chance.random() < share else USUAL for device in devices}
+
+
+def with_irc(chance: random.Random, spoken: Mapping[str, str], surely: bool) -> dict[str, str]:
+    """Return the protocol of each device, of which in some runs some speak one that needs fronts; ``surely``:
+    there are fronts."""
+    its = [name for name in speakers() if needs_fronts(name)]
+    if not surely and chance.random() >= WITH_IRC:
+        return dict(spoken)
+    share = chance.uniform(0.2, 0.8)
+    its_own = {device: chance.choice(its) for device in spoken if chance.random() < share}
+    return {**spoken, **its_own}

@@ -33,6 +33,7 @@ from chatnet.client.service import PULSE
 from chatnet.client.states import Found
 from chatnet.client.trust import Distrusted, Trust
 from chatnet.errors import CannotStart, ChatnetError
+from chatnet.irc_options import IRC_PORT
 from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death, shake_hands
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
@@ -157,8 +158,7 @@ class SimpleClient:
             await deferLater(self._reactor, self._chance.uniform(MIN_DELAY, longest))
 
     async def _attach(self) -> SimpleLine:
-        finding = self._finder.find(self._is_ours, self._told, self._doubt)
-        found = await self._finder.within(3 * DIAL_SECONDS, finding)
+        found = await self._find()
         identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
         line = await self._reach(found)
         try:
@@ -168,6 +168,15 @@ class SimpleClient:
             raise
         self._came_up(line, identity)
         return line
+
+    async def _find(self) -> Found:
+        """Return a worker that a master names: it is none that serves IRC alone."""
+        finding = self._finder.find(self._is_ours, self._told, self._doubt)
+        found = await self._finder.within(3 * DIAL_SECONDS, finding)
+        if found.worker.port == IRC_PORT:
+            why = ValueError(f"{found.worker} serves IRC alone")
+            self._logger.failure("A master sends clients to a front", Failure(why))
+        return found
 
     async def _log_in(self, line: SimpleLine, found: Found, identity: RecordedIdentity) -> None:
         await log_in(cast(Any, line), identity, self._secrets())

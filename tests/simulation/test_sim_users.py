@@ -22,7 +22,18 @@ from chatnet.testing.history import (
 from chatnet.worker.fronts import FRONTS
 from simulator import Simulation
 from simulator.run import Run, Scale, run
-from simulator.users.offers import OTHERS, USUAL, drawn, heard, offers, speakers, told
+from simulator.users.offers import (
+    OTHERS,
+    USUAL,
+    WITH_IRC,
+    drawn,
+    heard,
+    needs_fronts,
+    offers,
+    speakers,
+    told,
+    with_irc,
+)
 
 DEVICES = [f"user{number}" for number in range(40)]
 
@@ -30,9 +41,19 @@ DEVICES = [f"user{number}" for number in range(40)]
 def test_in_some_runs_some_users_speak_something_else() -> None:
     """In other runs none do, so what only these users find can be told apart."""
     runs = [set(drawn(random.Random(seed), DEVICES).values()) for seed in range(100)]
-    assert set().union(*runs) == set(speakers())
+    assert set().union(*runs) == {name for name in speakers() if not needs_fronts(name)}
     assert 50 * OTHERS < sum(spoken != {USUAL} for spoken in runs) < 150 * OTHERS
     assert set(drawn(random.Random(1), DEVICES, "toy").values()) == {"toy"}
+
+
+def test_some_speak_irc_where_there_are_fronts() -> None:
+    """In some runs, which have them for that; whatever the others speak."""
+    usual = drawn(random.Random(3), DEVICES)
+    runs = [with_irc(random.Random(seed), usual, False) for seed in range(100)]
+    on_irc = [spoken for spoken in runs if spoken != usual]
+    assert 50 * WITH_IRC < len(on_irc) < 150 * WITH_IRC
+    assert all({spoken[device] for device in DEVICES} - {*usual.values()} == {"irc"} for spoken in on_irc)
+    assert with_irc(random.Random(0), usual, True) != usual
 
 
 def test_what_is_said_of_a_device_is_understood() -> None:
@@ -47,7 +68,7 @@ def test_workers_offer_what_is_spoken_beside_what_they_always_do(simulation: Sim
     here."""
     offered = offers(simulation.host("alpha").start("chat-worker").world)
     assert offered[: len(FRONTS)] == FRONTS
-    assert len(offered) == len(speakers()) > len(FRONTS)
+    assert len(offered) == len([one for one in speakers() if not needs_fronts(one)]) > len(FRONTS)
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])

@@ -9,6 +9,7 @@ behind     a worker that cannot follow the log, hunted where the machine of some
 rooms      private rooms, conversations, blocks, and taking back
 clients    what a client sends again, and how far it has read
 toys       the same, in a client that speaks in lines
+irc        of lines, of what is heard and read back, and of who is sent to a front
 web        of sockets and requests, and of a client that speaks as browsers do
 cluster    which processes are taken for dead, and which are counted
 masters    who commands, and what a new primary knows, keeps and kills
@@ -33,6 +34,7 @@ from simulation.mutants import (
     delivery,
     handshakes,
     hostile,
+    irc,
     log,
     marks,
     masters,
@@ -98,6 +100,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *strangers.MUTANTS,
     *toys.MUTANTS,
     *web.MUTANTS,
+    *irc.MUTANTS,
     *relays.MUTANTS,
     *marks.MUTANTS,
     *database.MUTANTS,

@@ -1,0 +1,365 @@
+"""The promises to those who speak in lines: each line of a connection that lives is answered, and in effect,
+once; each post is heard once, in order, where it belongs; who asks for what was missed, misses nothing. Pure.
+
+Who was given no ids has heard the posts that fit, from some place on, without any between them left out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from chatnet.entries import Entry
+from chatnet.kinds import SAID
+from chatnet.names import fold_for
+from chatnet.testing.connections import Connection, ToldPost
+from chatnet.testing.evidence import Evidence, Violations, some
+from chatnet.testing.history import HistoryHeard, Message, Said
+from chatnet.testing.standing import FAR
+
+ECHOED = ("PRIVMSG", "NOTICE")
+"""The commands that are answered by an echo, where that was asked for."""
+LATE_SECONDS = 2.0
+"""What was said so shortly before the end of the run may be unanswered."""
+
+
+def each_line_is_answered_once(evidence: Evidence) -> Violations:
+    """Each line of a connection that lives is answered once, in the order of the lines; and what it says is
+    in the log once, whatever dies meanwhile."""
+    last = evidence.events[-1].time if evidence.events else 0.0
+    for connection in evidence.connections:
+        client, numbers = connection.client, [one.number for one in connection.answered]
+        for number, times in Counter(numbers).items():
+            if times > 1:
+                yield f"{client} was answered its line {number} {times} times"
+        yield from _out_of_turn(connection)
+        if connection.is_open and evidence.settled:
+            for number, said in connection.said.items():
+                if number not in numbers and said.time < last - LATE_SECONDS:
+                    yield f"{client} was never answered its line {number}, a {said.command}"
+    said_by = Counter((entry.user, entry.kind, evidence.said(entry)) for entry in evidence.log)
+    for event in evidence.events:
+        if isinstance(event, Said) and event.kind in SAID and said_by[event.user, event.kind, event.text] > 1:
+            yield f"the line {event.number} of {event.client} is in the log more than once: {event.text!r}"
+
+
+def _out_of_turn(connection: Connection) -> Violations:
+    """Find answers that came before that to an earlier line: an echo may, as it stands at its place in the
+    log, but not before another; one of what was said on another connection, too, is read there."""
+    echoed, done = 0, set[int]()
+    for one in connection.answered:
+        said = connection.said.get(one.number)
+        if said is not None and said.command in ECHOED and one.seq:
+            open_before = [one.number] if said.kind and one.number < echoed else []
+            echoed = max(echoed, one.number if said.kind else 0)
+        else:
+            open_before = [number for number in connection.said if number < one.number and number not in done]
+        if open_before:
+            client, before = connection.client, echoed if said is not None and said.kind else open_before[0]
+            yield f"{client} was answered its line {one.number} out of turn with its line {before}"
+        done.add(one.number)
+
+
+def each_line_is_heard_once(evidence: Evidence) -> Violations:
+    """On each connection every post that its user may see is heard once, from its welcome to its end, in the
+    order of the log, with the text that the log has, where it belongs; and one's own only if one asked for
+    that."""
+    for connection in evidence.connections:
+        listener = _Listener(connection, evidence)
+        told, why = listener.told()
+        if why:
+            yield why
+            continue
+        yield from listener.wrong(told)
+        yield from listener.missing(told)
+
+
+def answers_are_behind_what_they_follow(evidence: Evidence) -> Violations:
+    """When a line is answered, everything was delivered that stands in the log before what it became."""
+    for connection in evidence.connections:
+        told, why = _Listener(connection, evidence).told()
+        if why:
+            continue
+        late = sorted((one.first, one.seq) for one in told)
+        for at, seq in connection.known:
+            passed = [each for first, each in late if first > at and each < seq]
+            if passed:
+                client = connection.client
+                yield f"{client} was answered what stands at {seq}, and then told of {some(passed)}"
+
+
+def histories_have_no_gap(evidence: Evidence) -> Violations:
+    """A page of a history has all of a room behind its bound, or before it, up to its limit; and who asks, on
+    each connection, for what came behind the last that it knew, has in the end heard everything."""
+    for connection in evidence.connections:
+        heard = [(event.time, event.message.seq) for _, event in connection.heard]
+        for page in connection.histories:
+            floor = max((seq for time, seq in heard if time < page.asked), default=0)
+            yield from _wrong_history(page, floor, evidence)
+    yield from _never_caught_up(evidence)
+
+
+class _Listener:
+    """Compares what a connection heard with what the log has for its user."""
+
+    def __init__(self, connection: Connection, evidence: Evidence) -> None:
+        self._connection = connection
+        self._evidence = evidence
+        self._user, self._begun = connection.user, connection.begun
+        seqs = evidence.visible.get(self._user, ())
+        self._posts = [entry for seq in seqs if (entry := evidence.log[seq - 1]).kind in SAID]
+        drafts = evidence.drafts_of_clients.get(connection.client, ())
+        own = set(evidence.seqs(drafts))
+        self._expected = [entry for entry in self._posts if self._is_expected(entry, own)]
+
+    def _is_expected(self, entry: Entry, own: set[int]) -> bool:
+        if entry.seq in own and not self._begun.echoes:
+            return False
+        return self._begun.own_talks or not ("=" in entry.room and entry.user == self._user)
+
+    def _may_miss(self, entry: Entry) -> bool:
+        """Return whether a post need not be heard: what was taken back is shown to nobody, and what its
+        client says again by its key is answered only."""
+        draft = self._evidence.drafts.get((entry.user, entry.key))
+        by_key = draft is not None and draft.sent.client == self._connection.run
+        return by_key or entry.seq in self._evidence.standing.taken_back
+
+    def told(self) -> tuple[list[ToldPost], str]:
+        """Return of which posts the connection was told, or why that cannot be."""
+        if self._begun.has_ids:
+            told = self._connection.posts()
+            without = next((one.messages[0] for one in told if not one.seq), None)
+            why = "" if without is None else f"{self._connection.client} was told what has no id: {without}"
+            return told, why
+        return self._aligned()
+
+    # ---- without ids ----
+
+    def _aligned(self) -> tuple[list[ToldPost], str]:
+        heard = self._connection.heard
+        if not heard:
+            return [], ""
+        surely = bisect_right(self._expected, self._connection.upto, key=lambda entry: entry.seq)
+        while surely < len(self._expected) and self._may_miss(self._expected[surely]):
+            surely += 1
+        furthest, best = 0, 0
+        for start in range(min(surely, len(self._expected) - 1), -1, -1):
+            told, read = self._read_from(start)
+            if read == len(heard):
+                return told, ""
+            if read > furthest:
+                furthest, best = read, told[-1].seq if told else 0
+        said = heard[furthest][1].message
+        return [], (
+            f"{self._connection.client} was told of what does not follow {best or 'anything'}: "
+            f"{said.by} in {said.target}, {said.text[:40]!r}"
+        )
+
+    def _read_from(self, start: int) -> tuple[list[ToldPost], int]:
+        """Return what was heard if the post at ``start`` is the first, and how many lines fit."""
+        heard, told, at = self._connection.heard, list[ToldPost](), 0
+        for place in range(start, len(self._expected)):
+            if at == len(heard):
+                break
+            entry = self._expected[place]
+            count = self._fits(entry, at)
+            if count:
+                messages = [event.message for _, event in heard[at : at + count]]
+                told.append(ToldPost(entry.seq, heard[at][0], heard[at + count - 1][0], messages))
+                at += count
+            elif not self._may_miss(entry) or not told:
+                break
+        return told, at
+
+    def _fits(self, entry: Entry, at: int) -> int:
+        """Return how many of the lines from ``at`` on are those of a post; 0 if they are not."""
+        heard, text = self._connection.heard, _squeezed(self._evidence.said(entry))
+        for target, before in self._ways(entry):
+            left, count = _squeezed(before) + text, 0
+            while left and at + count < len(heard):
+                message = heard[at + count][1].message
+                words = _squeezed(message.text)
+                if (message.by, message.target) != (entry.user, target) or not left.startswith(words):
+                    break
+                left, count = left[len(words) :], count + 1
+            if not left and count:
+                return count
+        return 0
+
+    def _ways(self, entry: Entry) -> Iterator[tuple[str, str]]:
+        """Yield where a post may be shown to a client without tags, and what stands before its text there."""
+        for target, context in _targets(self._user, entry, self._evidence):
+            yield target, f"[{context}]" if context else ""
+
+    # ---- with ids, and without ----
+
+    def wrong(self, told: Sequence[ToldPost]) -> Violations:
+        """Find what was told wrongly."""
+        client, visible = self._connection.client, {entry.seq for entry in self._posts}
+        expected = {entry.seq for entry in self._expected}
+        for before, after in pairwise(told):
+            if after.seq <= before.seq:
+                yield f"{client} was told of {after.seq} after {before.seq}"
+        for one in told:
+            entry = self._evidence.entry(one.seq)
+            if entry is None or one.seq not in visible:
+                yield f"{client} was told of {one.seq}, which {self._user} may not see"
+            elif one.seq not in expected:
+                yield f"{client} was told of {one.seq}, its own, and had not asked for that"
+            elif self._begun.has_ids:
+                yield from _untrue(client, self._user, entry, one.messages, self._evidence)
+
+    def missing(self, told: Sequence[ToldPost]) -> Violations:
+        """Find what should have been told."""
+        evidence, connection = self._evidence, self._connection
+        first = min(connection.upto, told[0].seq - 1 if told else FAR)
+        last = told[-1].seq if told else 0
+        if connection.is_open and evidence.settled:
+            last = len(evidence.log)
+        given = {one.seq for one in told}
+        left_out = [
+            entry.seq
+            for entry in self._expected
+            if first < entry.seq <= last and entry.seq not in given and not self._may_miss(entry)
+        ]
+        if left_out:
+            yield f"{connection.client} was never told of {some(left_out)}, from {first} to {last}"
+
+
+def _untrue(
+    client: str, user: str, entry: Entry, messages: Sequence[Message], evidence: Evidence, in_room: str = ""
+) -> Violations:
+    """Find what is told of a post otherwise than the log has it."""
+    first, text = messages[0], evidence.said(entry)
+    form = "" if entry.more is None else entry.more.form
+    if (first.by, first.form) != (entry.user, form):
+        yield f"{client} was told of {entry.seq} by {first.by} as {first.form!r}, where the log has {entry}"
+    if text and first.is_whole and first.text != text:
+        yield f"{client} was told of {entry.seq} as {first.text[:80]!r}, where the log has {text[:80]!r}"
+    elif text and _squeezed("".join(one.text for one in messages)) != _squeezed(text):
+        yield f"{client} was told of {entry.seq} as {first.text[:80]!r}…, where the log has {text[:80]!r}"
+    where = [*_targets(user, entry, evidence)] if not in_room else [*_in_room(user, entry, in_room)]
+    if any((one.target, first.context) not in where for one in messages):
+        yield f"{client} was told of {entry.seq} in {first.target}, where it is not: {where}"
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _targets(user: str, entry: Entry, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield where a post may be shown to a user: the target, and the channel from which it is mentioned."""
+    stays = {stay.place: stay for stay in evidence.standing.stays_of(user) if stay.covers(entry.seq)}
+    for place in evidence.standing.places.get(entry.seq, ()):
+        if place == user or place in stays or user in place.split("="):
+            yield from _in_room(user, entry, place)
+        elif place == f"@{user}":
+            yield user, _channel(entry.room)
+
+
+def _in_room(user: str, entry: Entry, place: str) -> Iterator[tuple[str, str]]:
+    if "=" in place:
+        (other,) = (side for side in place.split("=") if side != entry.user)
+        yield other, ""
+    else:
+        yield _channel(place), ""
+
+
+def _channel(room: str) -> str:
+    return room if room[0] in "#&" else f"#@{room}"
+
+
+# ---- histories ----
+
+
+def _wrong_history(page: HistoryHeard, floor: int, evidence: Evidence) -> Violations:
+    user, room = page.user, fold_for(page.room, page.user) if page.room else page.user
+    given = [message.seq for message in page.messages if message.seq]
+    what = f"{page.client} asked for {page.how} {page.room} {page.bound}, at most {page.limit}, and was given"
+    for before, after in pairwise(given):
+        if after <= before:
+            yield f"{what} {after} behind {before}"
+            return
+    if len(given) > page.limit:
+        yield f"{what} {len(given)}"
+    spans = list(evidence.standing.spans(user, room))
+    places, gone = evidence.standing.places, evidence.standing.taken_back
+    in_room = [post.seq for post in evidence.posts if room in places[post.seq]]
+    whole = [[seq for seq in in_room if first <= seq < last] for first, last in spans]
+    if not any(_is_part(page, given, seqs, floor, gone) for seqs in whole):
+        yield f"{what} {some(given)} of {some(in_room)}, having heard {floor}"
+        return
+    if [message for message in page.messages[:1] if not message.seq]:
+        yield f"{what} first what has no id"
+        return
+    for messages in _by_post(page.messages):
+        entry = evidence.entry(messages[0].seq)
+        if entry is not None:
+            yield from _untrue(page.client, user, entry, messages, evidence, room)
+
+
+def _by_post(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    some: list[Message] = []
+    for message in messages:
+        if message.seq and some:
+            yield some
+            some = []
+        some.append(message)
+    if some:
+        yield some
+
+
+def _is_part(
+    page: HistoryHeard, given: Sequence[int], in_room: Sequence[int], floor: int, gone: dict[int, int]
+) -> bool:
+    """Return whether a page is right if these are all posts of the room; some of which are gone, and were
+    perhaps already."""
+    if not set(given) <= set(in_room):
+        return False
+    is_short = len(given) < page.limit
+    if page.how == "AFTER":
+        first = page.bound
+        last = max(given[-1] if given else 0, floor if is_short else 0)
+    else:
+        before = page.bound - 1 if page.how == "BEFORE" else max(given[-1] if given else 0, floor)
+        first, last = (0 if is_short else given[0] - 1), before
+    between = [seq for seq in in_room if first < seq <= last]
+    if page.how != "AFTER" and given and given[-1] > last:
+        return False
+    if page.how == "AFTER" and given and given[0] <= first:
+        return False
+    return all(seq in given or seq in gone for seq in between)
+
+
+def _never_caught_up(evidence: Evidence) -> Violations:
+    """Who asks for what was missed each time has heard everything since the first message that it heard."""
+    runs: dict[str, list[Connection]] = {}
+    for connection in evidence.connections:
+        if connection.begun.catches_up:
+            runs.setdefault(connection.run, []).append(connection)
+    for client, its in runs.items():
+        if client in evidence.stopped or not evidence.settled or not its[-1].is_open:
+            continue
+        user, seqs = its[0].user, [seq for one in its for seq in one.seqs()]
+        heard = [event.message.seq for one in its for _, event in one.heard if event.message.seq]
+        by_key = evidence.drafts_of_clients.get(client, ())
+        known = {*seqs, *(seq for draft in by_key for seq in draft.seqs)}
+        first = heard[0] if heard else FAR
+        stays = [stay for stay in evidence.standing.stays_of(user) if stay.ended == FAR]
+        missed = [
+            post.seq
+            for post in evidence.posts
+            if post.seq > first
+            and post.seq not in known
+            and post.seq not in evidence.standing.taken_back
+            and any(
+                place == user
+                or user in place.split("=")
+                or any(stay.place == place and stay.covers(post.seq) for stay in stays)
+                for place in evidence.standing.places.get(post.seq, ())
+            )
+        ]
+        if missed:
+            yield f"{client} has missed {some(missed)}, and heard {first}"

@@ -1,0 +1,102 @@
+"""The connections of those who speak in lines, each with what was recorded of it, for the checker. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from chatnet.testing.history import (
+    Acknowledged,
+    Answered,
+    Event,
+    Heard,
+    HistoryHeard,
+    LoggedIn,
+    Message,
+    Negotiated,
+    Said,
+    Stopped,
+)
+
+
+@dataclass
+class ToldPost:
+    """A post that a connection was told of as it was said: from the place ``first`` to ``last`` of all
+    events, in these ``messages``."""
+
+    seq: int
+    first: int
+    last: int
+    messages: list[Message]
+
+
+@dataclass
+class Connection:
+    """What one connection recorded. ``upto``: how long the log was at most when it was welcome. ``known`` are
+    the places at which something of its own was acknowledged, each with its seq."""
+
+    client: str
+    user: str
+    begun: Negotiated
+    upto: int
+    is_open: bool = True
+    said: dict[int, Said] = field(default_factory=dict)
+    answered: list[Answered] = field(default_factory=list)
+    heard: list[tuple[int, Heard]] = field(default_factory=list)
+    histories: list[HistoryHeard] = field(default_factory=list)
+    known: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def run(self) -> str:
+        """The run of the user's program whose connection it is."""
+        return self.client.partition(".")[0]
+
+    def posts(self) -> list[ToldPost]:
+        """Return the posts that it was told of, by their ids: a line without one goes on with the last."""
+        found: list[ToldPost] = []
+        for at, event in self.heard:
+            message = event.message
+            if not message.seq and found and found[-1].messages[0].by == message.by:
+                found[-1].messages.append(message)
+                found[-1].last = at
+            else:
+                found.append(ToldPost(message.seq, at, at, [message]))
+        return found
+
+    def seqs(self) -> Iterator[int]:
+        """Yield the seqs of all that it was told of with an id, as it was said or in histories."""
+        for _, event in self.heard:
+            yield event.message.seq
+        for page in self.histories:
+            yield from (message.seq for message in page.messages)
+
+
+def connections(events: Iterable[tuple[Event, int]]) -> list[Connection]:
+    """Return the connections, in the order in which they came; with each event is how long the log was then
+    at most."""
+    found: dict[str, Connection] = {}
+    upto = 0
+    for at, (event, latest) in enumerate(events):
+        if isinstance(event, LoggedIn):
+            upto = latest
+        if isinstance(event, Negotiated):
+            found[event.client] = Connection(event.client, event.user, event, upto)
+        if (connection := found.get(event.client)) is not None:
+            _take(connection, at, event)
+    return list(found.values())
+
+
+def _take(connection: Connection, at: int, event: Event) -> None:
+    match event:
+        case Said():
+            connection.said[event.number] = event
+        case Answered():
+            connection.answered.append(event)
+        case Acknowledged():
+            connection.known.append((at, event.seq))
+        case Heard():
+            connection.heard.append((at, event))
+        case HistoryHeard():
+            connection.histories.append(event)
+        case Stopped():
+            connection.is_open = False

@@ -1,0 +1,197 @@
+"""What was said in lines, as drafts: of these only the cluster knows the keys, so each line is matched with
+what the log has of it. Pure.
+
+All drafts of one connection have keys that begin alike, and stand in the log in the order of the lines. A
+text that only one line has, and what a client was told, say of which connection some of them are; the others
+follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from chatnet.entries import KEY_BYTES, Entry
+from chatnet.errors import Refusal
+from chatnet.kinds import SAID
+from chatnet.names import fold_for
+from chatnet.testing.history import UNTOLD, Acknowledged, Answered, Event, Refused, Said, Sent
+
+ALIKE = 8
+"""How many bytes the keys of one connection begin with alike."""
+_NOT_SAID = {"register", "session", "secret", "code", "revoke"}
+
+_Group = tuple[str, bytes]
+
+
+@dataclass
+class _Line:
+    """A line that is to become an entry, and how it was answered."""
+
+    said: Said
+    answer: Answered | None = None
+    entry: Entry | None = None
+
+    @property
+    def room(self) -> str:
+        """The room of its entry; empty if there is no such room, or it is about none."""
+        said = self.said
+        if said.kind == "redact":
+            return said.user
+        try:
+            return fold_for(said.room, said.user) if said.room else said.user
+        except Refusal:
+            return ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its client was told so."""
+        return self.answer is not None and self.answer.code not in ("", UNTOLD)
+
+    def can_be(self, entry: Entry) -> bool:
+        """Return whether the entry may be what became of it. A text that was taken back is not known."""
+        said, ref = self.said, 0 if entry.ref is None else entry.ref.seq
+        is_gone = said.kind in (*SAID, "describe", "remove") and not entry.text
+        same = (entry.kind, entry.room, entry.to, ref) == (said.kind, self.room, said.to, said.ref)
+        return same and (is_gone or entry.text == said.text)
+
+
+@dataclass
+class _Connection:
+    """The lines of one connection that are to become entries, in order."""
+
+    lines: list[_Line] = field(default_factory=list)
+
+
+def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
+    """Return the events, with those of lines that are drafts as events of drafts besides: behind each."""
+    lines: dict[tuple[str, int], _Line] = {}
+    chosen = set[tuple[str, bytes]]()
+    for event in events:
+        match event:
+            case Said() if event.kind:
+                lines[event.client, event.number] = _Line(event)
+            case Answered() if (line := lines.get((event.client, event.number))) and line.answer is None:
+                line.answer = event
+            case Sent():
+                chosen.add((event.user, event.key))
+    if not lines:
+        return list(events)
+    _match(list(lines.values()), [entry for entry in log if (entry.user, entry.key) not in chosen])
+    return list(_told(events, lines, log))
+
+
+def _told(
+    events: Iterable[Event], lines: dict[tuple[str, int], _Line], log: Sequence[Entry]
+) -> Iterator[Event]:
+    for event in events:
+        yield event
+        if not isinstance(event, Said | Answered):
+            continue
+        line = lines.get((event.client, event.number))
+        if line is None or _changed_nothing(line, log):
+            continue
+        time, client = event.time, event.client
+        key = line.entry.key if line.entry is not None else _no_key(line.said)
+        if isinstance(event, Said):
+            said, kind = event, event.kind or "post"
+            yield Sent(
+                time=time, client=client, key=key, kind=kind, room=said.room, text=said.text,
+                to=said.to, ref=said.ref, check_of=said.check_of,
+            )  # fmt: skip
+        elif event is line.answer and line.is_refused:
+            yield Refused(time=time, client=client, key=key, code=event.code)
+        elif event is line.answer:
+            seq = event.seq or (line.entry.seq if line.entry is not None else 0)
+            yield Acknowledged(time=time, client=client, key=key, seq=seq)
+
+
+def _changed_nothing(line: _Line, log: Sequence[Entry]) -> bool:
+    """Return whether it is right that a line which was not refused is no entry: of a notice nobody is told
+    that it was refused; and who is in a room already need not join it."""
+    if line.entry is not None or line.answer is None or line.is_refused:
+        return False
+    said = line.said
+    if line.answer.code == UNTOLD:
+        return True
+    return said.kind == "join" and any(
+        entry.kind in ("join", "create") and (entry.user, entry.room) == (said.user, line.room)
+        for entry in log
+    )
+
+
+def _no_key(said: Said) -> bytes:
+    return blake2b(f"{said.client} {said.number}".encode(), digest_size=KEY_BYTES).digest()
+
+
+# ---- which entry is of which line ----
+
+
+def _match(lines: Sequence[_Line], entries: Sequence[Entry]) -> None:
+    connections: dict[str, _Connection] = {}
+    for line in lines:
+        connections.setdefault(line.said.client, _Connection()).lines.append(line)
+    users = {line.said.user for line in lines}
+    groups: dict[_Group, list[Entry]] = {}
+    for entry in entries:
+        if entry.user in users and entry.kind not in _NOT_SAID:
+            groups.setdefault((entry.user, entry.key[:ALIKE]), []).append(entry)
+    whose = _surely(lines, groups)
+    taken = set(whose.values())
+    for group, its in groups.items():
+        if group not in whose:
+            free = [client for client in connections if client not in taken and _user(client) == group[0]]
+            fits = (client for client in free if _follow(its, connections[client].lines, keep=False))
+            if (client := next(fits, None)) is not None:
+                whose[group] = client
+                taken.add(client)
+    for group, client in whose.items():
+        _follow(groups[group], connections[client].lines, keep=True)
+
+
+def _user(client: str) -> str:
+    return client.partition("/")[0].rstrip("+")
+
+
+def _surely(lines: Sequence[_Line], groups: dict[_Group, list[Entry]]) -> dict[_Group, str]:
+    """Match what can be only one line's, or was told of one; return which connections the groups are of."""
+    words: dict[tuple[str, str, str], _Line | None] = {}
+    for line in lines:
+        if line.said.text and line.said.kind in (*SAID, "describe", "remove"):
+            place = line.said.user, line.said.kind, line.said.text
+            words[place] = None if place in words else line
+    told = {(line.said.user, line.answer.seq): line for line in lines if line.answer and line.answer.seq}
+    whose: dict[_Group, str] = {}
+    for group, entries in groups.items():
+        for entry in entries:
+            sure = told.get((entry.user, entry.seq)) or words.get((entry.user, entry.kind, entry.text))
+            if sure is not None and sure.entry is None and sure.can_be(entry):
+                sure.entry = entry
+                whose[group] = sure.said.client
+    return whose
+
+
+def _follow(entries: Sequence[Entry], lines: Sequence[_Line], keep: bool) -> bool:
+    """Match the entries of one connection with its lines, as far as they are not; ``keep``: for good. Return
+    whether all could be."""
+    found = {line.entry.seq: place for place, line in enumerate(lines) if line.entry is not None}
+    matched: list[_Line] = []
+    is_whole, first = True, 0
+    for number, entry in enumerate(entries):
+        if entry.seq in found:
+            first = max(first, found[entry.seq] + 1)
+            continue
+        end = min((found[one.seq] for one in entries[number + 1 :] if one.seq in found), default=len(lines))
+        free = [at for at in range(first, end) if lines[at].entry is None and lines[at].can_be(entry)]
+        place = next((at for at in free if not lines[at].is_refused), None)
+        if place is None:
+            is_whole = False
+            continue
+        lines[place].entry = entry
+        matched.append(lines[place])
+        first = place + 1
+    if not keep:
+        for line in matched:
+            line.entry = None
+    return is_whole

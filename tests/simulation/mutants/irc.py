@@ -1,0 +1,214 @@
+"""Bugs of IRC: of lines and their answers, of what is heard and read back, and of who is sent to a front.
+
+They are hunted where some users speak IRC, and others do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from simulation.mutants.planting import Mutant, Put
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionClosed
+
+from chatnet.entries import Draft, Entry
+from chatnet.irc import texts
+from chatnet.irc.lines import Line
+from chatnet.master.registry import Registration
+from chatnet.names import fold_for
+from chatnet.store.remote import RemoteLog
+from chatnet.wire.log import Append
+from chatnet.worker.fronts.irc import histories, rooms, said
+from chatnet.worker.fronts.irc.answers import Answers, Slot
+from chatnet.worker.fronts.irc.channel import PREFIX_BYTES
+from chatnet.worker.fronts.irc.client import IrcClient
+from chatnet.worker.fronts.irc.command import Command
+from chatnet.worker.fronts.irc.drafts import Drafts
+from chatnet.worker.fronts.irc.front import Irc
+from chatnet.worker.fronts.irc.talk import Saying
+from simulator.run import Scale
+
+SCALE = Scale(irc=True)
+
+
+def a_line_gets_another_key_when_sent_again(put: Put) -> None:
+    """What an IRC client said is sent again, once a primary is there again, as if it were another draft."""
+
+    async def ask(self: RemoteLog, command: type[Any], **arguments: Any) -> Any:
+        if command is not Append:
+            return await real(self, command, **arguments)
+        drafts: Sequence[Draft] = arguments["drafts"]
+        while True:
+            link = self._link
+            if link is None:
+                attached: Deferred[None] = Deferred()
+                self._waiting.append(attached)
+                await attached
+                continue
+            try:
+                return await link.callRemote(command, drafts=drafts)
+            except ConnectionClosed:
+                self._link = None if self._link is link else self._link
+                drafts = [_renamed(draft) for draft in drafts]
+
+    real = put(RemoteLog, "_ask", ask)
+
+
+def an_echo_before_the_commit(put: Put) -> None:
+    """A post is echoed as soon as it is said, with the seq that it will probably have."""
+
+    def post(self: Saying, target: str, text: str, form: Any, is_long: bool) -> None:
+        client = self._client
+        before = set(client.drafts._open)
+        real(self, target, text, form, is_long)
+        for key in set(client.drafts._open) - before:
+            client.drafts._open[key].heard = lambda entry, place, seq: self.done()
+            room = target[2:] if target[:2] == "#@" else target if target[0] in "#&" else f"@{target}"
+            seq, time = client.window.head + 1, int(client.front.settings.clocks.wall() * 1000)
+            entry = Entry(seq, time, "post", client.user, fold_for(room, client.user), text, key)
+            self._echo(entry, "")
+
+    real = put(Saying, "_post", post)
+
+
+def a_pong_before_the_commit(put: Put) -> None:
+    """A PING is answered at once, whatever was said before it."""
+
+    def ping(client: IrcClient, slot: Slot, line: Line) -> None:
+        name = client.front.settings.name
+        slot.now(f":{name} PONG {name} :{line.params[0]}\r\n".encode())
+
+    put(Irc, "commands", {**Irc.commands, "PING": Command(ping)})
+
+
+def an_answer_out_of_order(put: Put) -> None:
+    """Each line is answered when that is known, before earlier ones."""
+    put(Answers, "is_first", lambda self, slot: True)
+
+
+def a_front_that_is_named(put: Put) -> None:
+    """Masters send clients to IRC fronts, too, as to any worker."""
+
+    def takes_clients(self: Registration[Any]) -> bool:
+        return not (self.is_opening or self.leaving or self.draining or self.load.full)
+
+    put(Registration, "takes_clients", property(takes_clients))
+
+
+def a_page_begins_one_behind_its_bound(put: Put) -> None:
+    """A history after a message leaves out the first one behind that."""
+
+    async def oldest(client: IrcClient, room: str, after: int, before: int, limit: int) -> Any:
+        first = await real(client, room, after, before, 1)
+        return await real(client, room, first[0].seq if first else after, before, limit)
+
+    real = put(histories, "oldest", oldest)
+
+
+def a_page_that_was_thinned_out_is_the_last(put: Put) -> None:
+    """What was taken back is left out of a page after that was read: so it looks like the last one."""
+
+    async def oldest(client: IrcClient, room: str, after: int, before: int, limit: int) -> Any:
+        page = (await client.session.reads.history_after(room, after))[:limit]
+        return [post for post in page if post.seq < before and post.text]
+
+    put(histories, "oldest", oldest)
+
+
+def targets_that_end_in_a_tie(put: Put) -> None:
+    """Of several conversations that end with the same time, those beyond the limit are never told of."""
+
+    async def targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> None:
+        await real(client, _Cut(slot, int(params[2])), params)
+
+    real = put(histories, "_say_targets", targets)
+
+
+def what_was_said_at_the_join_comes_twice(put: Put) -> None:
+    """Who joins is shown the newest posts, also those that it has heard since."""
+
+    async def say_newest(client: IrcClient, slot: Slot, room: str, before: int) -> None:
+        await real(client, slot, room, histories.MOST_SEQ)
+
+    real = put(rooms, "say_newest", say_newest)
+
+
+def an_echo_for_everybody(put: Put) -> None:
+    """A client is given its own posts, though it has not asked for that."""
+
+    def echo(self: Saying, entry: Entry, place: str) -> None:
+        client = self._client
+        if not client.has("echo-message"):
+            client.put_line(client.channel.lines(entry, place or self._place(entry)))
+        real(self, entry, place)
+
+    real = put(Saying, "_echo", echo)
+
+
+def what_does_not_fit_a_line_is_cut(put: Put) -> None:
+    """Of a long post only the first line is sent."""
+
+    class Cutting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(texts, name)
+
+        def outgoing(self, text: str, room_for: int) -> list[str]:
+            return texts.outgoing(text, room_for)[:1]
+
+    put(said, "texts", Cutting())
+
+
+def lines_share_a_key(put: Put) -> None:
+    """Each draft of a connection has the same key as the first, so that what is said next is said already."""
+
+    def next_line(self: Drafts) -> None:
+        self._within = 0
+
+    put(Drafts, "next_line", next_line)
+
+
+def a_listener_begins_behind(put: Put) -> None:
+    """A connection hears only what is said once its client has asked for something."""
+
+    def listen(self: IrcClient) -> None:
+        self.front.shared.outboxes.later(1.0, lambda: self._is_gone or real(self))
+
+    real = put(IrcClient, "listen", listen)
+
+
+class _Cut:
+    """A slot in which only so many lines are said, and the rest is left out."""
+
+    def __init__(self, slot: Slot, most: int) -> None:
+        self._slot, self._left = slot, most
+
+    def say(self, line: bytes) -> None:
+        self._left -= 1
+        if self._left >= 0:
+            self._slot.say(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._slot, name)
+
+
+def _renamed(draft: Draft) -> Draft:
+    key = draft.key[:PREFIX_BYTES] + bytes(byte ^ 255 for byte in draft.key[PREFIX_BYTES:])
+    return Draft(draft.kind, draft.user, draft.room, draft.text, key, draft.by, draft.more)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    a_line_gets_another_key_when_sent_again,
+    an_echo_before_the_commit,
+    a_pong_before_the_commit,
+    an_answer_out_of_order,
+    a_front_that_is_named,
+    a_page_begins_one_behind_its_bound,
+    a_page_that_was_thinned_out_is_the_last,
+    targets_that_end_in_a_tie,
+    what_was_said_at_the_join_comes_twice,
+    an_echo_for_everybody,
+    what_does_not_fit_a_line_is_cut,
+    lines_share_a_key,
+    a_listener_begins_behind,
+)

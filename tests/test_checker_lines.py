@@ -1,0 +1,469 @@
+"""The checker, about those who speak in lines: what must not happen is found, also to who is told no ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from test_checker import Story
+
+from chatnet.entries import Entry, More, Ref
+from chatnet.kinds import KindName
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import (
+    UNTOLD,
+    Acknowledged,
+    Answered,
+    Heard,
+    HistoryHeard,
+    LoggedIn,
+    Message,
+    Negotiated,
+    Refused,
+    Said,
+    Sent,
+    Started,
+    Stopped,
+)
+
+BOB, CAROL = "bob/1.1", "carol/1.1"
+
+
+class Lines(Story):
+    """A story with people on IRC: Bob is told ids and has his own posts echoed, Carol is told none."""
+
+    def come(self, connection: str, has_ids: bool) -> None:
+        """Let a connection be welcome."""
+        self.numbers = getattr(self, "numbers", {})
+        self.numbers[connection] = 0
+        self.add(LoggedIn, connection, how="each")
+        more = {"echoes": has_ids, "own_talks": has_ids, "has_ids": has_ids, "catches_up": has_ids}
+        self.add(Negotiated, connection, **more)
+
+    def say(
+        self,
+        connection: str,
+        command: str,
+        kind: KindName | str = "",
+        room: str = "",
+        text: str = "",
+        **more: Any,
+    ) -> int:
+        """Say a line; return its number."""
+        self.numbers[connection] += 1
+        number = self.numbers[connection]
+        fields = {"number": number, "command": command, "kind": kind, "room": room, "text": text, **more}
+        self.add(Said, connection, **fields)
+        return number
+
+    def commit(self, connection: str, number: int) -> Entry:
+        """Let the log take what a line says."""
+        said = next(
+            event
+            for event in self.events
+            if isinstance(event, Said) and (event.client, event.number) == (connection, number)
+        )
+        user = said.user
+        where = "=".join(sorted((user, said.room[1:]))) if said.room[:1] == "@" else said.room or user
+        key = connection.ljust(8, ".")[-8:].encode() + number.to_bytes(8, "big")
+        ref = Ref(said.ref, b"12345678") if said.ref else None
+        more = More(to=said.to, ref=ref) if said.to or ref else None
+        kind: Any = said.kind
+        entry = Entry(len(self.log) + 1, 1000 + len(self.log), kind, user, where, said.text, key, more)
+        self.log.append(entry)
+        return entry
+
+    def answer(self, connection: str, number: int, code: str = "", seq: int = 0) -> None:
+        """Answer a line."""
+        self.add(Answered, connection, number=number, code=code, seq=seq)
+
+    def hear(self, connection: str, entry: Entry, target: str, **more: Any) -> None:
+        """Let a connection hear a post."""
+        seq = entry.seq if connection.startswith("bob") else 0
+        text = more.pop("text", entry.text)
+        self.add(Heard, connection, message=Message(seq, entry.user, target, text, **more))
+
+    def joins(self, connection: str, room: str) -> Entry:
+        """Let somebody join a room."""
+        number = self.say(connection, "JOIN", "join", room)
+        entry = self.commit(connection, number)
+        self.answer(connection, number, seq=entry.seq if connection.startswith("bob") else 0)
+        return entry
+
+    def read(self, how: str, bound: int, entries: list[Entry], limit: int = 5, room: str = "alice") -> None:
+        """Let Bob read a page of a history on his last connection."""
+        connection = list(self.numbers)[-1]
+        told = [Message(entry.seq, entry.user, f"#@{entry.room}", entry.text) for entry in entries]
+        asked = self.events[-1].time + 0.5
+        fields = {"asked": asked, "room": room, "how": how, "bound": bound, "limit": limit, "messages": told}
+        self.add(HistoryHeard, connection, **fields)
+
+    def of(self, kind: type[Any], connection: str, which: int = -1) -> int:
+        """Return the place of one of the events of this kind."""
+        places = [
+            at for at, one in enumerate(self.events) if isinstance(one, kind) and one.client == connection
+        ]
+        return places[which]
+
+    def promises(self) -> set[str]:
+        """Return the promises that are broken."""
+        return {how.partition(":")[0] for how in check(Evidence(self.events, self.log, self.settled))}
+
+
+@pytest.fixture
+def story() -> Lines:
+    """Return a story in which nothing is broken; its log has 12 entries. Bob comes twice, and reads what he
+    missed."""
+    story = Lines()
+    story.arrive("alice")  # 1
+    for user in ("bob", "carol"):  # 2, 3
+        story.add(Started, f"{user}/1")
+        story.append("register", user, user, "sha256:…", 1000 + len(story.log))
+    story.come(BOB, True)
+    story.come(CAROL, False)
+    story.joins(BOB, "alice")  # 4
+    story.joins(CAROL, "alice")  # 5
+    one = story.draft("alice/1", "post", "one", 10)  # 6
+    story.hear(BOB, one, "#@alice")
+    story.hear(CAROL, one, "#@alice")
+    number = story.say(BOB, "PRIVMSG", "post", "", "mine, at last")
+    ping = story.say(BOB, "PING")
+    mine = story.commit(BOB, number)  # 7
+    story.hear(BOB, mine, "#@bob")
+    story.answer(BOB, number, seq=mine.seq)
+    story.answer(BOB, ping)
+    number = story.say(CAROL, "PRIVMSG", "post", "@bob", "are you there?")
+    asked = story.commit(CAROL, number)  # 8
+    story.answer(CAROL, number)
+    story.hear(BOB, asked, "bob")
+    refused = story.say(CAROL, "PRIVMSG", "post", "#tea", "am I here?")
+    story.answer(CAROL, refused, code="404")
+    two = story.draft("alice/1", "post", "two and more", 11)  # 9
+    story.hear(BOB, two, "#@alice")
+    story.hear(CAROL, two, "#@alice", text="two")
+    story.hear(CAROL, two, "#@alice", text="and more")
+    story.add(Stopped, BOB)
+    missed = story.draft("alice/1", "post", "missed", 12)  # 10
+    story.hear(CAROL, missed, "#@alice")
+    story.come("bob/1.2", True)
+    story.read("AFTER", 9, [missed])
+    last = story.draft("alice/1", "post", "last", 13)  # 11
+    story.hear("bob/1.2", last, "#@alice")
+    story.hear(CAROL, last, "#@alice")
+    number = story.say(CAROL, "PRIVMSG", "post", "", "never answered before the end")
+    story.commit(CAROL, number)  # 12
+    story.answer(CAROL, number)
+    return story
+
+
+def test_a_good_history_of_lines_breaks_nothing(story: Lines) -> None:
+    """Nor does it if a client's connection was lost before its line was answered, whether or not that is in
+    the log."""
+    assert check(Evidence(story.events, story.log)) == []
+    number = story.say(CAROL, "PRIVMSG", "post", "", "who knows")
+    story.add(Stopped, CAROL)
+    assert check(Evidence(story.events, story.log)) == []
+    story.commit(CAROL, number)
+    assert check(Evidence(story.events, story.log)) == []
+
+
+# ---- lines and their answers ----
+
+
+def test_an_answer_to_what_is_not_in_the_log_is_found(story: Lines) -> None:
+    """An echo, and a PONG of who is told no ids: the front said that it is on disk."""
+    number = story.say(CAROL, "PRIVMSG", "post", "", "lost")
+    story.answer(CAROL, number)
+    assert story.promises() == {"durable"}
+
+
+def test_an_echo_with_the_seq_of_something_else_is_found(story: Lines) -> None:
+    at = story.of(Answered, BOB, 1)
+    story.events[at] = replace(story.events[at], seq=9)
+    assert "durable" in story.promises()
+
+
+def test_a_line_that_is_twice_in_the_log_is_found(story: Lines) -> None:
+    """As if it had been sent again under another key."""
+    entry = story.log[11]
+    story.log.append(replace(entry, seq=13, key=entry.key[:8] + b"\xff" * 8))
+    assert {"each_line_is_answered_once", "durable"} <= story.promises()
+
+
+def test_a_line_that_is_refused_and_in_the_log_is_found(story: Lines) -> None:
+    number = story.say(CAROL, "PRIVMSG", "post", "", "refused?")
+    story.commit(CAROL, number)
+    story.answer(CAROL, number, code="404")
+    assert "exactly_once" in story.promises()
+
+
+def test_a_refusal_for_no_reason_is_found(story: Lines) -> None:
+    """A number that stands for several reasons is as good as the right one of them."""
+    for code in ("404", "401"):
+        number = story.say(CAROL, "PRIVMSG", "post", "#tea", f"may I? {code}")
+        story.answer(CAROL, number, code=code)
+    [why] = [why for why in check(Evidence(story.events, story.log)) if why.startswith("exactly_once")]
+    assert "401" in why
+
+
+def test_a_line_that_is_not_answered_is_found(story: Lines) -> None:
+    """Only if its connection lives, and there was time."""
+    story.say(CAROL, "NAMES")
+    assert story.promises() == set()
+    for _ in range(3):
+        story.add(Started, "dan/1")
+    assert story.promises() == {"each_line_is_answered_once"}
+    story.add(Stopped, CAROL)
+    assert story.promises() == set()
+
+
+def test_a_line_that_is_answered_twice_is_found(story: Lines) -> None:
+    story.answer(CAROL, 2)
+    assert story.promises() == {"each_line_is_answered_once"}
+
+
+def test_answers_out_of_order_are_found(story: Lines) -> None:
+    """Only an echo may come before the refusal of an earlier line: it has its place in the log."""
+    first, second = story.say("bob/1.2", "PRIVMSG", "post", "#tea", "no"), story.say("bob/1.2", "PING")
+    story.answer("bob/1.2", second)
+    story.answer("bob/1.2", first, code="404")
+    assert story.promises() == {"each_line_is_answered_once"}
+
+
+def test_an_echo_may_come_before_a_refusal(story: Lines) -> None:
+    first = story.say("bob/1.2", "PRIVMSG", "post", "#tea", "no")
+    second = story.say("bob/1.2", "PRIVMSG", "post", "", "yes")
+    entry = story.commit("bob/1.2", second)
+    story.hear("bob/1.2", entry, "#@bob")
+    story.answer("bob/1.2", second, seq=entry.seq)
+    story.answer("bob/1.2", first, code="404")
+    assert story.promises() == set()
+
+
+def test_an_answer_before_what_it_follows_is_found(story: Lines) -> None:
+    """A PONG says that all was delivered that stands before what it acknowledges."""
+    said = story.draft("alice/1", "post", "and another", 14)
+    number = story.say(CAROL, "PRIVMSG", "post", "", "me too")
+    story.commit(CAROL, number)
+    story.answer(CAROL, number)
+    story.hear(CAROL, said, "#@alice")
+    story.hear("bob/1.2", said, "#@alice")
+    assert story.promises() == {"answers_are_behind_what_they_follow"}
+
+
+def test_an_answer_before_the_commit_is_found(story: Lines) -> None:
+    """What somebody says later stands before it in the log."""
+    number = story.say(CAROL, "PRIVMSG", "post", "", "first")
+    story.answer(CAROL, number)
+    other = story.draft("alice/1", "post", "later", 15)
+    story.commit(CAROL, number)
+    for connection in (CAROL, "bob/1.2"):
+        story.hear(connection, other, "#@alice")
+    assert "one_order" in story.promises()
+
+
+def test_of_a_notice_nothing_is_promised_but_that_it_is_there_once(story: Lines) -> None:
+    number = story.say("bob/1.2", "NOTICE", "post", "#tea", "refused in silence")
+    story.answer("bob/1.2", number, code=UNTOLD)
+    assert story.promises() == set()
+
+
+def test_who_joins_what_they_are_in_changes_nothing(story: Lines) -> None:
+    """That is no entry. Elsewhere it would have to be one."""
+    number = story.say(CAROL, "JOIN", "join", "alice")
+    story.answer(CAROL, number)
+    assert story.promises() == set()
+    number = story.say(CAROL, "JOIN", "join", "#chess")
+    story.answer(CAROL, number)
+    assert story.promises() == {"durable"}
+
+
+def test_what_a_key_says_again_is_held_to_what_all_drafts_are(story: Lines) -> None:
+    """It is over all connections of its client: in the end it is answered."""
+    story.add(Sent, "bob/1", key=b"k" * 16, kind="post", room="", text="again")
+    assert story.promises() == {"exactly_once"}
+    story.log.append(Entry(13, 2000, "post", "bob", "bob", "again", b"k" * 16))
+    story.add(Acknowledged, "bob/1", key=b"k" * 16, seq=13)
+    assert story.promises() == set()
+
+
+# ---- what is heard ----
+
+
+def test_a_post_that_is_not_heard_is_found(story: Lines) -> None:
+    """By who has ids, and who has none."""
+    for connection in (BOB, CAROL):
+        events, at = list(story.events), story.of(Heard, connection, 0 if connection == CAROL else 1)
+        if connection == BOB:
+            at = story.of(Heard, BOB, 0)
+            del story.events[at]
+            assert story.promises() <= {"each_line_is_heard_once", "histories_have_no_gap"}
+            assert story.promises()
+        else:
+            del story.events[story.of(Heard, CAROL, 1)]
+            assert story.promises() == {"each_line_is_heard_once"}
+        story.events = events
+
+
+def test_what_was_taken_back_may_be_missed(story: Lines) -> None:
+    number = story.say("bob/1.2", "PRIVMSG", "post", "", "oh no")
+    entry = story.commit("bob/1.2", number)
+    story.answer("bob/1.2", number, seq=entry.seq)
+    assert story.promises() == {"each_line_is_heard_once", "histories_have_no_gap"}
+    number = story.say("bob/1.2", "REDACT", "redact", ref=entry.seq)
+    redaction = story.commit("bob/1.2", number)
+    story.answer("bob/1.2", number, seq=redaction.seq)
+    story.log[entry.seq - 1] = replace(entry, text="")
+    assert story.promises() == set()
+
+
+def test_a_post_that_is_heard_twice_is_found(story: Lines) -> None:
+    for connection in ("bob/1.2", CAROL):
+        events = list(story.events)
+        story.events.append(story.events[story.of(Heard, connection)])
+        assert "each_line_is_heard_once" in story.promises()
+        story.events = events
+
+
+def test_posts_in_another_order_are_found(story: Lines) -> None:
+    for connection, first, second in ((BOB, 0, 1), (CAROL, -1, -2)):
+        events = list(story.events)
+        at, other = story.of(Heard, connection, first), story.of(Heard, connection, second)
+        story.events[at], story.events[other] = story.events[other], story.events[at]
+        assert "each_line_is_heard_once" in story.promises()
+        story.events = events
+
+
+def test_a_text_that_is_not_the_logs_is_found(story: Lines) -> None:
+    """A part of it is not, either; and a whole one has all its spaces."""
+    for text, whole in (("two and mor", False), ("two and more", True), ("twoandmore", True)):
+        at = story.of(Heard, BOB)
+        event = story.events[at]
+        assert isinstance(event, Heard)
+        message = Message(9, "alice", "#@alice", text, whole)
+        story.events[at] = replace(event, message=message)
+        assert story.promises() == (set() if text == "two and more" else {"each_line_is_heard_once"})
+
+
+def test_a_part_of_a_long_post_is_not_enough(story: Lines) -> None:
+    del story.events[story.of(Heard, CAROL, 2)]
+    assert story.promises() == {"each_line_is_heard_once"}
+
+
+def test_a_post_at_another_place_is_found(story: Lines) -> None:
+    for connection in ("bob/1.2", CAROL):
+        events, at = list(story.events), story.of(Heard, connection)
+        event = story.events[at]
+        assert isinstance(event, Heard)
+        message = Message(event.message.seq, "alice", "#alice", "last")
+        story.events[at] = replace(event, message=message)
+        assert story.promises() == {"each_line_is_heard_once"}
+        story.events = events
+
+
+def test_what_one_may_not_see_is_found(story: Lines) -> None:
+    """A post of whom they do not follow; of who has no ids, what does not fit."""
+    said = story.draft("alice/1", "join", "#chess", 16)
+    said = Entry(14, 3000, "post", "alice", "#chess", "in secret", b"x" * 16)
+    story.add(Sent, "alice/1", key=b"x" * 16, kind="post", room="#chess", text="in secret")
+    story.log.append(said)
+    story.add(Acknowledged, "alice/1", key=b"x" * 16, seq=14)
+    assert story.promises() == set()
+    for connection in ("bob/1.2", CAROL):
+        events = list(story.events)
+        story.hear(connection, said, "#chess")
+        assert "each_line_is_heard_once" in story.promises()
+        story.events = events
+
+
+def test_own_posts_are_for_who_asked_for_them(story: Lines) -> None:
+    story.hear(CAROL, story.log[11], "#@carol")
+    assert story.promises() == {"each_line_is_heard_once"}
+
+
+def test_a_text_that_was_taken_back_is_found_where_that_is_known(story: Lines) -> None:
+    """A connection that has heard what is behind is given no such text by a history."""
+    number = story.say("bob/1.2", "REDACT", "redact", ref=7)
+    redaction = story.commit("bob/1.2", number)
+    story.answer("bob/1.2", number, seq=redaction.seq)
+    said, story.log[6] = story.log[6], replace(story.log[6], text="")
+    later = story.draft("alice/1", "post", "later", 17)
+    for connection in ("bob/1.2", CAROL):
+        story.hear(connection, later, "#@alice")
+    assert story.promises() == set()
+    told = [Message(7, "bob", "#@bob", said.text)]
+    fields = {"asked": 99.0, "room": "bob", "how": "LATEST", "bound": 0, "limit": 1, "messages": told}
+    story.add(HistoryHeard, "bob/1.2", **fields)
+    assert story.promises() == {"taken_back"}
+
+
+# ---- histories ----
+
+
+def test_pages_of_histories(story: Lines) -> None:
+    """One has all behind its bound, or before it, up to its limit; and it is short only at the end."""
+    one, two, missed, last = (story.log[seq - 1] for seq in (6, 9, 10, 11))
+    good = [
+        ("AFTER", 6, [two, missed, last], 5),
+        ("AFTER", 6, [two], 1),
+        ("AFTER", 11, [], 5),
+        ("BEFORE", 10, [one, two], 5),
+        ("BEFORE", 10, [two], 1),
+        ("LATEST", 0, [missed, last], 2),
+        ("LATEST", 0, [one, two, missed, last], 5),
+    ]
+    bad = [
+        ("AFTER", 6, [missed, last], 5),
+        ("AFTER", 6, [two, missed], 5),
+        ("AFTER", 6, [one, two, missed, last], 5),
+        ("AFTER", 6, [two, missed, last], 2),
+        ("AFTER", 6, [], 5),
+        ("BEFORE", 10, [one], 1),
+        ("BEFORE", 10, [two], 5),
+        ("BEFORE", 10, [one, two, missed], 5),
+        ("LATEST", 0, [one, two], 2),
+        ("LATEST", 0, [missed, last], 5),
+        ("LATEST", 0, [last, missed], 2),
+    ]
+    for (how, bound, posts, limit), is_good in (
+        *((one, True) for one in good),
+        *((one, False) for one in bad),
+    ):
+        events = list(story.events)
+        story.read(how, bound, posts, limit)
+        assert story.promises() == (set() if is_good else {"histories_have_no_gap"}), (
+            how,
+            bound,
+            posts,
+            limit,
+        )
+        story.events = events
+
+
+def test_a_history_with_another_text_is_found(story: Lines) -> None:
+    story.read("AFTER", 10, [replace(story.log[10], text="lasting")])
+    assert story.promises() == {"histories_have_no_gap"}
+
+
+def test_who_has_not_caught_up_in_the_end_is_found(story: Lines) -> None:
+    """What was said while they were away is in no history that they read."""
+    del story.events[story.of(HistoryHeard, "bob/1.2")]
+    assert story.promises() == {"histories_have_no_gap"}
+
+
+def test_who_left_meanwhile_has_nothing_to_catch_up_with(story: Lines) -> None:
+    del story.events[story.of(HistoryHeard, "bob/1.2")]
+    number = story.say("bob/1.2", "PART", "leave", "alice")
+    entry = story.commit("bob/1.2", number)
+    story.answer("bob/1.2", number, seq=entry.seq)
+    assert story.promises() == set()
+
+
+def test_refusals_are_of_the_drafts_of_lines(story: Lines) -> None:
+    """What is recorded of lines becomes what is recorded of drafts."""
+    events = Evidence(story.events, story.log).events
+    assert [event.code for event in events if isinstance(event, Refused)] == ["404"]
+    acknowledged = [event.seq for event in events if isinstance(event, Acknowledged)]
+    assert acknowledged == [4, 5, 6, 7, 8, 9, 10, 11, 12]
