@@ -26,6 +26,8 @@ MOST_STRANGERS, MOST = 10, 100
 """How many connections from one address (of IPv6: one /64) a front takes before their welcome, and in all."""
 MOST_PER_ADDRESS = 100_000
 MOST_STS = 400 * 24 * 3600
+MOST_MISSED = 2_000
+"""How many posts a device is sent that it has missed, unless the operator says otherwise."""
 
 Register = Literal["sasl", "no"]
 REGISTER: tuple[Register, ...] = ("sasl", "no")
@@ -94,6 +96,13 @@ IRC_OPTIONS: list[Any] = [
         "How many of these may not have logged in yet.",
         _a_limit,
     ],
+    [
+        "irc-missed",
+        None,
+        MOST_MISSED,
+        "How many messages a client of IRC is sent at most that its device has missed; 0: all of them.",
+        a_count,
+    ],
 ]
 """For ``optParameters``."""
 IRC_FRONTS: list[Any] = [
@@ -121,6 +130,7 @@ class IrcOptions:
     sts: int = 0
     most: int = MOST
     strangers: int = MOST_STRANGERS
+    missed: int = MOST_MISSED
 
     @classmethod
     def of(cls, options: Mapping[str, Any], environ: Mapping[str, str]) -> IrcOptions:
@@ -140,6 +150,7 @@ class IrcOptions:
             options.get("irc-sts") or 0,
             options.get("irc-per-address") or MOST,
             options.get("irc-logins-per-address") or MOST_STRANGERS,
+            options.get("irc-missed", MOST_MISSED),
         )
 
     @property
@@ -181,6 +192,7 @@ class IrcOptions:
             ("--irc-sts", self.sts, 0),
             ("--irc-per-address", self.most, MOST),
             ("--irc-logins-per-address", self.strangers, MOST_STRANGERS),
+            ("--irc-missed", self.missed, MOST_MISSED),
         )
         return [
             *words,

@@ -563,6 +563,15 @@ class MarksOf(Question[MarkPage], frozen=True):
     after: str
 
 
+class HeardBy(Question[int | None], frozen=True):
+    """Up to where the user's ``device`` has heard everything, as it has said; None if it has said nothing."""
+
+    costs = "a row"
+
+    user: str
+    device: str
+
+
 class UnreadOf(Question[UnreadPage], frozen=True):
     """The first page of the user's rooms that sort after ``after``, and how much is unread in each.
 
@@ -605,6 +614,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Talks,
     Rooms,
     MarksOf,
+    HeardBy,
     UnreadOf,
 )
 """What every log answers, and what workers may ask the primary."""

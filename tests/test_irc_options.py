@@ -42,14 +42,14 @@ def test_what_children_are_told_is_the_same() -> None:
     """Where the port is, and who registers, is said, whatever the default."""
     first = irc(
         irc="[::]:6667,localhost:6697", irc_name="irc.example.org", irc_register="no", irc_fronts=4,
-        irc_motd="motd", irc_sts=3_600, irc_per_address=7, irc_logins_per_address=2,
+        irc_motd="motd", irc_sts=3_600, irc_per_address=7, irc_logins_per_address=2, irc_missed=0,
     )  # fmt: skip
-    assert (first.sts, first.most, first.strangers) == (3_600, 7, 2)
+    assert (first.sts, first.most, first.strangers, first.missed) == (3_600, 7, 2, 0)
     assert first.motd == str(Path("motd").absolute())  # a child may be started elsewhere
     for each in (first, first.left_out(), irc(irc_fronts=2)):
         words = each.keepers_words()
         options: dict[str, str | int] = dict(zip((word[2:] for word in words[::2]), words[1::2], strict=True))
-        for name in ("irc-fronts", "irc-sts", "irc-per-address", "irc-logins-per-address"):
+        for name in ("irc-fronts", "irc-sts", "irc-per-address", "irc-logins-per-address", "irc-missed"):
             if name in options:
                 options[name] = int(options[name])
         again = IrcOptions.of(options, {"CHATNET_IRC": "localhost:1"})

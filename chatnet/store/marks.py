@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from chatnet.marks import MOST_KEPT, MOST_USED
+from chatnet.marks import MOST_HEARD, MOST_KEPT, MOST_USED
 
-_KEPT = (("> '\"'", MOST_KEPT), ("< '\"'", MOST_USED))
-"""Which rooms are counted together, and how many are kept: those of when a session was last used begin with
-an exclamation mark (:func:`chatnet.marks.used`), and sort before all others."""
+_KEPT = (("> '\"'", MOST_KEPT), ("< '!@'", MOST_USED), ("BETWEEN '!@' AND '!A'", MOST_HEARD))
+"""Which rooms are counted together, and how many are kept, as :func:`chatnet.marks.kind_of` says: those of
+sessions and devices begin with an exclamation mark, and sort before all others."""
 
 
 def crowded(user: str) -> str:

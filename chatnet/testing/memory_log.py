@@ -29,7 +29,7 @@ from chatnet.facts import StateFacts
 from chatnet.form import check_form
 from chatnet.kinds import EVENTS, NEW_LEVEL, SAID
 from chatnet.log import Outcome, Refused
-from chatnet.marks import MOST_KEPT, MOST_USED, UserMark, cut, used
+from chatnet.marks import MOST_KINDS, UserMark, cut, heard, kind_of, used
 from chatnet.names import is_guest, is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_UNREAD,
@@ -50,6 +50,7 @@ from chatnet.reads import (
     FeedPage,
     FirstIn,
     Head,
+    HeardBy,
     History,
     HistoryAfter,
     Invitation,
@@ -245,12 +246,12 @@ class MemoryLog:
         ]
         self._marks.update({(mark.user, mark.room): mark.seq for mark in kept})
         for user in {mark.user for mark in kept}:
-            self._forget_marks(user, are_rooms=True, most=MOST_KEPT)
-            self._forget_marks(user, are_rooms=False, most=MOST_USED)
+            for kind, most in MOST_KINDS.items():
+                self._forget_marks(user, kind, most)
         return [mark for mark in kept if (mark.user, mark.room) in self._marks]
 
-    def _forget_marks(self, user: str, are_rooms: bool, most: int) -> None:
-        theirs = [of for of in self._marks if of[0] == user and (of[1][0] != "!") is are_rooms]
+    def _forget_marks(self, user: str, kind: str, most: int) -> None:
+        theirs = [of for of in self._marks if of[0] == user and kind_of(of[1]) == kind]
         if len(theirs) > most:
             theirs.sort(key=lambda of: (self._marks[of], of[1]))
             for of in theirs[: len(theirs) - most]:
@@ -536,6 +537,9 @@ class MemoryLog:
         )
         return RoomPage(names[: self._page], len(names) > self._page)
 
+    def _heard_by(self, asked: HeardBy) -> int | None:
+        return self._marks.get((asked.user, heard(asked.device)))
+
     def _marks_of(self, asked: MarksOf) -> MarkPage:
         found = [
             (room, self._marks[asked.user, room])
@@ -620,6 +624,7 @@ ANSWERS: Answers[MemoryLog] = {
     Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
     MarksOf: MemoryLog._marks_of,
+    HeardBy: MemoryLog._heard_by,
     UnreadOf: MemoryLog._unread_of,
 }
 

@@ -137,6 +137,7 @@ class Frontend:
     def rewound(self, to: Cursor) -> None:
         """The log was put back: tell all sessions that hear posts, and stop their hearing."""
         self.presence.stop()
+        self._sessions.marks.rewound(to.seq)
         for session in self._sessions.open:
             session.rewound(to)
 

@@ -49,6 +49,12 @@ class GatheredMarks:
         """Return whether a mark of ``user`` waits."""
         return user in self._due or user in self._waiting
 
+    def of(self, user: str, room: str) -> int:
+        """Return the mark of ``user`` in ``room`` that waits; 0 if there is none."""
+        of_user = self._due.get(user) or self._waiting.get(user)
+        found = None if of_user is None else of_user.rooms.get(room)
+        return 0 if found is None else found.mark.seq
+
     def put(self, mark: UserMark, by: object, now: float) -> bool:
         """Add a mark that the session ``by`` sets; return False if too many wait."""
         of_user = self._due.get(mark.user) or self._waiting.get(mark.user)
@@ -68,6 +74,16 @@ class GatheredMarks:
         for users in (self._waiting, self._due):
             if user in users:
                 self._count -= len(users.pop(user).rooms)
+
+    def cut(self, seq: int) -> None:
+        """Forget the marks above ``seq``."""
+        for users in (self._waiting, self._due):
+            for user, of_user in list(users.items()):
+                kept = {room: one for room, one in of_user.rooms.items() if one.mark.seq <= seq}
+                self._count -= len(of_user.rooms) - len(kept)
+                of_user.rooms = kept
+                if not kept:
+                    del users[user]
 
     def hasten(self, user: str) -> None:
         """Let the marks of ``user`` be due now."""

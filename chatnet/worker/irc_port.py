@@ -32,6 +32,7 @@ def irc_offers(irc: IrcOptions, world: World) -> Sequence[Offer]:
         sts=irc.sts,
         strangers=irc.strangers,
         most=irc.most,
+        missed=irc.missed,
     )
     return [partial(Irc, settings=settings)]
 

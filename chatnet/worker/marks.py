@@ -50,9 +50,21 @@ class UsersMarks:
         self._seconds.start()
         return self._gathered.put(mark, by, self._clock.seconds())
 
+    def waiting(self, user: str, room: str) -> int:
+        """Return the mark of ``user`` in ``room`` that the log has not kept yet; 0 if there is none."""
+        under_way = [
+            one.mark.seq for one in self._under_way if (one.mark.user, one.mark.room) == (user, room)
+        ]
+        return max([self._gathered.of(user, room), *under_way])
+
     def drop(self, user: str) -> None:
         """Keep none of the marks of ``user`` that wait: the user is forgotten."""
         self._gathered.drop(user)
+
+    def rewound(self, seq: int) -> None:
+        """Keep none of the marks above ``seq`` that wait: the log was put back to there, and goes on with
+        what nobody has read or heard."""
+        self._gathered.cut(seq)
 
     def hasten(self, user: str) -> None:
         """Pass the marks of ``user`` on within a second: a session of theirs has ended."""

@@ -166,6 +166,11 @@ class Session:
         """All that the client should hear up to here was put. None: it hears nothing, or is far behind."""
         return None if self._subscription is None else self._subscription.cursor
 
+    @property
+    def reached(self) -> int:
+        """All that the client should hear up to this seq was put; 0: it hears nothing."""
+        return 0 if self._subscription is None else self._subscription.reached
+
     def change_channel(self, change: Callable[[], None]) -> None:
         """Call ``change``, which gives the peer another channel: each entry is heard once, through the one or
         the other."""

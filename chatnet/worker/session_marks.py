@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatnet.errors import NotJoined, TryLater
-from chatnet.marks import UserMark, used
+from chatnet.marks import UserMark, heard, used
 from chatnet.names import sides, spelled_for
-from chatnet.reads import MarkPage, MarksOf, UnreadOf, UnreadPage
+from chatnet.reads import AccountOf, MarkPage, MarksOf, UnreadOf, UnreadPage
 from chatnet.worker.gathered_marks import GATHER_SECONDS
 from chatnet.worker.session_reads import SessionReads
 from chatnet.worker.whose import Whose, check_whole
@@ -54,6 +54,35 @@ class SessionMarks:
         page = await self._reads.settled(lambda head: UnreadOf(user, head, self._reads.behind(after)))
         rooms = [(spelled_for(room, user), posts, named) for room, posts, named in page.rooms]
         return UnreadPage(rooms, page.more, page.since)
+
+    async def heard(self) -> int | None:
+        """Return up to where the session's device has heard everything, as it has said; None if it has said
+        nothing since it was let in.
+
+        A device that was revoked and is let in again begins anew; one that shows a new secret does not.
+        """
+        session, shared, device = self._session, self._shared, self._session.device.device
+        # Where thousands come back at once, their marks are kept one after the other: nobody waits for that.
+        waiting = shared.marks.waiting(session.user, heard(device))
+        found = await self._reads.heard_by(device)
+        if waiting:
+            found = max(waiting, found or 0)
+        if found is None or found >= session.by:
+            return found
+        queue = self._reads.turn()
+        async with queue:
+            account = await queue.read(shared.log.read, AccountOf(session.user))
+        return found if account is not None and account.secret_seq > found else None
+
+    def hear(self, seq: int) -> bool:
+        """The session's device has heard everything up to ``seq``: keep that, within ten seconds. Return
+        whether that can be: False if too many marks wait."""
+        session = self._session
+        return self._shared.marks.mark(UserMark(session.user, heard(session.device.device), seq), session)
+
+    async def kept(self) -> None:
+        """Wait until what was marked here is kept."""
+        await self._shared.marks.settle(self._session.user)
 
     def used(self) -> None:
         """Until now the device was used. If too many marks wait, this one is not worth a word."""

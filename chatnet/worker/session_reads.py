@@ -18,7 +18,10 @@ from chatnet.reads import (
     BanPage,
     BansOf,
     DevicesOf,
+    Feed,
+    FeedPage,
     FirstIn,
+    HeardBy,
     History,
     HistoryAfter,
     InvitationPage,
@@ -137,6 +140,14 @@ class SessionReads:
     async def earlier(self, before: int | None) -> list[Entry]:
         """Return the newest posts before ``before`` of all that a chat begins with, oldest first."""
         return await self._read(lambda head: Newest(self._session.user, head, before))
+
+    async def feed(self, after: int, upto: int) -> FeedPage:
+        """Return the first page of what the user sees after the seq ``after``, up to ``upto``."""
+        return await self._read(lambda _: Feed(self._session.user, after, upto))
+
+    async def heard_by(self, device: str) -> int | None:
+        """Return up to where a device of the user has heard everything, as the log has kept that."""
+        return await self._read(lambda _: HeardBy(self._session.user, device))
 
     async def reported(self, seq: int) -> Entry:
         """Return the post that the report ``seq`` is about.

@@ -69,8 +69,13 @@ class Subscription:
             self._reader.full()
 
     @property
+    def reached(self) -> int:
+        """Everything visible up to this seq was put."""
+        return self._reader.cursor
+
+    @property
     def cursor(self) -> Cursor | None:
-        """Everything visible up to here was put; None if the window does not reach back that far."""
+        """The same as a cursor; None if the window does not reach back that far."""
         return self._log.window.at(self._reader.cursor)
 
     def start(self, clock: IReactorTime) -> None:

@@ -501,6 +501,7 @@ def irc(beside: Beside) -> None:
     """Speak IRC as no client does: endless lines, floods of what costs most, unread, and half a login."""
     port, name = beside.irc, f"mallory{next(numbers)}"
     who = f"PASS :{PASSWORD.decode()}\r\nNICK {name}\r\nUSER m 0 * :m\r\nJOIN #irc\r\n".encode()
+    device = who.replace(b"USER m ", b"USER m@phone ")
     line = _come_by_irc(port, who)
     floods = [
         b"CAP LS 302\r\n" * 2_000,
@@ -510,6 +511,7 @@ def irc(beside: Beside) -> None:
         who + b"CHATHISTORY LATEST #irc * 1000\r\n" * 500,
         who + b"AWAY :x\r\nAWAY\r\nSETNAME :x\r\n" * 500,
         who + b"PRIVMSG #irc :x\r\nPING x\r\nNONSENSE\r\n" * 1_000,
+        device + b"".join(b"PONG c%d\r\nPRIVMSG #irc :x\r\n" % number for number in range(1_000)),
         who + b"".join(b"CAP REQ :%s\r\n" % cap for cap in (b"server-time", b"message-tags", b"batch")) * 500,
         # Not answered: nothing tells that nobody is left, until all is carried out, 20 lines a second.
         who + b"MONITOR + " + b",".join(b"u%d" % number for number in range(90)) + b"\r\nMONITOR C\r\n" * 150,

@@ -120,9 +120,10 @@ def test_the_history_of_a_conversation(stage: IrcStage) -> None:
     assert history(stage.user("carol", *WIDE), "LATEST alice * 9") == []
 
 
-@pytest.mark.parametrize("caps", [(), ("server-time",)])
+@pytest.mark.parametrize("caps", [(), ("server-time", "draft/chathistory")])
 def test_what_was_missed_comes_to_those_who_ask(stage: IrcStage, caps: tuple[str, ...]) -> None:
-    """And not by itself; whatever a client is, it may ask, also for what was said in a query."""
+    """And not by itself, to those that see no times, or ask themselves; whatever a client is, it may ask,
+    also for what was said in a query."""
     stage.user("alice").ask("JOIN #tea")
     gone = stage.user("bob", *caps)
     gone.ask("JOIN #tea")

@@ -127,11 +127,11 @@ def policies(stage: IrcStage, version: str) -> list[str]:
 
 def test_a_free_name_is_registered_with_the_password(stage: IrcStage) -> None:
     """Loudly: somebody who has mistyped their own name reads that it is another's no longer."""
-    heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER bob@phone 0 * :b")
     [notice] = [one for one in heard if one.command == "NOTICE"]
     assert notice.text == "You are the first to use the name bob; it is yours, with this password."
     assert [entry.kind for entry in stage.worker.log.entries] == ["register"]
-    again = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    again = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER bob@phone 0 * :b")
     assert "NOTICE" not in codes(again)
 
 

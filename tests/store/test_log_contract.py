@@ -55,6 +55,7 @@ from chatnet.reads import (
     FeedPage,
     FirstIn,
     Head,
+    HeardBy,
     History,
     HistoryAfter,
     InvitationsOf,
@@ -871,6 +872,7 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(SnapshotOf, odd_words, edges, edges),
     st.builds(CursorAt, edges),
     st.builds(MarksOf, odd_words, edges, odd_words),
+    st.builds(HeardBy, odd_words, odd_words),
     st.builds(UnreadOf, odd_words, edges, odd_words),
 )
 
@@ -885,6 +887,7 @@ def every_odd_read() -> list[Question[Any]]:
             *(AccountOf(word), History(word), Rooms(word, ""), Rooms("", word)),
             *(Newest(word, 5), Feed(word, 0, 5), SnapshotOf(word, 0, 5)),
             *(MarksOf(word, 5, ""), MarksOf("alice", 5, word)),
+            *(HeardBy(word, "0"), HeardBy("alice", word)),
             *(UnreadOf(word, 5, ""), UnreadOf("alice", 5, word)),
             *(Members(word, "alice", 5), Members("#x", word, 5), Members("#x", "alice", 5, word)),
             *(PersonOf(word, "alice", 5), PersonOf("alice", word, 5)),

@@ -25,8 +25,8 @@ from store.test_rooms_contract import ROOMS as PRIVATE_TOO
 from store.test_rooms_contract import Step, begun, good, steps
 
 from chatnet.entries import Draft, More, Ref, places
-from chatnet.marks import MOST_KEPT, MOST_USED, UserMark, cut, used
-from chatnet.reads import MOST_UNREAD, CursorAt, Head, MarkPage, MarksOf, UnreadOf, UnreadPage
+from chatnet.marks import MOST_HEARD, MOST_KEPT, MOST_USED, UserMark, cut, heard, used
+from chatnet.reads import MOST_UNREAD, CursorAt, Head, HeardBy, MarkPage, MarksOf, UnreadOf, UnreadPage
 from chatnet.store.pages import PAGE_ROOMS
 
 MARK = st.builds(
@@ -177,7 +177,43 @@ def test_marks_of_a_user_are_bounded(new_log: Callable[[], Subject]) -> None:
     sessions = [UserMark("alice", used(number), 4) for number in range(2, MOST_USED + 2)]
     assert keep(*sessions) == sorted(sessions, key=lambda mark: mark.room)
     assert keep(UserMark("alice", used(1), 4)) == []  # it was not there, and is the first to go
+    devices = [UserMark("alice", heard(f"{number:032x}"), 4) for number in range(MOST_HEARD)]
+    assert keep(UserMark("alice", heard("f" * 32), 3), *devices[1:])[0] == devices[1]
+    assert keep(devices[0]) == devices[:1]
+    assert subject.read(HeardBy("alice", "f" * 32)) is None
+    assert keep(UserMark("alice", heard("f" * 32), 3)) == keep(UserMark("alice", used(1), 4)) == []
+    assert subject.read(HeardBy("alice", f"{7:032x}")) == 4
     assert marks_of("alice") == [("alice", 5)]
+
+
+def test_what_a_device_has_heard(new_log: Callable[[], Subject]) -> None:
+    """It is kept by device, rises, is never above the head, is in no list of marks, and is gone with the
+    user."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    subject.append(*(post("bob", "hi", number) for number in range(6)))
+    phone, laptop = "a" * 32, "b" * 32
+
+    def keep(device: str, seq: int, user: str = "alice") -> list[UserMark]:
+        kept: list[UserMark] = subject.ask(subject.log.keep_marks([UserMark(user, heard(device), seq)]))
+        return kept
+
+    def found() -> list[int | None]:
+        asked = (HeardBy("alice", phone), HeardBy("alice", laptop), HeardBy("bob", phone))
+        return [subject.read(question) for question in asked]
+
+    assert found() == [None, None, None]
+    keep(phone, 4)
+    keep(phone, 2, "bob")
+    assert keep(phone, 3) == []
+    assert found() == [4, None, 2]
+    assert keep(laptop, 99) == [UserMark("alice", heard(laptop), 8)]
+    assert keep(phone, 5) == [UserMark("alice", heard(phone), 5)]
+    assert found() == [5, 8, 2]
+    assert subject.read(MarksOf("alice", 8, "")).marks == []
+    subject.append(Draft("forget", "alice", "alice", "", key(7), more=More(to="alice")))
+    assert keep(phone, 6) == []
+    assert subject.read(HeardBy("bob", phone)) == 2
 
 
 def test_no_mark_of_who_is_forgotten_is_kept(new_log: Callable[[], Subject]) -> None:

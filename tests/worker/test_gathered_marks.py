@@ -63,3 +63,18 @@ def test_what_waits_is_limited() -> None:
     assert len(gathered) == MOST_IN_ALL
     gathered.take(10, 20)
     assert gathered.put(UserMark("bob", "#x", 1), None, 0)
+
+
+def test_marks_of_what_is_gone_are_cut() -> None:
+    """The log was put back: nobody has read what will be said there, whether their marks are due or not."""
+    gathered = GatheredMarks()
+    for user in ("alice", "bob"):
+        for room, seq in (("#x", 5), ("#y", 6)):
+            gathered.put(UserMark(user, room, seq), None, 0)
+    gathered.put(UserMark("carol", "#x", 9), None, 0)
+    gathered.hasten("alice")
+    gathered.cut(5)
+    assert len(gathered) == 2
+    assert not gathered.has("carol")
+    assert taken(gathered, 100) == [("alice", "#x", 5), ("bob", "#x", 5)]
+    assert len(gathered) == 0

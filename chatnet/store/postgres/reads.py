@@ -17,6 +17,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
+from chatnet.marks import heard
 from chatnet.names import is_private, is_public, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_LOOKED_AT,
@@ -38,6 +39,7 @@ from chatnet.reads import (
     FeedPage,
     FirstIn,
     Head,
+    HeardBy,
     History,
     HistoryAfter,
     Invitation,
@@ -140,6 +142,7 @@ MARKS = f"""
     JOIN mark ON mark."user" = %(user)s AND mark.room = stay.room AND mark.seq >= stay.joined
     ORDER BY mark.room LIMIT {PAGE_ROOMS + 1}
 """
+MARK = 'SELECT seq FROM mark WHERE "user" = %(user)s AND room = %(room)s'
 
 
 def _unread(room: str, source: str) -> str:
@@ -657,6 +660,11 @@ def marks(tables: PostgresTables, asked: MarksOf) -> MarkPage:
     return MarkPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
 
 
+def heard_by(tables: PostgresTables, asked: HeardBy) -> int | None:
+    mine = {"user": known_name(asked.user), "room": heard(known_text(asked.device))}
+    return next((seq for (seq,) in tables.execute(MARK, mine)), None)
+
+
 def unread(tables: PostgresTables, asked: UnreadOf) -> UnreadPage:
     rows = list(tables.execute(UNREAD, _rooms_asked(asked)))
     page = rows[:PAGE_ROOMS]
@@ -688,6 +696,7 @@ ANSWERS: Answers[PostgresTables] = {
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,
+    HeardBy: heard_by,
     UnreadOf: unread,
     PageOf: page,
     Last: last,

@@ -19,7 +19,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
-from chatnet.marks import used
+from chatnet.marks import heard, used
 from chatnet.names import is_guest, is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
     MOST_LOOKED_AT,
@@ -41,6 +41,7 @@ from chatnet.reads import (
     FeedPage,
     FirstIn,
     Head,
+    HeardBy,
     History,
     HistoryAfter,
     Invitation,
@@ -466,6 +467,11 @@ def marks(tables: SqliteTables, asked: MarksOf) -> MarkPage:
     return MarkPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
 
 
+def heard_by(tables: SqliteTables, asked: HeardBy) -> int | None:
+    room = heard(known_text(asked.device))
+    return tables.marks(known_name(asked.user), [room]).get(room)
+
+
 def unread(tables: SqliteTables, asked: UnreadOf) -> UnreadPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     rooms = _rooms_of(tables, user, upto, asked.after)
@@ -552,6 +558,7 @@ ANSWERS: Answers[SqliteTables] = {
     Talks: talks,
     Rooms: rooms,
     MarksOf: marks,
+    HeardBy: heard_by,
     UnreadOf: unread,
     PageOf: page,
     Last: last,

@@ -12,6 +12,7 @@ command       what a command is here, and how it fits between others   (pure)
 table         the commands, by name
 answers       the order of answers, and labels   (pure)
 budget        how many lines a client may send   (pure)
+devices       what a device has missed, and how far it has heard, by what it acknowledges
 drafts        what was appended, until it is heard
 refusals      numbers for what is refused   (pure)
 sees          the classes of connections that get the same bytes   (pure)

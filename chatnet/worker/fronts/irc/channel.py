@@ -40,6 +40,8 @@ class Crowd:
         """Who is here, and away."""
         self.bots: set[str] = set()
         """The users who have said that they are bots."""
+        self.spoken: set[str] | None = None
+        """The places where something was said, if somebody wants to know: see :mod:`.devices`."""
         self.run: Sequence[Entry] = ()
         self.chunks: dict[tuple[object, ...], bytes] = {}
         """The bytes of the posts ``run``, which were delivered last, by what they depend on: that is one of a
@@ -125,6 +127,8 @@ class IrcChannel:
         if entries[0].kind not in SAID:
             return b"".join([self.lines(entry, place) for entry in entries])
         crowd = self._crowd
+        if crowd.spoken is not None:
+            crowd.spoken.add(place)
         if crowd.run is not entries:
             crowd.run, crowd.chunks = entries, {}
         key = self._shown_posts, place

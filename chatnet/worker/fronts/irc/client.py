@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.budget import Budget
 from chatnet.worker.fronts.irc.channel import PREFIX_BYTES, IrcChannel
 from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
 from chatnet.worker.fronts.irc.roster import introduce
 from chatnet.worker.fronts.irc.said import source
@@ -84,7 +85,7 @@ class IrcClient(ConnectionPeer):
             "_rest_waits",
             "_why",
         ),
-        *("answers", "caps", "drafts", "front", "joined"),
+        *("answers", "caps", "device", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
         *("_slow", "shows", "spoke_at"),
     )
@@ -108,6 +109,7 @@ class IrcClient(ConnectionPeer):
         wall = front.settings.clocks.wall
         self.prefix = b""
         self.drafts = Drafts(self, front.settings.entropy(16))
+        self.device = Device(self)
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
         self.said_user = self.real_name = ""
@@ -143,6 +145,11 @@ class IrcClient(ConnectionPeer):
     def source(self) -> str:
         """Whom lines come from that are this user's."""
         return source(self.user)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client hears nothing any more: it leaves, or is gone."""
+        return self._is_leaving or self._is_gone
 
     def has(self, capability: str) -> bool:
         """Return whether the client has this capability on."""
@@ -430,7 +437,7 @@ class IrcClient(ConnectionPeer):
         rooms = self.session.local_user.memberships.rooms()
         return [self.user, *(room for room in rooms if is_room(room) and room != self.user)]
 
-    def _place(self, entry: Entry) -> str:
+    def place_of(self, entry: Entry) -> str:
         """Return the first place where this user hears an entry."""
         memberships = self.session.local_user.memberships
         where = heard_at(entry) or (entry.room,)
@@ -441,12 +448,12 @@ class IrcClient(ConnectionPeer):
         return next(known, where[0])  # the stay has ended, and is too old to be known
 
     def arrive(self) -> None:
-        """Tell the client where it is, and let it hear what is said from now on."""
+        """Tell the client where it is, and let it hear what it has missed, and what is said from now on."""
         rooms = self.rooms()
         for room in rooms:
             self.note_stay(room, True)
             self.put_line(events.joined(self.user, room, self.channel.sees))
-        self.listen()
+        self._listen(self.device.begin())
         self.introduce(rooms)
 
     # ---- capabilities ----
@@ -543,10 +550,11 @@ class IrcClient(ConnectionPeer):
     # ---- what the session says: see Peer ----
 
     def put(self, posts: Sequence[Entry]) -> None:
-        for entry in posts:
-            self.hears([entry], self._place(entry))
+        for entry in self.device.replays(posts):
+            self.hears([entry], self.place_of(entry))
         self.connection.outbox.flush()
         self.drafts.look()
+        self.device.caught_up(posts)
 
     def marked(self, room: str, seq: int) -> None:
         """Tell the client how far another connection of its user has read, if it wants to know."""
@@ -584,11 +592,11 @@ class IrcClient(ConnectionPeer):
     def rewound(self, to: Cursor) -> None:
         sentence = "The log was put back: some of what was said last is gone, and is not in the history."
         self.put_line(self.notice(sentence))
-        self.listen()
+        self.device.rewound()
+        self._listen(self.session.chat(self.window.cursor))
 
-    def listen(self) -> None:
-        """Hear what is said from now on."""
-        Deferred.fromCoroutine(self.session.chat(self.window.cursor)).addErrback(self._not_heard)
+    def _listen(self, beginning: Coroutine[Any, Any, object]) -> None:
+        Deferred.fromCoroutine(beginning).addErrback(self._not_heard)
 
     def _not_heard(self, failure: Failure) -> None:
         self.log_failure(failure, "JOIN")

@@ -19,6 +19,7 @@ from chatnet.worker.fronts.irc.channel import Crowd, IrcChannel
 from chatnet.worker.fronts.irc.client import IrcClient, error
 from chatnet.worker.fronts.irc.command import Command
 from chatnet.worker.fronts.irc.connection import IrcConnection
+from chatnet.worker.fronts.irc.devices import Devices
 from chatnet.worker.fronts.irc.patience import Patience
 from chatnet.worker.fronts.irc.presence import Presence
 from chatnet.worker.fronts.irc.registration import Registration
@@ -43,6 +44,7 @@ class Irc:
         self.crowd = Crowd()
         self.presence = self.crowd.presence = Presence(self.crowd, shared.outboxes)
         self.patience = Patience(shared.outboxes)
+        self.devices = Devices(settings.clocks.reactor, self.crowd)
         self.offered = caps.offered(has_passwords=True)
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self.most_users = self.most_everywhere = 0
@@ -115,6 +117,7 @@ class Irc:
         self.crowd.leave(client)
         self.presence.gone(client, rooms)
         self.patience.gone(client)
+        self.devices.gone(client.device)
 
     def count_stay(self, room: str, begins: bool) -> None:
         """Count in how many rooms somebody here is."""

@@ -305,6 +305,7 @@ class Registration:
             self._arrival = self._entrance.arrival(self._client, SECONDS)
         assert self._arrival is not None
         login, random = credentials.login, credentials.random
+        self._client.device.is_named = bool(login.device)
         device = login.device or NAMELESS
         more = More(
             device=blake2b(f"irc {device}".encode(), digest_size=16).hexdigest(), label=device[:MAX_LABEL]

@@ -91,7 +91,8 @@ def ping(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def pong(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Take a sign of life; it is never answered."""
+    """Take a sign of life, and what its device has heard; it is never answered."""
+    client.device.answered(line.params)
 
 
 def leave(client: IrcClient, slot: Slot, line: Line) -> None:

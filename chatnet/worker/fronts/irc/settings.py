@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from chatnet.irc_options import MOST, MOST_STRANGERS
+from chatnet.irc_options import MOST, MOST_MISSED, MOST_STRANGERS
 from chatnet.world import Clocks
 
 Registers = Literal["sasl", "no"]
@@ -19,7 +19,8 @@ class IrcSettings:
 
     ``name`` is the server's, with a dot; ``motd`` returns the lines of the message of the day. ``sts``: for
     so many seconds clients are to come by TLS alone; 0: nothing is said of that. Of connections from one
-    address at most ``strangers`` may be there before their welcome, and ``most`` in all.
+    address at most ``strangers`` may be there before their welcome, and ``most`` in all. A device is
+    sent at most ``missed`` posts that it has missed; 0: all of them.
     """
 
     clocks: Clocks
@@ -30,3 +31,4 @@ class IrcSettings:
     strangers: int = MOST_STRANGERS
     most: int = MOST
     registers: Registers = "sasl"
+    missed: int = MOST_MISSED
