@@ -100,7 +100,7 @@ class Negotiation:
         lost = [name for name in self._offered if name not in offered]
         new = {name: value for name, value in offered.items() if self._offered.get(name) != value}
         self._offered = offered
-        self.on = self.on.difference(lost)
+        self.on = _shared(self.on.difference(lost))
         if self._version < VERSION and "cap-notify" not in self.on:
             return []
         told = _valued(new) if self._version >= VERSION else list(new)
@@ -113,7 +113,7 @@ class Negotiation:
         self._version = max(self._version, version)
         if version < VERSION:  # a policy without its value says nothing
             return _listed(to, "LS", _lists(name for name in self._offered if name != "sts"), version)
-        self.on |= {"cap-notify"} & self._offered.keys()
+        self.on = _shared(self.on | {"cap-notify"} & self._offered.keys())
         return _listed(to, "LS", _lists(_valued(self._offered)), version)
 
     def _req(self, to: str, asked: str) -> list[Words]:
@@ -123,11 +123,18 @@ class Negotiation:
             if name not in self._offered or name == "sts" or self._has_to_keep(word):
                 return [("CAP", to, "NAK", names) for names in _as_asked(asked)]
             (on.discard if word[0] == "-" else on.add)(name)
-        self.on = frozenset(on)
+        self.on = _shared(frozenset(on))
         return [("CAP", to, "ACK", names) for names in _as_asked(asked)]
 
     def _has_to_keep(self, word: str) -> bool:
         return word == "-cap-notify" and self._version >= VERSION
+
+
+@lru_cache(maxsize=1_000)
+def _shared(on: frozenset[str]) -> frozenset[str]:
+    """Return these capabilities as one set, which connections have in common: there are few clients that ask
+    for others."""
+    return on
 
 
 def _number(said: str) -> int:

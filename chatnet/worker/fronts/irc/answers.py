@@ -12,7 +12,6 @@ only line, on the batch around several, or on ``ACK`` if it has nothing to say. 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from chatnet.irc import writer
@@ -147,7 +146,7 @@ class Answers:
         self.put = put
         self.server = server
         self._on_written = on_written
-        self._slots: deque[Slot] = deque()
+        self._slots: list[Slot] = []  # a few at most: an empty deque would take 700 bytes
         self._references = 0
 
     def __len__(self) -> int:
@@ -175,7 +174,7 @@ class Answers:
         if slots[0] is not slot:
             return
         while slots and slots[0].has_ended:
-            slots.popleft()
+            slots.pop(0)
             if slots:
                 slots[0].begins()
         self._on_written()

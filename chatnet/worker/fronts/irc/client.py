@@ -113,7 +113,7 @@ class IrcClient(ConnectionPeer):
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
         self.said_user = self.real_name = ""
-        self.modes: set[str] = set()
+        self.modes: frozenset[str] = frozenset()
         self.shows = False
         self.monitors: dict[str, None] = {}
         self.signed_on = self.spoke_at = wall()

@@ -338,7 +338,7 @@ def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
         elif letter not in isupport.USER_MODES:
             slot.say(client.numeric(numerics.ERR_UMODEUNKNOWNFLAG))
         elif (letter in client.modes) is not (sign == "+"):
-            (client.modes.add if sign == "+" else client.modes.discard)(letter)
+            client.modes ^= {letter}
             changed[sign] += letter
     client.front.presence.modes_changed(client)
     if said := "".join(sign + letters for sign, letters in changed.items() if letters):
