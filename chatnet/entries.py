@@ -54,7 +54,8 @@ class More(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``to``: whom it is for. ``ref``: which entry it refers to; of a post, which it answers. ``form``: how a
     post is meant, a notice (of a program) or an action (“* alice waves”). ``until``: until when it holds, in
-    the log's time, in milliseconds since 1970; 0: for ever.
+    the log's time, in milliseconds since 1970; 0: for ever. ``reacts``: a post is a reaction to the one that
+    it answers, and its text says which.
 
     Of what begins a session: on which ``device`` (16 bytes, in hexadecimal digits; empty: it said none), what
     the user calls that (``label``), what the session may do (``scope``, empty: all), and what is kept of the
@@ -69,6 +70,7 @@ class More(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     label: str = ""
     scope: Literal["post", "read", ""] = ""
     code: str = ""
+    reacts: bool = False
 
 
 _encode_more = msgspec.msgpack.Encoder().encode

@@ -220,6 +220,8 @@ def _check_more(draft: Draft, kind: Kind) -> None:
         raise NotForGuests.of() if is_guest(more.to) else BadName.of(name=quoted(more.to))
     if more.form and not kind.is_said:
         raise ValueError(f"A {draft.kind} has no form")
+    if more.reacts and not (kind.is_said and more.ref is not None):
+        raise ValueError(f"A {draft.kind} reacts to nothing")
     if more.until > MOST_UNTIL and kind.holds_until:
         raise BadText.of(why="That is too far away: a time is in milliseconds since 1970, below 2^62.")
     if not 0 <= more.until <= MOST_UNTIL or (more.until and not kind.holds_until):

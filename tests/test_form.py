@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet import kinds
-from chatnet.entries import Draft
+from chatnet.entries import Draft, More, Ref
 from chatnet.errors import BadName, BadRoom, BadText, NotYet, NotYours
 from chatnet.form import check_form, check_text
 from chatnet.ignorable import RANGES
@@ -133,6 +133,8 @@ def test_a_draft_is_judged_like_what_a_client_asks(draft: Draft, error: type[Exc
         Draft("secret", "alice", "alice", "x" * 10_000, KEY),
         Draft("post", "alice", "alice", "hi", b"short"),
         Draft("level", "alice", "alice", "2", KEY),
+        Draft("post", "alice", "alice", "hi", KEY, 0, More(reacts=True)),
+        Draft("redact", "alice", "alice", "", KEY, 0, More(ref=Ref(1, b"c" * 8), reacts=True)),
     ],
 )
 def test_what_no_worker_makes_is_a_bug(draft: Draft) -> None:
@@ -156,6 +158,7 @@ def test_what_is_in_form_is_not_refused() -> None:
         Draft("join", "alice", "#grösse", "", KEY),
         Draft("leave", "alice", "bob", "", KEY),
         Draft("post", "alice", "alice", "hi\nthere", KEY),
+        Draft("post", "alice", "alice", "+1", KEY, 0, More(ref=Ref(1, b"c" * 8), reacts=True)),
     ):
         check_form(draft)
 

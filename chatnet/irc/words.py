@@ -58,7 +58,7 @@ _HELP: Mapping[str, Sequence[str]] = {
         "REGISTER: refused. A free name is registered, if that may be, by the first login: SASL or PASS.",
     ),
     "SETNAME": ("SETNAME :name: change your real name, for this connection.",),
-    "TAGMSG": ("TAGMSG target, with tags: taken, and passed on to nobody.",),
+    "TAGMSG": ("TAGMSG target, with the tags +draft/react=… and +draft/reply=msgid: react to a message.",),
     "TIME": ("TIME: the server's time.",),
     "TOPIC": ("TOPIC channel [:text]: see or set what a channel is about.",),
     "USER": ("USER name 0 * :real name: say who you are, once.",),

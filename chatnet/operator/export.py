@@ -117,6 +117,7 @@ def _told(entry: Entry) -> dict[str, Any]:
     beside = {
         "to": more.to,
         "form": more.form,
+        "reacts": more.reacts,
         "device": more.device,
         "label": more.label,
         "scope": more.scope,

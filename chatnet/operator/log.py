@@ -192,6 +192,7 @@ def _besides(more: More) -> str:
         "to": more.to,
         "ref": "" if more.ref is None else str(more.ref.seq),
         "form": more.form,
+        "reacts": "yes" if more.reacts else "",
         "until": str(more.until or ""),
         "label": more.label,
         "scope": more.scope,

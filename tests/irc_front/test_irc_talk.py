@@ -163,12 +163,107 @@ def test_an_answer_to_a_post(stage: IrcStage) -> None:
     assert entry.ref.seq == entry.seq - 1
 
 
-def test_tags_alone_say_nothing_yet(stage: IrcStage) -> None:
+def test_a_reaction(stage: IrcStage) -> None:
+    """message-tags: a TAGMSG goes where a PRIVMSG would, to those who read tags, and to nobody else. It is on
+    disk as all posts are, so nothing of it is lost: page and terminal show it as an answer."""
     alice, bob = stage.everything("alice"), stage.everything("bob")
-    assert alice.shown("@+draft/react=x TAGMSG bob") == []
-    assert alice.shown("@label=1 TAGMSG bob") == ["ACK"]
-    assert alice.shown("TAGMSG") == ["411 alice Nobody is named whom that is for."]
-    assert bob.heard == []
+    plain, tagless = stage.user("carol"), stage.user("dan", "server-time", "account-tag")
+    for line in (alice, bob, plain, tagless):
+        line.ask("JOIN #tea")
+    bob.take()
+    [post] = bob.ask("PRIVMSG #tea :a question")
+    for line in (alice, bob, plain, tagless):
+        line.take()
+    family = "\U0001f469\u200d\U0001f467"
+    [echo] = alice.ask(f"@label=1;+draft/react={family};+draft/reply={post.tags['msgid']};+x=y TAGMSG #tea")
+    [heard] = bob.take()
+    assert echo.tags.pop("label") == "1"
+    assert echo == heard
+    assert (heard.nick, heard.shown) == ("alice", "TAGMSG #tea")
+    assert heard.tags["+draft/react"] == family
+    assert heard.tags["+draft/reply"] == heard.tags["+reply"] == post.tags["msgid"]
+    assert {"msgid", "time", "account"} <= heard.tags.keys()
+    assert "+x" not in heard.tags
+    assert plain.take() == tagless.take() == []
+    entry = stage.worker.log.entries[-1]
+    assert (entry.kind, entry.text) == ("post", family)
+    assert entry.ref is not None
+    # In histories, where events are; otherwise as if it were not there.
+    _, first, last, _ = alice.ask("CHATHISTORY LATEST #tea * 9")
+    assert (first.command, last.command, last.tags["msgid"]) == ("PRIVMSG", "TAGMSG", heard.tags["msgid"])
+    without = stage.everything("alice", "draft/event-playback")
+    assert [one.command for one in without.ask("CHATHISTORY LATEST #tea * 1")] == [
+        "BATCH",
+        "PRIVMSG",
+        "BATCH",
+    ]
+    bob.take()
+    assert bob.ask(f"REDACT #tea {heard.tags['msgid']}")[0].command == "FAIL"
+    assert alice.ask(f"REDACT #tea {heard.tags['msgid']}")[0].command == "REDACT"
+
+
+def test_which_tags_go_on(stage: IrcStage) -> None:
+    """Those that CLIENTTAGDENY leaves, and of these what the log keeps: which message is answered, if it is
+    one of ours, and a reaction to it, in a TAGMSG. What a tag says besides would stay when the post is taken
+    back."""
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    tags = "+channel-context=#tea;+draft/react=x;+reply=elsewhere;+typing=active;unprefixed=y"
+    alice.say(f"@{tags} PRIVMSG bob :x y")
+    [heard] = bob.take()
+    assert heard.shown == "PRIVMSG bob x y"
+    assert not [name for name in heard.tags if name[0] == "+"]
+    alice.take()
+    reply = f"+reply={heard.tags['msgid']}"
+    alice.say(f"@+draft/react=\\sa\\sb\\:c\x02;{reply} TAGMSG bob")
+    [reaction] = bob.take()
+    assert (reaction.shown, reaction.tags["+draft/react"]) == ("TAGMSG bob", " a b;c")
+    alice.take()
+    most = "x" * (512 - len("+draft/react="))
+    assert alice.ask(f"@+draft/react={most};{reply} TAGMSG bob")[0].command == "TAGMSG"
+    assert alice.ask(f"@+draft/react={most}x;{reply} TAGMSG bob")[0].command == "417"
+    assert [one.tags["+draft/react"] for one in bob.take()] == [most]
+
+
+def test_a_reaction_is_taken_back_whole(stage: IrcStage) -> None:
+    """Nothing of what it said is left in the log, also not in what an entry has besides its text."""
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    [post] = bob.ask("PRIVMSG alice :x")
+    alice.take()
+    [echo] = alice.ask(f"@+draft/react=secret;+reply={post.tags['msgid']} TAGMSG bob")
+    alice.ask(f"REDACT bob {echo.tags['msgid']}")
+    assert "secret" not in "".join(map(str, stage.worker.log.entries))
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("@+draft/react=x;{} TAGMSG", "411"),
+        ("@+draft/react=x;{} TAGMSG nobody_here", "401"),
+        ("@+draft/react=x;{} TAGMSG #tea", "404"),
+        ("@+draft/react=x;{} TAGMSG #a/b", "403"),
+        ("@+draft/react=x;{} TAGMSG #@bob", "404"),
+        ("@+draft/react=x;{} TAGMSG a,b,c,d,e", "407"),
+        ("@+draft/react;{} TAGMSG bob", "ACK"),
+        ("@+draft/react=\x02;{} TAGMSG bob", "ACK"),
+        ("@+draft/react=x TAGMSG bob", "ACK"),
+        ("@+draft/react=x;+reply=elsewhere TAGMSG bob", "ACK"),
+        ("@{} TAGMSG bob", "ACK"),
+        ("TAGMSG bob", "ACK"),
+    ],
+)
+def test_what_is_no_reaction(stage: IrcStage, line: str, answer: str) -> None:
+    """A TAGMSG gets the errors of a PRIVMSG; what says nothing that goes on is taken, and goes nowhere. Who
+    has not negotiated tags says none."""
+    bob, alice, plain = stage.everything("bob"), stage.everything("alice"), stage.user("carol")
+    [post] = bob.ask("PRIVMSG alice :x")
+    alice.take()
+    head, _, rest = line.format(f"+reply={post.tags['msgid']}").rpartition("TAGMSG")
+    [heard] = alice.ask(f"@{';'.join(filter(None, ('label=1', head.strip(' @'))))} TAGMSG{rest}")
+    assert (heard.command, heard.tags["label"]) == (answer, "1")
+    if answer != "411":
+        assert plain.ask(f"{head}TAGMSG{rest}") == []
+    assert bob.take() == []
+    assert len([entry for entry in stage.worker.log.entries if entry.kind == "post"]) == 1
 
 
 # ---- what is refused ----

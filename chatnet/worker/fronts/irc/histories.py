@@ -18,6 +18,7 @@ from chatnet.store.verifying import verify
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.marking import NoTarget, Params, known_room, spelled_for, time_of
+from chatnet.worker.fronts.irc.said import is_reaction
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -141,9 +142,14 @@ def plays_events(client: IrcClient) -> bool:
     return client.has("draft/event-playback") and client.has("batch")
 
 
-def _is_told(entry: Entry) -> bool:
-    """Return whether an entry is in histories: posts, but those that were taken back, and some events."""
-    return bool(entry.text) if entry.kind in SAID else entry.kind in events.PLAYED
+def _is_told(client: IrcClient, entry: Entry) -> bool:
+    """Return whether an entry is in the histories of a client: posts, but those that were taken back, and
+    some events, of which reactions are."""
+    if entry.kind not in SAID:
+        return entry.kind in events.PLAYED
+    if not entry.text:
+        return False
+    return not is_reaction(entry) or (plays_events(client) and client.has("message-tags"))
 
 
 async def newest(client: IrcClient, room: str, before: int, after: int, limit: int) -> Found:
@@ -157,7 +163,7 @@ async def newest(client: IrcClient, room: str, before: int, after: int, limit: i
         if not page:
             break
         before = page[0].seq
-        posts = [post for post in page if post.seq > after and _is_told(post)][len(found) - limit :]
+        posts = [post for post in page if post.seq > after and _is_told(client, post)][len(found) - limit :]
         kept, room_left = _kept(posts, room_left)
         found = kept + found
         if before <= after + 1:
@@ -175,7 +181,7 @@ async def oldest(client: IrcClient, room: str, after: int, before: int, limit: i
         if not page:
             break
         after = page[-1].seq
-        posts = [post for post in page if post.seq < before and _is_told(post)][: limit - len(found)]
+        posts = [post for post in page if post.seq < before and _is_told(client, post)][: limit - len(found)]
         kept, room_left = _kept(posts, room_left)
         found += kept
         if after >= before:
@@ -193,7 +199,7 @@ async def _read_again(client: IrcClient, room: str, found: Found) -> AsyncIterat
         if one not in page:
             read = await client.session.reads.history_after(room, one - 1, plays_events(client))
             page = {post.seq: post for post in read}
-        if one in page and _is_told(page[one]):
+        if one in page and _is_told(client, page[one]):
             yield page[one]
 
 

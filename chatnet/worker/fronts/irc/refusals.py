@@ -42,6 +42,7 @@ _SAID: _Numbers = {
 _OF: dict[str, _Numbers] = {
     "PRIVMSG": _SAID,
     "NOTICE": _SAID,
+    "TAGMSG": _SAID,
     "JOIN": {
         **_ROOMS,
         NoSuchUser: numerics.ERR_NOSUCHCHANNEL,
@@ -58,7 +59,7 @@ NOT_YOURS = "only {name} speaks here; mention @{name}, or send them a message"
 def numeric_of(command: str, why: ChatnetError) -> Numeric | None:
     """Return the number with which ``command`` is refused for this reason; None: FAIL says it."""
     number = _OF.get(command, _ROOMS).get(type(why))
-    if number is None and command in ("PRIVMSG", "NOTICE"):
+    if number is None and command in ("PRIVMSG", "NOTICE", "TAGMSG"):
         return numerics.ERR_CANNOTSENDTOCHAN
     return number
 

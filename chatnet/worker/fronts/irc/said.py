@@ -13,6 +13,8 @@ from chatnet.irc.msgids import in_base_36
 from chatnet.names import is_talk
 from chatnet.worker.fronts.irc.sees import Sees
 
+REACT = "+draft/react"
+"""The tag of a reaction to another post."""
 BOT = "bot"
 """The tag of all that a bot sends."""
 
@@ -71,12 +73,28 @@ def _more_tags(post: Entry, context: str) -> str:
     return f"+channel-context={context};{reply}" if context else reply
 
 
+def is_reaction(post: Entry) -> bool:
+    """Return whether a post is a reaction to another one: a TAGMSG, for those who read tags."""
+    return post.more is not None and post.more.reacts
+
+
+def reaction(text: str) -> str:
+    """Return the tag of a reaction."""
+    return f"{REACT}={writer.escape(text)}"
+
+
 def said(log_id: str, post: Entry, place: str, sees: Sees, is_bot: bool = False) -> bytes:
     """Return the lines of a post for those who hear it at ``place``; none if it was taken back. ``is_bot``:
     its author has said that they are a bot."""
     if not post.text:
         return b""
     target, context = target_of(post, place)
+    if is_reaction(post):
+        if not sees.tags.every:
+            return b""
+        more = f"{reaction(post.text)};{_more_tags(post, context)}"
+        tags = tags_of(log_id, post, sees.tags, is_bot, more)
+        return writer.line(source(post.user), "TAGMSG", target, tags=tags)
     form = "" if post.more is None else post.more.form
     text, (head, room) = post.text, _head_and_room(post.user, form, target)
     tags = tags_of(log_id, post, sees.tags, is_bot, _more_tags(post, context))

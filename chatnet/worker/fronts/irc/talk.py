@@ -13,12 +13,12 @@ from chatnet.errors import ChatnetError, NoReason, NoSuchPost, OwnRoom
 from chatnet.irc import msgids, numerics, targets, texts, writer
 from chatnet.irc.isupport import MOST_TARGETS
 from chatnet.irc.targets import CHANTYPES, Nick
-from chatnet.irc.texts import Dropped
+from chatnet.irc.texts import Dropped, Said
 from chatnet.names import is_talk
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.marking import NoTarget, known_room
-from chatnet.worker.fronts.irc.said import command_of, head_of, room_for
+from chatnet.worker.fronts.irc.said import REACT, command_of, head_of, reaction, room_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
 
 Form = Literal["notice", "action", ""]
+MOST_REACTION_BYTES = 512
+"""How long the tag of a reaction is at most."""
 KEY = "+chatnet/key"
 """The tag by which a client names the key of a post: who says it again says it once."""
 _KEY_LETTERS = 22
@@ -53,9 +55,12 @@ def long_post(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def tagmsg(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Take what says nothing."""
-    if not line.params:
-        slot.say(client.numeric(numerics.ERR_NORECIPIENT))
+    """React to something: of other tags alone nothing goes on."""
+    saying = Saying(client, slot, "TAGMSG", line.tags)
+    try:
+        saying.react(line.params)
+    finally:
+        saying.done()
 
 
 def _say(client: IrcClient, slot: Slot, line: Line, command: str) -> None:
@@ -90,9 +95,8 @@ class Saying:
 
     def say(self, params: tuple[str, ...], is_long: bool = False) -> None:
         """Append a post for each target; ``is_long``: it may need several lines."""
-        targets = list(dict.fromkeys(filter(None, params[0].split(",")))) if params else []
+        targets = self._named(params)
         if not targets:
-            self._no(self._client.numeric(numerics.ERR_NORECIPIENT))
             return
         meant = texts.incoming(params[1]) if len(params) > 1 and params[1] else None
         if isinstance(meant, Dropped):
@@ -102,18 +106,43 @@ class Saying:
             self._no(self._client.numeric(numerics.ERR_NOTEXTTOSEND))
             return
         form: Form = "notice" if self._command == "NOTICE" else meant.form
+        if self._may_be_for(targets):
+            for target in targets:
+                self._post(target, meant.text, form, is_long)
+
+    def react(self, params: tuple[str, ...]) -> None:
+        """Append a reaction for each target: a post that says which, and answers what it is about. If it is
+        none, nothing of the line goes on."""
+        targets, said = self._named(params), self._tags.get(REACT, "")
+        can_react = self._client.has("message-tags") and self._ref is not None
+        meant = texts.incoming(said) if said and can_react else None
+        if not (targets and isinstance(meant, Said) and meant.text.strip() and self._may_be_for(targets)):
+            self._client.charge()
+        elif len(reaction(meant.text).encode()) > MOST_REACTION_BYTES:
+            self._no(self._client.numeric(numerics.ERR_INPUTTOOLONG))
+        else:
+            for target in targets:
+                self._post(target, meant.text, "", is_long=True)
+
+    def _named(self, params: tuple[str, ...]) -> list[str]:
+        """Return for whom it is; say so, if it is for nobody."""
+        targets = list(dict.fromkeys(filter(None, params[0].split(",")))) if params else []
+        if not targets:
+            self._no(self._client.numeric(numerics.ERR_NORECIPIENT))
+        return targets
+
+    def _may_be_for(self, targets: list[str]) -> bool:
+        """Return whether it may be for so many, with its key; if not, say so."""
         if len(targets) > MOST_TARGETS:
             sentence = f"A line is for at most {MOST_TARGETS} targets."
             self._no(self._client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(targets[0]), sentence))
-            return
+            return False
         if self._chosen is not None and (len(targets) > 1 or _key_in(self._chosen) is None):
-            sentence = "A key is 22 letters of base64url, for one target."
-            self._fail("INVALID_KEY", sentence)
-            return
+            self._fail("INVALID_KEY", "A key is 22 letters of base64url, for one target.")
+            return False
         if len(targets) > 1:
             self._slot.begin_now()
-        for target in targets:
-            self._post(target, meant.text, form, is_long)
+        return True
 
     def _post(self, target: str, text: str, form: Form, is_long: bool) -> None:
         client, room = self._client, to_room(target)
@@ -144,9 +173,14 @@ class Saying:
         return (_key_in(self._chosen) if self._chosen else None) or self._client.drafts.key()
 
     def _more(self, form: Form) -> More | None:
+        ref, reacts = self._ref, self._command == "TAGMSG"
+        return More(form=form, ref=ref, reacts=reacts) if form or ref is not None else None
+
+    @property
+    def _ref(self) -> Ref | None:
+        """The message that is answered, if the client has named one."""
         said = self._tags.get("+reply") or self._tags.get("+draft/reply")
-        ref = msgids.read(said) if said else None
-        return More(form=form, ref=ref) if form or ref is not None else None
+        return msgids.read(said) if said else None
 
     # ---- how each post ends ----
 
@@ -178,7 +212,7 @@ class Saying:
 
     def _is_told_of_absence(self, entry: Entry) -> None:
         """Tell the author what the other one in a conversation has said of being away."""
-        if self._command == "NOTICE" or not is_talk(entry.room):
+        if self._command != "PRIVMSG" or not is_talk(entry.room):
             return
         client = self._client
         other = other_side(entry.room, client.user)
@@ -273,6 +307,6 @@ def _key_in(said: str) -> bytes | None:
 COMMANDS = {
     "PRIVMSG": Command(privmsg, 0, Pace.DRAFTS),
     "NOTICE": Command(notice, 0, Pace.DRAFTS),
-    "TAGMSG": Command(tagmsg),
+    "TAGMSG": Command(tagmsg, 0, Pace.DRAFTS),
     "REDACT": Command(redact, 2, Pace.ALONE),
 }
