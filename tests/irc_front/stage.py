@@ -147,8 +147,8 @@ class Fronts:
     def _told(self, to: Registration[Any], begins: bool, goes_on: bool, people: Any) -> None:
         to.link.presence.told(people, begins, goes_on)
 
-    def pass_time(self, seconds: float = 1.0) -> None:
-        """Let time pass; a second is enough for everybody to be told."""
+    def pass_time(self, seconds: float = 2.0) -> None:
+        """Let time pass; two seconds are enough for everybody to be told."""
         self.one.worker.pass_time(seconds)
 
 

@@ -10,7 +10,7 @@ from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
 from chatnet.presence import GRACE_SECONDS, Present
-from chatnet.worker.fronts.irc.neighbours import EACH_SECONDS, JOIN_SECONDS, MOST_WAITING
+from chatnet.worker.fronts.irc.neighbours import EACH_SECONDS, MOMENT, MOST_WAITING
 from chatnet.worker.fronts.irc.people import LOOKED_BACK
 
 
@@ -146,6 +146,30 @@ def test_who_comes_and_goes_is_told_as_back_and_away(fronts: Fronts) -> None:
     assert heard(alice) == heard(carol) == []
 
 
+def test_who_is_gone_for_a_moment_was_never_gone(fronts: Fronts) -> None:
+    """Nobody is told by AWAY of a page that is loaded again, nor of who comes and goes all the time; MONITOR
+    tells of each. What is said of being away is told at once, also by who has just come."""
+    alice, bob, far = fronts.one.user("alice", "away-notify"), fronts.one.user("bob"), fronts.two.user("far")
+    joined(fronts, alice, bob, far)
+    for _ in range(20):
+        bob.cut()
+        bob = fronts.one.user("bob")
+    far.cut()
+    fronts.pass_time(MOMENT / 2)
+    far = fronts.two.user("far")
+    fronts.pass_time()
+    assert heard(alice) == []
+    alice.ask("MONITOR + bob")
+    bob.cut()
+    bob = fronts.one.user("bob")
+    bob.ask("AWAY :x")
+    lines = [f"{SERVER} 731 alice bob", f"{SERVER} 730 alice bob!bob@user", "bob AWAY x"]
+    assert heard(alice) == lines
+    fronts.pass_time()
+    assert heard(alice) == []
+    assert far.is_open
+
+
 def test_what_was_said_last_counts_wherever_it_was_said(fronts: Fronts) -> None:
     """A user's absence is theirs, not their connection's. It lasts as long as they are on IRC, and is
     forgotten with their last connection there."""
@@ -215,7 +239,7 @@ def test_of_who_joins_and_is_away_elsewhere_it_is_told(fronts: Fronts) -> None:
         assert heard(alice) == [f"{name} JOIN #tea"]
     fronts.worker.client("dan").join("#tea")
     fronts.worker.sessions.presence.came("carol")
-    fronts.pass_time(JOIN_SECONDS + 0.5)
+    fronts.pass_time(2 * MOMENT)
     assert sorted(heard(alice)) == ["carol AWAY", "dan AWAY", "dan JOIN #tea", "zoe AWAY not connected"]
 
 
@@ -276,7 +300,7 @@ def test_no_failover_flaps(fronts: Fronts) -> None:
     fronts.begin()
     fronts.pass_time(GRACE_SECONDS - 1)
     assert heard(alice) == []
-    fronts.pass_time(2)
+    fronts.pass_time(4)
     assert heard(alice) == [f"{SERVER} 731 alice carol", "carol AWAY not connected"]
 
 
@@ -332,6 +356,6 @@ def test_only_some_who_come_at_once_are_told_of() -> None:
     presence._elsewhere.told(known, True, False)
     stage.worker.settle()
     assert [one.shown for one in alice.take()] == [f"730 alice far{n}!far{n}@user" for n in (1, 9999)]
-    assert len(presence.neighbours_elsewhere._changed) == MOST_WAITING
+    assert len(presence._neighbours._changed) == MOST_WAITING
     stage.worker.pass_time(MOST_WAITING * (EACH_SECONDS + 0.1))
-    assert not presence.neighbours_elsewhere._changed
+    assert not presence._neighbours._changed

@@ -1,13 +1,13 @@
-"""Who shares a room with users of other processes: the log is asked for the rooms of those who come or go.
+"""Who shares a room with users who come or go: of users of other processes, the log is asked for their rooms.
 
-They are told of one after the other, some each second, and only so many wait: what presence tells is a help,
-and no promise.
+They are told of a moment later, one after the other, some each second, and only so many wait: what presence
+tells is a help, and no promise. Who comes back within the moment was never gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -15,7 +15,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.reads import Position, SnapshotOf
-from chatnet.worker.fronts.irc import events
 
 if TYPE_CHECKING:
     from chatnet.log import Log
@@ -23,11 +22,20 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.presence import Presence
 
 EACH_SECONDS = 0.02
-"""Seconds between two users whose rooms are asked for."""
+"""Seconds between two users who are told of."""
+MOMENT = 1.0
+"""Seconds after which it is told that somebody came or went, or is absent who has joined a room."""
 MOST_WAITING = 2_000
-"""How many users may wait. Of more nobody is told that they came or went, but who monitors them."""
-JOIN_SECONDS = 1.0
-"""Seconds after which somebody who has joined a room is told to be absent, if nobody has heard of them."""
+"""How many users may wait. Of more it is not told that they came or went, but by MONITOR."""
+
+
+class _Due(NamedTuple):
+    """With what words a user was away when that was told last, when it is told what they are now, and to
+    whom: who is in these rooms; None: the log knows."""
+
+    was: str
+    at: float
+    rooms: Collection[str] | None
 
 
 class Neighbours:
@@ -39,7 +47,7 @@ class Neighbours:
         self._outboxes = outboxes
         self._presence = presence
         self._log: Log | None = None
-        self._changed: dict[str, str] = {}
+        self._changed: dict[str, _Due] = {}
         self._joined: dict[tuple[str, str], float] = {}
         self._next: IDelayedCall | None = None
         self._reading: Deferred[None] | None = None
@@ -49,16 +57,23 @@ class Neighbours:
         self._log, self._reading = log, None
         self._go_on()
 
-    def changed(self, user: str, was: str) -> None:
-        """A user of other processes is no longer away with the words ``was``, or no longer here."""
-        if user not in self._changed and len(self._changed) < MOST_WAITING and self._is_anybody_told():
-            self._changed[user] = was
+    def told(self, user: str) -> None:
+        """It is told now how this user is."""
+        self._changed.pop(user, None)
+
+    def changed(self, user: str, was: str, rooms: Collection[str] | None) -> None:
+        """A user, who is in these rooms, is no longer away with the words ``was``, or no longer here."""
+        before = self._changed.get(user)
+        if before is not None:
+            self._changed[user] = before._replace(rooms=rooms)
+        elif len(self._changed) < MOST_WAITING and self._is_anybody_told():
+            self._changed[user] = _Due(was, self._outboxes.seconds() + MOMENT, rooms)
             self._go_on()
 
     def joined(self, user: str, room: str) -> None:
         """Somebody has joined a room of whom nobody knows that they are here."""
         if len(self._joined) < MOST_WAITING:
-            self._joined.setdefault((user, room), self._outboxes.seconds() + JOIN_SECONDS)
+            self._joined.setdefault((user, room), self._outboxes.seconds() + MOMENT)
             self._go_on()
 
     def _is_anybody_told(self) -> bool:
@@ -71,19 +86,24 @@ class Neighbours:
     def _tell_next(self) -> None:
         self._next = None
         now = self._outboxes.seconds()
-        while self._joined:
-            (user, room), at = next(iter(self._joined.items()))
-            if at > now:
-                break
-            del self._joined[user, room]
-            self._tell(user, "", {room})
-        if self._changed and self._reading is None and self._log is not None:
-            user = next(iter(self._changed))
-            was = self._changed.pop(user)
-            if self._presence.words(user) != was:
-                self._reading = reading = Deferred.fromCoroutine(self._ask(self._log, user, was))
-                reading.addErrback(self._not_asked).addBoth(lambda _: self._asked(reading))
+        for (user, room), at in self._joined.items():
+            if at <= now:
+                del self._joined[user, room]
+                self._tell(user, "", {room})
+            break
+        for user, due in self._changed.items():
+            if due.at <= now and self._reading is None:
+                del self._changed[user]
+                self._look_at(user, due)
+            break
         self._go_on()
+
+    def _look_at(self, user: str, due: _Due) -> None:
+        if due.rooms is not None or self._log is None:
+            self._tell(user, due.was, due.rooms or ())
+        elif self._presence.words(user) != due.was:
+            self._reading = reading = Deferred.fromCoroutine(self._ask(self._log, user, due.was))
+            reading.addErrback(self._not_asked).addBoth(lambda _: self._asked(reading))
 
     async def _ask(self, log: Log, user: str, was: str) -> None:
         self._tell(user, was, await rooms_of(log, user))
@@ -96,14 +116,8 @@ class Neighbours:
         self._logger.info("It is not told who came or went: {why}", why=failure.getErrorMessage())
 
     def _tell(self, user: str, was: str, rooms: Collection[str]) -> None:
-        """Tell who is in these rooms, but those who were told already, as they watch the user."""
-        words = self._presence.words(user)
-        if words == was:
-            return
-        line = events.away(user, words)
-        for other in self._presence.near(user, rooms, "away-notify"):
-            if not self._presence.watches(other, user) and other.user != user:
-                other.hint(line)
+        if self._presence.words(user) != was:
+            self._presence.tell_words(user, rooms)
 
 
 async def rooms_of(log: Log, user: str) -> set[str]:

@@ -52,7 +52,7 @@ class Presence:
         self._elsewhere: PresentElsewhere | None = None
         self._known: dict[str, Present] = {}
         self._sessions: Sessions | None = None
-        self.neighbours_elsewhere = Neighbours(outboxes, self)
+        self._neighbours = Neighbours(outboxes, self)
 
     def follow(self, sessions: Sessions) -> None:
         """Ask the primary for the users of other processes, and the log for their rooms, from now on as
@@ -61,7 +61,7 @@ class Presence:
             self._elsewhere = PresentElsewhere(sessions.clock, self._changed)
             self._known = self._elsewhere.known
         self._sessions = sessions
-        self.neighbours_elsewhere.follow(sessions.log)
+        self._neighbours.follow(sessions.log)
         sessions.presence.watch(self._elsewhere)
 
     # ---- what is known ----
@@ -215,7 +215,8 @@ class Presence:
 
     def _tell(self, user: str, before: State, rooms: Collection[str] | None) -> None:
         """Tell those who want to know what has changed of a user, who is in ``rooms``; None: that is not
-        known here."""
+        known here. What they say of being away is told at once, that they come and go a moment later: who
+        does that all the time, or loads a page again, is not told of each time."""
         if self._sessions is not None and self._sessions.presence.is_over:
             return  # all are hung up on, and come back
         now = self.state(user)
@@ -224,12 +225,18 @@ class Presence:
                 watcher.hint(self.told(watcher, user, now.is_here))
         if now.words == before.words:
             return
-        line = events.away(user, now.words)
-        for other in self.near(user, rooms or (), "away-notify"):
+        if rooms is None or now.is_here != before.is_here:
+            self._neighbours.changed(user, before.words, rooms)
+        else:
+            self._neighbours.told(user)
+            self.tell_words(user, rooms)
+
+    def tell_words(self, user: str, rooms: Collection[str]) -> None:
+        """Tell whoever wants to know that a user, who is in these rooms, is away, or back."""
+        line = events.away(user, self.words(user))
+        for other in self.near(user, rooms, "away-notify"):
             if other.user != user:
                 other.hint(line)
-        if rooms is None:
-            self.neighbours_elsewhere.changed(user, before.words)
 
     def told(self, to: IrcClient, user: str, is_here: bool) -> bytes:
         """Return the line that tells a watcher whether ``user`` is here."""
@@ -252,10 +259,6 @@ class Presence:
         if not watchers:
             self._watched.pop(user, None)
 
-    def watches(self, client: IrcClient, user: str) -> bool:
-        """Return whether a client is told what a user does whom it monitors."""
-        return user in client.monitors and client.has("extended-monitor")
-
     def near(self, user: str, rooms: Collection[str], capability: str) -> Iterator[IrcClient]:
         """Yield those who are told what a user does who is in ``rooms``, each once: who has the capability
         on, and is in one of these, or watches them with ``extended-monitor``; and the user's own."""
@@ -263,7 +266,7 @@ class Presence:
         for other in list(self._crowd.of_key.values()):
             if other.has(capability):
                 is_near = other.user == user or not other.joined.keys().isdisjoint(among)
-                if is_near or self.watches(other, user):
+                if is_near or (user in other.monitors and other.has("extended-monitor")):
                     yield other
 
     def neighbours(self, client: IrcClient, capability: str) -> Iterator[IrcClient]:
@@ -276,5 +279,5 @@ class Presence:
         state = self.state(user)
         if state.is_here:
             return state.words
-        self.neighbours_elsewhere.joined(user, room)
+        self._neighbours.joined(user, room)
         return ""

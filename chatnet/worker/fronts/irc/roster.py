@@ -88,7 +88,7 @@ class Roster:
             self._first = await first_in(self._client, self._room)
         since = window.after(before) if window.holds(before) else []
         members = up_to_date(page, self._room, self._after, since)
-        if members.get(self._first) == "" and "owner" not in members.values():
+        if members.get(self._first) == "":
             members[self._first] = FIRST
         if not self._after:
             self.about, self.by, self.since = page.about, page.by, page.since
