@@ -164,6 +164,18 @@ def test_a_client_is_asked_at_most_every_five_seconds(stage: IrcStage) -> None:
     assert asked(phone) == before
 
 
+def test_nothing_is_done_while_nothing_is_said(stage: IrcStage) -> None:
+    """An idle front does not look five times in five seconds at devices that have everything."""
+    phone = comes(stage, PHONE)
+    timer = stage.irc.devices._timer
+    for text in ("one", "two"):
+        says(stage, text)
+        assert timer.is_running
+        stage.worker.pass_time(2 * A_WHILE)
+        assert not timer.is_running
+    assert [int(one[1:]) for one in asked(phone)][-1] == stage.worker.log.window.head
+
+
 def test_questions_that_nobody_answers_are_bounded(stage: IrcStage) -> None:
     phone = comes(stage, PHONE)
     device = phone.server.speech.device

@@ -200,15 +200,17 @@ class Device:
         if self.follows and any(post.kind in SAID for post in posts):
             self._owes = True
             self._ask(ASK_SECONDS)
+            self._client.front.devices.stir()
 
-    def look(self, spoken: set[str]) -> None:
+    def look(self, spoken: set[str]) -> bool:
         """Ask whether everything was read, if something was said at one of these places, which were
-        ``spoken`` at since the last look, or if that is owed."""
+        ``spoken`` at since the last look, or if that is owed. Return whether something is left to be done."""
         if self._has > self._kept:
             self.keep()
         if self._owes or not spoken.isdisjoint(self._client.session.local_user.places()):
             self._owes = True
             self._ask(ASK_SECONDS - EARLY_SECONDS)
+        return self._owes or self._has > self._kept
 
     def _ask(self, seconds: float) -> None:
         """Ask, unless that was done in the last ``seconds``, or the client does not read."""
@@ -239,20 +241,20 @@ class Device:
 
 
 class Devices:
-    """The devices of a front whose cursors move."""
+    """The devices of a front whose cursors move. While nothing is said, and none is owed a question, nothing
+    is done for them."""
 
     def __init__(self, clock: IReactorTime, crowd: Crowd) -> None:
         self._crowd = crowd
         self._turns: list[dict[Device, None]] = [{} for _ in range(_TURNS)]
-        self._at = 0
+        self._at = self._quiet = 0
         self._spoken: deque[set[str]] = deque(maxlen=_TURNS)
         self._timer = Timer(clock, ASK_SECONDS / _TURNS, self._look, "Cannot ask devices what they have")
 
     def came(self, device: Device) -> None:
         """Ask this one, too, from now on."""
-        if not self._timer.is_running:
+        if self._crowd.spoken is None:
             self._crowd.spoken = set()
-            self._timer.start()
         min(self._turns, key=len)[device] = None
 
     def gone(self, device: Device) -> None:
@@ -265,12 +267,22 @@ class Devices:
             self._crowd.spoken = None
             self._spoken.clear()
 
+    def stir(self) -> None:
+        """Something was said: look soon whom to ask."""
+        self._quiet = 0
+        if self._crowd.spoken is not None:
+            self._timer.start()
+
     def _look(self) -> None:
         """It is the turn of some."""
         spoken, self._crowd.spoken = self._crowd.spoken or set(), set()
         self._spoken.append(spoken)
         self._at = (self._at + 1) % _TURNS
+        self._quiet += 1
         if self._turns[self._at]:
             lately = set().union(*self._spoken)
             for device in list(self._turns[self._at]):
-                device.look(lately)
+                if device.look(lately):
+                    self._quiet = 0
+        if self._quiet > _TURNS:
+            self._timer.stop()

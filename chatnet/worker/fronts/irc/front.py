@@ -88,6 +88,7 @@ class Irc:
         """Tell the members of a room that somebody is no longer in it who was banned. Of the ban itself only
         moderators hear; behind it the log has nothing more of theirs there, unless they come again: so it may
         be told behind what else the entries hold."""
+        self.devices.stir()
         for at, entry in enumerate(entries, 1):
             if entry.kind == "ban" and entry.room and not _is_back(entry, entries[at:]):
                 line = events.parted(entry.to, entry.room)
