@@ -405,6 +405,8 @@ def test_a_message_is_taken_back(stage: IrcStage) -> None:
     assert plain.heard == []
     [no] = bob.ask(f"REDACT #cake {msgid}")
     assert no.shown.startswith("FAIL REDACT INVALID_TARGET #cake ")
+    [no] = alice.ask("REDACT #cake nonsense")  # where one sees nothing, no message is looked for
+    assert no.shown.startswith("FAIL REDACT INVALID_TARGET #cake ")
     for unknown in ("nonsense", "zzz-0000000000000000"):
         [no] = alice.ask(f"REDACT #tea {unknown}")
         assert no.shown.startswith(f"FAIL REDACT UNKNOWN_MSGID #tea {unknown} ")

@@ -377,6 +377,11 @@ def test_kick(stage: IrcStage) -> None:
     assert alice.shown("KICK &ops carol") == ["441 alice carol &ops They are not in that channel."]
     assert alice.shown("KICK &ops nobody_here")[0].startswith("4")
     assert alice.shown("KICK &nothing bob")[0].startswith("403 alice &nothing ")
+    assert alice.shown("KICK #nothing bob")[0].startswith("403 alice #nothing ")
+    assert alice.shown("MODE #nothing +o bob")[0].startswith("403 alice #nothing ")
+    carol = stage.user("carol")
+    carol.ask("JOIN #tea")
+    assert alice.shown("KICK #tea carol")[0].startswith("482 alice #tea ")
 
 
 def test_kick_of_several(stage: IrcStage) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry, More
-from chatnet.errors import AlreadyThere, ChatnetError, NoSuchUser, NotThere
+from chatnet.errors import (
+    AlreadyThere,
+    ChatnetError,
+    NoSuchRoom,
+    NoSuchUser,
+    NotModerator,
+    NotOwner,
+    NotThere,
+)
 from chatnet.irc import isupport, numerics, writer
 from chatnet.kinds import KindName
 from chatnet.names import fold_name
@@ -62,6 +70,17 @@ async def invite(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.RPL_INVITING, name, events.channel(room)))
 
 
+async def _reason(client: IrcClient, room: str, why: ChatnetError) -> ChatnetError:
+    """Return why an order is refused: of a channel that does not exist, that it does not, and not that one
+    does not moderate it."""
+    if isinstance(why, (NotModerator, NotOwner)):
+        try:
+            await client.session.reads.facts_of(room)
+        except NoSuchRoom as none:
+            return none
+    return why
+
+
 async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
     """Remove somebody from a channel."""
     channel, nick = line.params[:2]
@@ -80,7 +99,7 @@ async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_USERNOTINCHANNEL, *words))
         return
     except ChatnetError as why:
-        client.refuse(slot, "KICK", writer.word(channel), why)
+        client.refuse(slot, "KICK", writer.word(channel), await _reason(client, room, why))
         return
     _say_event(client, slot, entry, place or room)
 
@@ -170,7 +189,7 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
     except ChatnetError as why:
-        client.refuse(slot, "MODE", events.channel(room), why)
+        client.refuse(slot, "MODE", events.channel(room), await _reason(client, room, why))
     else:
         slot.begin_now()
         _say_event(client, slot, entry, place or room)

@@ -269,11 +269,10 @@ async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
     target, said, *reason = line.params
     ref = msgids.read(said)
     words = writer.word(target), writer.word(said)
-    if ref is None:
-        client.fail(slot, "REDACT", "UNKNOWN_MSGID", "There is no such message.", *words)
-        return
     try:
         known_room(client, target)
+        if ref is None:
+            raise NoSuchPost.of()
         entry, place = await _taken_back(client, ref, reason[0] if reason else "")
     except NoTarget:
         client.fail(slot, "REDACT", "INVALID_TARGET", "You see nothing there.", words[0])
