@@ -325,12 +325,13 @@ async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> 
         bounds.append(time)
     reads = client.session.reads
     low, high = await reads.seq_before(min(bounds) + 1), await reads.seq_before(max(bounds))
-    newest_of = [(seq, room) async for seq, room in _newest_of_all(client) if low < seq <= high]
+    newest_of = [found async for found in _newest_of_all(client) if low < found[0] <= high]
     if client.has("batch"):
         slot.begin("draft/chathistory-targets")
     told, last = 0, 0
-    for seq, room in sorted(newest_of):
-        if (time := await time_of(client, room, seq)) is None:
+    for seq, room, known in sorted(newest_of):
+        time = known or await time_of(client, room, seq)
+        if time is None:
             continue
         if told >= limit and time > last:
             break
@@ -340,20 +341,20 @@ async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> 
         slot.say(writer.line(client.front.settings.name, *words))
 
 
-async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str]]:
-    """Yield the seq of the newest message of each conversation and each room of the user, as they spell
-    it."""
+async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str, int]]:
+    """Yield the seq of the newest message of each conversation and each room of the user, as they spell it,
+    and its time, or 0 if that is not read yet."""
     after, has_more = "", True
     while has_more:
         page = await client.session.reads.conversations(after)
         for one in page.talks:
-            yield one.newest, one.room
+            yield one.newest, one.room, 0
         has_more = page.more and bool(page.talks)
         after = page.talks[-1].room if page.talks else after
     for room in client.rooms():
         try:
             for post in await newest(client, room, MOST_SEQ, 0, 1):
-                yield (post.seq if isinstance(post, Entry) else post), room
+                yield (post.seq, room, post.time) if isinstance(post, Entry) else (post, room, 0)
         except ChatnetError:
             continue  # it was left meanwhile
 
