@@ -497,6 +497,9 @@ def browsers(beside: Beside) -> None:
         again(come, SECONDS / 2)
 
 
+EVER = b"timestamp=1970-01-01T00:00:00.000Z timestamp=2100-01-01T00:00:00.000Z"
+
+
 def irc(beside: Beside) -> None:
     """Speak IRC as no client does: endless lines, floods of what costs most, unread, and half a login."""
     port, name = beside.irc, f"mallory{next(numbers)}"
@@ -508,9 +511,10 @@ def irc(beside: Beside) -> None:
         b"x" * 500_000,
         b"\xff\0" * 100 + b"\r\n" * 10_000,
         who + b"NAMES #irc\r\nWHO *\r\nLIST\r\nWHOIS m\r\n" * 500,
-        who + b"CHATHISTORY LATEST #irc * 1000\r\n" * 500,
+        who + b"CHATHISTORY LATEST #irc * 1000\r\nCHATHISTORY TARGETS %s 9\r\n" % EVER * 250,
         who + b"AWAY :x\r\nAWAY\r\nSETNAME :x\r\n" * 500,
         who + b"PRIVMSG #irc :x\r\nPING x\r\nNONSENSE\r\n" * 1_000,
+        who + b"JOIN #irc,#a/b\r\nNICK m\r\nPART #nothing\r\nMARKREAD #irc\r\nMODE #irc b\r\n" * 300,
         device + b"".join(b"PONG c%d\r\nPRIVMSG #irc :x\r\n" % number for number in range(1_000)),
         who + b"".join(b"CAP REQ :%s\r\n" % cap for cap in (b"server-time", b"message-tags", b"batch")) * 500,
         # Not answered: nothing tells that nobody is left, until all is carried out, 20 lines a second.

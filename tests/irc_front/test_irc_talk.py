@@ -336,7 +336,7 @@ def test_who_is_told_by_fail(stage: IrcStage, caps: tuple[str, ...]) -> None:
         "CHATHISTORY LATEST #tea * 5": "INVALID_TARGET",
         "MARKREAD": "NEED_MORE_PARAMS",
         "SETNAME :": "INVALID_REALNAME",
-        "REDACT #tea x": "UNKNOWN_MSGID",
+        "REDACT #@alice x": "UNKNOWN_MSGID",
         "REGISTER * * x": "ALREADY_AUTHENTICATED",
         "NOTICE bob :\udcff": "INVALID_UTF8",
     }
