@@ -30,6 +30,7 @@ from chatnet.worker.frontend import Frontend
 from chatnet.worker.fronts.amp import Amp
 from chatnet.worker.handoff import LEAVE_SECONDS, Handoff
 from chatnet.worker.port import Clients
+from chatnet.worker.presence import LINGERS
 from chatnet.world.real import real_world
 
 CORE = (
@@ -390,7 +391,7 @@ def test_who_does_not_read_that_it_moves_is_cut_off_in_any_protocol(worker: Work
     assert len(worker.sessions.open) == 2
     worker.pass_time(1.5)
     assert not worker.sessions.open
-    worker.pass_time(1.1)
+    worker.pass_time(LINGERS)  # for so long they are shown as being here: they move
     assert not worker.clock.getDelayedCalls()
 
 
