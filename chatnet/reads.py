@@ -188,6 +188,18 @@ class TalkPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     more: bool
 
 
+class ShownFace(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a user is shown on IRC: the text of the entry that says so (:mod:`chatnet.faces`), and its seq."""
+
+    user: str
+    text: str
+    seq: int
+
+
+PAGE_FACES = 80
+"""How many of them a page has."""
+
+
 class Invitation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An invitation to a private room: who invited, and until when it is good, in the log's time."""
 
@@ -540,6 +552,15 @@ class Talks(Question[TalkPage], frozen=True):
     after: str = ""
 
 
+class Faces(Question[list[ShownFace]], frozen=True):
+    """How users are shown who have said so, and all guests, behind ``after``: at most 80, in the order of
+    their names; fewer: there are no more. Guests are behind all users."""
+
+    costs = "80 rows"
+
+    after: str = ""
+
+
 class Rooms(Question[RoomPage], frozen=True):
     """The first page of rooms that begin with ``prefix`` and sort after ``after``."""
 
@@ -612,6 +633,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     FirstIn,
     LedBy,
     Talks,
+    Faces,
     Rooms,
     MarksOf,
     HeardBy,

@@ -43,9 +43,11 @@ _HELP: Mapping[str, Sequence[str]] = {
     "MONITOR": ("MONITOR + nick[,nick …] | - nicks | C | L | S: be told who comes to this front, or goes.",),
     "MOTD": ("MOTD: the message of the day, if the operator has written one.",),
     "NAMES": ("NAMES channel: who is in it, present or not.",),
-    "NICK": ("NICK name: say who you are. Once you are logged in, your nick is the name of your account.",),
+    "NICK": (
+        "NICK name: say who you are. Once you are logged in, it changes the capitals of your name at most.",
+    ),
     "NOTICE": ("NOTICE target[,target …] :text: say it so that no program answers.",),
-    "PART": ("PART channel[,channel …]: leave for good. Nobody is told why.",),
+    "PART": ("PART channel[,channel …] [:why]: leave for good.",),
     "PASS": ("PASS password, or PASS name@device:password: log in, before NICK and USER.",),
     "PING": ("PING token: the PONG comes when all that you said before is on disk.",),
     "PRIVMSG": (
@@ -57,7 +59,7 @@ _HELP: Mapping[str, Sequence[str]] = {
     "REGISTER": (
         "REGISTER: refused. A free name is registered, if that may be, by the first login: SASL or PASS.",
     ),
-    "SETNAME": ("SETNAME :name: change your real name, for this connection.",),
+    "SETNAME": ("SETNAME :name: change your real name, which is kept.",),
     "TAGMSG": ("TAGMSG target, with the tags +draft/react=… and +draft/reply=msgid: react to a message.",),
     "TIME": ("TIME: the server's time.",),
     "TOPIC": ("TOPIC channel [:text]: see or set what a channel is about.",),

@@ -35,6 +35,7 @@ from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
     NOT_DESCRIBED,
+    PAGE_FACES,
     Account,
     AccountOf,
     Answers,
@@ -46,6 +47,7 @@ from chatnet.reads import (
     CursorAt,
     Device,
     DevicesOf,
+    Faces,
     Feed,
     FeedPage,
     FirstIn,
@@ -74,6 +76,7 @@ from chatnet.reads import (
     RoomPage,
     Rooms,
     SeqBefore,
+    ShownFace,
     Snapshot,
     SnapshotOf,
     Talk,
@@ -520,6 +523,10 @@ class MemoryLog:
         ]
         return InvitationPage(open_now[:PAGE_ROOMS], len(open_now) > PAGE_ROOMS)
 
+    def _faces(self, asked: Faces) -> list[ShownFace]:
+        faces = self.state.faces
+        return [ShownFace(user, *faces[user]) for user in sorted(faces) if user > asked.after][:PAGE_FACES]
+
     def _talks(self, asked: Talks) -> TalkPage:
         rooms = sorted(
             room for user, room in self.state.talks if user == known_name(asked.user) and room > asked.after
@@ -622,6 +629,7 @@ ANSWERS: Answers[MemoryLog] = {
     FirstIn: MemoryLog._first_in,
     LedBy: MemoryLog._led_by,
     Talks: MemoryLog._talks,
+    Faces: MemoryLog._faces,
     Rooms: MemoryLog._room_page,
     MarksOf: MemoryLog._marks_of,
     HeardBy: MemoryLog._heard_by,

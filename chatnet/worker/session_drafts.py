@@ -65,9 +65,9 @@ class SessionDrafts:
         """Follow ``room``; fires once it is durable."""
         return self._move("join", room, "", key)
 
-    def leave(self, key: bytes, room: str) -> Deferred[StayChanged]:
-        """Stop following ``room``; fires once it is durable."""
-        return self._move("leave", room, "", key)
+    def leave(self, key: bytes, room: str, why: str = "") -> Deferred[StayChanged]:
+        """Stop following ``room``, with a word on why; fires once it is durable."""
+        return self._move("leave", room, why, key)
 
     def create(self, key: bytes, room: str, history: str) -> Deferred[StayChanged]:
         """Make a private room; fires once it is durable."""

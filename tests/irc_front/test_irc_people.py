@@ -296,10 +296,12 @@ def test_own_modes(stage: IrcStage) -> None:
 
 
 def test_a_nick_is_the_name_of_the_account(stage: IrcStage) -> None:
+    """Its capitals are one's own choice."""
     alice = stage.user("alice")
     assert [one.shown[:22] for one in alice.ask("NICK other", "NICK ALICE", "NICK")] == [
         "433 alice other You ar",
-        "431 alice No nickname ",
+        "NICK ALICE",
+        "431 ALICE No nickname ",
     ]
 
 

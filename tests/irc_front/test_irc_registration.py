@@ -42,21 +42,21 @@ def by_sasl(line: IrcLine, message: str) -> list[str]:
 
 
 def test_the_welcome(stage: IrcStage) -> None:
-    """The first answer is 001, with the name as the cluster spells it; then 002 to 005, LUSERS, MOTD or 422,
+    """The first answer is 001, with the name as its user spells it; then 002 to 005, LUSERS, MOTD or 422,
     and a JOIN for each room that one is in, one's own first. All numbers name the user first."""
     stage.user("bob").ask("JOIN #tea")
     line = stage.line()
     heard = asked(line, f"PASS :{PASSWORD}", "NICK BoB", "USER whoever 0 * :Bob B.")
     numbers = [one for one in heard if one.command.isdigit()]
     assert codes(numbers)[:4] == ["001", "002", "003", "004"]
-    assert all(one.params[0] == "bob" and one.source == SERVER for one in numbers)
+    assert all(one.params[0] == "BoB" and one.source == SERVER for one in numbers)
     assert "" not in numbers[3].params
     assert len(numbers[3].params) == 5
     assert [code for code in codes(numbers) if code > "250"][:3] == ["251", "252", "254"]
     assert "422" in codes(numbers)
     joins = [one for one in heard if one.command == "JOIN"]
     assert [one.params[0] for one in joins] == ["#@bob", "#tea"]
-    assert {one.source for one in joins} == {"bob!bob@user"}
+    assert {one.source for one in joins} == {"BoB!bob@user"}
     assert heard.index(joins[0]) > codes(heard).index("422")
 
 

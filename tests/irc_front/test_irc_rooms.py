@@ -157,8 +157,8 @@ def test_who_is_in_too_many_channels(stage: IrcStage) -> None:
 
 def test_a_part(stage: IrcStage) -> None:
     alice, bob = together(stage, "alice", "bob")
-    assert bob.shown("PART #tea :reason") == ["PART #tea"]
-    assert [one.shown for one in alice.take()] == ["PART #tea"]
+    assert bob.shown("PART #tea :the reason") == ["PART #tea the reason"]
+    assert [one.shown for one in alice.take()] == ["PART #tea the reason"]
     assert bob.shown("PART #tea") == ["442 bob #tea You are not in that channel."]
     assert bob.shown("PART #a/b") == ["403 bob #a/b There is no such channel."]
     assert [one.command for one in bob.ask("PART #@bob")] == ["NOTICE"]
@@ -177,8 +177,8 @@ def test_a_part_of_several(stage: IrcStage) -> None:
         "403 alice #a/b There is no such channel.",
         "442 alice #nowhere You are not in that channel.",
         "442 alice #tea You are not in that channel.",
-        "PART #cake",
-        "PART #tea",
+        "PART #cake bye",
+        "PART #tea bye",
     ]
     wide = stage.everything("alice")
     wide.ask("JOIN #tea")

@@ -41,7 +41,7 @@ from chatnet.errors import (
 )
 from chatnet.kinds import CLUSTER
 from chatnet.operator.check import check
-from chatnet.reads import CursorAt, Head, History, Members, Newest, PersonOf, SnapshotOf
+from chatnet.reads import CursorAt, Faces, Head, History, Members, Newest, PersonOf, ShownFace, SnapshotOf
 from chatnet.rules import MOST_GUEST_ROOMS, MOST_GUESTS
 from chatnet.world.real import real_world
 
@@ -236,6 +236,11 @@ def test_how_one_is_shown(subject: Subject) -> None:
     outcomes = subject.append(*(spelling(text, 10 + n) for n, text in enumerate(bad)))
     assert {str(outcome)[:12] for outcome in outcomes} == {str(said(BadText.of(why="")))[:12]}
     assert subject.append(guest("~bob", 1, "Bob id Robert"), spelling("BOB id Bob B", 2, "~bob")) == [4, 5]
+    bob = ShownFace("~bob", "BOB id Bob B", 5)
+    assert subject.read(Faces()) == [ShownFace("alice", "aLICE -", 3), bob]
+    assert subject.read(Faces("~")) == [bob]
+    assert subject.append(gone("~bob", 3)) == [6]
+    assert subject.read(Faces("alice")) == []
 
 
 def test_words_of_who_leaves_are_of_the_second_level(new_disk: Callable[[], Any]) -> None:

@@ -24,6 +24,7 @@ from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
     NOT_DESCRIBED,
+    PAGE_FACES,
     Account,
     AccountOf,
     Answers,
@@ -35,6 +36,7 @@ from chatnet.reads import (
     CursorAt,
     Device,
     DevicesOf,
+    Faces,
     Feed,
     FeedPage,
     FirstIn,
@@ -65,6 +67,7 @@ from chatnet.reads import (
     RoomPage,
     Rooms,
     SeqBefore,
+    ShownFace,
     Snapshot,
     SnapshotOf,
     Talk,
@@ -215,6 +218,9 @@ _MEMBERS = """
 MEMBERS = f'{_MEMBERS} AND m."left" = {OPEN} ORDER BY m."user" LIMIT {PAGE_ROOMS + 1}'
 # Those who have left meanwhile are few, and do not stand among the others in the index.
 GONE_SINCE = f'{_MEMBERS} AND m."left" > %(upto)s AND m."left" < {OPEN}'
+FACES = f"""
+    SELECT "user", text, seq FROM face WHERE "user" > %(after)s ORDER BY "user" LIMIT {PAGE_FACES}
+"""
 TALKS = f"""
     SELECT room, (SELECT seq FROM place WHERE name = room AND seq <= %(upto)s ORDER BY seq DESC LIMIT 1)
     FROM talk WHERE "user" = %(user)s AND room > %(after)s ORDER BY room LIMIT {PAGE_ROOMS + 1}
@@ -638,6 +644,10 @@ def invitations(tables: PostgresTables, asked: InvitationsOf) -> InvitationPage:
     return InvitationPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
 
 
+def faces(tables: PostgresTables, asked: Faces) -> list[ShownFace]:
+    return [ShownFace(*row) for row in tables.execute(FACES, {"after": known_text(asked.after)}).fetchall()]
+
+
 def talks(tables: PostgresTables, asked: Talks) -> TalkPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     bounds = {"user": user, "upto": upto, "after": known_text(asked.after)}
@@ -694,6 +704,7 @@ ANSWERS: Answers[PostgresTables] = {
     FirstIn: first_in,
     LedBy: led_by,
     Talks: talks,
+    Faces: faces,
     Rooms: rooms,
     MarksOf: marks,
     HeardBy: heard_by,

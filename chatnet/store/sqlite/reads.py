@@ -26,6 +26,7 @@ from chatnet.reads import (
     MOST_UNREAD,
     NEWEST,
     NOT_DESCRIBED,
+    PAGE_FACES,
     Account,
     AccountOf,
     Answers,
@@ -37,6 +38,7 @@ from chatnet.reads import (
     CursorAt,
     Device,
     DevicesOf,
+    Faces,
     Feed,
     FeedPage,
     FirstIn,
@@ -67,6 +69,7 @@ from chatnet.reads import (
     RoomPage,
     Rooms,
     SeqBefore,
+    ShownFace,
     Snapshot,
     SnapshotOf,
     Talk,
@@ -429,6 +432,11 @@ INVITATIONS = """
 """
 
 
+def faces(tables: SqliteTables, asked: Faces) -> list[ShownFace]:
+    found = "SELECT user, text, seq FROM face WHERE user > ? ORDER BY user LIMIT ?"
+    return [ShownFace(*row) for row in tables.execute(found, (known_text(asked.after), PAGE_FACES))]
+
+
 def talks(tables: SqliteTables, asked: Talks) -> TalkPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     rows = tables.execute(
@@ -556,6 +564,7 @@ ANSWERS: Answers[SqliteTables] = {
     FirstIn: first_in,
     LedBy: led_by,
     Talks: talks,
+    Faces: faces,
     Rooms: rooms,
     MarksOf: marks,
     HeardBy: heard_by,

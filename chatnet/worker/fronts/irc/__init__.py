@@ -17,6 +17,7 @@ drafts        what was appended, until it is heard
 refusals      numbers for what is refused   (pure)
 sees          the classes of connections that get the same bytes   (pure)
 channel       how a class hears the log, and who is told of their own affairs
+faces         how everybody is shown: nicks, sources, real names; which guests are here   (pure)
 said          posts as lines   (pure)
 events        joins, topics, modes and the like as lines   (pure)
 roster        who is in a room, as of now

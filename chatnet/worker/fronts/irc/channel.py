@@ -15,6 +15,7 @@ from chatnet.kinds import SAID, KindName
 from chatnet.names import is_talk
 from chatnet.stays import CHANGES, changes
 from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.faces import Faces
 from chatnet.worker.fronts.irc.said import said
 from chatnet.worker.fronts.irc.sees import Sees
 from chatnet.worker.peer import Hearing
@@ -38,6 +39,8 @@ class Crowd:
         """Who waits for a draft whose key the client has chosen."""
         self.presence: Presence
         """Who is here, and away."""
+        self.faces = Faces()
+        """How everybody is shown."""
         self.bots: set[str] = set()
         """The users who have said that they are bots."""
         self.spoken: set[str] | None = None
@@ -94,7 +97,7 @@ class IrcChannel:
         told = events.told(self._log_id, entry, place, self.sees, is_bot)
         if entry.kind == "join" and "away-notify" in self.sees.tags.showing:
             words = self._crowd.presence.words_at_join(entry.user, entry.room)
-            return told + events.away(entry.user, words) if words else told
+            return told + events.away(self.sees.faces.source(entry.user), words) if words else told
         return told
 
     def own_stay(self, entry: Entry) -> bytes:

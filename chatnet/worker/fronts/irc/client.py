@@ -15,11 +15,12 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry, fresh_key, heard_at, listens
 from chatnet.errors import ChatnetError
+from chatnet.faces import NO_IDENT, Face
 from chatnet.irc import numerics, writer
 from chatnet.irc.batches import MULTILINE, Failed, Multiline
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
-from chatnet.names import fold_for, is_room, is_talk
+from chatnet.names import fold_for, is_guest, is_room, is_talk
 from chatnet.stays import changes
 from chatnet.worker.fronts.connection import ConnectionPeer
 from chatnet.worker.fronts.irc import events, marking, refusals
@@ -30,7 +31,6 @@ from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
 from chatnet.worker.fronts.irc.roster import introduce
-from chatnet.worker.fronts.irc.said import source
 from chatnet.worker.fronts.irc.sees import Sees
 from chatnet.worker.fronts.irc.talk import LONG
 
@@ -105,7 +105,7 @@ class IrcClient(ConnectionPeer):
         self.caps = caps
         self.address, port = connection.peer
         self._name = str(Address(self.address, port))
-        self.channel: IrcChannel = front.channel(sessions.log.log_id, Sees.of(caps.on))
+        self.channel: IrcChannel = front.channel(sessions.log.log_id, Sees.of(caps.on, front.faces))
         wall = front.settings.clocks.wall
         self.prefix = b""
         self.drafts = Drafts(self, front.settings.entropy(16))
@@ -138,13 +138,18 @@ class IrcClient(ConnectionPeer):
 
     @property
     def user(self) -> str:
-        """Whose session it is: this is their nick, too."""
+        """Whose session it is."""
         return self.session.user
+
+    @property
+    def nick(self) -> str:
+        """What its user is called here: their name as they spell it."""
+        return self.front.faces.nick(self.user)
 
     @property
     def source(self) -> str:
         """Whom lines come from that are this user's."""
-        return source(self.user)
+        return self.front.faces.source(self.user)
 
     @property
     def is_over(self) -> bool:
@@ -339,7 +344,7 @@ class IrcClient(ConnectionPeer):
 
     def numeric(self, what: Numeric, *params: str) -> bytes:
         """Return an answer with a number."""
-        return writer.numeric(self.front.settings.name, self.user, what, *params)
+        return writer.numeric(self.front.settings.name, self.nick, what, *params)
 
     def refuse(self, slot: Slot, command: str, target: str, why: ChatnetError) -> None:
         """Answer that ``command`` was refused."""
@@ -362,7 +367,7 @@ class IrcClient(ConnectionPeer):
 
     def notice(self, sentence: str) -> bytes:
         """Return a line that tells the client something unasked."""
-        return writer.line(self.front.settings.name, "NOTICE", self.user, sentence, trailing=True)
+        return writer.line(self.front.settings.name, "NOTICE", self.nick, sentence, trailing=True)
 
     async def breathe(self) -> None:
         """Go on in another turn of the reactor, once the client has read enough of what was sent."""
@@ -435,7 +440,8 @@ class IrcClient(ConnectionPeer):
     def rooms(self) -> list[str]:
         """Return the rooms that the user is in: their own first."""
         rooms = self.session.local_user.memberships.rooms()
-        return [self.user, *(room for room in rooms if is_room(room) and room != self.user)]
+        own = [] if is_guest(self.user) else [self.user]
+        return [*own, *(room for room in rooms if is_room(room) and room != self.user)]
 
     def place_of(self, entry: Entry) -> str:
         """Return the first place where this user hears an entry."""
@@ -458,9 +464,20 @@ class IrcClient(ConnectionPeer):
 
     # ---- capabilities ----
 
+    async def spell(self, face: Face) -> None:
+        """Have the user shown so.
+
+        :raises ChatnetError: that cannot be.
+        """
+        user = self.user
+        if not is_guest(user):
+            face = face._replace(ident=NO_IDENT)
+        drafts = self.session.drafts
+        await self.drafts.append(lambda key: drafts.order(key, "spelling", None, face.text))
+
     def capabilities_changed(self) -> None:
         """The client has another set on than before."""
-        channel = self.front.channel(self.sessions.log.log_id, Sees.of(self.caps.on))
+        channel = self.front.channel(self.sessions.log.log_id, Sees.of(self.caps.on, self.front.faces))
         if channel is not self.channel:
 
             def change() -> None:
@@ -578,7 +595,7 @@ class IrcClient(ConnectionPeer):
         rooms = dict.fromkeys(self.rooms())
         for room in [room for room in self.joined if room not in rooms]:
             self.note_stay(room, False)
-            self.put_line(events.parted(self.user, room))
+            self.put_line(events.parted(self.source, room))
         new = [room for room in rooms if room not in self.joined]
         for room in new:
             self.note_stay(room, True)

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chatnet.entries import Entry
+from chatnet.faces import face_of
 from chatnet.irc import msgids, targets, writer
 from chatnet.irc.targets import Nick
 from chatnet.names import is_talk, sides
-from chatnet.worker.fronts.irc.said import source, tags_of
+from chatnet.worker.fronts.irc.faces import account
+from chatnet.worker.fronts.irc.said import tags_of
 from chatnet.worker.fronts.irc.sees import Sees
 
 REMOVED = "removed"
@@ -54,18 +56,19 @@ def room_in(channel: str) -> str | None:
 
 def joined(user: str, room: str, sees: Sees) -> bytes:
     """Return the line with which ``user`` is in a channel."""
-    more = (user, user) if "extended-join" in sees.tags.showing else ()
-    return writer.line(source(user), "JOIN", channel(room), *more)
+    faces = sees.faces
+    more = (account(user), faces.real_name(user)) if "extended-join" in sees.tags.showing else ()
+    return writer.line(faces.source(user), "JOIN", channel(room), *more)
 
 
-def parted(user: str, room: str) -> bytes:
-    """Return the line with which ``user`` is no longer in a channel."""
-    return writer.line(source(user), "PART", channel(room))
+def parted(source: str, room: str, why: str = "") -> bytes:
+    """Return the line with which who is shown as ``source`` is no longer in a channel."""
+    return writer.line(source, "PART", channel(room), *((why,) if why else ()), trailing=bool(why))
 
 
-def away(user: str, words: str) -> bytes:
-    """Return the line with which ``user`` is away; back, without words."""
-    return writer.line(source(user), "AWAY", *((words,) if words else ()), trailing=bool(words))
+def away(source: str, words: str) -> bytes:
+    """Return the line with which who is shown as ``source`` is away; back, without words."""
+    return writer.line(source, "AWAY", *((words,) if words else ()), trailing=bool(words))
 
 
 def _join(entry: Entry, place: str, sees: Sees) -> bytes:
@@ -73,13 +76,20 @@ def _join(entry: Entry, place: str, sees: Sees) -> bytes:
 
 
 def _leave(entry: Entry, place: str, sees: Sees) -> bytes:
-    return parted(entry.user, entry.room)
+    return parted(sees.faces.source(entry.user), entry.room, entry.text)
 
 
 def _remove(entry: Entry, place: str, sees: Sees) -> bytes:
     """Return the KICK for those in the room; whom it is for hears it by their own stay."""
     reason = entry.text or (BANNED if entry.kind == "ban" else REMOVED)
-    return writer.line(source(entry.user), "KICK", channel(entry.room), entry.to, reason, trailing=True)
+    return writer.line(
+        sees.faces.source(entry.user),
+        "KICK",
+        channel(entry.room),
+        sees.faces.nick(entry.to),
+        reason,
+        trailing=True,
+    )
 
 
 def _removed(entry: Entry, place: str, sees: Sees) -> bytes:
@@ -87,28 +97,34 @@ def _removed(entry: Entry, place: str, sees: Sees) -> bytes:
 
 
 def _describe(entry: Entry, place: str, sees: Sees) -> bytes:
-    return writer.line(source(entry.user), "TOPIC", channel(entry.room), entry.text, trailing=True)
+    return writer.line(sees.faces.source(entry.user), "TOPIC", channel(entry.room), entry.text, trailing=True)
 
 
 def _role(entry: Entry, place: str, sees: Sees) -> bytes:
     if not entry.room or place[0] == "@":
         return b""
     mode = "-o" if entry.text == "none" else "+o"
-    return writer.line(source(entry.user), "MODE", channel(entry.room), mode, entry.to)
+    return writer.line(
+        sees.faces.source(entry.user), "MODE", channel(entry.room), mode, sees.faces.nick(entry.to)
+    )
 
 
 def _invite(entry: Entry, place: str, sees: Sees) -> bytes:
     """Return the INVITE for whom it is for; others who hear of it are told if they asked for that."""
     if place != "@" + entry.to and "invite-notify" not in sees.tags.showing:
         return b""
-    return writer.line(source(entry.user), "INVITE", entry.to, channel(entry.room))
+    return writer.line(
+        sees.faces.source(entry.user), "INVITE", sees.faces.nick(entry.to), channel(entry.room)
+    )
 
 
 def _ban(entry: Entry, place: str, sees: Sees) -> bytes:
     if not entry.room or place[0] == "@":
         return b""
     mode = "-b" if entry.kind == "unban" else "+b"
-    return writer.line(source(entry.user), "MODE", channel(entry.room), mode, banned(entry.to))
+    return writer.line(
+        sees.faces.source(entry.user), "MODE", channel(entry.room), mode, banned(sees.faces.nick(entry.to))
+    )
 
 
 def banned(user: str) -> str:
@@ -122,15 +138,28 @@ def _redact(entry: Entry, place: str, sees: Sees) -> bytes:
     room = next((at for at in entry.at if is_talk(at)), place)
     if is_talk(room):
         first, second = sides(room)
-        target = second if entry.user == first else first
+        target = sees.faces.nick(second if entry.user == first else first)
     else:
-        target = place[1:] if place[0] == "@" else channel(room)
+        target = sees.faces.nick(place[1:]) if place[0] == "@" else channel(room)
     said = (entry.text,) if entry.text else ()
-    return writer.line(source(entry.user), "REDACT", target, msgids.shown(entry.ref), *said)
+    return writer.line(sees.faces.source(entry.user), "REDACT", target, msgids.shown(entry.ref), *said)
 
 
 def _forget(entry: Entry, place: str, sees: Sees) -> bytes:
-    return writer.line(source(entry.to), "QUIT", "forgotten", trailing=True)
+    return writer.line(sees.faces.source(entry.to), "QUIT", "forgotten", trailing=True)
+
+
+def _nick(entry: Entry, place: str, sees: Sees) -> bytes:
+    return writer.line(sees.faces.source(entry.user), "NICK", face_of(entry.text).spelled)
+
+
+def _gone(entry: Entry, place: str, sees: Sees) -> bytes:
+    return quitted(sees.faces.source(entry.to), entry.text)
+
+
+def quitted(source: str, why: str) -> bytes:
+    """Return the line with which who is shown as ``source`` is gone."""
+    return writer.line(source, "QUIT", why or "Quit", trailing=True)
 
 
 _TOLD: dict[str, Callable[[Entry, str, Sees], bytes]] = {
@@ -144,6 +173,8 @@ _TOLD: dict[str, Callable[[Entry, str, Sees], bytes]] = {
     "unban": _ban,
     "redact": _redact,
     "forget": _forget,
+    "nick": _nick,
+    "gone": _gone,
 }
 """The kinds of which something is told, and what."""
 PLAYED = frozenset({"describe", "remove", "role"})

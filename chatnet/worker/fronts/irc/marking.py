@@ -31,9 +31,10 @@ def known_room(client: IrcClient, target: str) -> str:
     :raises NoTarget: it is none.
     """
     meant = targets.room_of(target)
-    if meant is None or (isinstance(meant, Nick) and meant.name == client.user):
+    other = client.front.faces.user_of(meant.name) if isinstance(meant, Nick) else ""
+    if meant is None or other == client.user:
         raise NoTarget
-    room = talk(client.user, meant.name) if isinstance(meant, Nick) else meant.room
+    room = talk(client.user, other) if isinstance(meant, Nick) else meant.room
     if not (is_talk(room) or room == client.user or client.session.local_user.memberships.has(room)):
         raise NoTarget
     return room
@@ -41,7 +42,8 @@ def known_room(client: IrcClient, target: str) -> str:
 
 def spelled_for(client: IrcClient, room: str) -> str:
     """Return the target by which the client knows a room."""
-    return next((side for side in sides(room) if side != client.user), "") or events.channel(room)
+    other = next((side for side in sides(room) if side != client.user), "")
+    return client.front.faces.nick(other) if other else events.channel(room)
 
 
 async def time_of(client: IrcClient, room: str, seq: int) -> int | None:

@@ -38,13 +38,13 @@ async def _order(
     return await client.drafts.append(lambda key: drafts.order(key, kind, room, text, more))
 
 
-def _name(nick: str) -> str:
+def _name(client: IrcClient, nick: str) -> str:
     """Return the user who is meant.
 
     :raises NoSuchUser: nobody can be.
     """
     try:
-        return fold_name(nick)
+        return client.front.faces.user_of(fold_name(nick))
     except ChatnetError as why:
         raise NoSuchUser.of(name=nick) from why
 
@@ -57,7 +57,7 @@ async def invite(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         return
     try:
-        name = _name(nick)
+        name = _name(client, nick)
         await _order(client, "invite", room, name)
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
@@ -90,7 +90,7 @@ async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         return
     try:
-        entry, place = await _order(client, "remove", room, _name(nick), reason)
+        entry, place = await _order(client, "remove", room, _name(client, nick), reason)
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
         return
@@ -185,7 +185,7 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
     kind, text = _KINDS[change]
     nick = whose.partition("!")[0]  # a ban is of a user, whatever the mask says besides
     try:
-        entry, place = await _order(client, kind, room, _name(nick), text)
+        entry, place = await _order(client, kind, room, _name(client, nick), text)
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
     except ChatnetError as why:

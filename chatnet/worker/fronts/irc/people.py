@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from chatnet.errors import BadName, BadRequest, ChatnetError, NoSuchUser
 from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.irc.masks import Whox
+from chatnet.irc.targets import nick_of
 from chatnet.kinds import SAID
-from chatnet.names import fold, fold_name, is_name, is_public
+from chatnet.names import fold, fold_name, is_guest, is_name, is_public
 from chatnet.net.tls import is_encrypted
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.faces import host
 from chatnet.worker.fronts.irc.roster import OPERATOR, Roster, prefix_of
-from chatnet.worker.fronts.irc.said import source
 
 if TYPE_CHECKING:
     from chatnet.entries import Entry
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
 
-HOST = "user"
 NO_ADDRESS = "255.255.255.255"
 """What a WHOX says for an address: nobody's is shown."""
 A_TURN = 100
@@ -68,8 +68,12 @@ async def _who_matches(client: IrcClient, slot: Slot, mask: str, asked: Whox | N
     matches = masks.matcher("*" if mask == "0" else mask)
     presence, spoken = client.front.presence, _spoken(client, asked)
     is_named, left = not masks.is_mask(mask), MOST_LOOKED_UP
-    for number, name in enumerate([fold(mask)] if is_named else presence.users(), 1):
-        is_found = presence.is_here(name) and (is_named or matches(name) or matches(source(name)))
+    faces = client.front.faces
+    named = [faces.user_of(fold(mask))] if is_named else presence.users()
+    for number, name in enumerate(named, 1):
+        is_found = presence.is_here(name) and (
+            is_named or matches(nick_of(name)) or matches(fold(faces.source(name)))
+        )
         if is_found and not is_named and INVISIBLE in presence.modes(name):
             is_found = left > 0 and await _shares_a_room(client, name)
             left -= 1
@@ -122,24 +126,26 @@ def _who_line(
 ) -> bytes:
     presence, server = client.front.presence, client.front.settings.name
     one = presence.one_of(name)
-    real_name = name if one is None else one.real_name
+    faces = client.front.faces
+    nick = faces.nick(name)
+    real_name = faces.real_name(name) if one is None or name in faces else one.real_name
     flags = ("G" if presence.is_away(name) else "H") + prefix + ("B" if presence.is_bot(name) else "")
     if asked is None:
-        words = (channel, name, HOST, server, name, flags, f"0 {real_name}")
+        words = (channel, faces.ident(name), host(name), server, nick, flags, f"0 {real_name}")
         return client.numeric(numerics.RPL_WHOREPLY, *words)
     idle = _idle(client, name, spoken) if presence.is_here(name) else 0
     values = {
         "t": asked.token or "0",
         "c": channel,
-        "u": name,
+        "u": faces.ident(name),
         "i": NO_ADDRESS,
-        "h": HOST,
+        "h": host(name),
         "s": server,
-        "n": name,
+        "n": nick,
         "f": flags,
         "d": "0",
         "l": str(idle),
-        "a": name,
+        "a": "0" if is_guest(name) else name,
         "o": "n/a",
         "r": real_name,
     }
@@ -157,7 +163,7 @@ async def whois(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_NONICKNAMEGIVEN))
         return
     try:
-        name = fold_name(nick)
+        name = client.front.faces.user_of(fold_name(nick))
         person = await client.session.reads.who_is(name)
     except (BadName, NoSuchUser):
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
@@ -179,23 +185,26 @@ async def _led_by(client: IrcClient, name: str, rooms: Sequence[str]) -> Sequenc
 
 def _whois(client: IrcClient, name: str, rooms: Mapping[str, bool]) -> Iterator[bytes]:
     presence, settings, say = client.front.presence, client.front.settings, client.numeric
-    one = presence.one_of(name)
-    yield say(numerics.RPL_WHOISUSER, name, name, HOST, "*", name if one is None else one.real_name)
+    one, faces = presence.one_of(name), client.front.faces
+    nick, ident = faces.nick(name), faces.ident(name)
+    real_name = faces.real_name(name) if one is None or name in faces else one.real_name
+    yield say(numerics.RPL_WHOISUSER, nick, ident, host(name), "*", real_name)
     channels = [(OPERATOR if leads else "") + events.channel(room) for room, leads in rooms.items()]
     for words in in_lists(channels, " "):
-        yield say(numerics.RPL_WHOISCHANNELS, name, words)
-    yield say(numerics.RPL_WHOISSERVER, name, settings.name, "chatnet")
+        yield say(numerics.RPL_WHOISCHANNELS, nick, words)
+    yield say(numerics.RPL_WHOISSERVER, nick, settings.name, "chatnet")
     if words := presence.words(name):
-        yield say(numerics.RPL_AWAY, name, words)
-    yield say(numerics.RPL_WHOISACCOUNT, name, name)
+        yield say(numerics.RPL_AWAY, nick, words)
+    if not is_guest(name):
+        yield say(numerics.RPL_WHOISACCOUNT, nick, name)
     theirs = client.front.crowd.of_user.get(name, ())
     if theirs and all(is_encrypted(other.connection.transport) for other in theirs):
-        yield say(numerics.RPL_WHOISSECURE, name)
+        yield say(numerics.RPL_WHOISSECURE, nick)
     if presence.is_bot(name):
-        yield say(numerics.RPL_WHOISBOT, name)
+        yield say(numerics.RPL_WHOISBOT, nick)
     if presence.is_here(name):
         idle = _idle(client, name, _spoke_last(client, name))
-        yield say(numerics.RPL_WHOISIDLE, name, str(idle), str(presence.since(name) // 1000))
+        yield say(numerics.RPL_WHOISIDLE, nick, str(idle), str(presence.since(name) // 1000))
 
 
 def in_lists(words: Iterable[str], between: str) -> Iterator[str]:
@@ -228,9 +237,10 @@ def whowas(client: IrcClient, slot: Slot, line: Line) -> None:
 def userhost(client: IrcClient, slot: Slot, line: Line) -> None:
     """Say of at most five who are here whether they are away."""
     presence = client.front.presence
-    names = [fold(nick) for nick in line.params[:5]]
+    faces = client.front.faces
+    names = [faces.user_of(fold(nick)) for nick in line.params[:5]]
     here = [
-        f"{name}={'-' if presence.is_away(name) else '+'}{name}@{HOST}"
+        f"{faces.nick(name)}={'-' if presence.is_away(name) else '+'}{faces.ident(name)}@{host(name)}"
         for name in names
         if presence.is_here(name)
     ]
@@ -240,7 +250,9 @@ def userhost(client: IrcClient, slot: Slot, line: Line) -> None:
 def ison(client: IrcClient, slot: Slot, line: Line) -> None:
     """Say which of these are here."""
     nicks = [nick for param in line.params for nick in param.split(" ")]
-    here = [name for name in map(fold, nicks) if client.front.presence.is_here(name)]
+    faces = client.front.faces
+    users = [faces.user_of(fold(nick)) for nick in nicks]
+    here = [faces.nick(user) for user in users if client.front.presence.is_here(user)]
     slot.say(client.numeric(numerics.RPL_ISON, " ".join(dict.fromkeys(here))))
 
 
@@ -294,9 +306,10 @@ def _monitor_more(client: IrcClient, slot: Slot, nicks: list[str]) -> None:
 
 
 def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
-    presence = client.front.presence
-    here = [source(name) for name in names if presence.is_here(name)]
-    others = [name for name in names if not presence.is_here(name)]
+    presence, faces = client.front.presence, client.front.faces
+    users = [faces.user_of(name) for name in names]
+    here = [faces.source(user) for user in users if presence.is_here(user)]
+    others = [faces.nick(user) for user in users if not presence.is_here(user)]
     for words in in_lists(here, ","):
         slot.say(client.numeric(numerics.RPL_MONONLINE, words))
     for words in in_lists(others, ","):
@@ -306,25 +319,26 @@ def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
 # ---- oneself ----
 
 
-def setname(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Change one's real name."""
+async def setname(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Change one's real name: it is kept, and shown to those who share a room."""
     name = texts.harmless(line.params[0])
     if not name.strip() or len(name) > isupport.MOST_REAL_NAME:
         client.fail(slot, "SETNAME", "INVALID_REALNAME", "That is too long for a name, or none.")
         return
-    for own in client.front.crowd.of_user.get(client.user, ()):
-        own.real_name = name
-    told = writer.line(client.source, "SETNAME", name, trailing=True)
+    try:
+        await client.spell(client.front.faces.face(client.user)._replace(real_name=name.strip()))
+    except ChatnetError as why:
+        client.fail(slot, "SETNAME", "CANNOT_CHANGE_REALNAME", str(why))
+        return
     if client.has("setname"):
-        slot.say(told)
-    for other in client.front.presence.neighbours(client, "setname"):
-        other.hint(told)
+        slot.say(writer.line(client.source, "SETNAME", name.strip(), trailing=True))
 
 
 def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
     """See or change the modes of oneself: ``B``, a bot, and ``i``, invisible to masks."""
-    if fold(line.params[0]) != client.user:
-        known = client.front.presence.is_here(fold(line.params[0]))
+    asked = client.front.faces.user_of(fold(line.params[0]))
+    if asked != client.user:
+        known = client.front.presence.is_here(asked)
         number = numerics.ERR_USERSDONTMATCH if known else numerics.ERR_NOSUCHNICK
         slot.say(client.numeric(number, *(() if known else (writer.word(line.params[0]),))))
         return
@@ -342,7 +356,7 @@ def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
             changed[sign] += letter
     client.front.presence.modes_changed(client)
     if said := "".join(sign + letters for sign, letters in changed.items() if letters):
-        slot.say(writer.line(client.source, "MODE", client.user, said))
+        slot.say(writer.line(client.source, "MODE", client.nick, said))
 
 
 COMMANDS = {
@@ -353,5 +367,5 @@ COMMANDS = {
     "ISON": Command(ison, 1),
     "AWAY": Command(away, price=10),
     "MONITOR": Command(monitor, 1, price=2),
-    "SETNAME": Command(setname, 1, price=10),
+    "SETNAME": Command(setname, 1, Pace.ALONE, price=10),
 }

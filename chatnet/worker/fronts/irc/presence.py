@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.irc import isupport, numerics
+from chatnet.irc.targets import nick_of
 from chatnet.presence import Present
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.neighbours import Neighbours
-from chatnet.worker.fronts.irc.said import source
 from chatnet.worker.present_elsewhere import PresentElsewhere
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Presence:
             return  # all are hung up on, and come back
         now = self.state(user)
         if now.is_here != before.is_here:
-            for watcher in list(self._watched.get(user, ())):
+            for watcher in list(self._watched.get(nick_of(user), ())):
                 watcher.hint(self.told(watcher, user, now.is_here))
         if now.words == before.words:
             return
@@ -233,7 +233,7 @@ class Presence:
 
     def tell_words(self, user: str, rooms: Collection[str]) -> None:
         """Tell whoever wants to know that a user, who is in these rooms, is away, or back."""
-        line = events.away(user, self.words(user))
+        line = events.away(self._crowd.faces.source(user), self.words(user))
         for other in self.near(user, rooms, "away-notify"):
             if other.user != user:
                 other.hint(line)
@@ -241,8 +241,8 @@ class Presence:
     def told(self, to: IrcClient, user: str, is_here: bool) -> bytes:
         """Return the line that tells a watcher whether ``user`` is here."""
         if is_here:
-            return to.numeric(numerics.RPL_MONONLINE, source(user))
-        return to.numeric(numerics.RPL_MONOFFLINE, user)
+            return to.numeric(numerics.RPL_MONONLINE, self._crowd.faces.source(user))
+        return to.numeric(numerics.RPL_MONOFFLINE, self._crowd.faces.nick(user))
 
     # ---- who is told ----
 
@@ -266,7 +266,7 @@ class Presence:
         for other in list(self._crowd.of_key.values()):
             if other.has(capability):
                 is_near = other.user == user or not other.joined.keys().isdisjoint(among)
-                if is_near or (user in other.monitors and other.has("extended-monitor")):
+                if is_near or (nick_of(user) in other.monitors and other.has("extended-monitor")):
                     yield other
 
     def neighbours(self, client: IrcClient, capability: str) -> Iterator[IrcClient]:

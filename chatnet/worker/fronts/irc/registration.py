@@ -21,14 +21,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from chatnet.entries import More
+from chatnet.entries import Draft, More, fresh_key
 from chatnet.errors import ChatnetError, NoSuchUser, WrongSecret
+from chatnet.faces import NO_IDENT, Face
 from chatnet.form import MAX_LABEL
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.irc.sasl import Credentials, Exchange, Step
+from chatnet.names import fold
+from chatnet.reads import ShownFace
 from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import server
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
@@ -273,7 +276,7 @@ class Registration:
         if not self._nick or not self._ident or self._caps.is_open or self._is_closing:
             return
         if self._session is not None:
-            self._welcome(self._session)
+            self._go_on(self._session)
             return
         credentials = sasl.in_pass(self._password, self._nick) if self._password else None
         if credentials is None:
@@ -293,6 +296,8 @@ class Registration:
             self._say(numerics.ERR_PASSWDMISMATCH, _sentence(why))
             self._close("Login failed")
             return
+        if self._is_spelled_anew(session):
+            await self._spell(session)
         self._welcome(session)
 
     async def _login(self, credentials: Credentials) -> Session:
@@ -319,6 +324,30 @@ class Registration:
         self._is_new = before < session.local_user.memberships.registered == session.by
         self._connection.known(True)
         return self._session
+
+    def _go_on(self, session: Session) -> None:
+        """Say the welcome; before that, keep how the user spells their name, if they never said that."""
+        if self._is_spelled_anew(session):
+            self._begin(self._spell_and_welcome(session))
+        else:
+            self._welcome(session)
+
+    def _is_spelled_anew(self, session: Session) -> bool:
+        user = session.user
+        return fold(self._nick) == user != self._nick and user not in self._front.faces
+
+    async def _spell_and_welcome(self, session: Session) -> None:
+        await self._spell(session)
+        self._welcome(session)
+
+    async def _spell(self, session: Session) -> None:
+        """Have the user shown as they spell their name; a log of an older release does not keep that."""
+        user, log = session.user, self._entrance.sessions.log
+        face = Face(self._nick, NO_IDENT, self._real_name.strip())
+        key = fresh_key(self._front.settings.clocks.wall(), self._front.settings.entropy)
+        [outcome] = await log.append([Draft("spelling", user, user, face.text, key, session.by)])
+        if isinstance(outcome, int):
+            self._front.faces.begun([ShownFace(user, face.text, outcome)])
 
     def _begin(self, attempt: Coroutine[Any, Any, None]) -> None:
         """Make an attempt; no line is read until its end."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from chatnet.entries import Entry
-from chatnet.errors import AlreadyJoined, ChatnetError
-from chatnet.irc import isupport, numerics, writer
+from chatnet.errors import AlreadyJoined, ChatnetError, NotYet
+from chatnet.form import MAX_WORDS
+from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.histories import say_newest
@@ -83,12 +84,13 @@ async def part(client: IrcClient, slot: Slot, line: Line) -> None:
     channels = line.params[0].split(",")
     if len(channels) > 1:
         slot.begin_now()
-    leaving = [Deferred.fromCoroutine(_part(client, slot, channel)) for channel in channels]
+    why = texts.harmless(line.params[1])[:MAX_WORDS].strip() if len(line.params) > 1 else ""
+    leaving = [Deferred.fromCoroutine(_part(client, slot, channel, why)) for channel in channels]
     for one in leaving:
         await one
 
 
-async def _part(client: IrcClient, slot: Slot, channel: str) -> None:
+async def _part(client: IrcClient, slot: Slot, channel: str, why: str) -> None:
     room = events.room_in(channel)
     if room is None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
@@ -97,13 +99,22 @@ async def _part(client: IrcClient, slot: Slot, channel: str) -> None:
         client.fail(slot, "PART", "OWN_ROOM", "Your own channel is always yours.", writer.word(channel))
         return
     try:
-        entry, _ = await client.drafts.append(lambda key: client.session.drafts.leave(key, room))
-    except ChatnetError as why:
-        client.refuse(slot, "PART", writer.word(channel), why)
+        entry = await _leave(client, room, why)
+    except ChatnetError as no:
+        client.refuse(slot, "PART", writer.word(channel), no)
         return
     if room in client.joined:
         client.note_stay(room, False)
-        slot.now(events.parted(client.user, room) if entry is None else client.channel.own_stay(entry))
+        slot.now(events.parted(client.source, room, why) if entry is None else client.channel.own_stay(entry))
+
+
+async def _leave(client: IrcClient, room: str, why: str) -> Entry | None:
+    drafts = client.session.drafts
+    try:
+        entry, _ = await client.drafts.append(lambda key: drafts.leave(key, room, why))
+    except NotYet:  # the log is of an older release, and takes no reason
+        entry, _ = await client.drafts.append(lambda key: drafts.leave(key, room))
+    return entry
 
 
 # ---- NAMES and TOPIC ----

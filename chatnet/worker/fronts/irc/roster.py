@@ -18,7 +18,6 @@ from chatnet.reads import MemberPage
 from chatnet.stays import changes
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.marking import all_marks, mark_line
-from chatnet.worker.fronts.irc.said import source
 
 if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
@@ -46,7 +45,7 @@ def up_to_date(page: MemberPage, room: str, after: str, since: Sequence[Entry]) 
     members = {member.name: member.role for member in page.members}
     last = page.members[-1].name if page.more and page.members else None
     for entry in since:
-        if entry.room != room:
+        if entry.room != room and room not in entry.at:
             continue
         if entry.kind == "role" and entry.to in members:
             members[entry.to] = "" if entry.text == "none" else entry.text
@@ -191,9 +190,9 @@ def _name_lines(client: IrcClient, channel: str, members: dict[str, str]) -> Ite
     head = client.numeric(numerics.RPL_NAMREPLY, "=", channel, "")
     left = room = MOST_BYTES - len(head) + len(b"\r\n")
     words: list[str] = []
-    whole = client.has("userhost-in-names")
+    whole, faces = client.has("userhost-in-names"), client.front.faces
     for name, role in members.items():
-        word = prefix_of(role) + (source(name) if whole else name)
+        word = prefix_of(role) + (faces.source(name) if whole else faces.nick(name))
         if len(word) + 1 > left:
             yield client.numeric(numerics.RPL_NAMREPLY, "=", channel, " ".join(words))
             words, left = [], room

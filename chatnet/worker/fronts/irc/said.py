@@ -10,7 +10,8 @@ from chatnet.irc.batches import CONCAT, MULTILINE
 from chatnet.irc.caps import TagClass
 from chatnet.irc.lines import MOST_BYTES
 from chatnet.irc.msgids import in_base_36
-from chatnet.names import is_talk
+from chatnet.names import GUEST, is_talk
+from chatnet.worker.fronts.irc.faces import Faces
 from chatnet.worker.fronts.irc.sees import Sees
 
 REACT = "+draft/react"
@@ -19,19 +20,14 @@ BOT = "bot"
 """The tag of all that a bot sends."""
 
 
-def source(name: str) -> str:
-    """Return whom a line comes from that is of an account: the same live, echoed and in histories."""
-    return f"{name}!{name}@user"
-
-
 def command_of(form: str) -> str:
     """Return the command of a post of this form."""
     return "NOTICE" if form == "notice" else "PRIVMSG"
 
 
-def head_of(name: str, command: str, target: str) -> str:
-    """Return what stands before the text of a post."""
-    return f":{source(name)} {command} {target} :"
+def head_of(source: str, command: str, target: str) -> str:
+    """Return what stands before the text of a post that comes from ``source``."""
+    return f":{source} {command} {target} :"
 
 
 def room_for(head: str, form: str) -> int:
@@ -40,29 +36,34 @@ def room_for(head: str, form: str) -> int:
 
 
 @lru_cache(maxsize=4_096)  # the same people talk in the same places
-def _head_and_room(name: str, form: str, target: str) -> tuple[str, int]:
-    head = head_of(name, command_of(form), target)
+def _head_and_room(source: str, form: str, target: str) -> tuple[str, int]:
+    head = head_of(source, command_of(form), target)
     return head, room_for(head, form)
 
 
-def target_of(post: Entry, place: str) -> tuple[str, str]:
+def target_of(post: Entry, place: str, faces: Faces) -> tuple[str, str]:
     """Return the target that a post has for those who hear it at a place, and from which channel somebody
     mentions them who is not in it; empty if it is nothing of that kind."""
     if is_talk(post.room):
         first, second = post.room.split("=")
-        return (second if post.user == first else first), ""
+        return faces.nick(second if post.user == first else first), ""
     if place[0] == "@":
-        return place[1:], targets.channel_of(post.room, "") or ""
+        return faces.nick(place[1:]), targets.channel_of(post.room, "") or ""
     return targets.channel_of(place, "") or place, ""
 
 
 def tags_of(log_id: str, entry: Entry, tags: TagClass, is_bot: bool, more: str = "") -> str:
     """Return the tags of an entry, for connections that are shown those; ``more`` are further ones."""
     if not tags.every:
-        return tags.tags(times.shown(entry.time), account=entry.user)
+        return tags.tags(times.shown(entry.time), account=account_of(entry.user))
     if is_bot:
         more = f"{BOT};{more}" if more else BOT
-    return tags.tags(times.shown(entry.time), msgids.msgid(log_id, entry), entry.user, more)
+    return tags.tags(times.shown(entry.time), msgids.msgid(log_id, entry), account_of(entry.user), more)
+
+
+def account_of(user: str) -> str:
+    """Return the account of an author, for a tag; a guest has none."""
+    return "" if user[0] == GUEST else user
 
 
 def _more_tags(post: Entry, context: str) -> str:
@@ -88,15 +89,16 @@ def said(log_id: str, post: Entry, place: str, sees: Sees, is_bot: bool = False)
     its author has said that they are a bot."""
     if not post.text:
         return b""
-    target, context = target_of(post, place)
+    source = sees.faces.source(post.user)
+    target, context = target_of(post, place, sees.faces)
     if is_reaction(post):
         if not sees.tags.every:
             return b""
         more = f"{reaction(post.text)};{_more_tags(post, context)}"
         tags = tags_of(log_id, post, sees.tags, is_bot, more)
-        return writer.line(source(post.user), "TAGMSG", target, tags=tags)
+        return writer.line(source, "TAGMSG", target, tags=tags)
     form = "" if post.more is None else post.more.form
-    text, (head, room) = post.text, _head_and_room(post.user, form, target)
+    text, (head, room) = post.text, _head_and_room(source, form, target)
     tags = tags_of(log_id, post, sees.tags, is_bot, _more_tags(post, context))
     if context and not sees.tags.every:
         text = f"[{context}] {text}"
@@ -104,7 +106,11 @@ def said(log_id: str, post: Entry, place: str, sees: Sees, is_bot: bool = False)
     if sees.tags.multiline and (len(parts) > 1 or "\n" in text):
         pieces = texts.multiline(text, room)
         return _in_batch(
-            post, target, tags, [_line(head, form, one.text, _marks(post, one.goes_on)) for one in pieces]
+            source,
+            post,
+            target,
+            tags,
+            [_line(head, form, one.text, _marks(post, one.goes_on)) for one in pieces],
         )
     if len(parts) == 1:
         return _line(head, form, parts[0], tags)
@@ -114,7 +120,7 @@ def said(log_id: str, post: Entry, place: str, sees: Sees, is_bot: bool = False)
 
 def tags_of_others(post: Entry, tags: TagClass, is_bot: bool) -> str:
     """Return the tags of the lines behind the first of a post that needs several."""
-    return tags.tags(times.shown(post.time), account=post.user, more=BOT if is_bot else "")
+    return tags.tags(times.shown(post.time), account=account_of(post.user), more=BOT if is_bot else "")
 
 
 def _line(head: str, form: str, text: str, tags: str) -> bytes:
@@ -131,8 +137,8 @@ def _reference(post: Entry) -> str:
     return f"m{in_base_36(post.seq)}"
 
 
-def _in_batch(post: Entry, target: str, tags: str, lines: list[bytes]) -> bytes:
+def _in_batch(name: str, post: Entry, target: str, tags: str, lines: list[bytes]) -> bytes:
     """Return a long post as a batch of its lines."""
-    reference, name = _reference(post), source(post.user)
+    reference = _reference(post)
     begin = writer.line(name, "BATCH", f"+{reference}", MULTILINE, target, tags=tags)
     return b"".join((begin, *lines, writer.line(name, "BATCH", f"-{reference}")))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from chatnet.errors import ChatnetError
 from chatnet.irc import isupport, numerics, times, words, writer
+from chatnet.irc.targets import nick_of
+from chatnet.names import fold
 from chatnet.worker.fronts.irc.command import Command, Pace
 
 if TYPE_CHECKING:
@@ -15,13 +18,15 @@ if TYPE_CHECKING:
 
 VERSION = f"chatnet-{version('chatnet')}"
 NETWORK = "chatnet"
+CHANGED = 9
+"""For so many lines more counts one that changes how one is called."""
 
 
 def welcome(client: IrcClient) -> list[bytes]:
     """Return what a client is told first."""
     server, say = client.front.settings.name, client.numeric
     return [
-        say(numerics.RPL_WELCOME, f"Welcome to chatnet, {client.user}!"),
+        say(numerics.RPL_WELCOME, f"Welcome to chatnet, {client.nick}!"),
         say(numerics.RPL_YOURHOST, f"Your host is {server}, running {VERSION}."),
         say(numerics.RPL_CREATED, "What was said here before you came is in the history."),
         say(numerics.RPL_MYINFO, server, VERSION, isupport.USER_MODES, isupport.CHANNEL_MODES),
@@ -37,7 +42,7 @@ def supported(client: IrcClient) -> list[bytes]:
     tokens = isupport.tokens(NETWORK)
     return [
         writer.line(settings.name, code, *words, trailing=True)
-        for code, *words in isupport.in_lines(client.user, tokens)
+        for code, *words in isupport.in_lines(client.nick, tokens)
     ]
 
 
@@ -75,7 +80,7 @@ def message_of_the_day(client: IrcClient) -> list[bytes]:
 def cap(client: IrcClient, slot: Slot, line: Line) -> None:
     """Negotiate capabilities, at any time."""
     before = client.caps.on
-    for command, *params in client.caps.answer(client.user, line.params):
+    for command, *params in client.caps.answer(client.nick, line.params):
         slot.say(writer.line(client.front.settings.name, command, *params, trailing=True))
     if client.caps.on != before:
         client.capabilities_changed()
@@ -116,13 +121,29 @@ def register(client: IrcClient, slot: Slot, line: Line) -> None:
     client.fail(slot, "REGISTER", "ALREADY_AUTHENTICATED", sentence, client.user)
 
 
-def nick(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Refuse another name than that of the account."""
-    if not line.params or not line.params[0]:
+async def nick(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Spell one's name in other capitals; only a guest takes another one."""
+    wanted = line.params[0] if line.params else ""
+    if not wanted:
         slot.say(client.numeric(numerics.ERR_NONICKNAMEGIVEN))
-    elif line.params[0].lower() != client.user:
+    elif fold(wanted) == nick_of(client.user):
+        await _respell(client, slot, wanted)
+    else:
         sentence = f"You are logged in as {client.user}, and that is your nick."
-        slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(line.params[0]), sentence))
+        slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(wanted), sentence))
+
+
+async def _respell(client: IrcClient, slot: Slot, wanted: str) -> None:
+    before = client.source
+    if wanted == client.nick:
+        return
+    client.charge(CHANGED)
+    try:
+        await client.spell(client.front.faces.face(client.user)._replace(spelled=wanted))
+    except ChatnetError as why:
+        client.refuse(slot, "NICK", writer.word(wanted), why)
+    else:
+        slot.say(writer.line(before, "NICK", wanted))
 
 
 def motd(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -181,7 +202,7 @@ COMMANDS = {
     "USER": Command(registered_already),
     "AUTHENTICATE": Command(authenticate),
     "REGISTER": Command(register),
-    "NICK": Command(nick),
+    "NICK": Command(nick, 0, Pace.ALONE),
     "MOTD": Command(motd),
     "LUSERS": Command(lusers),
     "TIME": Command(time),

@@ -17,6 +17,7 @@ from chatnet.irc.texts import Dropped, Said
 from chatnet.names import is_talk
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.faces import Faces
 from chatnet.worker.fronts.irc.marking import NoTarget, known_room
 from chatnet.worker.fronts.irc.said import REACT, command_of, head_of, reaction, room_for
 
@@ -72,12 +73,12 @@ def _say(client: IrcClient, slot: Slot, line: Line, command: str) -> None:
         saying.done()
 
 
-def to_room(target: str) -> str | None:
+def to_room(target: str, faces: Faces) -> str | None:
     """Return the room of a target as the session spells it: a user is their conversation."""
     meant = targets.room_of(target)
     if meant is None:
         return None
-    return "@" + meant.name if isinstance(meant, Nick) else meant.room
+    return "@" + faces.user_of(meant.name) if isinstance(meant, Nick) else meant.room
 
 
 class Saying:
@@ -145,14 +146,16 @@ class Saying:
         return True
 
     def _post(self, target: str, text: str, form: Form, is_long: bool) -> None:
-        client, room = self._client, to_room(target)
+        client = self._client
+        room = to_room(target, client.front.faces)
         if room is None:
             is_channel = target[0] in CHANTYPES
             number = numerics.ERR_NOSUCHCHANNEL if is_channel else numerics.ERR_NOSUCHNICK
             self._no(client.numeric(number, writer.word(target)))
             return
-        shown = room[1:] if room[0] == "@" else events.channel(room)
-        if not is_long and len(text.encode()) > room_for(head_of(client.user, command_of(form), shown), form):
+        shown = client.front.faces.nick(room[1:]) if room[0] == "@" else events.channel(room)
+        head = head_of(client.source, command_of(form), shown)
+        if not is_long and len(text.encode()) > room_for(head, form):
             # With our name before it, it is too long for a line: nobody shall get half of it.
             self._no(client.numeric(numerics.ERR_INPUTTOOLONG))
             return
@@ -218,7 +221,7 @@ class Saying:
         other = other_side(entry.room, client.user)
         if words := client.front.presence.words(other):
             self._slot.begin_now()
-            self._slot.now(client.numeric(numerics.RPL_AWAY, other, words))
+            self._slot.now(client.numeric(numerics.RPL_AWAY, client.front.faces.nick(other), words))
 
     def _refused(self, failure: Failure, target: str) -> None:
         if isinstance(failure.value, ChatnetError):

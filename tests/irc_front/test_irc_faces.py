@@ -1,0 +1,126 @@
+"""How users are shown over IRC: capitals and real names, which the log keeps; and why somebody has left."""
+
+from __future__ import annotations
+
+import pytest
+from irc_front.stage import PASSWORD, IrcLine, IrcStage
+from irc_front.test_irc_rooms import does, together
+from worker.conftest import Worker
+
+from chatnet.entries import Entry
+from chatnet.reads import ShownFace
+from chatnet.worker.fronts.irc.faces import Faces
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker())
+
+
+def spelled(stage: IrcStage, nick: str, *caps: str) -> IrcLine:
+    """Return a connection of who spells their name so, at their first login."""
+    return stage.user(nick, *caps)
+
+
+def kept(stage: IrcStage) -> list[str]:
+    """Return what the log keeps of how users are shown."""
+    return [entry.text for entry in stage.worker.log.entries if entry.kind == "spelling"]
+
+
+def test_the_capitals_of_the_first_login_are_kept_and_shown(stage: IrcStage) -> None:
+    """In every line of theirs, live and in lists, to everybody; the account is the one spelling."""
+    bob = stage.everything("bob")
+    bob.ask("JOIN #tea")
+    alice = spelled(stage, "Alice")
+    assert kept(stage) == ["Alice - Alice"]
+    alice.ask("JOIN #tea", "PRIVMSG #tea :hi", "PRIVMSG bob :psst")
+    join, said, psst = bob.take()
+    assert (join.source, join.params) == ("Alice!alice@user", ["#tea", "alice", "Alice"])
+    assert (said.source, said.tags["account"]) == ("Alice!alice@user", "alice")
+    assert psst.source == "Alice!alice@user"
+    [names] = [one.text for one in alice.ask("NAMES #tea") if one.command == "353"]
+    assert names.split() == ["Alice", "@bob"]
+    assert [one.params[5] for one in bob.ask("WHO Alice") if one.command == "352"] == ["Alice"]
+    assert [one.params[:4] for one in bob.ask("WHOIS ALICE") if one.command == "311"] == [
+        ["bob", "Alice", "alice", "user"]
+    ]
+    bob.ask("PRIVMSG aLICE :to you")
+    assert [one.params for one in alice.take() if one.command == "PRIVMSG"] == [["Alice", "to you"]]
+
+
+def test_another_login_changes_nothing_and_nick_does(stage: IrcStage) -> None:
+    """Who logs in on another device in other capitals is called as before; NICK says it to all."""
+    alice, bob = together(stage, "alice", "bob")
+    assert alice.shown("NICK aLice") == ["NICK aLice"]
+    assert [(one.source, one.shown) for one in bob.take()] == [("alice!alice@user", "NICK aLice")]
+    assert alice.shown("NICK aLice") == []
+    other = stage.line()
+    other.log_in("ALICE")
+    assert [one.params[0] for one in other.heard if one.command == "001"] == ["aLice"]
+    assert kept(stage) == ["aLice -"]
+
+
+def test_a_real_name_is_kept(stage: IrcStage) -> None:
+    """Also while its user is not here; those who share a room are told, each once."""
+    alice, bob = together(stage, "alice", "bob")
+    wide = stage.everything("bob")
+    assert alice.shown("SETNAME :Alice L.") == []
+    assert [one.shown for one in wide.take()] == ["SETNAME Alice L."]
+    assert bob.take() == []
+    alice.cut()
+    [who] = [one for one in wide.ask("WHOIS alice") if one.command == "311"]
+    assert who.text == "Alice L."
+    assert [one.shown for one in wide.ask("SETNAME :\x02")] == [
+        "FAIL SETNAME INVALID_REALNAME That is too long for a name, or none."
+    ]
+
+
+def test_a_front_that_begins_later_knows_all_that_was_said(stage: IrcStage) -> None:
+    spelled(stage, "Alice").ask("JOIN #tea", "SETNAME :Alice L.")
+    later = IrcStage(Worker(log=stage.worker.log, clock=stage.worker.clock))
+    bob = later.user("bob")
+    [alice] = [one for one in bob.ask("WHOIS alice") if one.command == "311"]
+    assert (alice.params[1], alice.text) == ("Alice", "Alice L.")
+
+
+def test_what_was_followed_is_newer_than_what_was_read() -> None:
+    """The store is read in pages while the log goes on."""
+    faces = Faces()
+    faces.follow(Entry(7, 0, "spelling", "alice", "alice", "ALICE -", b""))
+    faces.follow(Entry(8, 0, "gone", "~zed", "~zed", "", b"", None))
+    faces.begun([ShownFace("alice", "aLICE - old", 3), ShownFace("bob", "BOB -", 4)])
+    assert [faces.nick(user) for user in ("alice", "bob", "carol")] == ["ALICE", "BOB", "carol"]
+
+
+def test_who_leaves_says_why_on_other_devices_too(stage: IrcStage) -> None:
+    """And somebody who was not there reads it in the log; nothing of formatting is left."""
+    alice, bob = together(stage, "alice", "bob")
+    other = stage.user("bob")
+    assert bob.shown("PART #tea :\x02so long\x02") == ["PART #tea so long"]
+    for line in (alice, other):
+        assert [one.shown for one in line.take()] == ["PART #tea so long"]
+    assert [entry.text for entry in stage.worker.log.entries if entry.kind == "leave"] == ["so long"]
+
+
+def test_an_older_log_keeps_none_of_it(stage: IrcStage) -> None:
+    """Its level was not raised: one leaves without a reason, and is shown by the one spelling."""
+    stage.worker.log.state.level = 1
+    stage.user("bob").ask("JOIN #tea")
+    alice = stage.line()
+    alice.log_in("Alice", password=PASSWORD)
+    assert [one.params[0] for one in alice.heard if one.command == "001"] == ["alice"]
+    alice.take()
+    alice.ask("JOIN #tea")
+    assert alice.shown("PART #tea :why not") == ["PART #tea"]
+    assert [one.command for one in alice.ask("SETNAME :Alice L.")] == ["FAIL"]
+    assert kept(stage) == []
+
+
+def test_who_is_forgotten_is_shown_no_more(stage: IrcStage) -> None:
+    spelled(stage, "Alice").ask("JOIN #tea")
+    bob = stage.user("bob")
+    does(stage, "forget", "alice", "alice", to="alice")
+    assert [one.nick for one in bob.take()] == ["Alice"]
+    assert stage.irc.faces.nick("alice") == "alice"
+    assert kept(stage) == [""]
+    assert [one.command for one in bob.ask("WHOIS alice")] == ["401", "318"]
