@@ -39,6 +39,17 @@ class Client:
             pass
         return False
 
+    def log_in(self, name: str) -> None:
+        """Log in as a device of ``name``."""
+        self.say(f"PASS correct-horse-{name}", f"NICK {name}", f"USER {name}@phone 0 * :{name}")
+
+    def hears(self, text: str) -> bool:
+        """Return whether a line with this text comes; False if the connection is lost.
+
+        :raises TimeoutError: neither happened in time.
+        """
+        return any(text.encode() in line for line in iter(self._lines.readline, b""))
+
     def front(self, pids: Iterable[int]) -> int:
         """Return which of these processes has the other end; 0 if none has it (yet)."""
         here, there = self._connection.getsockname()[1], self._connection.getpeername()[1]
@@ -73,7 +84,8 @@ def at(port: int, pid: int, pids: Iterable[int], until: ExitStack) -> Client:
 
 def test_only_the_death_of_their_own_front_is_felt(new_cluster: Callable[..., Cluster]) -> None:
     """The status lists the fronts. When the primary and the worker are killed, users are still served on the
-    same connections; when a front is killed, its own users alone are cut off, and another comes."""
+    same connections; when a front is killed, its own users alone are cut off, and another comes. They come
+    back to any front, and get what was said meanwhile."""
     port = free_port()
     cluster = new_cluster("--irc", f"localhost:{port}", "--workers", "1", "--replicas", "1")
     cluster.root.mkdir(parents=True)
@@ -88,7 +100,7 @@ def test_only_the_death_of_their_own_front_is_felt(new_cluster: Callable[..., Cl
         primary, _ = cluster.masters(2)
         users = [at(port, pid, pids(fronts), until) for pid in pids(fronts)]
         for name, user in zip(("ann", "bob"), users, strict=True):
-            user.say(f"PASS correct-horse-{name}", f"NICK {name}", f"USER {name} 0 * :{name}")
+            user.log_in(name)
             assert user.is_served("logged in")
 
         for process in (primary, worker):
@@ -101,6 +113,11 @@ def test_only_the_death_of_their_own_front_is_felt(new_cluster: Callable[..., Cl
         victim, other = pids(fronts)
         os.kill(victim, signal.SIGKILL)
         assert [user.is_served("after a kill") for user in users] == [False, True]
+        users[1].say("PRIVMSG ann :while you were away")
+        assert users[1].is_served("on disk")
+        again = Client(port, until)
+        again.log_in("ann")
+        assert again.hears("while you were away")
         wait_until("another front", lambda: victim not in pids(cluster.workers(2, serves="irc")))
         now = pids(cluster.workers(2, serves="irc"))
         (new,) = set(now) - {other}

@@ -14,8 +14,10 @@ from worker.conftest import Worker
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More
+from chatnet.errors import BadRequest
 from chatnet.kinds import CLUSTER
 from chatnet.marks import UserMark, heard
+from chatnet.reads import HeardBy
 from chatnet.worker.fronts.irc.devices import ASK_SECONDS, MOST_ASKED
 from chatnet.worker.gathered_marks import GATHER_SECONDS
 
@@ -299,6 +301,27 @@ def test_a_device_that_was_revoked_begins_anew(stage: IrcStage) -> None:
     stage.worker.commit(Draft("secret", "alice", "alice", account.credential, b"s" * 16, device.seq))
     assert stage.worker.log.entries[-1].kind == "secret"
     assert posts(comes(stage, PHONE)) == ["two"]
+
+
+def test_a_primary_of_before_knows_no_devices(stage: IrcStage) -> None:
+    """Who comes then hears what is said from then on, and nothing is kept: what was missed comes later, once
+    all are of this release."""
+    says(stage, "one")
+    log, read = stage.worker.log, stage.worker.log.read
+
+    async def read_by_an_old_one(question: Any) -> Any:
+        if isinstance(question, HeardBy):
+            raise BadRequest.of(why="there is no such question.")
+        return await read(question)
+
+    log.read = read_by_an_old_one  # type: ignore[method-assign]
+    phone = comes(stage, PHONE)
+    stage.user("bob").ask("PRIVMSG #tea :two")
+    stage.worker.pass_time(A_WHILE)
+    assert (asked(phone), posts(phone)) == ([], ["two"])
+    phone.cut()
+    log.read = read  # type: ignore[method-assign]
+    assert posts(comes(stage, PHONE)) == ["one", "two"]
 
 
 # ---- what is sent ----

@@ -8,8 +8,10 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from chatnet.auth import Token
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft
 from chatnet.limits import Limits
+from chatnet.marks import UserMark
 from chatnet.reads import Snapshot
 from chatnet.stays import Interval
 from chatnet.store.window import Window
@@ -21,15 +23,30 @@ from chatnet.world import Clocks
 NOBODY: Any = None
 
 
+def made(log: MemoryLog, clock: Clock) -> Frontend:
+    store: Any = SimpleNamespace(log=log, pass_on=None)
+    token, entropy = Token(b"t" * 32), lambda size: b"e" * size
+    clocks = Clocks(clock, clock.seconds, clock.seconds)
+    return Frontend(store, NOBODY, token, Quotas(), clocks, entropy, unheard)
+
+
+def test_what_was_marked_of_a_log_that_was_put_back_is_not_kept() -> None:
+    """The log goes on with other entries under these seqs, which nobody has read, nor any device heard."""
+    clock = Clock()
+    frontend = made(MemoryLog(clock=clock.seconds), clock)
+    marks = frontend.entrance.sessions.marks
+    for room, seq in (("#x", 5), ("#y", 6)):
+        marks.mark(UserMark("alice", room, seq), None)
+    frontend.rewound(Cursor(5, b"8 bytes."))
+    assert [marks.waiting("alice", room) for room in ("#x", "#y")] == [5, 0]
+
+
 def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None:
     """A stay that ended before the window began is dropped, also while the session lasts."""
     clock = Clock()
     log = MemoryLog(clock=clock.seconds)
     log.window = Window(log.log_id, limits=Limits(window_bytes=10_000))
-    store: Any = SimpleNamespace(log=log, pass_on=None)
-    token, entropy = Token(b"t" * 32), lambda size: b"e" * size
-    clocks = Clocks(clock, clock.seconds, clock.seconds)
-    frontend = Frontend(store, NOBODY, token, Quotas(), clocks, entropy, unheard)
+    frontend = made(log, clock)
     alice = frontend.entrance.sessions.router.arrive("alice", Snapshot(0, 0, 1, []), 0, [])
     key = 0
 

@@ -25,7 +25,7 @@ from chatnet.entries import Entry, other_side
 from chatnet.errors import BadRequest
 from chatnet.irc import writer
 from chatnet.kinds import SAID
-from chatnet.names import is_talk
+from chatnet.names import is_guest, is_talk
 from chatnet.net.timer import Timer
 from chatnet.store.verifying import cursor_at
 from chatnet.worker.fronts.irc import events
@@ -57,7 +57,8 @@ LEFT_OUT = (
 
 class Device:
     """How far the device of a connection has heard. Its cursor moves if it ``follows``: then it has a name,
-    or sees when something was said, and does not ask for histories itself."""
+    or sees when something was said, and does not ask for histories itself. A guest is somebody else each
+    time."""
 
     __slots__ = (
         *("_asked", "_asked_at", "_client", "_has", "_kept", "_owes", "_past"),
@@ -77,7 +78,7 @@ class Device:
         on."""
         client = self._client
         self._past, start = client.window.head, client.window.cursor
-        if not client.has("draft/chathistory"):
+        if not client.has("draft/chathistory") and not is_guest(client.user):
             self.follows = self.is_named or client.has("server-time")
             if not self.is_named:
                 client.put_line(client.notice(NAMELESS.format(user=client.user)))
