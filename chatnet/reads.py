@@ -442,17 +442,18 @@ class Members(Question[MemberPage], frozen=True):
 
 
 class RoomOf(Question[RoomFacts], frozen=True):
-    """What ``room`` is like at ``upto``, for ``user``.
+    """What ``room`` is like at ``upto``, for ``user``. Without ``counts``, nobody is counted.
 
     :raises NoSuchRoom: as for :class:`History`.
     """
 
     errors = (NoSuchRoom,)
-    costs = "a row for each member"
+    costs = "three rows, or one for each member"
 
     room: str
     user: str
     upto: int
+    counts: bool = False
 
 
 class BansOf(Question[BanPage], frozen=True):

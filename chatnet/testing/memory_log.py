@@ -442,7 +442,8 @@ class MemoryLog:
             begun = 0 if account is None or account.registered > upto else account.registered
         entry = self._entry(begun)
         since = 0 if entry is None else entry.time
-        return RoomFacts(len(self._in(room, upto)), since, *self._about(room, upto))
+        count = len(self._in(room, upto)) if asked.counts else 0
+        return RoomFacts(count, since, *self._about(room, upto))
 
     def _bans_of(self, asked: BansOf) -> BanPage:
         self._readable(asked)

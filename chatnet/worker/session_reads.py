@@ -102,10 +102,10 @@ class SessionReads:
         page = await self._read(lambda head: Talks(user, head, after))
         return TalkPage([Talk(spelled_for(talk.room, user), talk.newest) for talk in page.talks], page.more)
 
-    async def facts_of(self, room: str) -> RoomFacts:
-        """Return what ``room`` is like."""
+    async def facts_of(self, room: str, counts: bool = False) -> RoomFacts:
+        """Return what ``room`` is like; how many are in it only if it ``counts`` them."""
         room = self.fold(room)
-        return await self._read(lambda head: RoomOf(room, self._session.user, head))
+        return await self._read(lambda head: RoomOf(room, self._session.user, head, counts))
 
     async def bans(self, room: str, after: str) -> BanPage:
         """Return a page of those who are banned from ``room`` and come after ``after``: for its moderators,

@@ -286,7 +286,7 @@ def read_by_all(subject: Subject) -> list[Any]:
                 questions.append(HistoryAfter(room, 0, user, head))
             if user == "bob" and room in ("#x", "&ops"):
                 questions.append(History(room, None, user, head, True))
-                questions += [RoomOf(room, user, head), BansOf(room, user, head)]
+                questions += [RoomOf(room, user, head, True), BansOf(room, user, head)]
             for question in questions:
                 try:
                     found.append((user, room, told(subject.read(question))))
@@ -533,7 +533,7 @@ def test_what_a_room_is_like(new_disk: Callable[[], Any], make: Callable[[Any], 
     begun(subject)
 
     def of(room: str, upto: int) -> RoomFacts:
-        return subject.read(RoomOf(room, "alice", upto))
+        return subject.read(RoomOf(room, "alice", upto, counts=True))
 
     for_bob, for_carol = More(to="bob"), More(to="carol", until=1 << 60)
     drafts = [
@@ -553,6 +553,7 @@ def test_what_a_room_is_like(new_disk: Callable[[], Any], make: Callable[[Any], 
     entries = {entry.seq: entry for entry in subject.log.window.after(0)}
     head = max(entries)
     assert [of("&ops", seq).members for seq in (13, 15, 16, 17)] == [2, 3, 2, 1]
+    assert subject.read(RoomOf("&ops", "alice", 15)) == msgspec.structs.replace(of("&ops", 15), members=0)
     assert {of("&ops", seq).since for seq in (9, head)} == {entries[5].time}
     assert (of("#x", 8).since, of("#x", head).since) == (0, entries[9].time)
     assert of("alice", head) == RoomFacts(0, entries[1].time, "", "", 0)

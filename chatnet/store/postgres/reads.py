@@ -576,7 +576,7 @@ def room_of(tables: PostgresTables, asked: RoomOf) -> RoomFacts:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     _readable(tables, asked)
     bounds = {"room": room, "upto": upto}
-    (count,) = tables.execute(COUNT, bounds).fetchone()
+    (count,) = tables.execute(COUNT, bounds).fetchone() if asked.counts else (0,)
     begun = MADE if is_private(room) else FIRST_SAID if is_topic(room) else WHEN_REGISTERED
     since = tables.execute(begun, bounds).fetchone()
     about = tables.execute(ABOUT, bounds).fetchone()

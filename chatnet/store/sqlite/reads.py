@@ -318,7 +318,7 @@ GONE_SINCE = f"{_MEMBERS} AND m.left > ?3 AND m.left < {OPEN}"
 def room_of(tables: SqliteTables, asked: RoomOf) -> RoomFacts:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     _readable(tables, asked)
-    count: int = tables.execute(COUNT, (room, upto)).get
+    count: int = tables.execute(COUNT, (room, upto)).get if asked.counts else 0
     begun = _MADE if is_private(room) else _FIRST_SAID if is_topic(room) else _WHEN_REGISTERED
     since: int | None = tables.execute(begun, (room, upto)).get
     about = tables.execute(ABOUT, (room, upto)).fetchone()

@@ -62,7 +62,7 @@ async def _rooms(client: IrcClient, wanted: Wanted) -> AsyncIterator[str]:
 
 async def _say_one(client: IrcClient, slot: Slot, wanted: Wanted, room: str, channel: str) -> None:
     try:
-        facts = await client.session.reads.facts_of(room)
+        facts = await client.session.reads.facts_of(room, counts=True)
     except ChatnetError:
         return
     count = facts.members + is_users(room)
