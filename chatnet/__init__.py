@@ -26,6 +26,7 @@ command_lines  commands as they are printed for somebody to run
 auth        the cluster's token, and tickets
 credentials  users' secrets, and what is stored of them
 common_passwords  the passwords that most people choose, which nobody may
+aging       when a ticket ends of itself                                                      pure
 codes       codes, with which somebody comes in who has no secret here yet                    pure
 keys        the keys of drafts, as programs name them                                         pure
 marks       how far a user has read in a room                                                 pure

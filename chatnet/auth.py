@@ -1,7 +1,7 @@
 """What proves who may do what: the cluster's token, and tickets.
 
 token       32 random bytes, shared by the cluster's processes and its operators; never sent
-ticket      signed at login, checked with one HMAC; invalid once the user's secret changes
+ticket      signed at login, checked with one HMAC; invalid once the user's secret changes, or it has aged
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeGuard, get_args
+from typing import Literal, NamedTuple, TypeGuard, get_args
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
@@ -27,6 +27,22 @@ Role = Literal["worker", "replica", "operator"]
 def is_role(text: str) -> TypeGuard[Role]:
     """Return whether this is a role of a process in the cluster, or of an operator."""
     return text in get_args(Role)
+
+
+class Ticket(NamedTuple):
+    """What a ticket says: it is of ``user``, whose session the entry at the seq ``by`` began, and who showed
+    a secret on this ``day``; 0: it does not age, as none did that is older. See :mod:`chatnet.aging`."""
+
+    user: str
+    by: int
+    day: int = 0
+
+
+class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    log: str
+    user: str
+    by: int
+    day: int = 0
 
 
 class Token:
@@ -55,23 +71,23 @@ class Token:
         """
         return HKDF(hashes.SHA256(), size, salt=None, info=purpose.encode()).derive(self._secret)
 
-    def ticket(self, log: str, user: str, secret_seq: int) -> bytes:
-        """Return a ticket for ``user``, valid in this cluster's log until the user's secret changes."""
-        body = msgspec.msgpack.encode((log, user, secret_seq))
+    def ticket(self, log: str, user: str, by: int, day: int = 0) -> bytes:
+        """Return a :class:`Ticket` for ``user``, valid in this cluster's log until that session ends."""
+        body = msgspec.msgpack.encode((log, user, by, day) if day else (log, user, by))
         return hmac.digest(self._ticket_key, body, "sha256") + body
 
-    def check_ticket(self, log: str, ticket: bytes) -> tuple[str, int]:
-        """Return the user and the seq of the secret in a ticket; the caller compares the seq.
+    def check_ticket(self, log: str, ticket: bytes) -> Ticket:
+        """Return what a ticket says; the caller looks whether the session has ended.
 
         :raises BadTicket: it is torn, forged, or of another cluster.
         """
         signature, body = ticket[:32], ticket[32:]
         if not hmac.compare_digest(signature, hmac.digest(self._ticket_key, body, "sha256")):
             raise BadTicket(BadTicket.sentence)
-        its_log, user, secret_seq = msgspec.msgpack.decode(body, type=tuple[str, str, int])
-        if its_log != log:
+        signed = msgspec.msgpack.decode(body, type=_Signed)
+        if signed.log != log:
             raise BadTicket(BadTicket.sentence)
-        return user, secret_seq
+        return Ticket(signed.user, signed.by, signed.day)
 
 
 def make_token(files: Files, path: Path, fresh: bytes) -> Token:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 import msgspec
 from msgspec import Meta
 
+from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NoSuchRoom
@@ -99,8 +100,9 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``secret_seq`` and ``registered`` are the newest, whatever ``at`` is. 0: there is no such user. ``behind``
     is where the next page begins, if there is one. ``barred``: until then, in the log's time, the user is
     banned from the cluster; ``disabled``: their account is disabled; until ``fresh`` they are a newcomer.
-    ``session`` is the one that was asked for, unless it has ended. ``has_password``: their secret is one that
-    they have chosen. All that let the user in or keeps them out is as of ``newest``, the log's head.
+    ``session`` is the one that was asked for, unless it has ended; ``last_use`` is when that was last used.
+    ``has_password``: their secret is one that they have chosen. All that let the user in or keeps them out is
+    as of ``newest``, the log's head.
     """
 
     at: int
@@ -114,6 +116,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fresh: int = 0
     has_password: bool = False
     newest: int = 0
+    last_use: LastUse = NEVER
 
 
 class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,10 +16,21 @@ from chatnet.world.real import RealFiles
 TOKEN = auth.Token(b"t" * 32)
 
 
-@given(st.text(max_size=10), st.text(max_size=32), st.integers(0, 2**62))
-def test_a_ticket_proves_its_user(log: str, user: str, seq: int) -> None:
+@given(st.text(max_size=10), st.text(max_size=32), st.integers(0, 2**62), st.integers(0, 2**62))
+def test_a_ticket_proves_its_user(log: str, user: str, seq: int, day: int) -> None:
     """A ticket gives back what was signed, in the log for which it was signed."""
-    assert TOKEN.check_ticket(log, TOKEN.ticket(log, user, seq)) == (user, seq)
+    assert TOKEN.check_ticket(log, TOKEN.ticket(log, user, seq, day)) == auth.Ticket(user, seq, day)
+
+
+def test_tickets_that_do_not_age_are_what_tickets_always_were() -> None:
+    """Workers of before read them, and theirs are read here; one that ages has a fourth element."""
+
+    def said(ticket: bytes) -> object:
+        return msgspec.msgpack.decode(ticket[32:])
+
+    assert said(TOKEN.ticket("log", "alice", 7)) == ["log", "alice", 7]
+    assert said(TOKEN.ticket("log", "alice", 7, 20_000)) == ["log", "alice", 7, 20_000]
+    assert TOKEN.check_ticket("log", TOKEN.ticket("log", "alice", 7)).day == 0
 
 
 @given(st.binary(max_size=120))

@@ -158,7 +158,7 @@ class LogServer(Locator):
                 self._reader.full()
             # The answer, which says where the pushes begin, goes first.
             self._clock.callLater(0, self._reader.start)
-        return {"cursor": start.seq, "check": start.check}
+        return {"cursor": start.seq, "check": start.check, "level": self._store.window.level}
 
     async def _start(self, cursor: Cursor | None) -> Cursor:
         if cursor is not None:

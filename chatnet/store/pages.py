@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from chatnet.aging import NEVER, LastUse
 from chatnet.credentials import is_of_password
 from chatnet.entries import Draft, Entry, More, packed_more
 from chatnet.limits import PageSize
@@ -62,6 +63,7 @@ def snapshot_page(
     size: PageSize,
     orders: tuple[int, int | None, int | None],
     session: Device | None = None,
+    last_use: LastUse = NEVER,
 ) -> Snapshot:
     """Return the page of a snapshot with these ``stays``: room, joined and left of each, and when it has
     ended, if that is not written down yet. ``orders`` is as of which head it is known until when the user is
@@ -77,6 +79,7 @@ def snapshot_page(
         *(upto, secret_seq, registered, intervals, behind, barred or 0, bool(disabled), session, fresh),
         has_password=account is not None and is_of_password(account.credential),
         newest=newest,
+        last_use=last_use,
     )
 
 

@@ -137,6 +137,7 @@ class RemoteLog:
         if not self._is_placed:
             self.window.restart(self.log_id, Cursor(answer["cursor"], answer["check"]))
             self._is_placed = True
+        self.window.level = answer["level"] or self.window.level
         self._link, self._early = link, []
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:

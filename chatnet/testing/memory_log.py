@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 from twisted.internet.defer import Deferred
 
+from chatnet.aging import NEVER, LastUse
 from chatnet.blanking import TAKES_BACK
 from chatnet.cursor import Cursor
 from chatnet.entries import (
@@ -335,11 +336,18 @@ class MemoryLog:
         banned, disabled = (0, 0) if standing is None else (standing.banned, standing.disabled)
         sessions = self._devices(asked.user) if asked.session else ()
         session = next((one for one in sessions if one.seq == asked.session), None)
+        last_use = NEVER
         if session is not None:
             session = msgspec.structs.replace(session, credential="")
+            last_use = self._last_use(asked.user, session.seq)
         rows = [(*stay, None) for stay in shown]
         orders = len(self.entries), banned, disabled
-        return snapshot_page(self._account_of(asked.user), upto, rows, size, orders, session)
+        return snapshot_page(self._account_of(asked.user), upto, rows, size, orders, session, last_use)
+
+    def _last_use(self, user: str, session: int) -> LastUse:
+        now, mark = self.entries[-1].time, self._marks.get((user, used(session)))
+        behind = None if mark is None else next((one for one in self.entries if one.seq > mark), None)
+        return LastUse(0 if behind is None else behind.time, now)
 
     def _newest(self, asked: Newest) -> list[Entry]:
         user, upto = known_name(asked.user), known_seq(asked.upto)

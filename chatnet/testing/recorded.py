@@ -205,7 +205,7 @@ class RecordedIdentity(Identity):
 def session_of(identity: Identity) -> int:
     """Return the seq of the session, as the ticket has it; 0: there is no ticket."""
     ticket = identity.ticket
-    return 0 if ticket is None else msgspec.msgpack.decode(ticket[32:], type=tuple[str, str, int])[2]
+    return 0 if ticket is None else cast(int, msgspec.msgpack.decode(ticket[32:])[2])
 
 
 class ForgetfulIdentity(RecordedIdentity):

@@ -38,11 +38,16 @@ class Follow(Command):
     """Push every entry after this cursor by Committed, until the link ends; without a cursor, begin shortly
     before the head.
 
-    The answer's cursor is where the pushes begin.
+    The answer's cursor is where the pushes begin; ``level`` is the log's, which an older primary does not
+    say.
     """
 
     arguments = [(b"cursor", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
-    response = [(b"cursor", Number()), (b"check", Bytes(CHECK_BYTES))]
+    response = [
+        (b"cursor", Number()),
+        (b"check", Bytes(CHECK_BYTES)),
+        (b"level", Number(optional=True)),
+    ]
     errors = declared(CursorAhead)
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from chatnet.aging import MARKED, LastUse, day_of, has_aged, unused
 from chatnet.auth import Token
 from chatnet.entries import Entry
 from chatnet.errors import BadTicket, Barred, ChatnetError, Disabled, NotAllowed, WrongSecret
@@ -94,7 +95,8 @@ class Arrival:
             user = fold_name(name)
             self._visitor = claimant = Claimant(user, self._peer.address)
             begun = await self._entrance.logins.login(claimant, shown)
-            session = await self._let_in(user, begun, WrongSecret.of(name=user))
+            day = None if begun.ages else 0
+            session = await self._let_in(user, begun.seq, day, WrongSecret.of(name=user))
             self._entrance.sessions.tell(LoggedIn(user, self._peer.name))
             return session
 
@@ -106,9 +108,9 @@ class Arrival:
         """
         with self._attempt("Resume"):
             entrance = self._entrance
-            user, begun = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
+            user, by, day = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
             self._visitor = Visitor(user)
-            session = await self._let_in(user, begun, BadTicket(BadTicket.sentence))
+            session = await self._let_in(user, by, day, BadTicket(BadTicket.sentence))
             entrance.sessions.tell(Resumed(user, self._peer.name))
             return session
 
@@ -127,20 +129,23 @@ class Arrival:
                 self._wait()
             raise
 
-    async def _let_in(self, user: str, by: int, wrong: ChatnetError) -> Session:
-        """Return a session for the user, whose session was begun by the entry at the seq ``by``.
+    async def _let_in(self, user: str, by: int, day: int | None, wrong: ChatnetError) -> Session:
+        """Return a session for the user, whose session was begun by the entry at the seq ``by``. ``day`` is
+        that of the ticket that they showed; None: they showed a secret that they do not keep.
 
-        :raises ChatnetError: ``wrong``, if that has ended.
+        :raises ChatnetError: ``wrong``, if the session has ended, or the ticket has.
         :raises Barred: they are banned from the cluster. :raises Disabled: their account is disabled.
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._entrance.sessions
         arrived = await arrive(sessions.log, sessions.router, user, by, sessions.logins, self._visitor)
-        local_user = arrived.local_user
+        local_user, last_use = arrived.local_user, arrived.last_use
+        wall = int(sessions.wall() * 1000)
+        day = day_of(last_use, wall) if day is None else day
         try:
-            if arrived.device is None:
+            if arrived.device is None or has_aged(day, last_use, wall):
                 raise wrong
-            if arrived.barred > sessions.wall() * 1000:
+            if arrived.barred > wall:
                 raise Barred.of(name=user)
             if arrived.disabled:
                 raise Disabled.of(name=user)
@@ -151,10 +156,15 @@ class Arrival:
         if self._gone:
             sessions.router.depart(local_user)
             await Deferred()  # forever: nobody is left to answer
-        return Session(
+        session = Session(
             *(sessions, local_user, arrived.device, self._peer, arrived.fresh, arrived.has_password),
             known=arrived.known,
+            day=day,
         )
+        is_long_ago = unused(last_use, wall) > MARKED * 1000
+        if is_long_ago or not last_use.since:
+            session.marks.used(soon=is_long_ago)
+        return session
 
     def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
         left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
@@ -170,7 +180,8 @@ class Arrival:
 class Arrived(NamedTuple):
     """A session that was added; its device, unless it has ended; until when its user is banned from the
     cluster, in milliseconds since 1970; whether their account is disabled; until when they are a newcomer;
-    and whether they have a password. All are as of the window's head or later: of ``known``."""
+    whether they have a password; and when the session was last used. All are as of the window's head or
+    later: of ``known``."""
 
     local_user: LocalUser
     device: Device | None
@@ -178,6 +189,7 @@ class Arrived(NamedTuple):
     disabled: bool
     fresh: int
     has_password: bool
+    last_use: LastUse
     known: int
 
 
@@ -201,7 +213,8 @@ async def arrive(log: Log, router: Router, user: str, by: int, lane: Lane, visit
             if device is not None and any(ends(entry, user, device) for entry in news):
                 device = None
             orders = _orders(snapshot, user, news)
-            return Arrived(local_user, device, *orders, snapshot.fresh, snapshot.has_password, known)
+            fresh, has_password = snapshot.fresh, snapshot.has_password
+            return Arrived(local_user, device, *orders, fresh, has_password, snapshot.last_use, known)
 
 
 def _orders(snapshot: Snapshot, user: str, news: Sequence[Entry]) -> tuple[int, bool]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from chatnet.aging import MARKED
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.marks import UserMark
+from chatnet.net.timer import Timer
 from chatnet.telemetry import Tell
 from chatnet.wire.cluster import Load
 from chatnet.worker.entrance import Entrance
@@ -68,6 +70,8 @@ class Frontend:
         logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
         self.entrance = Entrance(self._sessions, logins, token)
         self._handoff = Handoff(self._sessions, clocks.reactor)
+        self._hours = Timer(clocks.reactor, MARKED, self._sessions.mark_used, "Cannot mark who is there")
+        self._hours.start()
 
         def follow(entries: list[Entry]) -> None:
             self._sessions.apply(entries)
@@ -151,6 +155,7 @@ class Frontend:
 
     def stop(self) -> None:
         """Stop moving sessions, passing marks on, and telling who is here."""
+        self._hours.stop()
         self._handoff.stop()
         self.presence.stop()
         self._sessions.marks.stop()

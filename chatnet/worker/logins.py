@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatnet.codes import PAIR_MS
-from chatnet.credentials import SECRET_BYTES, normalized, random_credential
+from chatnet.credentials import SECRET_BYTES, is_of_password, normalized, random_credential
 from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import (
     REFUSALS,
@@ -40,7 +40,8 @@ class Shown(NamedTuple):
 
     A free name is registered if ``new``: with a secret of random bytes, or with a password if it is
     ``chosen``. ``more`` says on which device that is; and what is kept of a code, if one is shown.
-    ``is_typed``: what is shown with a code is a password, whatever its length.
+    ``is_typed``: what is shown with a code is a password, whatever its length. ``is_kept``: a client keeps
+    the secret beside its ticket, if that is none that a person knows.
     """
 
     secret: bytes
@@ -48,6 +49,15 @@ class Shown(NamedTuple):
     more: More = More()
     is_typed: bool = False
     chosen: bool = False
+    is_kept: bool = True
+
+
+class Begun(NamedTuple):
+    """A session was begun by the entry at ``seq``, or goes on. ``ages``: its client keeps no secret, so its
+    ticket ends of itself."""
+
+    seq: int
+    ages: bool
 
 
 class Logins:
@@ -71,8 +81,8 @@ class Logins:
         self._monotonic = monotonic
         self._tries = Tries(PAIR_MS / 1000)
 
-    async def login(self, claimant: Claimant, shown: Shown) -> int:
-        """Check what is shown for the user that the client claims to be; return the seq of the session.
+    async def login(self, claimant: Claimant, shown: Shown) -> Begun:
+        """Check what is shown for the user that the client claims to be; return the session.
 
         Only the first login on a device adds an entry.
 
@@ -89,7 +99,7 @@ class Logins:
                 raise NoSuchUser.of(name=user)
             outcome = await self._register(claimant, shown)
             if not isinstance(outcome, Refused):
-                return outcome
+                return Begun(outcome, shown.chosen)
             # Somebody was faster, perhaps an earlier attempt of this client.
             is_taken = outcome.code == NameTaken.code
             account = await self._account(claimant, shown) if is_taken else None
@@ -98,7 +108,8 @@ class Logins:
         if account.is_forgotten:
             raise Forgotten.of(name=user)
         if await self._secrets.proves(claimant, account, shown.secret, is_login=True):
-            return await self._session(claimant, account, shown)
+            ages = not shown.is_kept or self._secrets.is_typed(account, shown.secret)
+            return Begun(await self._session(claimant, account, shown), ages)
         if shown.more.code:
             return await self._by_code(claimant, shown)
         raise WrongSecret.of(name=user)
@@ -156,7 +167,7 @@ class Logins:
             raise WrongSecret.of(name=claimant.user)
         raise refusal(outcome)
 
-    async def _by_code(self, claimant: Claimant, shown: Shown) -> int:
+    async def _by_code(self, claimant: Claimant, shown: Shown) -> Begun:
         """Let in another device of the user, or set a new secret for them, by what the code is for."""
         user, now = claimant.user, self._monotonic()
         await self._secrets.pause(claimant)
@@ -170,7 +181,7 @@ class Logins:
             credential = await self._credential(claimant, made, key)
             outcome = await self._append(kind, claimant, credential, key, shown.more)
             if not isinstance(outcome, Refused):
-                return outcome
+                return Begun(outcome, is_of_password(credential))
             if outcome.code != BadCode.code:
                 raise refusal(outcome)
         self._tries.failed(now, user)

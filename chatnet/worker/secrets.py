@@ -88,6 +88,12 @@ class Secrets:
             return False
         return await self.check(claimant, account.credential, secret, is_login)
 
+    def is_typed(self, account: Account, secret: bytes) -> bool:
+        """Return whether what :meth:`proves` found right is a password, which a person knows."""
+        device = account.device
+        is_devices = device is not None and bool(device.credential) and matches(device.credential, secret)
+        return is_password(account.credential) and not is_devices
+
     async def pause(self, claimant: Claimant) -> None:
         """Wait as long as who has shown wrong secrets or codes for the name has to.
 

@@ -45,7 +45,8 @@ class Session:
     ``by`` is the seq that began it, and ``device`` what it is on: it may be on several connections. Until
     ``fresh``, in milliseconds since 1970, its user is a newcomer. ``has_password``: as it began, their secret
     was one that they have chosen. Nothing up to the seq ``known`` ends it. ``is_moving``: the client was told
-    to go to another worker.
+    to go to another worker. ``day`` is when they showed a secret, as their tickets say it
+    (:class:`~chatnet.auth.Ticket`), if all processes understand that.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class Session:
         "_shared",
         "_subscription",
         "by",
+        "day",
         "device",
         "drafts",
         "has_password",
@@ -75,12 +77,14 @@ class Session:
         fresh: int = 0,
         has_password: bool = False,
         known: int = 0,
+        day: int = 0,
     ) -> None:
         self._shared = sessions
         self.local_user = local_user
         self.device = device
         self.by = device.seq
         self.known = known
+        self.day = day
         self.peer = peer
         self.has_password = has_password
         self.is_moving = False
@@ -112,8 +116,8 @@ class Session:
         return self._shared.log.window.head
 
     def ticket(self) -> bytes:
-        """Return a ticket with which the user can resume, until the session has been ended."""
-        return self._shared.ticket(self.user, self.by)
+        """Return a ticket with which the user can resume, until the session has ended or the ticket aged."""
+        return self._shared.ticket(self.user, self.by, self.day)
 
     @property
     def secret(self) -> SessionSecret:

@@ -84,10 +84,13 @@ class SessionMarks:
         """Wait until what was marked here is kept."""
         await self._shared.marks.settle(self._session.user)
 
-    def used(self) -> None:
-        """Until now the device was used. If too many marks wait, this one is not worth a word."""
+    def used(self, soon: bool = False) -> None:
+        """Until now the device was used; keep that within ten seconds, or ``soon``, within one. If too many
+        marks wait, this one is not worth a word."""
         session, head = self._session, self._shared.log.window.head
         self._shared.marks.mark(UserMark(session.user, used(session.by), head), session)
+        if soon:
+            self._shared.marks.hasten(session.user)
 
     def stop(self) -> None:
         """Pass on soon what was marked: the session is over."""

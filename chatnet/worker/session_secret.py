@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, DeferredLock
 
+from chatnet.aging import NEVER, day_of
 from chatnet.credentials import normalized
 from chatnet.entries import Draft, More
 from chatnet.errors import Forgotten, NoSuchUser, WrongSecret
@@ -153,8 +154,10 @@ class SessionSecret:
         return self._claimant
 
     def _set(self, seq: int) -> SecretSet:
-        self._session.goes_by(seq)
-        return SecretSet(seq, self._shared.ticket(self._session.user, seq))
+        session = self._session
+        session.goes_by(seq)
+        session.day = day_of(NEVER, int(self._shared.wall() * 1000))
+        return SecretSet(seq, session.ticket())
 
     def _forgotten(self, seq: int) -> Deferred[int]:
         self._session.end(Forgotten.of(name=self._session.user))

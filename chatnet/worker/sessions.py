@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
+from chatnet.aging import may_age
 from chatnet.auth import Token
 from chatnet.entries import Entry
 from chatnet.lanes import Lane, Pace
@@ -95,6 +96,12 @@ class Sessions:
             if entry.kind == "forget":
                 self.marks.drop(entry.to)
 
-    def ticket(self, user: str, secret_seq: int) -> bytes:
-        """Return a ticket with which ``user`` can resume."""
-        return self._token.ticket(self.log.log_id, user, secret_seq)
+    def mark_used(self) -> None:
+        """Note that all that are open are used now."""
+        for session in self.open:
+            session.marks.used()
+
+    def ticket(self, user: str, by: int, day: int = 0) -> bytes:
+        """Return a ticket with which ``user`` can resume; ``day`` is when they showed a secret that they do
+        not keep."""
+        return self._token.ticket(self.log.log_id, user, by, day if may_age(self.log.window.level) else 0)

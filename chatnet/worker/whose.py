@@ -33,6 +33,12 @@ class Whose(Protocol):
     def by(self) -> int:
         """The seq of the entry that began it."""
 
+    day: int
+    """When they showed a secret, as their tickets say it; 0: these do not age."""
+
+    def ticket(self) -> bytes:
+        """Return a ticket with which the user can resume."""
+
     def goes_by(self, seq: int) -> None:
         """The session goes on as the one that the entry at ``seq`` began: the new secret that it has set."""
 

@@ -58,6 +58,11 @@ def at(master: Master, seq: int) -> dict[str, Any]:
     return {"cursor": cursor.seq, "check": cursor.check}
 
 
+def begins(master: Master, seq: int) -> dict[str, Any]:
+    """Return the answer to Follow after which the pushes begin at ``seq``."""
+    return {**at(master, seq), "level": master.log.level}
+
+
 def test_appends_are_answered_with_an_outcome_each(master: Master) -> None:
     """An outcome is a seq, or the refusal's code and sentence; a refusal does not affect other drafts."""
     drafts = [
@@ -149,7 +154,7 @@ def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: 
     asked: Deferred[Any] = worker.link.callRemote(Follow, **at(master, 3))
     asked.addCallback(lambda answer: answered.append((answer, worker.hears.seqs)))
     master.settle()
-    assert answered == [(at(master, 3), [])]
+    assert answered == [(begins(master, 3), [])]
     fill(master, 10)
     master.settle()
     assert worker.hears.seqs == list(range(4, 1_261))
@@ -159,10 +164,10 @@ def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: 
 def test_a_fresh_follower_begins_shortly_before_the_head(master: Master) -> None:
     """So its window serves clients that reconnect; if the log is short, it begins at the beginning."""
     fill(master, 5)
-    assert master.worker("a").ask(Follow) == at(master, 0)
+    assert master.worker("a").ask(Follow) == begins(master, 0)
     fill(master, LIMITS.run_up)
     worker = master.worker("b")
-    assert worker.ask(Follow) == at(master, 5)
+    assert worker.ask(Follow) == begins(master, 5)
     assert worker.hears.seqs == list(range(6, LIMITS.run_up + 6))
 
 

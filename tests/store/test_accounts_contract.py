@@ -13,6 +13,7 @@ import pytest
 from store.test_log_contract import Subject, key, new_log, registered, said
 from store.test_rooms_contract import LOGS
 
+from chatnet.aging import NEVER, LastUse
 from chatnet.codes import code_text, kept, recovery_text
 from chatnet.entries import Draft, More
 from chatnet.errors import (
@@ -622,6 +623,30 @@ def test_a_device_is_known_to_be_used(subject: Subject) -> None:
     assert (device.device.seq, device.used >= device.since) == (1, True)
     [other] = subject.read(DevicesOf("bob"))
     assert other.used == 0
+
+
+def test_when_a_session_was_last_used_comes_with_it(subject: Subject) -> None:
+    """As the time of what was said next, and that of the newest entry; if it was never marked, or nothing was
+    said since, as nothing."""
+    registered(subject, "alice", "bob")
+
+    def last_use() -> LastUse:
+        return subject.read(SnapshotOf("alice", 0, subject.read(Head()), None, 1)).last_use
+
+    def newest() -> int:
+        window = subject.log.window
+        return int(window.after(window.head - 1)[-1].time)
+
+    assert last_use() == LastUse(0, newest())
+    subject.ask(subject.log.keep_marks([UserMark("alice", used(1), 2), UserMark("bob", used(2), 1)]))
+    assert last_use() == LastUse(0, newest())
+    subject.append(Draft("post", "bob", "bob", "one", b"1" * 16))
+    one = newest()
+    assert last_use() == LastUse(one, one)
+    subject.append(Draft("post", "bob", "bob", "two", b"2" * 16))
+    assert last_use() == LastUse(one, newest())
+    assert subject.read(SnapshotOf("alice", 0, 4)).last_use == NEVER
+    assert subject.read(SnapshotOf("alice", 0, 4, None, 2)).last_use == NEVER
 
 
 @pytest.mark.parametrize("make", LOGS, ids=lambda make: make.__name__)

@@ -32,7 +32,7 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.kinds import KINDS, SAID
+from chatnet.kinds import KINDS, NEW_LEVEL, SAID
 from chatnet.limits import PAGE
 from chatnet.log import Log, Outcome, Refused
 from chatnet.marks import UserMark
@@ -332,6 +332,11 @@ def made(subject: Subject, topics: Sequence[str]) -> None:
 
 def post(user: str, text: str, number: int) -> Draft:
     return Draft("post", user, user, text, key(number))
+
+
+def test_whoever_follows_a_log_knows_its_level(new_log: Callable[[], Subject]) -> None:
+    """Also a worker that has seen no entry of it: tickets depend on it, which stand in no entry."""
+    assert new_log().log.window.level == NEW_LEVEL
 
 
 def test_a_feed_goes_over_any_number_of_stays(new_log: Callable[[], Subject]) -> None:

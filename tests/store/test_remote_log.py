@@ -39,6 +39,11 @@ def at(seq: int) -> dict[str, Any]:
     return {"cursor": cursor.seq, "check": cursor.check}
 
 
+def begins(seq: int, level: int | None = None) -> dict[str, Any]:
+    """Return what a primary answers to Follow; an older one says no level."""
+    return {**at(seq), "level": level}
+
+
 def answered(answer: object) -> dict[str, Any]:
     """Return the response to ``Read``."""
     return {"answer": msgspec.msgpack.encode(answer)}
@@ -88,7 +93,7 @@ class Worker:
         self.told: list[Event] = []
         self.log = RemoteLog(self._on_replaced, self.outgrown.append, own_level=1, tell=self.told.append)
         self.primary = self.attach()
-        self.primary.take(Follow)[1].callback(at(head))
+        self.primary.take(Follow)[1].callback(begins(head))
         self.primary.take(Read)[1].callback(answered(head))
         assert self.log.is_ready
 
@@ -103,7 +108,7 @@ class Worker:
     def follow_again(self) -> Primary:
         """Follow on a new link, whose primary has what was followed so far."""
         primary = self.attach()
-        primary.take(Follow)[1].callback(at(self.log.window.head))
+        primary.take(Follow)[1].callback(begins(self.log.window.head))
         return primary
 
 
@@ -130,6 +135,16 @@ def test_what_is_not_understood_is_the_end(kind: str, text: str) -> None:
     assert told == []
 
 
+def test_the_primary_says_the_level_of_its_log() -> None:
+    """The entry that raised it may be long behind; and the next primary may be one that does not say it."""
+    log = RemoteLog(lambda: None, pytest.fail, own_level=3)
+    for level, known in ((None, 1), (2, 2), (None, 2), (3, 3)):
+        primary = Primary()
+        log.attached(primary, "log")
+        primary.take(Follow)[1].callback(begins(4, level))
+        assert log.window.level == known
+
+
 def test_a_fresh_worker_is_ready_when_it_has_reached_the_head() -> None:
     """The window begins where the primary says; pushes that come before the head is known are not lost."""
     log, primary = RemoteLog(lambda: None, pytest.fail), Primary()
@@ -137,7 +152,7 @@ def test_a_fresh_worker_is_ready_when_it_has_reached_the_head() -> None:
     log.attached(primary, "log")
     arguments, answer = primary.take(Follow)
     assert arguments == {"cursor": None, "check": None}
-    answer.callback(at(4))
+    answer.callback(begins(4))
     log.committed(entries(5, 7))
     primary.take(Read)[1].callback(answered(8))
     assert (log.window.start, log.window.head, log.is_ready) == (5, 7, False)
@@ -159,7 +174,7 @@ def test_a_new_link_follows_from_the_cursor() -> None:
     primary = worker.attach()
     arguments, answer = primary.take(Follow)
     assert arguments == at(6)
-    answer.callback(at(6))
+    answer.callback(begins(6))
     worker.log.committed(entries(6, 9))
     assert worker.log.window.after(4) == entries(5, 9)
 
@@ -169,7 +184,7 @@ def test_who_could_not_follow_for_three_seconds_is_stale_until_it_has_caught_up(
     time = [100.0]
     log, primary = RemoteLog(lambda: None, pytest.fail, seconds=lambda: time[0]), Primary()
     log.attached(primary, "log")
-    primary.take(Follow)[1].callback(at(4))
+    primary.take(Follow)[1].callback(begins(4))
     primary.take(Read)[1].callback(answered(4))
     log.detached()
     time[0] += STALE_SECONDS - 0.1
@@ -180,7 +195,7 @@ def test_who_could_not_follow_for_three_seconds_is_stale_until_it_has_caught_up(
     fresh = results(log.window.fresh())
     primary = Primary()
     log.attached(primary, "log")
-    primary.take(Follow)[1].callback(at(4))
+    primary.take(Follow)[1].callback(begins(4))
     log.committed(entries(5, 6))
     primary.take(Read)[1].callback(answered(8))
     log.committed(entries(7, 7))
@@ -194,7 +209,7 @@ def test_the_last_word_counts_and_not_when_the_link_was_found_to_be_lost() -> No
     time = [100.0]
     log, primary = RemoteLog(lambda: None, pytest.fail, seconds=lambda: time[0]), Primary()
     log.attached(primary, "log")
-    primary.take(Follow)[1].callback(at(4))
+    primary.take(Follow)[1].callback(begins(4))
     primary.take(Read)[1].callback(answered(4))
     for _ in range(5):
         time[0] += 1
@@ -214,7 +229,7 @@ def test_who_was_stopped_is_stale_until_it_has_asked_how_far_the_log_is() -> Non
     time = [100.0]
     log, primary = RemoteLog(lambda: None, pytest.fail, seconds=lambda: time[0]), Primary()
     log.attached(primary, "log")
-    primary.take(Follow)[1].callback(at(4))
+    primary.take(Follow)[1].callback(begins(4))
     primary.take(Read)[1].callback(answered(4))
     time[0] += STALE_SECONDS
     fresh = results(log.window.fresh())
@@ -233,7 +248,7 @@ def test_who_was_stopped_is_stale_until_it_has_asked_how_far_the_log_is() -> Non
     assert log.window.is_stale()
     again = Primary()
     log.attached(again, "log")
-    again.take(Follow)[1].callback(at(6))
+    again.take(Follow)[1].callback(begins(6))
     again.take(Read)[1].callback(answered(6))
     assert not log.window.is_stale()
 
@@ -292,7 +307,7 @@ def test_a_hole_is_loud_and_followed_afresh() -> None:
     primary = worker.attach()
     arguments, answer = primary.take(Follow)
     assert arguments == at(4)
-    answer.callback(at(4))
+    answer.callback(begins(4))
     worker.log.committed(entries(5, 7))
     assert worker.log.window.head == 7
 
@@ -407,7 +422,7 @@ def test_a_page_under_way_has_no_text_that_was_taken_back() -> None:
     """A page that the primary read before a redaction, and that comes after it, is blanked here."""
     log, primary = RemoteLog(lambda: None, lambda _: None), Primary()
     log.attached(primary, "log")
-    primary.take(Follow)[1].callback(at(2))
+    primary.take(Follow)[1].callback(begins(2))
     primary.take(Read)[1].callback(answered(2))
     pages: list[FeedPage] = []
     Deferred.fromCoroutine(log.read(Feed("alice", 0, 2))).addCallback(pages.append)

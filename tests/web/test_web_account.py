@@ -139,6 +139,53 @@ def test_each_page_has_a_browser_keep_what_may_be_all_that_its_user_has(alice: B
     assert (alice.ask("GET", "/about").json["user"], alice.ask("GET", "/about").cookies) == (None, [])
 
 
+def test_at_the_new_level_a_page_gets_a_ticket_that_ages_for_one_that_does_not(stage: WebStage) -> None:
+    """Once, and only who has a password: who has none would lose what may be their only way in."""
+    worker, browser = stage.worker, Browser(stage)
+    worker.clock.advance(20_000 * 24 * 3600)
+    worker.log.window.level = 1
+    browser.login()
+    browser.ask("POST", "/password", {"password": "correct horse"})
+    ticket = browser.cookies["chatnet-memory"]
+    assert browser.ask("GET", "/about").cookies == []
+    worker.log.window.level = 2
+    program = Browser(stage, origin="-", authorization=f"Bearer {ticket}")
+    assert (program.ask("GET", "/about").json["user"], program.ask("GET", "/about").cookies) == ("alice", [])
+    for told in (2, 0):
+        answer = browser.ask("GET", "/about")
+        assert (answer.json["user"], len(answer.cookies)) == ("alice", told)
+    [aging] = browser.cookies.values()
+    shown = [worker.token.check_ticket("memory", unpacked(one)) for one in (ticket, aging)]
+    assert shown == [("alice", 2, 0), ("alice", 2, 20_000)]
+    bob = Browser(stage)
+    bob.login("bob")
+    del bob.cookies["chatnet-memory-key"]
+    assert (bob.ask("GET", "/about").json["user"], bob.ask("GET", "/about").cookies) == ("bob", [])
+
+
+def test_a_token_ends_when_no_program_has_used_it_for_long(stage: WebStage) -> None:
+    """Its program keeps nothing else; the browser that made it keeps its secret, and goes on."""
+    stage.worker.log.window.level = 2
+    alice = Browser(stage)
+    alice.login()
+    token = alice.ask("POST", "/tokens", {"label": "deploy"}).json["token"]
+    bot = Browser(stage, origin="-", authorization=f"Bearer {token}")
+
+    def days(count: int) -> None:
+        stage.worker.clock.advance(KEPT_SECONDS)
+        stage.worker.pass_time(1.2)
+        for after in (1, count):
+            stage.worker.clock.advance(after * 24 * 3600)
+            stage.worker.commit(stage.worker.said("alice", "later"))
+
+    for count in (80, 80):
+        days(count)
+        assert bot.ask("GET", "/me").status == 200
+    days(91)
+    assert bot.ask("GET", "/me").json["code"] == "BAD_TICKET"
+    assert alice.ask("GET", "/me").status == 200
+
+
 def test_a_program_gets_its_ticket(stage: WebStage) -> None:
     """Without Origin and without cookies, as ``curl`` asks."""
     browser = Browser(stage, origin="-")

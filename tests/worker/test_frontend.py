@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.task import Clock
 
@@ -18,6 +18,7 @@ from chatnet.store.window import Window
 from chatnet.telemetry import unheard
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.worker.frontend import Frontend, Quotas
+from chatnet.worker.session import Session
 from chatnet.world import Clocks
 
 NOBODY: Any = None
@@ -66,3 +67,23 @@ def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None
     assert all(stay.left is not None and stay.left >= log.window.start for stay in kept)
     move("join")
     assert alice.memberships.intervals()[-1] == Interval("bob", log.window.head, None)
+
+
+def test_each_hour_it_is_marked_who_is_there() -> None:
+    """A worker may be killed, and would then have marked nobody for as long as they were connected."""
+    clock, token = Clock(), Token(b"t" * 32)
+    store: Any = SimpleNamespace(log=MemoryLog(clock=clock.seconds), pass_on=None)
+    clocks = Clocks(clock, clock.seconds, clock.seconds)
+    frontend = Frontend(store, NOBODY, token, Quotas(), clocks, lambda size: b"e" * size, unheard)
+    marked: list[float] = []
+
+    class Open:
+        marks = SimpleNamespace(used=lambda: marked.append(clock.seconds()))
+
+    frontend.entrance.sessions.open[cast(Session, Open())] = None
+    clock.pump([600] * 13)
+    assert marked == [3_600, 7_200]
+    frontend.stop()
+    clock.pump([600] * 13)
+    assert len(marked) == 2
+    assert not clock.getDelayedCalls()

@@ -11,7 +11,7 @@ from chatnet.errors import BadSecret, TryLater, WrongSecret
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.hashing import MOST_OF_ONE, MOST_WAITING, Claimant
-from chatnet.worker.logins import Shown
+from chatnet.worker.logins import Begun, Shown
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 PASSWORD = b"a good password"
@@ -54,7 +54,7 @@ def waits_after_a_wrong_password(worker: Any, wrong_from: str, right_from: str) 
     assert not right
     worker.pass_time(0.6)
     worker.work()
-    assert right == [2]
+    assert right == [Begun(2, True)]
 
 
 def test_a_wrong_password_is_followed_by_a_pause(worker: Any) -> None:
@@ -63,7 +63,7 @@ def test_a_wrong_password_is_followed_by_a_pause(worker: Any) -> None:
     waits_after_a_wrong_password(worker, HERE, HERE)
     again = login(worker, HERE)
     worker.work()
-    assert again == [2]
+    assert again == [Begun(2, True)]
 
 
 def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> None:
@@ -75,8 +75,8 @@ def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> 
         worker.work()
     owner, neighbour = login(worker, THERE), login(worker, HERE, "bob")
     worker.work()
-    assert owner == [2]
-    assert neighbour == [4]
+    assert owner == [Begun(2, True)]
+    assert neighbour == [Begun(4, True)]
 
 
 @pytest.mark.parametrize(("first", "second"), [("2001:db8::1", "2001:db8::f:2"), ("127.0.0.1", "127.0.0.2")])
@@ -112,7 +112,7 @@ def test_sessions_that_set_secrets_keep_no_login_out(worker: Any) -> None:
     worker.threads.work()
     worker.threads.work()  # the login, while the next secret is hashed
     worker.settle()
-    assert found == [2]
+    assert found == [Begun(2, True)]
     worker.work()
 
 
@@ -129,7 +129,7 @@ def test_one_user_and_one_address_have_one_thread_each(worker: Any) -> None:
     worker.threads.waiting.append(worker.threads.waiting.pop(0))
     worker.threads.work()
     worker.settle()
-    assert found == [6]
+    assert found == [Begun(6, True)]
     worker.work()
 
 
@@ -208,18 +208,18 @@ def register(worker: Any, user: str, password: bytes) -> list[Any]:
 
 def test_a_name_is_registered_with_a_password(worker: Any) -> None:
     """In one entry: there is no moment at which the name is somebody's who cannot come in by the password."""
-    assert register(worker, "alice", PASSWORD) == [1]
+    assert register(worker, "alice", PASSWORD) == [Begun(1, True)]
     assert [entry.kind for entry in worker.log.entries] == ["register"]
     assert worker.log.entries[0].text.startswith("$argon2id$")
     again = login(worker, THERE)
     worker.work()
-    assert again == [1]
+    assert again == [Begun(1, True)]
 
 
 def test_of_two_who_register_a_name_one_gets_it(worker: Any) -> None:
     """The other is let in if it is the same password, and else is told that the name is taken."""
     register(worker, "alice", PASSWORD)
-    assert register(worker, "alice", PASSWORD) == [1]
+    assert register(worker, "alice", PASSWORD) == [Begun(1, True)]
     assert register(worker, "alice", b"another password")[0].check(WrongSecret)
 
 
@@ -253,7 +253,7 @@ def test_a_password_that_was_right_is_hashed_once(worker: Any) -> None:
         worker.work()
         worker.pass_time(1)
         worker.work()
-        assert isinstance(found[0], int) is (secret is PASSWORD)
+        assert isinstance(found[0], Begun) is (secret is PASSWORD)
         assert len(hashes) == count, user
     client = worker.client()
     client.begin(wire.Login, version=VERSION, name="alice", secret=PASSWORD, new=False)

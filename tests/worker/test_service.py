@@ -459,7 +459,7 @@ def test_it_says_while_it_cannot_take_clients() -> None:
     assert one.worker.load().opening
     one.worker.registered(link, "the log", "")
     assert one.worker.load().opening
-    link.answer(Follow, cursor=0, check=Cursor.beginning("the log").check)
+    link.answer(Follow, cursor=0, check=Cursor.beginning("the log").check, level=2)
     assert one.worker.load().opening
     assert all(load.opening for load in link.loads)
     link.answer(Read, answer=b"\0")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
@@ -101,7 +102,14 @@ CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON ent
 ACCOUNT = 'SELECT credential, secret_seq, registered, fresh FROM account WHERE "user" = %(user)s'
 _DEVICES = 'SELECT seq, device, label, scope, credential FROM session WHERE "user" = %(user)s'
 DEVICE = f"{_DEVICES} AND device = %(device)s"
-SESSION = f"{_DEVICES} AND seq = %(seq)s"
+SESSION = """
+    SELECT session.seq, device, label, scope, coalesce(behind.time, 0), log.time
+    FROM log, session LEFT JOIN mark ON mark."user" = session."user" AND mark.room = '!' || session.seq
+        LEFT JOIN LATERAL (
+            SELECT time FROM entry WHERE entry.seq > mark.seq ORDER BY entry.seq LIMIT 1
+        ) AS behind ON true
+    WHERE session."user" = %(user)s AND session.seq = %(seq)s
+"""
 CODE = "SELECT author, whose, until FROM code, log WHERE hash = %(kept)s AND until > log.time"
 USED_DEVICES = """
     SELECT session.seq, device, label, scope, begun.time, coalesce(used.time, 0)
@@ -512,11 +520,12 @@ def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
     )
     found = stays.fetchall()
     orders = tables.execute(ORDERS, {"user": user}).fetchone()
-    session = None
+    session, last_use = None, NEVER
     if asked.session:
         row = tables.execute(SESSION, {"user": user, "seq": known_seq(asked.session)}).fetchone()
-        session = None if row is None else Device(*row[:4])
-    return snapshot_page(known, upto, found, tables.page, orders, session)
+        if row is not None:
+            session, last_use = Device(*row[:4]), LastUse(*row[4:])
+    return snapshot_page(known, upto, found, tables.page, orders, session, last_use)
 
 
 def newest(tables: PostgresTables, asked: Newest) -> list[Entry]:

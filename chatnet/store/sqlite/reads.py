@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 import msgspec
 
+from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
@@ -210,11 +211,21 @@ def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
         (OPEN, user, *(asked.behind or FIRST_STAY), min(asked.after, upto), upto, tables.page.stays),
     )
     [orders] = tables.execute(_ORDERS, (user,))
-    session = None
+    session, last_use = None, NEVER
     if asked.session:
         row = tables.execute(f"{_DEVICES} AND seq = ?", (user, known_seq(asked.session))).fetchone()
-        session = None if row is None else Device(*row[:4])
-    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, orders, session)
+        if row is not None:
+            session, last_use = Device(*row[:4]), _last_use(tables, user, row[0])
+    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, orders, session, last_use)
+
+
+def _last_use(tables: SqliteTables, user: str, session: int) -> LastUse:
+    now = tables.execute("SELECT time FROM entry ORDER BY seq DESC LIMIT 1").get or 0
+    mark = tables.marks(user, [used(session)]).get(used(session))
+    if mark is None:
+        return LastUse(0, now)
+    behind = tables.execute("SELECT time FROM entry WHERE seq > ? ORDER BY seq LIMIT 1", (mark,)).get
+    return LastUse(behind or 0, now)
 
 
 def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:

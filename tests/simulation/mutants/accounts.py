@@ -105,7 +105,7 @@ def a_ticket_is_lost_with_the_worker(put: Put) -> None:
         return session
 
     async def resume(self: entrance.Arrival, ticket: bytes) -> Any:
-        _, begun = self._entrance.token.check_ticket(self._entrance.sessions.log.log_id, ticket)
+        _, begun, _day = self._entrance.token.check_ticket(self._entrance.sessions.log.log_id, ticket)
         if (id(self._entrance), begun) not in let_in:
             raise BadTicket(BadTicket.sentence)
         return await real_resume(self, ticket)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from chatnet.aging import NEVER, day_of
 from chatnet.codes import code_text, fresh_code, fresh_recoveries, kept, recovery_text
 from chatnet.credentials import SECRET_BYTES, as_typed
 from chatnet.entries import More, fresh_key
@@ -78,28 +79,38 @@ class Account:
     async def about(self, request: Request) -> Answer:
         """Say which log this is, who may register, and who asks; nobody needs to be logged in."""
         entrance = request.entrance
+        user, kept_longer = await self._known(request)
         about = {
             "log": request.log_id,
             "signup": await self._who_may_register(request),
-            "user": await self._user(request),
+            "user": user,
             "version": self._version,
             "limits": limits_of(entrance.sessions),
         }
-        return answer_json(200, about, self._kept_longer(request) if about["user"] else ())
+        return answer_json(200, about, kept_longer)
 
-    def _kept_longer(self, request: Request) -> Headers:
-        """Return what has a browser keep the secret that it has shown, and the ticket, for another year: they
-        may be all that its user has."""
+    async def _known(self, request: Request) -> tuple[str | None, Headers]:
+        """Return who asks, and what has their browser keep for another year the secret that it has shown, and
+        the ticket: they may be all that its user has. Whoever has a password, and a ticket of before any
+        aged, gets one that does."""
         ticket, by_cookie, secret = request.shows()
-        return self._cookies(request, ticket, secret) if ticket and by_cookie and secret else ()
-
-    async def _user(self, request: Request) -> str | None:
-        if request.shows().ticket is None:
-            return None
+        if ticket is None:
+            return None, ()
         try:
-            return await self._in_session(request, _name)
+            user, has_password = await self._in_session(request, _name)
         except _OVER:
-            return None
+            return None, ()
+        if not by_cookie:
+            return user, ()
+        if secret:
+            return user, self._cookies(request, ticket, secret)
+        entrance = request.entrance
+        _, by, day = entrance.token.check_ticket(request.log_id, ticket)
+        if not has_password or day:
+            return user, ()
+        today = day_of(NEVER, int(entrance.sessions.wall() * 1000))
+        aging = entrance.sessions.ticket(user, by, today)
+        return user, () if aging == ticket else self._cookies(request, aging, None)
 
     async def _who_may_register(self, request: Request) -> str:
         entrance, now = request.entrance, self._settings.clocks.monotonic()
@@ -175,7 +186,7 @@ class Account:
             scope=scope_of(body.maybe_text("scope")),
         )
         user = await self._in_session(request, _whole)
-        shown = Shown(secret, False, more)
+        shown = Shown(secret, False, more, is_kept=False)
         session = await self._kept.begin(request, user, shown)
         return answer_json(201, {"token": packed(session.ticket()), "id": session.by})
 
@@ -317,8 +328,8 @@ class _Body:
         return proof
 
 
-async def _name(session: Session) -> str:
-    return session.user
+async def _name(session: Session) -> tuple[str, bool]:
+    return session.user, session.has_password
 
 
 async def _whole(session: Session) -> str:

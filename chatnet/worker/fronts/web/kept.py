@@ -180,7 +180,7 @@ class Kept:
         :raises BadTicket: it is not good, or its session has ended. :raises TryLater: too much is asked.
         :raises ChatnetError: what ``do`` raises; or why the session has ended meanwhile.
         """
-        user, by = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
+        user, by, _ = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
         who = entrance, user, by
         peer = self._peers.pop(who, None)
         if peer is not None and (peer.is_over or (peer.session is not None and peer.session.by != by)):

@@ -63,7 +63,7 @@ class Sockets:
             raise BadTicket(BadTicket.sentence)
         connection, entrance = request.connection, request.entrance
         if connection.by_shared_port and (moving := connection.shared.others.sent_elsewhere()):
-            user, _ = entrance.token.check_ticket(request.log_id, ticket)
+            user, *_ = entrance.token.check_ticket(request.log_id, ticket)
             if user in moving:
                 raise not_serving(ELSEWHERE, 0)
         check_room(self._is_full())
