@@ -461,6 +461,27 @@ def test_who_left_meanwhile_has_nothing_to_catch_up_with(story: Lines) -> None:
     assert story.promises() == set()
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_what_a_device_has_missed_has_no_gap(story: Lines, leaves: bool) -> None:
+    """But for what was said in rooms that were left meanwhile."""
+    for connection in (CAROL, "bob/1.2"):
+        story.add(Stopped, connection)
+    one = story.draft("alice/1", "post", "@carol one", 14)
+    story.draft("alice/1", "post", "between", 15)
+    story.come("carol/1.2", False)
+    if leaves:
+        number = story.say("carol/1.2", "PART", "leave", "alice")
+        story.commit("carol/1.2", number)
+        story.answer("carol/1.2", number)
+    story.add(Stopped, "carol/1.2")
+    two = story.draft("alice/1", "post", "@carol two", 16)
+    story.come("carol/1.3", False)
+    for post in (one, two):
+        story.hear("carol/1.3", post, "carol", text=f"[#@alice] {post.text}")
+    story.draft("bob/1", "post", "who cares", 17)
+    assert ("each_line_is_heard_once" in story.promises()) is not leaves
+
+
 def test_refusals_are_of_the_drafts_of_lines(story: Lines) -> None:
     """What is recorded of lines becomes what is recorded of drafts."""
     events = Evidence(story.events, story.log).events

@@ -120,11 +120,21 @@ class _Listener:
         return self._begun.own_talks or not ("=" in entry.room and entry.user == self._user)
 
     def _may_miss(self, entry: Entry) -> bool:
-        """Return whether a post need not be heard: what was taken back is shown to nobody, and what its
-        client says again by its key is answered only."""
+        """Return whether a post need not be heard: what was taken back is shown to nobody, what its client
+        says again by its key is answered only, and what was said where its user is no longer is over."""
         draft = self._evidence.drafts.get((entry.user, entry.key))
         by_key = draft is not None and draft.sent.client == self._connection.run
-        return by_key or entry.seq in self._evidence.standing.taken_back
+        return by_key or entry.seq in self._evidence.standing.taken_back or self._was_left(entry)
+
+    def _was_left(self, entry: Entry) -> bool:
+        """Return whether a post is from before the welcome, and was heard only in rooms that the user had
+        left by then."""
+        standing, user, upto = self._evidence.standing, self._user, self._connection.upto
+        places = standing.places.get(entry.seq, ())
+        if entry.seq > upto or "=" in entry.room or user in places or f"@{user}" in places:
+            return False
+        stays = [stay for stay in standing.stays_of(user) if stay.place in places and stay.covers(entry.seq)]
+        return all(stay.ended <= upto for stay in stays)
 
     def told(self) -> tuple[list[ToldPost], str]:
         """Return of which posts the connection was told, or why that cannot be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -459,7 +459,7 @@ class IrcClient(ConnectionPeer):
         for room in rooms:
             self.note_stay(room, True)
             self.put_line(events.joined(self.user, room, self.channel.sees))
-        self._listen(self.device.begin())
+        self.listen()
         self.introduce(rooms)
 
     # ---- capabilities ----
@@ -610,10 +610,11 @@ class IrcClient(ConnectionPeer):
         sentence = "The log was put back: some of what was said last is gone, and is not in the history."
         self.put_line(self.notice(sentence))
         self.device.rewound()
-        self._listen(self.session.chat(self.window.cursor))
+        self.listen()
 
-    def _listen(self, beginning: Coroutine[Any, Any, object]) -> None:
-        Deferred.fromCoroutine(beginning).addErrback(self._not_heard)
+    def listen(self) -> None:
+        """Hear what the device has missed, and what is said from now on."""
+        Deferred.fromCoroutine(self.device.begin()).addErrback(self._not_heard)
 
     def _not_heard(self, failure: Failure) -> None:
         self.log_failure(failure, "JOIN")

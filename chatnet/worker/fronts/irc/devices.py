@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, other_side
+from chatnet.entries import Entry, heard_at, listens, other_side
 from chatnet.errors import BadRequest
 from chatnet.irc import writer
 from chatnet.kinds import SAID
-from chatnet.names import is_guest, is_talk
+from chatnet.names import is_guest, is_talk, sides
 from chatnet.net.timer import Timer
 from chatnet.store.verifying import cursor_at
 from chatnet.worker.fronts.irc import events
@@ -61,7 +61,7 @@ class Device:
     time."""
 
     __slots__ = (
-        *("_asked", "_asked_at", "_client", "_has", "_kept", "_owes", "_past"),
+        *("_asked", "_asked_at", "_client", "_has", "_is_put_back", "_kept", "_owes", "_past"),
         *("follows", "is_named"),
     )
 
@@ -70,7 +70,7 @@ class Device:
         self.is_named = self.follows = False
         self._asked: list[int] = []
         self._asked_at = 0.0
-        self._owes = False
+        self._owes = self._is_put_back = False
         self._has = self._kept = self._past = 0
 
     async def begin(self) -> None:
@@ -78,26 +78,35 @@ class Device:
         on."""
         client = self._client
         self._past, start = client.window.head, client.window.cursor
-        if not client.has("draft/chathistory") and not is_guest(client.user):
-            self.follows = self.is_named or client.has("server-time")
-            if not self.is_named:
-                client.put_line(client.notice(NAMELESS.format(user=client.user)))
-        if self.follows:
-            start = await self._start(start)
+        if not self._is_put_back:
+            start = await self._arrive(start)
+        self._has = self._kept = start.seq
+        self._asked_at = client.front.seconds() - ASK_SECONDS
         if not client.is_over:
-            if self.follows:
-                self._asked_at = client.front.seconds() - ASK_SECONDS
-                self._has = self._kept = start.seq
-                client.front.devices.came(self)
             await client.session.chat(start)
 
     def rewound(self) -> None:
         """The log was put back: what was acknowledged of the rest of it means nothing any more."""
+        self._is_put_back = True
         self._asked.clear()
         self._owes = False
-        self._has = self._past = 0
 
     # ---- where it begins ----
+
+    async def _arrive(self, head: Cursor) -> Cursor:
+        """Return from where on the client hears."""
+        client = self._client
+        if client.has("draft/chathistory") or is_guest(client.user):
+            return head
+        if not self.is_named:
+            client.put_line(client.notice(NAMELESS.format(user=client.user)))
+        self.follows = self.is_named or client.has("server-time")
+        if not self.follows:
+            return head
+        start = await self._start(head)
+        if self.follows and not client.is_over:
+            client.front.devices.came(self)
+        return start
 
     async def _start(self, head: Cursor) -> Cursor:
         """Return behind which the device has not heard anything; of a new one, that is where the log ends."""
@@ -167,8 +176,13 @@ class Device:
         client = self._client
         if post.kind not in SAID or not post.text or not client.is_shown(post):
             return ""
-        place = client.place_of(post)
-        return place if place[0] == "@" or place in client.joined else ""
+        user, memberships = client.user, client.session.local_user.memberships
+        where = heard_at(post)
+        places = [at for at in where if at in client.joined or at == f"@{user}" or user in sides(at)]
+        heard = (at for at in places if listens(user, memberships, at, post.seq))
+        # A stay that has ended may be too old to be known: that there was one, is where no other place is.
+        place = next(heard, places[0] if places and len(where) == 1 else "")
+        return f"@{user}" if is_talk(place) else place
 
     def _target(self, said: tuple[Entry, str]) -> str:
         post, place = said
