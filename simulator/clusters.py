@@ -25,7 +25,7 @@ from simulator.nemesis import Nemesis
 from simulator.operators import Operator
 from simulator.outages import Outages
 from simulator.process import SimProcess
-from simulator.watch import WatchedDisk
+from simulator.watch import WatchedDisk, connections_of
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
@@ -105,13 +105,15 @@ class Cluster:
                 yield f"there are {len(living)} of {program}, and {len(running)} run: not {wanted}"
         for host in self.hosts:
             if host.web != NONE:
-                yield from _lacking_port(host, "chat-worker", Address.parse(host.web).port)
+                yield from _lacking_port(host, host.living("chat-worker"), Address.parse(host.web).port)
             if host.irc != NONE:
-                fronts = [front for front in host.living("chat-front") if front.reactor.running]
+                port = Address.parse(host.irc).port
+                fronts = [front for front in host.living("chat-front") if not _is_one_too_many(front, port)]
+                running = [front for front in fronts if front.reactor.running]
                 # Where the last worker is gone, those that live go on, and nobody could start others.
-                if len(fronts) != FRONTS and host.living("chat-worker"):
-                    yield f"there are {len(fronts)} IRC fronts that run on {host}: not {FRONTS}"
-                yield from _lacking_port(host, "chat-front", Address.parse(host.irc).port)
+                if len(running) != FRONTS and host.living("chat-worker"):
+                    yield f"there are {len(running)} IRC fronts that run on {host}: not {FRONTS}"
+                yield from _lacking_port(host, fronts, port)
 
     def with_page(self) -> None:
         """Let all its hosts have a page."""
@@ -136,12 +138,18 @@ class Cluster:
         raise NotImplementedError
 
 
-def _lacking_port(host: Host, program: str, port: int) -> Iterator[str]:
-    """Yield what is wrong with a port that all processes of a ``program`` share: they have it, and nobody
-    else."""
-    processes, sharers = set(host.living(program)), host.listeners(port)
+def _is_one_too_many(front: SimProcess, port: int) -> bool:
+    """Return whether a front lets nobody in any more, and goes on for the clients that it has: they cannot be
+    sent elsewhere."""
+    is_closed = front not in front.host.listeners(port)
+    return is_closed and any(one.getHost().port == port for one in connections_of(front))
+
+
+def _lacking_port(host: Host, those: Iterable[SimProcess], port: int) -> Iterator[str]:
+    """Yield what is wrong with a port that ``those`` processes share: they have it, and nobody else."""
+    processes, sharers = set(those), host.listeners(port)
     if processes != sharers:
-        yield f"{len(processes & sharers)} of {len(processes)} of {program} on {host} have the port {port}"
+        yield f"{len(processes & sharers)} of {len(processes)} processes on {host} have their port {port}"
     if sharers - processes:
         yield f"others have the port {port} on {host}, too"
 

@@ -244,6 +244,9 @@ class Run:
         steps += workload.pairing(simulation.chance("guests"), paired, now, scale.seconds)
         steps += workload.losing(simulation.chance("recoveries"), paired, now, scale.seconds)
         steps += workload.doors(simulation.chance("doors"), devices, paired, now, scale.seconds)
+        steps += workload.in_channels(
+            simulation.chance("in channels"), devices, self._on_irc, now, scale.seconds
+        )
         for step in steps:
             if step.device == workload.OPERATOR:
                 order = self.desk.insist if step.does == "insist" else self.cluster.order

@@ -86,7 +86,7 @@ class Vitals:
         """Look at all processes."""
         for process in self.living():
             self._see(process, "unsent bytes on one connection", _most_unsent(process), self._most_unsent())
-            for spoken in map(_spoken, _connections(process)):
+            for spoken in map(_spoken, connections_of(process)):
                 for measure, value, most in _queues(spoken):
                     self._see(process, measure, value, most)
 
@@ -102,7 +102,7 @@ class Vitals:
             timers, connections = found.get(process.program, (0, 0))
             found[process.program] = (
                 max(timers, len(process.reactor.getDelayedCalls())),
-                connections + len(_connections(process)),
+                connections + len(connections_of(process)),
             )
         return found
 
@@ -119,7 +119,8 @@ class Vitals:
         return network.transport + 2 * page.bytes + 2 * network.buffer
 
 
-def _connections(process: SimProcess) -> list[Any]:
+def connections_of(process: SimProcess) -> list[Any]:
+    """Return the connections of a process, as its reactor has them."""
     reactor = process.reactor
     found = {**dict.fromkeys(reactor.getReaders()), **dict.fromkeys(reactor.getWriters())}
     return [descriptor for descriptor in found if isinstance(descriptor, Connection)]
@@ -160,7 +161,7 @@ def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
 
 
 def _most_unsent(process: SimProcess) -> int:
-    return max(map(_unsent, _connections(process)), default=0)
+    return max(map(_unsent, connections_of(process)), default=0)
 
 
 def _unsent(transport: Any) -> int:

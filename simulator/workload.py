@@ -279,6 +279,29 @@ def losing(chance: random.Random, devices: Sequence[str], start: float, seconds:
     return steps
 
 
+def in_channels(
+    chance: random.Random, devices: Sequence[str], on_irc: Sequence[str], start: float, seconds: float
+) -> list[Step]:
+    """Return what users ``on_irc`` do besides: they say what topics are about, and join one just while others
+    speak there, so that what they are shown then and what they hear meet. Pure."""
+    steps: list[Step] = []
+    for device in on_irc:
+        for _ in range(chance.randrange(3)):
+            at = start + ARRIVAL_SECONDS + chance.random() * seconds
+            steps.append(
+                _ordered(at, device, "describe", spelled(chance, chance.choice(TOPICS)), "", "about")
+            )
+        if chance.random() < 0.5:
+            at, topic = start + ARRIVAL_SECONDS + 2.0 + chance.random() * seconds, chance.choice(TOPICS)
+            other = chance.choice(devices)
+            steps += [Step(at - 1.5, other, "join", (topic,)), Step(at - 1.0, device, "leave", (topic,))]
+            steps.append(Step(at, device, "join", (topic,)))
+            for number in range(BURST):
+                says = at + chance.uniform(-0.02, 0.05)
+                steps.append(Step(says, other, "post", (f"just now {number}", topic)))
+    return steps
+
+
 def doors(
     chance: random.Random, devices: Sequence[str], usual: Sequence[str], start: float, seconds: float
 ) -> list[Step]:

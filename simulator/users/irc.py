@@ -64,6 +64,7 @@ AGAIN_SECONDS = 1.0
 """Seconds after which a client asks again for a history that could not be read yet."""
 PAGES = (2, 5, 50, 200)
 """How many posts clients ask for at once."""
+LONG_AGO = "2001-01-01T00:00:00.000Z"
 FAR_AHEAD = "2999-01-01T00:00:00.000Z"
 ONE_MORE = 0.15
 """How often something else is asked behind what is said: it is answered in its turn, too."""
@@ -347,12 +348,13 @@ class IrcUser(SimpleClient):
     ) -> tuple[list[Item], Answer]:
         """Return the posts of a page of a history that come with ids."""
         asked = self._record.now
-        where = "*" if bound == "*" else f"msgid={bound}"
+        is_id = bound[0] != "*" and "=" not in bound
+        where = f"msgid={bound}" if is_id else bound
         answer = await talk.ask("CHATHISTORY", f"{how} {target} {where} {limit}")
         items = [item for batch in answer.items if isinstance(batch, Batch) for item in batch.items]
         told = [(item, message) for item in items if (message := message_of(item)) is not None]
         if not answer.code:
-            place, messages = 0 if bound == "*" else seq_in(bound), [message for _, message in told]
+            place, messages = seq_in(bound) if is_id else 0, [message for _, message in told]
             self._tells_history(talk, self._room_of(target), how, place, limit, messages, asked)
             for item, message in told:
                 self._notes(message, item)
@@ -521,12 +523,14 @@ class IrcUser(SimpleClient):
             Deferred.fromCoroutine(self._look_back(talk, target, pages)).addErrback(self._not_caught_up)
 
     async def _look_back(self, talk: Talk, target: str, pages: int) -> None:
-        how, bound = "LATEST", "*"
+        goes_on = self._chance.random() < 0.5  # from the beginning on, else from the end back
+        how, bound = ("AFTER", f"timestamp={LONG_AGO}") if goes_on else ("LATEST", "*")
         for _ in range(pages):
             posts, _ = await self._page(talk, how, target, bound, self._at_once)
             if not posts:
                 return
-            how, bound = "BEFORE", posts[0].tags["msgid"]
+            how = "AFTER" if goes_on else "BEFORE"
+            bound = posts[-1 if goes_on else 0].tags["msgid"]
 
     def list_rooms(self, prefix: str) -> None:
         if self._talk is not None:

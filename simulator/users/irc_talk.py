@@ -21,6 +21,9 @@ from chatnet.testing.recorded import Recorder
 from simulator.users.irc_lines import ALIVE, Batch, IrcLine, Item, Line, lines_of
 
 SAID = ("PRIVMSG", "NOTICE")
+NOT_OF_THE_LOG = {("REDACT", "INVALID_TARGET"), ("TOPIC", "482")}
+"""What is refused over IRC alone: who is not in a channel takes nothing back there, and of a topic without an
+owner only who has been there for longest sets the text."""
 NO_MOTD = "422"
 """This belongs to the welcome."""
 MULTILINE, CONCAT = "draft/multiline", "draft/multiline-concat"
@@ -242,8 +245,8 @@ class Talk:
             if first.nick == self.name and first.command in (opened.command, "BATCH") and not code:
                 seq = seq_of(item) or seq
         is_silent = opened.command == "NOTICE" and not seq and not code
-        if is_silent or (opened.command, code) == ("REDACT", "INVALID_TARGET"):
-            code = UNTOLD  # no error answers a notice; and who is not in the channel may have been
+        if is_silent or (opened.command, code) in NOT_OF_THE_LOG:
+            code = UNTOLD  # no error answers a notice
         self.record(history.Answered, number=number, code=code, seq=seq)
         opened.answered(Answer(code, items, seq))
 

@@ -15,7 +15,7 @@ from chatnet.reads import History
 from simulator import Simulation
 from simulator.database_server import Postgres
 from simulator.sizes import MESSAGE_BYTES, PAGE_BYTES, SIZES, Size, draw_sizes, limited
-from simulator.watch import _connections
+from simulator.watch import connections_of
 
 SEED = 5
 
@@ -47,7 +47,7 @@ def test_each_transport_is_full_at_what_the_network_says(simulation: Simulation)
     simulation.network.transport = 1_000
     alpha = a_whole_cluster(simulation)
     for process in alpha.living("chat-master") + alpha.living("chat-worker"):
-        found = [type(transport).bufferSize for transport in _connections(process)]
+        found = [type(transport).bufferSize for transport in connections_of(process)]
         assert found
         assert set(found) == {1_000}
 

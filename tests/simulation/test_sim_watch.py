@@ -16,7 +16,7 @@ def test_what_is_spoken_is_seen_at_both_ends(simulation: Simulation) -> None:
     alpha = a_whole_cluster(simulation)
     talk = Talk(simulation)
     processes = [*alpha.living("chat-worker"), *alpha.living("chat-master"), talk.ann, talk.bob]
-    spoken = {process: list(map(watch._spoken, watch._connections(process))) for process in processes}
+    spoken = {process: list(map(watch._spoken, watch.connections_of(process))) for process in processes}
     assert all(spoken.values())
     assert {type(one) for links in spoken.values() for one in links} == {Link}
     assert all(is_encrypted(link.transport) for link in spoken[talk.ann])
