@@ -16,6 +16,7 @@ from chatnet.testing.history import (
     UNTOLD,
     Acknowledged,
     Answered,
+    Confirmed,
     Heard,
     HistoryHeard,
     LoggedIn,
@@ -397,6 +398,72 @@ def test_a_text_that_was_taken_back_is_found_where_that_is_known(story: Lines) -
     fields = {"asked": 99.0, "room": "bob", "how": "LATEST", "bound": 0, "limit": 1, "messages": told}
     story.add(HistoryHeard, "bob/1.2", **fields)
     assert story.promises() == {"taken_back"}
+
+
+# ---- devices ----
+
+
+def device(story: Lines) -> list[Entry]:
+    """Let Bob come at a device, hear a post, and say so; lose that connection, and miss two posts."""
+    story.come("bob/2.1", True)
+    asked = story.events[-1]
+    assert isinstance(asked, Negotiated)
+    story.events[-1] = replace(asked, catches_up=False, device="phone")
+    heard = story.draft("alice/1", "post", "for the phone", 20)
+    for connection in (CAROL, "bob/1.2", "bob/2.1"):
+        story.hear(connection, heard, "#@alice")
+    story.add(Confirmed, "bob/2.1", seq=heard.seq, is_said=True)
+    story.add(Stopped, "bob/2.1")
+    missed = [story.draft("alice/1", "post", text, 21 + at) for at, text in enumerate(("one", "two"))]
+    for entry in missed:
+        for connection in (CAROL, "bob/1.2"):
+            story.hear(connection, entry, "#@alice")
+    story.come("bob/2.2", True)
+    asked = story.events[-1]
+    assert isinstance(asked, Negotiated)
+    story.events[-1] = replace(asked, catches_up=False, device="phone")
+    return [heard, *missed]
+
+
+def test_a_device_is_sent_what_it_has_missed(story: Lines) -> None:
+    """All that came behind what it said that it has; what it had may come again."""
+    heard, *missed = device(story)
+    assert story.promises() == {"each_line_is_heard_once"}
+    events = list(story.events)
+    story.hear("bob/2.2", missed[1], "#@alice")
+    assert story.promises() == {"each_line_is_heard_once"}
+    for again in ([], [heard]):
+        story.events = list(events)
+        for entry in (*again, *missed):
+            story.hear("bob/2.2", entry, "#@alice")
+        assert story.promises() == set()
+
+
+def test_what_a_device_did_not_say_that_it_has_comes(story: Lines) -> None:
+    _, *missed = device(story)
+    at = story.of(Confirmed, "bob/2.1")
+    story.events[at] = replace(story.events[at], is_said=False)
+    for entry in missed:
+        story.hear("bob/2.2", entry, "#@alice")
+    assert story.promises() == {"each_line_is_heard_once"}
+
+
+def test_another_device_begins_where_it_comes(story: Lines) -> None:
+    """So does one that was revoked."""
+    device(story)
+    at = story.of(Negotiated, "bob/2.2")
+    story.events[at] = replace(story.events[at], device="tablet")
+    assert story.promises() == set()
+
+
+def test_a_device_is_not_asked_for_what_it_was_not_sent(story: Lines) -> None:
+    _, first, second = device(story)
+    story.hear("bob/2.2", first, "#@alice")
+    story.add(Confirmed, "bob/2.2", seq=first.seq, is_said=False)
+    story.hear("bob/2.2", second, "#@alice")
+    assert story.promises() == set()
+    story.events[-2] = replace(story.events[-2], seq=second.seq)
+    assert story.promises() == {"answers_are_behind_what_they_follow"}
 
 
 # ---- histories ----

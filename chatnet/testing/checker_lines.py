@@ -21,6 +21,8 @@ from chatnet.testing.standing import FAR
 
 ECHOED = ("PRIVMSG", "NOTICE")
 """The commands that are answered by an echo, where that was asked for."""
+SOON_SECONDS = 2.0
+"""For so long after the welcome another connection of a device may say what that has."""
 LATE_SECONDS = 2.0
 """What was said so shortly before the end of the run may be unanswered."""
 
@@ -66,8 +68,9 @@ def each_line_is_heard_once(evidence: Evidence) -> Violations:
     """On each connection every post that its user may see is heard once, from its welcome to its end, in the
     order of the log, with the text that the log has, where it belongs; and one's own only if one asked for
     that."""
+    since = _had(evidence)
     for connection in evidence.connections:
-        listener = _Listener(connection, evidence)
+        listener = _Listener(connection, evidence, since.get(connection.client, FAR))
         told, why = listener.told()
         if why:
             yield why
@@ -78,8 +81,9 @@ def each_line_is_heard_once(evidence: Evidence) -> Violations:
 
 def answers_are_behind_what_they_follow(evidence: Evidence) -> Violations:
     """When a line is answered, everything was delivered that stands in the log before what it became."""
+    since = _had(evidence)
     for connection in evidence.connections:
-        told, why = _Listener(connection, evidence).told()
+        told, why = _Listener(connection, evidence, since.get(connection.client, FAR)).told()
         if why:
             continue
         late = sorted((one.first, one.seq) for one in told)
@@ -104,8 +108,9 @@ def histories_have_no_gap(evidence: Evidence) -> Violations:
 class _Listener:
     """Compares what a connection heard with what the log has for its user."""
 
-    def __init__(self, connection: Connection, evidence: Evidence) -> None:
+    def __init__(self, connection: Connection, evidence: Evidence, had: int) -> None:
         self._connection = connection
+        self._since = min(had, connection.upto)
         self._evidence = evidence
         self._user, self._begun = connection.user, connection.begun
         seqs = evidence.visible.get(self._user, ())
@@ -151,7 +156,7 @@ class _Listener:
         heard = self._connection.heard
         if not heard:
             return [], ""
-        surely = bisect_right(self._expected, self._connection.upto, key=lambda entry: entry.seq)
+        surely = bisect_right(self._expected, self._since, key=lambda entry: entry.seq)
         while surely < len(self._expected) and self._may_miss(self._expected[surely]):
             surely += 1
         furthest, best = 0, 0
@@ -224,7 +229,7 @@ class _Listener:
     def missing(self, told: Sequence[ToldPost]) -> Violations:
         """Find what should have been told."""
         evidence, connection = self._evidence, self._connection
-        first = min(connection.upto, told[0].seq - 1 if told else FAR)
+        first = min(self._since, told[0].seq - 1 if told else FAR)
         last = told[-1].seq if told else 0
         if connection.is_open and evidence.settled:
             last = len(evidence.log)
@@ -236,6 +241,31 @@ class _Listener:
         ]
         if left_out:
             yield f"{connection.client} was never told of {some(left_out)}, from {first} to {last}"
+
+
+def _had(evidence: Evidence) -> dict[str, int]:
+    """Return what, when each connection of a device came, that had at most: what came behind it is sent to
+    it. A device that is new begins there; and one that was revoked, or whose cursor a loss of power has
+    cost."""
+    found: dict[str, int] = {}
+    begun: dict[tuple[str, str], int] = {}
+    confirmed: dict[tuple[str, str], list[tuple[float, str, int]]] = {}
+    revoked = {entry.to for entry in evidence.log if entry.kind in ("revoke", "forget")}
+    for connection in evidence.connections:
+        device = connection.user, connection.begun.device
+        said = confirmed.setdefault(device, [])
+        said += ((time, connection.client, seq) for time, seq in connection.confirmed)
+    for connection in evidence.connections:
+        device = connection.user, connection.begun.device
+        if not connection.begun.device or connection.user in revoked or evidence.unsynced:
+            continue
+        if device in begun:
+            soon = connection.time + SOON_SECONDS
+            before = (s for time, by, s in confirmed[device] if by != connection.client and time < soon)
+            found[connection.client] = max([begun[device], *before])
+        if connection.heard:
+            begun.setdefault(device, connection.upto)
+    return found
 
 
 def _untrue(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from chatnet.testing.history import (
     Acknowledged,
     Answered,
+    Confirmed,
     Event,
     Heard,
     HistoryHeard,
@@ -33,18 +34,21 @@ class ToldPost:
 @dataclass
 class Connection:
     """What one connection recorded. ``upto``: how long the log was at most when it was welcome. ``known`` are
-    the places at which something of its own was acknowledged, each with its seq."""
+    the places at which something of its own was acknowledged, or it was asked up to where it has everything,
+    each with its seq; ``confirmed`` is when it said that, and up to where."""
 
     client: str
     user: str
     begun: Negotiated
     upto: int
+    time: float
     is_open: bool = True
     said: dict[int, Said] = field(default_factory=dict)
     answered: list[Answered] = field(default_factory=list)
     heard: list[tuple[int, Heard]] = field(default_factory=list)
     histories: list[HistoryHeard] = field(default_factory=list)
     known: list[tuple[int, int]] = field(default_factory=list)
+    confirmed: list[tuple[float, int]] = field(default_factory=list)
 
     @property
     def run(self) -> str:
@@ -80,7 +84,7 @@ def connections(events: Iterable[tuple[Event, int]]) -> list[Connection]:
         if isinstance(event, LoggedIn):
             upto = latest
         if isinstance(event, Negotiated):
-            found[event.client] = Connection(event.client, event.user, event, upto)
+            found[event.client] = Connection(event.client, event.user, event, upto, event.time)
         if (connection := found.get(event.client)) is not None:
             _take(connection, at, event)
     return list(found.values())
@@ -94,6 +98,10 @@ def _take(connection: Connection, at: int, event: Event) -> None:
             connection.answered.append(event)
         case Acknowledged():
             connection.known.append((at, event.seq))
+        case Confirmed():
+            connection.known.append((at, event.seq + 1))
+            if event.is_said:
+                connection.confirmed.append((event.time, event.seq))
         case Heard():
             connection.heard.append((at, event))
         case HistoryHeard():

@@ -426,7 +426,10 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
 
 _MEANS: dict[str, Callable[[str], bool]] = {
     "401": {"NO_SUCH_USER", "BAD_NAME", "OWN_ROOM"}.__contains__,
-    "403": {"NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"}.__contains__,
+    "403": {
+        *("NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"),
+        *("NOT_MODERATOR", "NOT_OWNER"),  # of what does not exist
+    }.__contains__,
     "404": lambda reason: reason not in ("NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"),
     "405": {"TOO_MANY_ROOMS", "TOO_MANY_TOPICS"}.__contains__,
     "441": {"NOT_THERE"}.__contains__,

@@ -171,12 +171,14 @@ class MarkTold(Event):
 class Negotiated(Event):
     """A connection that speaks in lines is welcome. ``echoes``: it is given its own posts, too;
     ``own_talks``: and what its user says in conversations elsewhere; ``has_ids``: each post comes with its
-    id; ``catches_up``: the client asks for what it missed."""
+    id; ``catches_up``: the client asks for what it missed. What the ``device`` has missed that it names is
+    sent to it; empty: it is none of those."""
 
     echoes: bool
     own_talks: bool
     has_ids: bool
     catches_up: bool
+    device: str = ""
 
 
 class Said(Event):
@@ -227,6 +229,14 @@ class Heard(Event):
     """A connection that speaks in lines got a message as it was said."""
 
     message: Message
+
+
+class Confirmed(Event):
+    """Such a connection was asked whether its device has everything up to ``seq``; ``is_said``: it said
+    so."""
+
+    seq: int
+    is_said: bool
 
 
 class HistoryHeard(Event):
@@ -303,6 +313,7 @@ AnyEvent = (
     | Said
     | Answered
     | Heard
+    | Confirmed
     | HistoryHeard
     | LeaseTaken
     | LeaseLost

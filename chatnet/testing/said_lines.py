@@ -8,16 +8,34 @@ follow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+
+from msgspec.structs import replace
 
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import Refusal
 from chatnet.kinds import SAID
 from chatnet.names import fold_for
-from chatnet.testing.history import UNTOLD, Acknowledged, Answered, Event, Refused, Said, Sent
+from chatnet.testing.history import (
+    UNTOLD,
+    Acknowledged,
+    Answered,
+    ChatBegun,
+    Event,
+    Heard,
+    Message,
+    PageRead,
+    Refused,
+    Said,
+    Sent,
+    Took,
+)
 
+MARKED = re.compile(r" ~\S+ \S+$")
+"""How the texts of lines end: what came without an id, or in several lines, may be a part."""
 ALIKE = 8
 """How many bytes the keys of one connection begin with alike."""
 _NOT_SAID = {"register", "session", "secret", "code", "revoke"}
@@ -50,7 +68,7 @@ class _Line:
         return self.answer is not None and self.answer.code not in ("", UNTOLD)
 
     def can_be(self, entry: Entry) -> bool:
-        """Return whether the entry may be what became of it. A text that was taken back is not known."""
+        """Return whether the entry may be what became of it. A text that was taken back may not be known."""
         said, ref = self.said, 0 if entry.ref is None else entry.ref.seq
         is_gone = said.kind in (*SAID, "describe", "remove") and not entry.text
         same = (entry.kind, entry.room, entry.to, ref) == (said.kind, self.room, said.to, said.ref)
@@ -78,14 +96,37 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
                 chosen.add((event.user, event.key))
     if not lines:
         return list(events)
-    _match(list(lines.values()), [entry for entry in log if (entry.user, entry.key) not in chosen])
+    seen = _seen(events)
+    whole = (entry if entry.text else replace(entry, text=seen.get(entry.seq, "")) for entry in log)
+    _match(list(lines.values()), [entry for entry in whole if (entry.user, entry.key) not in chosen])
     return list(_told(events, lines, log))
+
+
+def _seen(events: Iterable[Event]) -> dict[int, str]:
+    """Return the texts that somebody was given as those of posts: some were taken back later."""
+    found: dict[int, str] = {}
+    for event in events:
+        given: Iterable[Entry | Message] = ()
+        match event:
+            case Took():
+                given = (event.entry,)
+            case ChatBegun():
+                given = event.newest
+            case PageRead():
+                given = event.posts
+            case Heard() if event.message.is_whole or MARKED.search(event.message.text):
+                given = (event.message,)
+        found |= {post.seq: post.text for post in given if post.seq and post.text}
+    return found
 
 
 def _told(
     events: Iterable[Event], lines: dict[tuple[str, int], _Line], log: Sequence[Entry]
 ) -> Iterator[Event]:
+    seqs = {(entry.user, entry.key): entry.seq for entry in log}
     for event in events:
+        if isinstance(event, Acknowledged) and not event.seq:  # what was taken back is not echoed
+            event = replace(event, seq=seqs.get((event.user, event.key), 0))
         yield event
         if not isinstance(event, Said | Answered):
             continue

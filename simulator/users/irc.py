@@ -52,6 +52,8 @@ IS_FULL = 0.5
 """How many clients ask for capabilities."""
 IS_TIMED = 0.4
 """How many of the others ask for times."""
+CONFIRMED = 0.7
+"""How often who is asked says that their device has everything."""
 NEWEST = 20
 """How many posts those are shown at a join."""
 BY_KEY = 0.3
@@ -110,7 +112,7 @@ class IrcUser(SimpleClient):
         if chance.random() < IS_FULL:
             self._asks = FULL.union(word for word in SOMETIMES if chance.random() < 0.5)
         self._by_pass = not self._asks and chance.random() < 0.7
-        self._device = chance.choice(("", "", "@phone"))
+        self._device = chance.choice(("", "phone", "phone"))
         self._at_once = chance.choice(PAGES)
         self._connections = self._wrong = 0
         self._found: Found | None = None
@@ -159,11 +161,14 @@ class IrcUser(SimpleClient):
         self._identity, self._feed.log_id = identity, identity.log_id
         random = [secret.hex() for secret in (identity.secret, identity.fresh) if secret is not None]
         typed = [] if self._password is None else [self._password.decode()]
-        secrets = [*typed, *random] or [""]
+        secrets = [*typed, *random]
+        if not secrets:
+            raise WrongSecret("another client has set a password, which is not known here")
         self._arriving = arriving = Arriving(self.name, line, self.is_welcome)
         if self._by_pass:
             secret = secrets[self._wrong % len(secrets)]
-            line.say(f"PASS :{secret}", f"NICK {self._nick()}", f"USER {self.name} 0 * :{self.name} at home")
+            said = f"{self.name}@{self._device}:{secret}" if self._device else secret
+            line.say(f"PASS :{said}", f"NICK {self._nick()}", f"USER {self.name} 0 * :{self.name} at home")
             try:
                 await arriving.until("001")
             except WrongSecret as error:
@@ -183,7 +188,7 @@ class IrcUser(SimpleClient):
         line.say(*said, f"CAP REQ :{' '.join(sorted({*self._asks, 'sasl'}))}", "AUTHENTICATE PLAIN")
         for secret in secrets:
             await arriving.until("AUTHENTICATE")
-            login = f"{self.name}{self._device}"
+            login = f"{self.name}@{self._device}" if self._device else self.name
             line.say("AUTHENTICATE " + b64encode(f"\0{login}\0{secret}".encode()).decode())
             try:
                 await arriving.until("903")
@@ -200,7 +205,7 @@ class IrcUser(SimpleClient):
         self._connections += 1
         self._arriving = None
         on = self._asks
-        self._talk = Talk(line, self._record.of(self._connections), self.name, on, self._sees)
+        self._talk = Talk(line, self._record.of(self._connections), self.name, on, self._device, self._sees)
         self._talk.begin()
         self._is_live = self._bound is None
         self._is_caught_up = "draft/chathistory" not in on
@@ -253,14 +258,24 @@ class IrcUser(SimpleClient):
     def _hears(self, item: Item) -> None:
         first = item if isinstance(item, Line) else item.begun
         if first.command == "PING":
-            if self._line is not None or self._arriving is not None:
-                cast(Any, self._line or self._arriving.line).say(f"PONG :{first.params[-1]}")  # type: ignore[union-attr]
+            self._pongs(first.params[-1])
         elif first.command == "ERROR":
             self._ended = ""
         elif self._arriving is not None:
             self._arriving.hears(first)
         elif self._talk is not None:
             self._talk.hears(item)
+
+    def _pongs(self, token: str) -> None:
+        """Answer a PING; some forget to say that their device has everything."""
+        talk, seq = self._talk, token.removeprefix("c")
+        is_said = True
+        if talk is not None and seq != token and seq.isdigit():
+            is_said = self._chance.random() < CONFIRMED
+            talk.record(history.Confirmed, seq=int(seq), is_said=is_said)
+        line = self._line if self._arriving is None else self._arriving.line
+        if is_said and line is not None:
+            cast(Any, line).say(f"PONG :{token}")
 
     def _sees(self, item: Item, number: int) -> None:
         """Take what is shown, also if it is the answer to the line ``number``."""
@@ -582,7 +597,7 @@ class IrcUser(SimpleClient):
 def _goes(line: Line, name: str) -> bool:
     """Return whether by this line ``name`` is no longer in a channel."""
     if line.command == "KICK":
-        return line.params[1] == name
+        return line.params[1].lower() == name
     return (line.command, line.nick) == ("PART", name)
 
 

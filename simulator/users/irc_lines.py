@@ -38,9 +38,9 @@ class Line(NamedTuple):
 
     @property
     def nick(self) -> str:
-        """The user whom it comes from; empty if it is the server's."""
+        """The user whom it comes from, whatever the capitals are; empty if it is the server's."""
         nick, mark, _ = self.source.partition("!")
-        return nick if mark else ""
+        return nick.lower() if mark else ""
 
 
 @dataclass

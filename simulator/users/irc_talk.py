@@ -24,6 +24,8 @@ SAID = ("PRIVMSG", "NOTICE")
 NOT_OF_THE_LOG = {("REDACT", "INVALID_TARGET"), ("TOPIC", "482")}
 """What is refused over IRC alone: who is not in a channel takes nothing back there, and of a topic without an
 owner only who has been there for longest sets the text."""
+NAMELESS = "irc"
+"""The device of those who name none."""
 NO_MOTD = "422"
 """This belongs to the welcome."""
 MULTILINE, CONCAT = "draft/multiline", "draft/multiline-concat"
@@ -86,12 +88,14 @@ class Talk:
         record: Recorder,
         name: str,
         on: frozenset[str],
+        device: str,
         sees: Callable[[Item, int], object],
     ) -> None:
         self._line = line
         self.record = record
         self.name = name
         self.on = on
+        self._device = device
         self.has_labels = "labeled-response" in on
         self._sees = sees
         self._numbers = 0
@@ -112,7 +116,9 @@ class Talk:
         has_ids = "message-tags" in self.on
         echoes = "echo-message" in self.on
         asks = "draft/chathistory" in self.on
-        self.record(history.Negotiated, echoes=echoes, own_talks=own, has_ids=has_ids, catches_up=asks)
+        device = "" if asks else self._device or (NAMELESS if "server-time" in self.on else "")
+        what = {"echoes": echoes, "own_talks": own, "has_ids": has_ids, "catches_up": asks, "device": device}
+        self.record(history.Negotiated, **what)
 
     def end(self) -> None:
         """The connection is lost: nothing of what it said is answered any more."""
@@ -212,7 +218,10 @@ class Talk:
             for one in item.items:
                 if not (is_shown_newest and message_of(one)):
                     self._sees(one, number)
-        elif not (isinstance(item, Batch) and item.kind != MULTILINE):
+        elif isinstance(item, Batch) and item.kind == "chathistory" and not number:
+            for one in item.items:  # what its device has missed
+                self._sees(one, 0)
+        elif not isinstance(item, Batch) or item.kind == MULTILINE:
             self._sees(item, number)
 
     def _labelled(self, item: Item, number: int) -> None:
@@ -295,4 +304,5 @@ def _words(line: Line) -> str:
 def _message(first: Line, target: str, text: str, said: Line, is_whole: bool) -> Message:
     form = "notice" if said.command == "NOTICE" else "action" if said.params[1][:1] == "\x01" else ""
     context = first.tags.get("+channel-context", "")
+    target = target if target[0] in "#&" else target.lower()
     return Message(seq_of(first), first.nick, target, text, is_whole, context, form)

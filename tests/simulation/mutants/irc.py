@@ -12,6 +12,7 @@ from simulation.mutants.planting import Mutant, Put
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.irc import texts
 from chatnet.irc.lines import Line
@@ -24,6 +25,7 @@ from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.channel import PREFIX_BYTES
 from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.fronts.irc.command import Command
+from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
 from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.fronts.irc.talk import Saying
@@ -177,6 +179,29 @@ def a_listener_begins_behind(put: Put) -> None:
     real = put(IrcClient, "listen", listen)
 
 
+def a_cursor_that_is_moved_by_a_write(put: Put) -> None:
+    """What was written to a device counts as had by it, before it says so."""
+
+    def ask(self: Device, seconds: float) -> None:
+        real(self, seconds)
+        self._has = max(self._has, self._client.session.reached)
+        self.keep()
+
+    real = put(Device, "_ask", ask)
+
+
+def what_a_device_missed_begins_one_too_far(put: Put) -> None:
+    """A device that comes back is sent all but the first of what it has missed."""
+
+    async def start(self: Device, head: Cursor) -> Cursor:
+        cursor: Cursor = await real(self, head)
+        page = await self._client.session.reads.feed(cursor.seq, head.seq)
+        first = next((post for post in page.posts if self._place(post)), None)
+        return cursor if first is None else Cursor.at(self._client.sessions.log.log_id, first)
+
+    real = put(Device, "_start", start)
+
+
 class _Cut:
     """A slot in which only so many lines are said, and the rest is left out."""
 
@@ -211,4 +236,6 @@ MUTANTS: tuple[Mutant, ...] = (
     what_does_not_fit_a_line_is_cut,
     lines_share_a_key,
     a_listener_begins_behind,
+    a_cursor_that_is_moved_by_a_write,
+    what_a_device_missed_begins_one_too_far,
 )
