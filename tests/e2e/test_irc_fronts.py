@@ -7,10 +7,10 @@ import signal
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import IO, Any
 
 from rigs.processes import Cluster, free_port, wait_until
+from rigs.sockets import other_end
 
 SECONDS = 60.0
 
@@ -53,21 +53,7 @@ class Client:
     def front(self, pids: Iterable[int]) -> int:
         """Return which of these processes has the other end; 0 if none has it (yet)."""
         here, there = self._connection.getsockname()[1], self._connection.getpeername()[1]
-        sockets = {f"socket:[{inode}]" for inode in _inodes(there, here)}
-        for pid in pids:
-            links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
-            if not sockets.isdisjoint(links):
-                return pid
-        return 0
-
-
-def _inodes(local: int, remote: int) -> Iterable[str]:
-    """Yield the inodes of the sockets between these ports."""
-    for table in ("tcp", "tcp6"):
-        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            _, ours, theirs, *rest = row.split()
-            if (int(ours[-4:], 16), int(theirs[-4:], 16)) == (local, remote):
-                yield rest[6]
+        return other_end(pids, here, there)
 
 
 def at(port: int, pid: int, pids: Iterable[int], until: ExitStack) -> Client:
