@@ -27,6 +27,7 @@ auth        the cluster's token, and tickets
 credentials  users' secrets, and what is stored of them
 common_passwords  the passwords that most people choose, which nobody may
 aging       when a ticket ends of itself                                                      pure
+imprints    by what a password is recognized that was right before                            pure
 codes       codes, with which somebody comes in who has no secret here yet                    pure
 keys        the keys of drafts, as programs name them                                         pure
 marks       how far a user has read in a room                                                 pure

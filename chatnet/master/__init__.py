@@ -29,6 +29,7 @@ orders          roles, bans, mutes and policies in the cluster's own name
 retention       takes back what is older than the policies let it be
 eraser          overwrites what was taken back together, a little at a time
 presence        who is connected to which process; told to those that watch
+imprints        which passwords were right at any process; told to IRC fronts
 registry        the registered workers, and what they report                                 pure
 rebalancer      moves sessions to other workers
 balance         which workers have too many sessions                                         pure

@@ -12,6 +12,7 @@ from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.marks import UserMark
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
+from chatnet.master.imprints import KnownImprints
 from chatnet.master.own_host import OwnFronts, OwnWorkers
 from chatnet.master.pages import page_at
 from chatnet.master.placement import Placement, address_for_clients
@@ -43,7 +44,7 @@ class Cluster:
     Those started by hand are neither counted nor stopped. Those of other hosts are kept by workers there.
     ``up`` is called once, when as many workers as wanted have registered, with where the page is.
     ``public_url`` is what the operator says of that; ``in_plain``: others get it without TLS. ``presence`` is
-    who has connections to the workers and fronts of all hosts.
+    who has connections to the workers and fronts of all hosts, ``imprints`` which passwords were right there.
     """
 
     _logger = Logger()
@@ -85,6 +86,7 @@ class Cluster:
         self._rebalancer = Rebalancer(commands, registry, clock, clocks.monotonic, tell)
         self._signposts = Signposts(commands, population.here, registry, clock)
         self.presence = Presence(clock, commands.tell_presence)
+        self.imprints = KnownImprints(clock, commands.tell_imprints)
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
         """Start keeping the workers. The ``expected`` ones may take a while to return; start the others.
@@ -174,6 +176,7 @@ class Cluster:
 
     def lost(self, worker: Registration[Link], hung: bool) -> None:
         """The link of ``worker`` is lost; ``hung``: it was closed for silence."""
+        self.imprints.lost(worker)
         if not self._registry.unregister(worker):
             return
         self.presence.lost(worker)
@@ -296,6 +299,7 @@ class Cluster:
         self._signposts.stop()
         self._remote_hosts.stop()
         self.presence.stop()
+        self.imprints.stop()
 
     def _shut_down(self, worker: Registration[Link]) -> None:
         worker.leaving = True

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.imprints import Imprint
 from chatnet.marks import UserMark
 from chatnet.net.link import Link
 from chatnet.presence import Present
@@ -23,6 +24,7 @@ from chatnet.wire.cluster import (
     SpawnWorkers,
     WorkerIdentity,
 )
+from chatnet.wire.imprints import ImprintsTold
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.presence import PresenceTold
 
@@ -89,6 +91,10 @@ class Commands:
     ) -> None:
         """Know of ``people`` that they are on other workers, or no longer."""
         worker.link.callRemote(PresenceTold, epoch=self.epoch, begins=begins, goes_on=goes_on, people=people)
+
+    def tell_imprints(self, worker: Subordinate, imprints: Sequence[Imprint]) -> None:
+        """Know the passwords that have left these ``imprints``."""
+        worker.link.callRemote(ImprintsTold, epoch=self.epoch, imprints=imprints)
 
     def _give(self, who: Subordinate, order: type[Command], **arguments: Any) -> Deferred[bool]:
         answered = who.link.callRemote(order, epoch=self.epoch, **arguments)

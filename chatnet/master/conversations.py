@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed
+from chatnet.imprints import Imprint
 from chatnet.marks import UserMark
 from chatnet.master.cluster import Cluster
 from chatnet.master.epoch import Epoch
@@ -36,6 +37,7 @@ from chatnet.net.locator import Locator
 from chatnet.net.pulse import FRONT_PATIENCE, Pulse
 from chatnet.presence import Present
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
+from chatnet.wire.imprints import TellImprints
 from chatnet.wire.locate import Locate
 from chatnet.wire.marks import TellMarks
 from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Order, RoomPolicies, Status, StepDown, Stop
@@ -145,7 +147,13 @@ class FromNewWorker(Newcomer):
         if worker.is_front and self.link.pulse is not None:
             self.link.pulse.add(self.link, FRONT_PATIENCE)
         self.link.become(self._registered(self._cluster.register(worker, self.link)))
-        return {"log": self._log_id, "store": self._url, "epoch": self._epoch.number, "presence": True}
+        return {
+            "log": self._log_id,
+            "store": self._url,
+            "epoch": self._epoch.number,
+            "presence": True,
+            "imprints": True,
+        }
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,11 @@ class RegisteredWorker:
     ) -> dict[str, Any]:
         """Record who is on the worker; return the answer."""
         self.cluster.presence.told(self.worker, begins, goes_on, watches, people)
+        return {}
+
+    def tell_imprints(self, wants: bool, imprints: Sequence[Imprint]) -> dict[str, Any]:
+        """Record which passwords were right on the worker; return the answer."""
+        self.cluster.imprints.told(self.worker, wants, imprints)
         return {}
 
     def lost(self, link: Link) -> None:
@@ -199,6 +212,10 @@ class FromWorker(Locator):
     ) -> dict[str, Any]:
         return self._registered.tell_presence(begins, goes_on, watches, people)
 
+    @TellImprints.responder
+    def tell_imprints(self, wants: bool, imprints: list[Imprint]) -> dict[str, Any]:
+        return self._registered.tell_imprints(wants, imprints)
+
     def lost(self, reason: Failure) -> None:
         self._registered.lost(self.link)
 
@@ -228,6 +245,10 @@ class FromFollower(LogServer):
         self, begins: bool, goes_on: bool, watches: bool, people: list[Present]
     ) -> dict[str, Any]:
         return self._registered.tell_presence(begins, goes_on, watches, people)
+
+    @TellImprints.responder
+    def tell_imprints(self, wants: bool, imprints: list[Imprint]) -> dict[str, Any]:
+        return self._registered.tell_imprints(wants, imprints)
 
     def lost(self, reason: Failure) -> None:
         super().lost(reason)

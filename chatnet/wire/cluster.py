@@ -130,7 +130,8 @@ class Register(Command):
     this link. ``seen`` is the epoch of the last primary that registered the worker. A primary with a lower
     epoch looks into its store: if a later epoch has begun there, its own is over. If not, the worker takes
     the epoch of the answer. ``presence``: the primary wants to be told who is on the worker, by
-    :class:`~chatnet.wire.presence.TellPresence`; an older one does not say it.
+    :class:`~chatnet.wire.presence.TellPresence`; ``imprints``: and which passwords were right there, by
+    :class:`~chatnet.wire.imprints.TellImprints`. An older one does not say it.
 
     Before the answer the primary sends no command; after it, only commands with that epoch.
     """
@@ -141,6 +142,7 @@ class Register(Command):
         (b"store", Text()),
         (b"epoch", Number()),
         (b"presence", Flag(optional=True)),
+        (b"imprints", Flag(optional=True)),
     ]
     errors = declared(StaleEpoch, LevelTooLow)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from chatnet.wire import cluster, common, locate, log, marks, operate, presence, replica, session
+from chatnet.wire import cluster, common, imprints, locate, log, marks, operate, presence, replica, session
 from chatnet.wire.arguments import Command
 
 
@@ -111,6 +111,13 @@ RULES = (
         "who watches is told",
     ),
     Rule(
+        imprints.TellImprints,
+        (Speaker.WORKER, Speaker.FOLLOWER),
+        "four in a quarter of a second, while passwords are shown",
+        "500 users, 60 KB",
+        "they are kept, of 20,000 users; who wants them is told",
+    ),
+    Rule(
         replica.Attach,
         (Speaker.NEW_REPLICA,),
         "once",
@@ -140,6 +147,13 @@ RULES = (
         "four in a quarter of a second, to who watches; with the epoch of the registration",
         "500 users, 60 KB",
         "who shows them is told",
+    ),
+    Rule(
+        imprints.ImprintsTold,
+        (Speaker.PRIMARY,),
+        "four in a quarter of a second, to who wants them; with the epoch of the registration",
+        "500 users, 60 KB",
+        "they are kept, of 20,000 users",
     ),
     Rule(
         cluster.Shutdown,

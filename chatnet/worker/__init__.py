@@ -18,6 +18,7 @@ children    the workers of this host that this one keeps running, as the primary
 entrance    from a new connection to a session, in any protocol
 logins      checks names, secrets and codes, and registers new names
 secrets     checks secrets, and makes credentials from passwords
+imprints    which passwords were right, here and at other processes
 hashing     password hashes in threads; users and addresses take turns
 failures    wrong passwords, and how long the next attempt must wait   (pure)
 tries       wrong codes for each name                                  (pure)

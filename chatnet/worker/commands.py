@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, StaleEpoch
+from chatnet.imprints import Imprint
 from chatnet.marks import UserMark
 from chatnet.net.gate import Commanded
 from chatnet.net.link import Link
@@ -27,6 +28,7 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.common import Ping
+from chatnet.wire.imprints import ImprintsTold
 from chatnet.wire.log import Committed
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.presence import PresenceTold
@@ -62,6 +64,12 @@ class Linked(Protocol):
 
     def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
         """The primary has told who is on other workers."""
+
+    def tells_imprints(self, link: Link) -> None:
+        """The primary, which has registered it, wants to know by ``link`` which passwords were right."""
+
+    def imprints_told(self, imprints: Sequence[Imprint]) -> None:
+        """The primary has told which passwords were right elsewhere."""
 
     def reaches_store(self) -> bool:
         """Return whether the worker reaches a store, even without a primary."""
@@ -132,6 +140,12 @@ class FromPrimary(Commanded):
     def presence_told(self, epoch: int, begins: bool, goes_on: bool, people: list[Present]) -> dict[str, Any]:
         if epoch == self._epoch:  # no answer could say that it is not
             self._worker.presence_told(people, begins, goes_on)
+        return {}
+
+    @ImprintsTold.responder
+    def imprints_told(self, epoch: int, imprints: list[Imprint]) -> dict[str, Any]:
+        if epoch == self._epoch:  # no answer could say that it is not
+            self._worker.imprints_told(imprints)
         return {}
 
     @Shutdown.responder

@@ -16,6 +16,7 @@ from chatnet.wire.cluster import Load
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.handoff import Handoff
 from chatnet.worker.hashing import Hashing
+from chatnet.worker.imprints import SharedImprints
 from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.presence import Presence
@@ -25,8 +26,7 @@ from chatnet.worker.sessions import Sessions
 from chatnet.worker.stores import Store
 from chatnet.world import Clocks
 
-PROOF_BYTES = 32
-"""The length of the key by which right passwords are recognized."""
+_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,8 @@ class Frontend:
         self.store = store
         monotonic = clocks.monotonic
         self._router = Router(tell)
-        secrets = Secrets(
-            hashing, store.log.window.limits.password_cost, clocks.reactor, monotonic, entropy(PROOF_BYTES)
-        )
+        key = token.derive("imprints of passwords", _KEY_BYTES)
+        secrets = Secrets(hashing, store.log.window.limits.password_cost, clocks.reactor, monotonic, key)
         self._sessions = Sessions(
             store.log, self._router, secrets, token, allowed.rate, clocks, tell, store.pass_on
         )
@@ -90,6 +89,11 @@ class Frontend:
     def presence(self) -> Presence:
         """Who is here, as the primary is told of it."""
         return self._sessions.presence
+
+    @property
+    def imprints(self) -> SharedImprints:
+        """Which passwords were right, as the primary is told of it."""
+        return self._sessions.secrets.imprints
 
     @property
     def is_ready(self) -> bool:
@@ -141,6 +145,7 @@ class Frontend:
     def rewound(self, to: Cursor) -> None:
         """The log was put back: tell all sessions that hear posts, and stop their hearing."""
         self.presence.stop()
+        self.imprints.detached()
         self._sessions.marks.rewound(to.seq)
         for session in self._sessions.open:
             session.rewound(to)
@@ -154,8 +159,9 @@ class Frontend:
         await self._sessions.marks.flush()
 
     def stop(self) -> None:
-        """Stop moving sessions, passing marks on, and telling who is here."""
+        """Stop moving sessions, passing marks on, and telling who is here and which passwords were right."""
         self._hours.stop()
         self._handoff.stop()
         self.presence.stop()
+        self.imprints.detached()
         self._sessions.marks.stop()

@@ -9,22 +9,22 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from chatnet.common_passwords import is_common
-from chatnet.credentials import is_password, matches, may_match, normalized, password_credential
+from chatnet.credentials import imprinted, is_password, matches, may_match, password_credential
 from chatnet.errors import BadSecret
+from chatnet.imprints import Imprint
 from chatnet.limits import Cost
 from chatnet.reads import Account
 from chatnet.worker.failures import Failures
 from chatnet.worker.hashing import Claimant, Hashing
+from chatnet.worker.imprints import SharedImprints
 
 _GUESS = b"a code and not a password"
 """What is hashed for a wrong code."""
-MOST_PROVED = 10_000
-"""How many passwords that were right are recognized without another hash; each takes some 100 bytes."""
 
 
 class Secrets:
-    """Checks secrets, and makes credentials from passwords, each at this ``cost``. ``key`` are random bytes
-    that only this process has."""
+    """Checks secrets, and makes credentials from passwords, each at this ``cost``. ``key`` is that of
+    imprints: the cluster's processes have it in common, and nobody else."""
 
     def __init__(
         self, hashing: Hashing, cost: Cost, clock: IReactorTime, monotonic: Callable[[], float], key: bytes
@@ -35,58 +35,49 @@ class Secrets:
         self._monotonic = monotonic
         self._failures = Failures()
         self._key = key
-        self._proved: dict[bytes, None] = {}
+        self.imprints = SharedImprints(clock)
 
-    async def check(self, claimant: Claimant, credential: str, secret: bytes, is_login: bool) -> bool:
-        """Return whether ``secret`` matches the credential of the user that the claimant claims to be.
-
-        Nobody can guess 32 random bytes, so there is no pause for those. What cannot be a password is not
-        hashed.
-
-        :raises TryLater: too many passwords are being checked, or too many were wrong.
-        """
+    async def _check(self, claimant: Claimant, account: Account, secret: bytes, is_login: bool) -> bool:
+        credential = account.credential
         if not is_password(credential):
             return matches(credential, secret)
         if not may_match(credential, secret):
             return False
-        mark = self._mark(credential, secret)
-        if mark in self._proved:
+        # Clients without tickets log in by their password each time, all of them at once when a process was
+        # replaced: 2,000 hashes of 100 ms would take them minutes.
+        imprint = Imprint(claimant.user, account.secret_seq, imprinted(credential, secret, self._key))
+        if self._is_known(imprint):
             return True
         await self.pause(claimant)
         who = claimant.user, claimant.network
         is_right = await self._hashing.run(claimant, is_login, matches, credential, secret)
         if is_right:
-            self._proves(mark)
+            self.imprints.found(imprint)
             self._failures.succeeded(*who)
         else:
             self._failures.failed(self._monotonic(), *who)
         return is_right
 
-    def _mark(self, credential: str, secret: bytes) -> bytes:
-        """Return by what it is recognized that this secret matched this credential. It is in memory alone, as
-        the key is: who reads a core dump learns no more than from the passwords that arrive.
-
-        Clients without tickets log in by their password each time, all of them at once when a process was
-        replaced: 2,000 hashes of 100 ms would take them minutes.
-        """
-        return hmac.digest(self._key, credential.encode() + b"\0" + normalized(secret), "sha256")
-
-    def _proves(self, mark: bytes) -> None:
-        self._proved[mark] = None
-        if len(self._proved) > MOST_PROVED:
-            del self._proved[next(iter(self._proved))]
+    def _is_known(self, imprint: Imprint) -> bool:
+        known = self.imprints.of(imprint.user)
+        if known is None or known.secret_seq != imprint.secret_seq:
+            return False
+        return hmac.compare_digest(known.value, imprint.value)
 
     async def proves(self, claimant: Claimant, account: Account, secret: bytes, is_login: bool) -> bool:
         """Return whether this is the present secret of the account, or that of the device asked about.
 
-        :raises TryLater: see :meth:`check`.
+        Nobody can guess 32 random bytes, so there is no pause for those. What cannot be a password is not
+        hashed, nor is what is known to be right.
+
+        :raises TryLater: too many passwords are being checked, or too many were wrong.
         """
         device = account.device
         if device is not None and device.credential and matches(device.credential, secret):
             return True
         if not account.credential:
             return False
-        return await self.check(claimant, account.credential, secret, is_login)
+        return await self._check(claimant, account, secret, is_login)
 
     def is_typed(self, account: Account, secret: bytes) -> bool:
         """Return whether what :meth:`proves` found right is a password, which a person knows."""

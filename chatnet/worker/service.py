@@ -19,6 +19,7 @@ from chatnet.auth import Token, find_token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Outgrown
+from chatnet.imprints import Imprint
 from chatnet.irc_options import IrcOptions
 from chatnet.listeners import tell_all
 from chatnet.marks import UserMark
@@ -135,6 +136,7 @@ class Worker(MultiService):
         self._closing: Deferred[None] | None = None
         self._attachment: Attachment | None = None
         self._wants_presence: Link | None = None
+        self._wants_imprints: Link | None = None
         self.uplink: Uplink
 
     # ---- what the uplink asks and brings: see Linked ----
@@ -189,13 +191,23 @@ class Worker(MultiService):
         if isinstance(self._state, Frontend):
             self._state.presence.told(people, begins, goes_on)
 
+    def tells_imprints(self, link: Link) -> None:
+        self._wants_imprints = link
+        if isinstance(self._state, Frontend):
+            self._state.imprints.attached(link, wants=self._ports.serves == IRC)
+
+    def imprints_told(self, imprints: Sequence[Imprint]) -> None:
+        if isinstance(self._state, Frontend):
+            self._state.imprints.told(imprints)
+
     def detached(self) -> None:
-        self._attachment = self._wants_presence = None
+        self._attachment = self._wants_presence = self._wants_imprints = None
         self._clients.others.is_emptied = False  # the next primary may decide otherwise
         self._want_clients()
         if isinstance(self._state, Frontend):
             self._state.store.detached()
             self._state.presence.detached()
+            self._state.imprints.detached()
             self._state.stay()
 
     def heard(self) -> None:
@@ -290,6 +302,8 @@ class Worker(MultiService):
             store.attached(self._attachment.link, self._attachment.log_id)
         if self._wants_presence is not None:
             frontend.presence.attached(self._wants_presence)
+        if self._wants_imprints is not None:
+            self.tells_imprints(self._wants_imprints)
         await store.log.window.fresh()
         self._want_clients()
         self.uplink.report()  # at once: until now no client was sent here

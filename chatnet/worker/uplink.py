@@ -171,6 +171,8 @@ class Uplink(Service):
             self._worker.registered(link, answer["log"], answer["store"])
             if answer["presence"]:
                 self._worker.tells_presence(link)
+            if answer["imprints"]:
+                self._worker.tells_imprints(link)
             self.report()
             await lost
             self._say(master, f"Lost the primary at {master}; looking for it")

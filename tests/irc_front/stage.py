@@ -10,10 +10,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from worker.conftest import Worker
 
+from chatnet.master.imprints import KnownImprints
 from chatnet.master.presence import Presence as PrimarysPresence
 from chatnet.master.registry import Registration
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import WorkerIdentity
+from chatnet.wire.imprints import TellImprints
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.fronts.irc.settings import IrcSettings
@@ -97,23 +99,30 @@ class IrcStage:
 
 
 class Lane:
-    """A process's link to the primary, for the presence of its users."""
+    """A process's link to the primary, for the presence of its users and the imprints of their passwords."""
 
-    def __init__(self, primary: PrimarysPresence, worker: Worker, id: str) -> None:
+    def __init__(self, primary: PrimarysPresence, known: KnownImprints, worker: Worker, id: str) -> None:
         self.full = False
+        self.told = 0
         self.presence = worker.sessions.presence
+        self.imprints = worker.sessions.secrets.imprints
         self.primary = primary
+        self.known = known
         self.me: Registration[Any] = Registration(WorkerIdentity(id, "here", 1, "0.0.0.0:5", False, 0), self)
         self.presence.attached(cast(Any, self))
+        self.imprints.attached(cast(Any, self), wants=id != "chat")
 
     def callRemote(self, command: Any, **arguments: Any) -> None:
         command.makeArguments(arguments, None)
-        self.primary.told(self.me, **arguments)
+        self.told += command is TellImprints
+        (self.known if command is TellImprints else self.primary).told(self.me, **arguments)
 
     def cut(self) -> None:
         """Lose the link."""
         self.presence.detached()
+        self.imprints.detached()
         self.primary.lost(self.me)
+        self.known.lost(self.me)
 
 
 class Fronts:
@@ -122,9 +131,9 @@ class Fronts:
     def __init__(self) -> None:
         self.one = IrcStage(Worker())
         worker, clock, log = self.one.worker, self.one.worker.clock, self.one.worker.log
-        self.two = IrcStage(Worker(clock=clock, log=log))
-        self.worker = Worker(clock=clock, log=log)
-        self.clock, self.worker.threads = clock, worker.threads
+        self.two = IrcStage(Worker(clock=clock, log=log, threads=worker.threads))
+        self.worker = Worker(clock=clock, log=log, threads=worker.threads)
+        self.clock = clock
         settles = [one.settle for one in (worker, self.two.worker, self.worker)]
 
         def settle() -> None:
@@ -139,8 +148,9 @@ class Fronts:
     def begin(self) -> None:
         """Have another primary."""
         self.primary = PrimarysPresence(self.clock, self._told)
+        self.known = KnownImprints(self.clock, lambda to, some: cast(Any, to).link.imprints.told(some))
         self.lanes = [
-            Lane(self.primary, worker, id)
+            Lane(self.primary, self.known, worker, id)
             for id, worker in (("one", self.one.worker), ("two", self.two.worker), ("chat", self.worker))
         ]
 

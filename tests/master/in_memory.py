@@ -16,6 +16,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
 from chatnet.errors import NoReplica
+from chatnet.imprints import Imprint
 from chatnet.limits import AGING
 from chatnet.marks import UserMark
 from chatnet.master import registry
@@ -71,6 +72,7 @@ from chatnet.wire.cluster import (
     SpawnWorkers,
     WorkerIdentity,
 )
+from chatnet.wire.imprints import ImprintsTold, TellImprints
 from chatnet.wire.log import Committed
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.operate import ClusterStatus
@@ -114,6 +116,7 @@ class Hears(Locator):
         self.others: list[tuple[list[OtherWorker], bool]] = []
         self.marks: list[UserMark] = []
         self.presence: list[tuple[bool, bool, list[Present]]] = []
+        self.imprints: list[list[Imprint]] = []
 
     @SpawnWorkers.responder
     def keep_children(self, epoch: int, count: int) -> dict[str, Any]:
@@ -160,6 +163,12 @@ class Hears(Locator):
     def presence_told(self, epoch: int, begins: bool, goes_on: bool, people: list[Present]) -> dict[str, Any]:
         assert epoch == EPOCH
         self.presence.append((begins, goes_on, people))
+        return {}
+
+    @ImprintsTold.responder
+    def imprints_told(self, epoch: int, imprints: list[Imprint]) -> dict[str, Any]:
+        assert epoch == EPOCH
+        self.imprints.append(imprints)
         return {}
 
     @Shutdown.responder
@@ -240,6 +249,11 @@ class Peer:
         self.link.callRemote(
             TellPresence, begins=begins, goes_on=goes_on, watches=watches, people=list(people)
         )
+        self._master.settle()
+
+    def tell_imprints(self, *imprints: Imprint, wants: bool = False) -> None:
+        """Say which passwords were right."""
+        self.link.callRemote(TellImprints, wants=wants, imprints=list(imprints))
         self._master.settle()
 
     @property
@@ -449,7 +463,7 @@ class Master:
             started,
             serves=serves,
         )
-        answer = {"log": "memory", "store": "", "epoch": EPOCH, "presence": True}
+        answer = {"log": "memory", "store": "", "epoch": EPOCH, "presence": True, "imprints": True}
         assert peer.ask(Register, worker=identity, seen=0) == answer
         return peer
 

@@ -20,6 +20,7 @@ from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, LevelTooLow, NotAllowed, StaleEpoch, WrongSecret
+from chatnet.imprints import Imprint
 from chatnet.marks import UserMark
 from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
 from chatnet.net.approach import Approach
@@ -47,6 +48,7 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.common import Challenge
+from chatnet.wire.imprints import ImprintsTold
 from chatnet.wire.log import Committed, Follow, Read
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.presence import PresenceTold
@@ -70,7 +72,7 @@ class Primary(Locator):
 
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = epoch
-        self.is_over = self.wants_presence = False
+        self.is_over = self.wants_presence = self.wants_imprints = False
         self.refuses: LevelTooLow | None = None
         self.hesitates: Deferred[None] | None = None
         self.registered: list[tuple[WorkerIdentity, int]] = []
@@ -87,6 +89,8 @@ class Primary(Locator):
         answer: dict[str, Any] = {"log": "the log", "store": "", "epoch": self.epoch}
         if self.wants_presence:
             answer["presence"] = True
+        if self.wants_imprints:
+            answer["imprints"] = True
         return answer if self.hesitates is None else self.hesitates.addCallback(lambda _: answer)
 
     @Report.responder
@@ -160,6 +164,7 @@ class Worker:
         self.others: list[tuple[Sequence[OtherWorker], bool]] = []
         self.marks: list[UserMark] = []
         self.presence: list[Any] = []
+        self.imprints: list[Any] = []
         self.has_store = False
         self.leads: Address | Deferred[Address | None] | None = None
 
@@ -189,6 +194,12 @@ class Worker:
 
     def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
         self.presence.append((people, begins, goes_on))
+
+    def tells_imprints(self, link: Link) -> None:
+        self.imprints.append(link)
+
+    def imprints_told(self, imprints: Sequence[Imprint]) -> None:
+        self.imprints.append(imprints)
 
     def reaches_store(self) -> bool:
         return self.has_store
@@ -332,6 +343,23 @@ def test_who_is_elsewhere_is_told_by_the_primary_that_wants_to_know_who_is_here(
     link, *told = up.worker.presence
     assert isinstance(link, Link)
     assert told == [(people, True, False)]
+
+
+def test_which_passwords_were_right_is_told_to_a_primary_that_wants_to_know() -> None:
+    """And by it, as who is elsewhere."""
+    up = Up()
+    up.reactor.accept(Primary())
+    assert up.worker.imprints == []
+    up, primary = Up(), Primary()
+    primary.wants_imprints = True
+    server = up.reactor.accept(primary)
+    imprints = [Imprint("bob", 1, b"v" * 32)]
+    for epoch in (0, 1, 2):
+        server.callRemote(ImprintsTold, epoch=epoch, imprints=imprints)
+    up.reactor.settle()
+    link, *told = up.worker.imprints
+    assert isinstance(link, Link)
+    assert told == [imprints]
 
 
 def test_it_goes_round_the_masters_with_growing_delays() -> None:
