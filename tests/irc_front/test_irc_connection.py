@@ -138,6 +138,19 @@ def test_nobody_waits_for_ever_for_who_is_gone(stage: IrcStage) -> None:
     assert not stage.worker.clock.getDelayedCalls()
 
 
+def test_who_is_gone_while_a_line_reads_leaves_nothing(stage: IrcStage) -> None:
+    """What the line would append behind that is answered to nobody, and nobody waits for it."""
+    alice = stage.user("alice")
+    alice.ask("JOIN #tea")
+    stage.worker.log.reads_held = True
+    alice.say("TOPIC #tea :about tea")
+    alice.cut()
+    stage.worker.log.let_go()
+    stage.worker.pass_time(60)
+    assert not stage.worker.sessions.open
+    assert not stage.worker.clock.getDelayedCalls()
+
+
 def test_who_is_gone_leaves_nothing(stage: IrcStage) -> None:
     alice = stage.user("alice")
     alice.ask("JOIN #tea,#cake", "PRIVMSG #tea :x")

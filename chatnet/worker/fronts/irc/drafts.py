@@ -88,7 +88,7 @@ class Drafts:
         """
         if key in self._open:
             raise KeyReused(KeyReused.sentence)
-        if not self._open:
+        if not (self._open or self._client.is_over):
             self._client.front.patience.waits(self._client)
         self._open[key] = draft = _Draft(heard, refused)
         if key[:PREFIX_BYTES] != self._client.prefix:
