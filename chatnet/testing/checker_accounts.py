@@ -65,7 +65,7 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
                 if is_new and event.sentence in AT_THE_DOOR and _was_closed(upto, evidence):
                     continue
                 if not (
-                    _has_ended(*device, session, upto, evidence)
+                    _has_ended(*device, {} if event.each else session, upto, evidence)
                     or _is_over(event.user, own.get(client, 0), upto, evidence)
                     or _is_shut_out(event.user, upto, evidence)
                 ):

@@ -63,9 +63,11 @@ class Told(Event):
 
 
 class Ended(Event):
-    """The client gave up, for the reason in ``sentence``."""
+    """The client gave up, for the reason in ``sentence``; ``each``: it logs in by a secret each time, and has
+    no session by which it could come back."""
 
     sentence: str
+    each: bool = False
 
 
 class Sent(Event):

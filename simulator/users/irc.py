@@ -93,6 +93,8 @@ class _Keyed(NamedTuple):
 class IrcUser(SimpleClient):
     """One client of ``name``: a :class:`~simulator.users.port.User`."""
 
+    _logs_in_each_time = True
+
     def __init__(
         self,
         name: str,
@@ -105,6 +107,7 @@ class IrcUser(SimpleClient):
     ) -> None:
         super().__init__(name, masters, world, record, trust=trust, shared=shared)
         chance = self._chance
+        self._which = record.client.replace("/", "-").removeprefix(name)
         self._hosts = [master.host for master in masters]
         self._asks = PLAIN
         if chance.random() < IS_TIMED:
@@ -394,7 +397,7 @@ class IrcUser(SimpleClient):
             return
         if talk is None:
             return  # there is nobody to say it to
-        mark = f"{self._connections}-{talk.next_number}"
+        mark = f"{self._which}{self._connections}-{talk.next_number}"
         chance = self._chance.random()
         if MULTILINE in self._asks and ("\n" in text or len(text) > WORDS):
             self._say_long(talk, text, room or "", target, mark)
@@ -498,7 +501,7 @@ class IrcUser(SimpleClient):
         talk, target = self._talk, self._target_of(room)
         if talk is None or target is None or target[0] not in "#&" or not room:
             return
-        mark = f"~{self.name} {self._connections}-{talk.next_number}"
+        mark = f"~{self.name} {self._which}{self._connections}-{talk.next_number}"
         match kind:
             case "invite":
                 talk.say("INVITE", f"{to} {target}", Draft(kind, room, to=to))

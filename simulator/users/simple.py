@@ -75,6 +75,7 @@ class SimpleClient:
     """One client of ``name``. A class for a protocol makes lines, and says on each what it has to say."""
 
     _logger = Logger()
+    _logs_in_each_time = False
 
     def __init__(
         self,
@@ -148,7 +149,7 @@ class SimpleClient:
                     continue
             except (*FINAL, CannotStart, Distrusted) as error:
                 self._over()
-                self._record(history.Ended, sentence=self._ended or str(error))
+                self._record(history.Ended, sentence=self._ended or str(error), each=self._logs_in_each_time)
                 return
             except (Unreachable, ConnectionClosed, ChatnetError) as error:
                 self._logger.info("Not connected ({why}); trying again", why=str(error))
