@@ -14,6 +14,7 @@ from chatnet.kinds import CLUSTER
 from chatnet.reads import FirstIn, LedBy
 from chatnet.rules import MOST_TOPICS
 from chatnet.worker.fronts.irc.budget import BURST
+from chatnet.worker.fronts.irc.client import MOST_KEPT
 
 
 @pytest.fixture
@@ -467,18 +468,48 @@ def test_who_joins_is_shown_what_was_said_last(stage: IrcStage) -> None:
     assert "PRIVMSG" not in [one.command for one in again.take()]
 
 
-def test_who_joins_is_shown_nothing_twice(stage: IrcStage) -> None:
-    """What is said behind the join is heard as it is said, also if the newest are read only then."""
+@pytest.mark.parametrize("behind", [1, MOST_KEPT + 7])
+def test_who_joins_is_shown_all_once_and_in_order(stage: IrcStage, behind: int) -> None:
+    """What is said behind the join comes behind what was said before it, also if that is read only later; and
+    no more of it is kept than a bound says."""
     [alice] = together(stage, "alice")
     alice.say("PRIVMSG #tea :before")
     bob = stage.user("bob", "server-time", "batch")
     stage.worker.log.reads_held = True
     bob.say("JOIN #tea")
-    alice.say("PRIVMSG #tea :behind")
+    for number in range(behind):
+        does(stage, "post", "alice", "#tea", f"behind {number}")
+    assert len(next(iter(stage.irc.crowd.keeping))._kept or ()) <= MOST_KEPT
+    stage.worker.log.reads_held = False
     stage.worker.log.let_go()
-    stage.worker.settle()
-    assert bob.texts() == ["alice #tea behind", "alice #tea before"]
-    assert ["batch" in one.tags for one in bob.take() if one.command == "PRIVMSG"] == [False, True]
+    stage.worker.pass_time(1)
+    said = [one for one in bob.take() if one.command == "PRIVMSG"]
+    assert [one.params[1] for one in said] == ["before", *(f"behind {number}" for number in range(behind))]
+    assert ["batch" in one.tags for one in said] == [True, *[False] * behind]
+
+
+def test_who_joins_several_is_shown_each_in_order(stage: IrcStage) -> None:
+    """Also if all joins and what was said behind them came to the disk at once."""
+    [alice] = together(stage, "alice")
+    alice.ask("JOIN #cake")
+    for room in ("tea", "cake"):
+        alice.say(f"PRIVMSG #{room} :before")
+    bob = stage.user("bob", "server-time")
+    stage.worker.log.lagging = True
+    bob.say("JOIN #tea,#cake")
+    for room in ("cake", "tea"):
+        alice.say(f"PRIVMSG #{room} :behind")
+    stage.worker.log.lagging, stage.worker.log.reads_held = False, True
+    stage.worker.log.catch_up()
+    for _ in range(10):
+        stage.worker.settle()
+        stage.worker.log.let_go()
+    texts = bob.texts()
+    assert sorted(texts) == sorted(
+        f"alice #{room} {when}" for room in ("tea", "cake") for when in ("before", "behind")
+    )
+    for room in ("tea", "cake"):
+        assert [text for text in texts if room in text] == [f"alice #{room} before", f"alice #{room} behind"]
 
 
 def test_who_did_not_read_is_told_who_came_and_went(stage: IrcStage) -> None:

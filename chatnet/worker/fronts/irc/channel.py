@@ -37,6 +37,8 @@ class Crowd:
         self.of_user: dict[str, tuple[IrcClient, ...]] = {}
         self.of_chosen_key: dict[bytes, IrcClient] = {}
         """Who waits for a draft whose key the client has chosen."""
+        self.keeping: set[IrcClient] = set()
+        """Who is to be told of something older first: see :meth:`.IrcClient.keep`."""
         self.presence: Presence
         """Who is here, and away."""
         self.faces = Faces()
@@ -142,7 +144,8 @@ class IrcChannel:
 
     def _whose(self, entries: Sequence[Entry]) -> dict[Outbox, IrcClient]:
         """Return the connections, by their outboxes, that have something of their own in these entries."""
-        crowd, own = self._crowd, {}
+        crowd = self._crowd
+        own = {client.ear: client for client in crowd.keeping}
         for entry in entries:
             client = crowd.of_key.get(entry.key[:PREFIX_BYTES])
             if client is None and crowd.of_chosen_key:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 MOST_UNANSWERED = 256
 """How many lines of a client may be unanswered; then it is not read."""
+MOST_KEPT = 500
+"""How much that a client hears may be kept until it was told of something older; the rest it reads later."""
 LINGER_SECONDS = 30.0
 """Seconds that what came before the end of a connection may still take."""
 REST_A_TURN = 100
@@ -81,6 +84,7 @@ class IrcClient(ConnectionPeer):
             "_is_gone",
             "_is_held",
             "_is_leaving",
+            "_kept",
             "_linger",
             "_rest_waits",
             "_why",
@@ -124,6 +128,7 @@ class IrcClient(ConnectionPeer):
         self._linger: IDelayedCall | None = None
         self._slow: IDelayedCall | None = None
         self._batch: Multiline | None = None
+        self._kept: deque[tuple[Entry, str]] | None = None
         self._ended_by = self._why = ""
 
     @property
@@ -205,7 +210,8 @@ class IrcClient(ConnectionPeer):
         self.session.filled()
 
     def drained(self) -> None:
-        self.session.drained()
+        if not self.keeps:  # else it hears more once it was told of what it has heard
+            self.session.drained()
 
     def ping(self) -> None:
         self.put_line(writer.line("", "PING", self.front.settings.name, trailing=True))
@@ -393,12 +399,51 @@ class IrcClient(ConnectionPeer):
     def hears(self, entries: Sequence[Entry], place: str) -> None:
         """Tell the client of entries, of which some are its own affair."""
         for entry in entries:
-            if self.drafts.heard(entry, place):
-                continue
-            if self._is_own_stay(entry):
-                self.stay(entry)
-            elif self.is_shown(entry) and (lines := self.channel.lines(entry, place)):
-                self.put_line(lines)
+            if self._kept is None:
+                self._hear(entry, place)
+            else:
+                self._kept.append((entry, place))
+                if len(self._kept) == MOST_KEPT:
+                    self.front.shared.outboxes.next_turn(self._kept_enough)
+
+    def _hear(self, entry: Entry, place: str) -> None:
+        if self.drafts.heard(entry, place):
+            return
+        if self._is_own_stay(entry):
+            self.stay(entry)
+        elif self.is_shown(entry) and (lines := self.channel.lines(entry, place)):
+            self.put_line(lines)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what it hears is kept."""
+        return self._kept is not None
+
+    def keep(self) -> None:
+        """Tell the client of nothing that it hears until :meth:`tell_kept`: what was said earlier, in a room
+        that it has just joined, is to come first. Harmless if it is kept already."""
+        if self._kept is None and not self._is_gone:
+            self._kept = deque()
+            self.front.crowd.keeping.add(self)
+
+    def tell_kept(self) -> None:
+        """Tell the client what was kept, up to another room that it has joined."""
+        kept, self._kept = self._kept, None
+        if kept is None:
+            return
+        self.front.crowd.keeping.discard(self)
+        while kept and self._kept is None:
+            self._hear(*kept.popleft())
+        if self._kept is not None:
+            self._kept.extend(kept)
+            return
+        self.drafts.look()
+        if not self.full:
+            self.session.drained()
+
+    def _kept_enough(self) -> None:
+        if self.keeps:
+            self.session.filled()
 
     def is_shown(self, entry: Entry) -> bool:
         """Return whether this connection is shown an entry that it hears: of what its own user says in
@@ -507,6 +552,7 @@ class IrcClient(ConnectionPeer):
         self.session.unchat()
         self.front.gone(self)
         self._is_gone = True
+        self.tell_kept()
         if self._slow is not None and self._slow.active():
             self._slow.cancel()
         if not self._is_leaving:

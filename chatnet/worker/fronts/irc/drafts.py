@@ -122,7 +122,7 @@ class Drafts:
 
     def look(self) -> None:
         """Find what is acknowledged and was passed over in what the connection hears."""
-        if not self._open:
+        if not self._open or self._client.keeps:
             return
         cursor = self._client.session.cursor
         if self._hears and cursor is None:

@@ -281,10 +281,16 @@ _SUBCOMMANDS = {
 }
 
 
+def sees_newest(client: IrcClient) -> bool:
+    """Return whether a client is told of what was said last in a room that it joins: if it sees when that was
+    said, and does not ask for histories itself."""
+    return client.has("server-time") and not client.has("draft/chathistory")
+
+
 async def say_newest(client: IrcClient, slot: Slot, room: str, before: int) -> None:
-    """Say the newest posts of a room that was just joined, to clients that see when they were said, and do
-    not ask for histories themselves. What is not ``before`` this seq, they hear as it is said."""
-    if client.has("draft/chathistory") or not client.has("server-time"):
+    """Say the newest posts of a room that was just joined, if the client :func:`sees_newest`. What is not
+    ``before`` this seq, it hears as it is said."""
+    if not sees_newest(client):
         return
     posts = await newest(client, room, before, 0, NEWEST)
     if posts:

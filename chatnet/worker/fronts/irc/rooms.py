@@ -12,7 +12,7 @@ from chatnet.form import MAX_WORDS
 from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
-from chatnet.worker.fronts.irc.histories import say_newest
+from chatnet.worker.fronts.irc.histories import say_newest, sees_newest
 from chatnet.worker.fronts.irc.roster import (
     Roster,
     end_of_names,
@@ -52,11 +52,15 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             asked.add(room)
             joining.append((room, Deferred.fromCoroutine(_join(client, slot, room, channel))))
     marks = None
-    for room, one in joining:
-        if since := await one:
-            marks = marks or await marks_of(client)
-            await introduce_one(client, slot.say, room, marks)
-            await say_newest(client, slot, room, since)
+    try:
+        for room, one in joining:
+            if since := await one:
+                marks = marks or await marks_of(client)
+                await introduce_one(client, slot.say, room, marks)
+                await say_newest(client, slot, room, since)
+                client.tell_kept()
+    finally:
+        client.tell_kept()
 
 
 async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
@@ -75,6 +79,8 @@ async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
     slot.begin_now()
     joined = events.joined(client.user, room, client.channel.sees)
     slot.now(joined if entry is None else client.channel.own_stay(entry))
+    if sees_newest(client):
+        client.keep()
     cursor = client.session.cursor
     return entry.seq if entry is not None else (client.window.head if cursor is None else cursor.seq) + 1
 
