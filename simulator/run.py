@@ -22,7 +22,9 @@ from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Held, Moved
 from chatnet.web_options import WEB_PORT
 from chatnet.worker.frontend import Frontend
+from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
+from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.service import Worker
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
@@ -366,12 +368,34 @@ class Run:
         end = since + (FRONTS_SILENCE_SECONDS if self._on_irc else SILENCE_SECONDS)
         while (now := simulation.now) < end:
             uneven, grown = list(self._uneven(self._people())), list(self._grown(before))
+            grown += self._misshown()
             if uneven or grown or simulation.network.any_forgotten() or self._moves() > moves:
                 since, moves = now, self._moves()  # what was noticed just now is reported later
             elif now - since >= REPORTED_SECONDS:
                 return []
             simulation.run(CALM_LOOK_SECONDS)
         return uneven + grown
+
+    def _misshown(self) -> Iterator[str]:
+        """Yield a sentence for each IRC front that shows somebody as here who is not, or the other way
+        round. One that nobody has come to since it began asks nobody."""
+        fronts, here, leaving = dict[str, Irc](), set[str](), set[str]()
+        for process in (*self.cluster.living("chat-worker"), *self.cluster.living("chat-front")):
+            worker = cast(Worker, process.service)
+            if not isinstance(worker._state, Frontend):
+                return
+            leaving |= worker._state.presence._leaving.keys()
+            for session in worker._state._sessions.open:
+                peer = session.peer
+                if peer.shows if isinstance(peer, IrcClient) else peer.lingers is not None:
+                    here.add(session.user)
+            for front in worker._clients._fronts:
+                if isinstance(front, Irc) and front._window is not None:
+                    fronts[process.name] = front
+        for name, front in fronts.items():
+            shown = set(front.presence.users())
+            if wrong := here - shown | shown - here - leaving:
+                yield f"presence: {name} is wrong of {', '.join(sorted(wrong))}"
 
     def _moves(self) -> int:
         return sum(isinstance(event, Moved) for event in self.history)

@@ -18,6 +18,7 @@ from chatnet.irc import texts
 from chatnet.irc.lines import Line
 from chatnet.master.registry import Registration
 from chatnet.names import fold_for
+from chatnet.net.link import Link
 from chatnet.store.remote import RemoteLog
 from chatnet.wire.log import Append
 from chatnet.worker.fronts.irc import histories, rooms, said
@@ -29,6 +30,7 @@ from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
 from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.fronts.irc.talk import Saying
+from chatnet.worker.presence import Presence
 from simulator.run import Scale
 
 SCALE = Scale(irc=True)
@@ -217,6 +219,16 @@ class _Cut:
         return getattr(self._slot, name)
 
 
+def a_new_primary_is_told_nobody(put: Put) -> None:
+    """A process tells the next primary of its users who come and go alone, and not of those who are there."""
+
+    def attached(self: Presence, link: Link) -> None:
+        real(self, link)
+        self._changed.clear()
+
+    real = put(Presence, "attached", attached)
+
+
 def _renamed(draft: Draft) -> Draft:
     key = draft.key[:PREFIX_BYTES] + bytes(byte ^ 255 for byte in draft.key[PREFIX_BYTES:])
     return Draft(draft.kind, draft.user, draft.room, draft.text, key, draft.by, draft.more)
@@ -233,6 +245,7 @@ MUTANTS: tuple[Mutant, ...] = (
     targets_that_end_in_a_tie,
     what_was_said_at_the_join_comes_twice,
     an_echo_for_everybody,
+    a_new_primary_is_told_nobody,
     what_does_not_fit_a_line_is_cut,
     lines_share_a_key,
     a_listener_begins_behind,
