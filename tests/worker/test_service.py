@@ -27,6 +27,7 @@ from chatnet.net.listen import BACKLOG
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.visitors import Room
+from chatnet.presence import GATHER_SECONDS
 from chatnet.start import TERMINAL
 from chatnet.telemetry import Event, LogRewound, unheard
 from chatnet.testing.children import SpawningClock
@@ -663,6 +664,36 @@ def test_a_worker_that_stops_waits_a_second_for_the_last_marks() -> None:
     one.reactor.advance(FLUSH_SECONDS)
     assert stopped == [None]
     assert not one.reactor.getDelayedCalls()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_primary_is_told_who_is_here_until_the_worker_stops(is_open: bool) -> None:
+    """Also if it wants to know before the worker has its store; and a worker that stops says of nobody that
+    they are gone: they come back elsewhere."""
+    one, told = Started().start(), list[Any]()
+    link: Any = SimpleNamespace(full=False, callRemote=lambda command, **said: told.append(said["people"]))
+    if not is_open:
+        one.worker.tells_presence(link)
+    one.worker.registered(FarLink(), "the log", "")
+    if is_open:
+        one.worker.tells_presence(link)
+    presence = one.worker._state.presence
+    presence.came("alice")
+    one.reactor.advance(GATHER_SECONDS)
+    assert [[(each.user, each.sessions) for each in people] for people in told] == [[("alice", 1)]]
+    one.worker.detached()
+    presence.came("bob")
+    one.reactor.advance(GATHER_SECONDS)
+    one.worker.registered(FarLink(), "the log", "")
+    one.worker.tells_presence(link)
+    one.reactor.advance(GATHER_SECONDS)
+    assert [each.user for each in told[-1]] == ["alice", "bob"]
+    one.worker._state._sessions.marks.mark(UserMark("alice", "#x", 1), None)  # so that it stops slowly
+    one.worker.stopService()
+    presence.gone("alice")
+    one.reactor.advance(GATHER_SECONDS)
+    one.reactor.advance(FLUSH_SECONDS)
+    assert len(told) == 2
 
 
 def test_marks_that_a_database_keeps_are_told_through_the_primary() -> None:
