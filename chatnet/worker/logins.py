@@ -143,6 +143,8 @@ class Logins:
                 if not shown.more.code:
                     await self._secrets.pause(claimant)
                 await self._secrets.guessed(claimant)  # what the log refuses again and again has its price
+        elif shown.chosen:
+            self._secrets.was_set(claimant.user, outcome, credential, shown.secret)
         return outcome
 
     async def _credential(self, claimant: Claimant, made: str | bytes, key: bytes) -> str:

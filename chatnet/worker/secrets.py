@@ -85,6 +85,10 @@ class Secrets:
         is_devices = device is not None and bool(device.credential) and matches(device.credential, secret)
         return is_password(account.credential) and not is_devices
 
+    def was_set(self, user: str, seq: int, credential: str, password: bytes) -> None:
+        """The log has taken, as the entry ``seq``, the credential that was made of this password."""
+        self.imprints.found(Imprint(user, seq, imprinted(credential, password, self._key)))
+
     async def pause(self, claimant: Claimant) -> None:
         """Wait as long as who has shown wrong secrets or codes for the name has to.
 

@@ -20,6 +20,7 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
+from chatnet.imprints import GATHER_SECONDS, IMPRINT_BYTES, Imprint
 from chatnet.limits import LIMITS
 from chatnet.marks import UserMark
 from chatnet.net.link import Link
@@ -32,7 +33,7 @@ from chatnet.start import TERMINAL
 from chatnet.telemetry import Event, LogRewound, unheard
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
-from chatnet.wire.cluster import Load, OtherWorker, Report
+from chatnet.wire.cluster import CHAT, IRC, Load, OtherWorker, Report
 from chatnet.wire.encode import PING
 from chatnet.wire.log import Follow, Read
 from chatnet.wire.marks import TellMarks
@@ -712,6 +713,39 @@ def test_marks_that_a_database_keeps_are_told_through_the_primary() -> None:
     store.detached()
     store.pass_on(marks)
     assert told == [((TellMarks,), {"marks": marks})]
+
+
+@pytest.mark.parametrize(("serves", "wants"), [(CHAT, []), (IRC, [True])])
+def test_which_passwords_were_right_is_told_and_those_of_others_to_a_front(
+    serves: str, wants: list[bool]
+) -> None:
+    """Also if the log is opened after the registration, or anew; not once the primary is lost."""
+    told: list[Any] = []
+    link: Any = SimpleNamespace(full=False, callRemote=lambda command, **said: told.append(said))
+    alice, bob = (Imprint(user, 1, b"v" * IMPRINT_BYTES) for user in ("alice", "bob"))
+    one = Started().start()
+    one.worker._ports.serves = serves
+    one.worker.tells_imprints(link)
+    one.worker.registered(FarLink(), "the log", "")
+    for _ in range(2):
+        assert [said["wants"] for said in told] == wants
+        told.clear()
+        before = one.worker._state
+        before.imprints.found(alice)
+        one.reactor.advance(GATHER_SECONDS)
+        assert told == [{"wants": False, "imprints": [alice]}]
+        told.clear()
+        one.worker.imprints_told([bob])
+        assert before.imprints.of("bob") == bob
+        one.worker._rewound(Cursor(5, b"8 bytes."))
+        before.imprints.found(bob)
+        one.reactor.advance(1.0)
+        assert one.worker._state is not before
+    told.clear()
+    one.worker.detached()
+    one.worker._state.imprints.found(alice)
+    one.reactor.advance(1.0)
+    assert told == []
 
 
 def test_the_real_world_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
