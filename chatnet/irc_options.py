@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from chatnet.addresses import Address
+from chatnet.addresses import Address, is_local
 from chatnet.errors import CannotStart
 from chatnet.names import quoted
 from chatnet.options import a_count, a_process_count
@@ -29,9 +29,11 @@ MOST_STS = 400 * 24 * 3600
 MOST_MISSED = 2_000
 """How many posts a device is sent that it has missed, unless the operator says otherwise."""
 
-Register = Literal["sasl", "no"]
-REGISTER: tuple[Register, ...] = ("sasl", "no")
-"""Who may register a name over IRC: whoever logs in with a free one (by SASL or PASS); nobody."""
+Register = Literal["sasl", "command", "no"]
+REGISTER: tuple[Register, ...] = ("sasl", "command", "no")
+"""Who may register a name over IRC: whoever logs in with a free one (by SASL or PASS); who says REGISTER;
+nobody."""
+GUESTS = ("yes", "no")
 _NAME = re.compile(r"(?=.{3,63}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 """Names of servers have a dot: so clients tell them from users."""
 
@@ -71,7 +73,14 @@ IRC_OPTIONS: list[Any] = [
         "irc-register",
         None,
         REGISTER[0],
-        "How a free name is registered over IRC: sasl (by the first login), or no.",
+        "How a free name is registered over IRC: sasl (by the first login, or by REGISTER), command (by "
+        "REGISTER alone), or no.",
+    ],
+    [
+        "irc-guests",
+        None,
+        None,
+        "Whether IRC lets in who has no account: yes or no. Without it: yes, where IRC is on loopback alone.",
     ],
     ["irc-motd", None, None, "The file with the message of the day for IRC clients. Without it: none."],
     [
@@ -130,6 +139,7 @@ class IrcOptions:
     sts: int = 0
     most: int = MOST
     strangers: int = MOST_STRANGERS
+    guests: bool | None = None
     missed: int = MOST_MISSED
 
     @classmethod
@@ -150,8 +160,16 @@ class IrcOptions:
             options.get("irc-sts") or 0,
             options.get("irc-per-address") or MOST,
             options.get("irc-logins-per-address") or MOST_STRANGERS,
+            _guests(options.get("irc-guests")),
             options.get("irc-missed", MOST_MISSED),
         )
+
+    @property
+    def lets_guests_in(self) -> bool:
+        """Whether somebody without an account is let in."""
+        if self.guests is None:
+            return all(is_local(port.host) for port in self.ports)
+        return self.guests
 
     @property
     def kept(self) -> int:
@@ -186,6 +204,8 @@ class IrcOptions:
         if self.name:
             words += ["--irc-name", self.name]
         words += ["--irc-register", self.register]
+        if self.guests is not None:
+            words += ["--irc-guests", "yes" if self.guests else "no"]
         if self.motd:
             words += ["--irc-motd", self.motd]
         others = (
@@ -236,6 +256,12 @@ def _a_name(text: str) -> str:
             "with a dot between, such as irc.example.org."
         )
     return text
+
+
+def _guests(text: str | None) -> bool | None:
+    if text is not None and text not in GUESTS:
+        raise CannotStart(f"--irc-guests: {quoted(text)} is neither yes nor no.")
+    return None if text is None else text == "yes"
 
 
 def _register(text: str) -> Register:

@@ -501,8 +501,8 @@ class PersonOf(Question[Person | None], frozen=True):
 
 
 class FirstIn(Question[str], frozen=True):
-    """Who has been in a topic for longest at ``upto``, while it has no owner; empty: it has one, nobody is in
-    it, or it is no topic."""
+    """Who has been in a topic for longest at ``upto``, while it has no owner; no guest counts. Empty: it has
+    one, nobody is in it, or it is no topic."""
 
     costs = "the members of a topic"
 

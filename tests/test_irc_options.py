@@ -72,8 +72,8 @@ def test_what_children_are_told_is_the_same() -> None:
         ("irc", ",".join(f"[::]:{port}" for port in range(1, 6)), "--irc: 5 ports are too many"),
         ("irc-name", "irc", "--irc-name: “irc” is not the name of an IRC server"),
         ("irc-name", "a b.example", "--irc-name: “a b.example” is not the name of an IRC server"),
-        ("irc-register", "sals", "--irc-register: “sals” is neither sasl nor no. Did you mean sasl?"),
-        ("irc-register", "command", "--irc-register: “command” is neither sasl nor no."),
+        ("irc-register", "sals", "--irc-register: “sals” is neither sasl nor command nor no. Did you"),
+        ("irc-guests", "maybe", "--irc-guests: “maybe” is neither yes nor no."),
     ],
 )
 def test_what_cannot_be_is_said(option: str, value: str, sentence: str) -> None:
@@ -106,3 +106,23 @@ def test_the_name_of_the_server_has_a_dot() -> None:
     assert server_name("host.example") == "host.example"
     assert server_name("host") == "host.chatnet"
     assert server_name("my_host") == "irc.chatnet"
+
+
+@pytest.mark.parametrize(
+    ("ports", "said", "lets_in"),
+    [
+        ("localhost:6667", None, True),
+        ("127.0.0.1:6667,[::1]:6668", None, True),
+        ("localhost:6667,192.0.2.1:6667", None, False),
+        ("[::]:6667", None, False),
+        ("[::]:6667", "yes", True),
+        ("localhost:6667", "no", False),
+    ],
+)
+def test_who_has_no_account_is_let_in_on_loopback_alone(ports: str, said: str | None, lets_in: bool) -> None:
+    """Unless the operator has decided; the fronts are told what was said."""
+    irc = IrcOptions.of({"irc": ports, "irc-guests": said}, {})
+    assert irc.lets_guests_in is lets_in
+    words = irc.words()
+    assert ("--irc-guests" in words) is (said is not None)
+    assert said is None or words[words.index("--irc-guests") + 1] == said

@@ -12,10 +12,12 @@ from chatnet.irc.batches import MOST_LINES, MOST_TEXT_BYTES
 VERSION = 302
 """The version of the negotiation in which there are values, lists of several lines, NEW and DEL."""
 CAPABILITIES: Mapping[str, str] = {
+    "account-notify": "",
     "account-tag": "",
     "away-notify": "",
     "batch": "",
     "cap-notify": "",
+    "chghost": "",
     "echo-message": "",
     "extended-join": "",
     "extended-monitor": "",
@@ -31,6 +33,7 @@ CAPABILITIES: Mapping[str, str] = {
     "sts": "",
     "userhost-in-names": "",
     "chatnet/key": "",
+    "draft/account-registration": "before-connect",
     "draft/chathistory": "",
     "draft/event-playback": "",
     "draft/message-redaction": "",
@@ -40,6 +43,9 @@ CAPABILITIES: Mapping[str, str] = {
     "znc.in/self-message": "",
 }
 """All of them, with their values. Those of the standard are first: old clients get what fits into a line."""
+REGISTRATION = "draft/account-registration"
+OF_GUESTS = ("account-notify", "chghost")
+"""What only happens where there are guests: that they log in."""
 SHOWING = frozenset(
     {
         *("away-notify", "draft/message-redaction", "draft/read-marker"),
@@ -51,10 +57,17 @@ _MOST_LIST_BYTES = 400
 _NO_LS = 0
 
 
-def offered(*, has_passwords: bool, sts: str = "") -> dict[str, str]:
+def offered(
+    *, has_passwords: bool, sts: str = "", has_guests: bool = False, registers: bool = False
+) -> dict[str, str]:
     """Return what is offered on a connection: whether passwords may come over it; the policy of ``sts`` if
     there is one."""
-    left_out = {*(() if has_passwords else ("sasl",)), *(() if sts else ("sts",))}
+    left_out = {
+        *(() if has_passwords else ("sasl",)),
+        *(() if sts else ("sts",)),
+        *(() if has_guests else OF_GUESTS),
+        *(() if registers else (REGISTRATION,)),
+    }
     values = {**CAPABILITIES, "sts": sts}
     return {name: value for name, value in values.items() if name not in left_out}
 

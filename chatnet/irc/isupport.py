@@ -29,8 +29,8 @@ RELAYED = ("+reply", "+draft/reply", "+draft/react")
 _MOST_BYTES = 400
 
 
-def tokens(network: str) -> list[str]:
-    """Return all tokens; ``network`` is what users call it."""
+def tokens(network: str, has_guests: bool = False) -> list[str]:
+    """Return all tokens; ``network`` is what users call it. Without guests everybody needs an account."""
     denied = ",".join(["*", *(f"-{tag[1:]}" for tag in RELAYED)])
     targets = ",".join(f"{command}:{MOST_TARGETS}" for command in ("PRIVMSG", "NOTICE", "TAGMSG"))
     return [
@@ -57,7 +57,7 @@ def tokens(network: str) -> list[str]:
         f"USERLEN={MAX_NAME}",
         "UTF8ONLY",
         "WHOX",
-        "draft/ACCOUNTREQUIRED",
+        *([] if has_guests else ["draft/ACCOUNTREQUIRED"]),
         "soju.im/SAFERATE",
     ]
 

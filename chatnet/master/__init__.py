@@ -28,6 +28,7 @@ levels          the log's level: who is too old for it, and when it rises
 orders          roles, bans, mutes and policies in the cluster's own name
 retention       takes back what is older than the policies let it be
 eraser          overwrites what was taken back together, a little at a time
+lost_guests     writes that guests are gone whose connection nobody has any more
 presence        who is connected to which process; told to those that watch
 imprints        which passwords were right at any process; told to IRC fronts
 registry        the registered workers, and what they report                                 pure

@@ -15,6 +15,7 @@ from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
 from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
+from chatnet.master.lost_guests import LostGuests
 from chatnet.master.port import MasterPort
 from chatnet.master.replicas import Replicas
 from chatnet.master.retention import Retention
@@ -50,9 +51,12 @@ class Primary:
     _away: bool = field(init=False, default=False)
     _drained: set[str] = field(init=False, default_factory=set)
     _signup: Signup = field(init=False)
+    _lost_guests: LostGuests = field(init=False)
 
     def __post_init__(self) -> None:
         self._signup = Signup(self.leadership.log)
+        is_reported = self.cluster.presence.is_reported
+        self._lost_guests = LostGuests(self.leadership.log, is_reported, self.clocks.reactor)
 
     @property
     def epoch(self) -> int:
@@ -67,6 +71,7 @@ class Primary:
         self.cluster.start(workers)
         self.eraser.start()
         self._signup.start()
+        self._lost_guests.start()
         self.retention.start()
 
     async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
@@ -113,6 +118,7 @@ class Primary:
     async def _close(self, release: Callable[[], Awaitable[None]]) -> None:
         self.eraser.stop()
         self._signup.stop()
+        self._lost_guests.stop()
         self.retention.stop()
         await self.leadership.log.close()
         self.pulse.stop()

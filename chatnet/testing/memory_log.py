@@ -508,7 +508,11 @@ class MemoryLog:
         ):
             return ""
         since = {user: self._memberships_at(user, upto) for user in self.state.memberships}
-        there = [(stays.since(room), user) for user, stays in since.items() if stays.has(room)]
+        there = [
+            (stays.since(room), user)
+            for user, stays in since.items()
+            if stays.has(room) and not is_guest(user)
+        ]
         return min(there)[1] if there else ""
 
     def _led_by(self, asked: LedBy) -> list[str]:

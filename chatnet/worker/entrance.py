@@ -13,10 +13,10 @@ from twisted.internet.interfaces import IDelayedCall
 from chatnet.aging import MARKED, LastUse, day_of, has_aged, unused
 from chatnet.auth import Token
 from chatnet.entries import Entry
-from chatnet.errors import BadTicket, Barred, ChatnetError, Disabled, NotAllowed, WrongSecret
+from chatnet.errors import BadTicket, Barred, ChatnetError, Disabled, NotAllowed, SessionEnded, WrongSecret
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log
-from chatnet.names import fold_name
+from chatnet.names import fold_name, is_guest
 from chatnet.reads import Device, Snapshot, SnapshotOf
 from chatnet.rules import FOR_EVER
 from chatnet.telemetry import LoggedIn, Resumed
@@ -138,33 +138,11 @@ class Arrival:
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._entrance.sessions
-        arrived = await arrive(sessions.log, sessions.router, user, by, sessions.logins, self._visitor)
-        local_user, last_use = arrived.local_user, arrived.last_use
-        wall = int(sessions.wall() * 1000)
-        day = day_of(last_use, wall) if day is None else day
-        try:
-            if arrived.device is None or has_aged(day, last_use, wall):
-                raise wrong
-            if arrived.barred > wall:
-                raise Barred.of(name=user)
-            if arrived.disabled:
-                raise Disabled.of(name=user)
-            sessions.users.check_room(user)
-        except ChatnetError:
-            sessions.router.depart(local_user)
-            raise
+        arrived = await _arrived(sessions, user, by, day, self._visitor, wrong)
         if self._gone:
-            sessions.router.depart(local_user)
+            sessions.router.depart(arrived.local_user)
             await Deferred()  # forever: nobody is left to answer
-        session = Session(
-            *(sessions, local_user, arrived.device, self._peer, arrived.fresh, arrived.has_password),
-            known=arrived.known,
-            day=day,
-        )
-        is_long_ago = unused(last_use, wall) > MARKED * 1000
-        if is_long_ago or not last_use.since:
-            session.marks.used(soon=is_long_ago)
-        return session
+        return _session(sessions, arrived, self._peer, day)
 
     def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
         left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
@@ -175,6 +153,50 @@ class Arrival:
             if self._deadline.active():
                 self._deadline.cancel()
             self._deadline = None
+
+
+async def admitted(sessions: Sessions, peer: Peer, user: str, by: int, ages: bool) -> Session:
+    """Return a session for a user, which the entry at the seq ``by`` began, on a connection that is there;
+    ``ages``: they do not keep the secret that they showed.
+
+    :raises SessionEnded: that has ended. :raises Barred, Disabled, TryLater: see :meth:`Arrival.login`.
+    """
+    day = None if ages else 0
+    arrived = await _arrived(sessions, user, by, day, Visitor(user), SessionEnded.of(name=user))
+    return _session(sessions, arrived, peer, day)
+
+
+async def _arrived(
+    sessions: Sessions, user: str, by: int, day: int | None, visitor: Visitor, wrong: ChatnetError
+) -> Arrived:
+    arrived = await arrive(sessions.log, sessions.router, user, by, sessions.logins, visitor)
+    last_use, wall = arrived.last_use, int(sessions.wall() * 1000)
+    try:
+        if arrived.device is None or has_aged(day or 0, last_use, wall):
+            raise wrong
+        if arrived.barred > wall:
+            raise Barred.of(name=user)
+        if arrived.disabled:
+            raise Disabled.of(name=user)
+        sessions.users.check_room(user)
+    except ChatnetError:
+        sessions.router.depart(arrived.local_user)
+        raise
+    return arrived
+
+
+def _session(sessions: Sessions, arrived: Arrived, peer: Peer, day: int | None) -> Session:
+    assert arrived.device is not None
+    last_use, wall = arrived.last_use, int(sessions.wall() * 1000)
+    session = Session(
+        *(sessions, arrived.local_user, arrived.device, peer, arrived.fresh, arrived.has_password),
+        known=arrived.known,
+        day=day_of(last_use, wall) if day is None else day,
+    )
+    is_long_ago = unused(last_use, wall) > MARKED * 1000
+    if (is_long_ago or not last_use.since) and not is_guest(session.user):
+        session.marks.used(soon=is_long_ago)
+    return session
 
 
 class Arrived(NamedTuple):

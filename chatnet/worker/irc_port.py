@@ -28,6 +28,7 @@ def irc_offers(irc: IrcOptions, world: World) -> Sequence[Offer]:
         world.entropy,
         name=irc.name or server_name(world.hostname),
         registers=irc.register,
+        guests=irc.lets_guests_in,
         motd=Motd(irc.motd, world.reactor.seconds),
         sts=irc.sts,
         strangers=irc.strangers,

@@ -10,7 +10,7 @@ import msgspec
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
-from chatnet.names import spelled_for
+from chatnet.names import is_guest, spelled_for
 from chatnet.reads import Device, Newest
 from chatnet.store.verifying import verify
 from chatnet.telemetry import CatchUpBegun, Left
@@ -210,7 +210,8 @@ class Session:
         if self._has_ended:
             why = "its session was ended"
         else:
-            self.marks.used()
+            if not is_guest(self.user):
+                self.marks.used()
         self._shared.tell(Left(self.user, self.peer.name, why))
         self._stop()
         self.marks.stop()

@@ -13,7 +13,7 @@ from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import SAID, KindName
 from chatnet.log import Refused
 from chatnet.marks import UserMark
-from chatnet.names import fold_for
+from chatnet.names import fold_for, is_guest
 from chatnet.store.refusals import OF_A_SESSION
 from chatnet.worker.drafts import DraftStream, shows_secret
 from chatnet.worker.logins import refusal
@@ -130,7 +130,7 @@ class SessionDrafts:
             self._shared.posts += 1
             # Who posts in a room has read it, and in one's own nothing is ever unread. If too many marks
             # wait, this one is not worth a word.
-            if draft.room != self._user:
+            if draft.room != self._user and not is_guest(self._user):
                 self._shared.marks.mark(UserMark(self._user, draft.room, seq), self._session)
 
     def refused(self, draft: Draft, no: Refused) -> ChatnetError | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatnet.errors import NotJoined, TryLater
+from chatnet.errors import NotForGuests, NotJoined, TryLater
 from chatnet.marks import UserMark, heard, used
-from chatnet.names import sides, spelled_for
+from chatnet.names import is_guest, sides, spelled_for
 from chatnet.reads import AccountOf, MarkPage, MarksOf, UnreadOf, UnreadPage
 from chatnet.worker.gathered_marks import GATHER_SECONDS
 from chatnet.worker.session_reads import SessionReads
@@ -33,6 +33,8 @@ class SessionMarks:
         :raises NotJoined: the user is not in that room. :raises TryLater: too many marks wait.
         """
         check_whole(self._session)
+        if is_guest(self._session.user):
+            raise NotForGuests.of()
         user, room = self._session.user, self._reads.fold(room)
         async with self._reads.turn():
             await self._reads.own_followed()

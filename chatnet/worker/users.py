@@ -16,9 +16,11 @@ FULL_SECONDS = 5
 """Seconds that a user with this many sessions is told to wait."""
 
 
+GONE = "Your connection was taken for lost, and you for gone: come again."
+"""What a guest is told whose end somebody else has written."""
 _BARS: dict[str, type[ChatnetError]] = {"ban": Barred, "disable": Disabled, "forget": Forgotten}
 """The orders that end all sessions of a user, and why these end."""
-ENDS = frozenset({"secret", "session", "revoke", *_BARS})
+ENDS = frozenset({"secret", "session", "revoke", "gone", *_BARS})
 """The kinds of what may end a session."""
 
 
@@ -53,7 +55,7 @@ class UsersSession(Protocol):
 
 def ends(entry: Entry, user: str, session: Device) -> bool:
     """Return whether the entry ends a session of ``user``: a newer secret, a newer session on its device, a
-    ``revoke``; or that they are forgotten."""
+    ``revoke``; that they are forgotten; that the guest is gone, or is called otherwise."""
     match entry.kind:
         case "secret":
             return entry.user == user and entry.seq > session.seq
@@ -62,6 +64,10 @@ def ends(entry: Entry, user: str, session: Device) -> bool:
             return (entry.user, device) == (user, session.device) and entry.seq > session.seq
         case "forget":
             return entry.to == user
+        case "gone":
+            return entry.to == user and entry.seq > session.seq
+        case "nick":
+            return entry.user == user and entry.seq > session.seq
         case "revoke":
             return entry.to == user and entry.text in (str(session.seq), "0") and entry.seq > session.seq
     return False
@@ -137,11 +143,12 @@ class Users:
         for entry in entries:
             if entry.kind == "secret" and entry.user in self._sessions:
                 self._secret(entry)
-            elif entry.kind in ("session", "revoke"):
+            elif entry.kind in ("session", "revoke", "gone"):
                 user = entry.to or entry.user
                 for session in self._sessions.get(user, ()):
                     if entry.seq > session.known and ends(entry, user, session.device):
-                        session.end(SessionEnded.of(name=user))
+                        is_gone = entry.kind == "gone"
+                        session.end(SessionEnded(GONE) if is_gone else SessionEnded.of(name=user))
             elif entry.kind == "forget" or (not entry.room and entry.kind in _BARS):
                 for session in self._sessions.get(entry.to, ()):
                     if entry.seq > session.known:

@@ -7,10 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.irc import writer
-from chatnet.irc.caps import CAPABILITIES, SHOWING, Negotiation, TagClass, Words, offered, tag_class
+from chatnet.irc.caps import (
+    CAPABILITIES,
+    OF_GUESTS,
+    REGISTRATION,
+    SHOWING,
+    Negotiation,
+    TagClass,
+    Words,
+    offered,
+    tag_class,
+)
 
 SOME = {"sasl": "PLAIN", "batch": "", "cap-notify": "", "sts": "port=6697", "server-time": ""}
-EVERY = offered(has_passwords=True, sts="duration=2592000,port=6697")
+EVERY = offered(has_passwords=True, sts="duration=2592000,port=6697", has_guests=True, registers=True)
 
 
 def names_in(answers: list[Words]) -> list[str]:
@@ -26,9 +36,9 @@ def test_passwords_are_asked_for_only_where_they_may_come() -> None:
     assert EVERY.keys() == CAPABILITIES.keys()
     assert EVERY["sasl"] == "PLAIN"
     plain = offered(has_passwords=False, sts="port=6697")
-    assert CAPABILITIES.keys() - plain.keys() == {"sasl"}
+    assert CAPABILITIES.keys() - plain.keys() == {"sasl", *OF_GUESTS, REGISTRATION}
     assert plain["sts"] == "port=6697"
-    assert CAPABILITIES.keys() - offered(has_passwords=True) == {"sts"}
+    assert CAPABILITIES.keys() - offered(has_passwords=True, has_guests=True, registers=True) == {"sts"}
 
 
 # ---- LS and LIST ----

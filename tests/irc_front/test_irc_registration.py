@@ -471,10 +471,8 @@ def test_who_comes_beyond_that_is_told_so(stage: IrcStage, monkeypatch: pytest.M
 
 
 def test_a_name_is_registered_by_its_first_login(stage: IrcStage) -> None:
-    """The command for that is answered, and does nothing: it is not offered."""
-    assert (
-        stage.line().ask("REGISTER * * x")[0].shown.startswith("FAIL REGISTER COMPLETE_CONNECTION_REQUIRED ")
-    )
+    """Or by a command: see test_irc_guests.py."""
+    assert stage.line().ask("REGISTER * * x")[0].shown.startswith("FAIL REGISTER NEED_NICK * ")
     bob = stage.user("bob", "standard-replies")
     assert bob.ask("REGISTER * * x")[0].shown.startswith("FAIL REGISTER ALREADY_AUTHENTICATED bob ")
 
@@ -485,7 +483,8 @@ def test_what_is_not_built_is_not_offered(stage: IrcStage) -> None:
     offered = " ".join(one.text for one in line.ask("CAP LS 302")).split()
     names = {one.partition("=")[0] for one in offered}
     assert names == stage.irc.offered.keys()
-    assert not names & {*("account-notify", "chghost", "draft/account-registration")}
+    assert not names & {*("account-notify", "chghost")}
+    assert "draft/account-registration" not in IrcStage(Worker(), registers="no").irc.offered
     assert line.shown("CAP REQ :chghost") == ["CAP * NAK chghost"]
     heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
     tokens = [token for one in heard if one.command == "005" for token in one.params]

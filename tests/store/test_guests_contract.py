@@ -41,7 +41,19 @@ from chatnet.errors import (
 )
 from chatnet.kinds import CLUSTER
 from chatnet.operator.check import check
-from chatnet.reads import CursorAt, Faces, Head, History, Members, Newest, PersonOf, ShownFace, SnapshotOf
+from chatnet.reads import (
+    CursorAt,
+    Faces,
+    FirstIn,
+    Head,
+    History,
+    LedBy,
+    Members,
+    Newest,
+    PersonOf,
+    ShownFace,
+    SnapshotOf,
+)
 from chatnet.rules import MOST_GUEST_ROOMS, MOST_GUESTS
 from chatnet.world.real import real_world
 
@@ -139,6 +151,16 @@ def test_another_name_is_another_user_in_the_same_rooms(subject: Subject) -> Non
     stays = subject.read(SnapshotOf("~rob", 7, 8))
     assert (sorted(stay.room for stay in stays.intervals), stays.registered) == (["#x", "#y"], 7)
     assert [stay.left for stay in subject.read(SnapshotOf("~bob", 5, 8)).intervals] == [7, 7]
+
+
+def test_a_guest_is_not_the_first_of_a_topic(subject: Subject) -> None:
+    """Who leads it could do more than guests may."""
+    registered(subject, "alice", "bob")
+    assert subject.append(guest("~zed", 1), *(join(user, "#x", 2) for user in ("~zed", "bob", "alice"))) == [
+        *(3, 4, 5, 6)
+    ]
+    assert subject.read(FirstIn("#x", 6)) == "bob"
+    assert [subject.read(LedBy(user, ["#x"], 6)) for user in ("~zed", "bob", "alice")] == [[], ["#x"], []]
 
 
 def test_what_a_guest_cannot_do(subject: Subject) -> None:

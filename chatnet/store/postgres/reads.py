@@ -253,7 +253,8 @@ SHARED = f"""
     ORDER BY room LIMIT {PAGE_ROOMS + 1}
 """
 _IS_FIRST = f"""
-    left(m.room, 1) = '#' AND NOT EXISTS (SELECT FROM standing WHERE room = m.room AND role = {_OWNER})
+    left(m.room, 1) = '#' AND m."user" < '~'
+        AND NOT EXISTS (SELECT FROM standing WHERE room = m.room AND role = {_OWNER})
 """
 FIRST = f"""
     SELECT m."user" FROM membership AS m
@@ -266,7 +267,8 @@ LEADS = f"""
     AND (
         EXISTS (SELECT FROM standing AS s WHERE s.room = m.room AND s."user" = m."user" AND s.role > 0)
         OR ({_IS_FIRST} AND NOT EXISTS (SELECT FROM membership AS o
-            WHERE o.room = m.room AND o."left" > %(upto)s AND o.joined < m.joined)))
+            WHERE o.room = m.room AND o."left" > %(upto)s AND o.joined < m.joined
+                AND o."user" < '~')))
 """
 INVITATIONS = f"""
     SELECT i.room, i.inviter, s.invited FROM invitation AS i

@@ -412,7 +412,8 @@ def led_by(tables: SqliteTables, asked: LedBy) -> list[str]:
 
 
 _IS_FIRST = f"""
-    substr(m.room, 1, 1) = '#' AND NOT EXISTS (SELECT 1 FROM standing WHERE room = m.room AND role = {_OWNER})
+    substr(m.room, 1, 1) = '#' AND m.user < '~'
+        AND NOT EXISTS (SELECT 1 FROM standing WHERE room = m.room AND role = {_OWNER})
 """
 FIRST = f"""
     SELECT m.user FROM membership AS m
@@ -422,7 +423,7 @@ LEADS = f"""
     SELECT 1 FROM membership AS m WHERE m.user = ?3 AND m.room = ?1 AND m.left > ?2 AND m.joined <= ?2 AND (
         EXISTS (SELECT 1 FROM standing AS s WHERE s.room = m.room AND s.user = m.user AND s.role > 0)
         OR ({_IS_FIRST} AND NOT EXISTS (SELECT 1 FROM membership AS o
-            WHERE o.room = m.room AND o.left > ?2 AND o.joined < m.joined)))
+            WHERE o.room = m.room AND o.left > ?2 AND o.joined < m.joined AND o.user < '~')))
 """
 
 

@@ -17,7 +17,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry, fresh_key, heard_at, listens
 from chatnet.errors import ChatnetError
 from chatnet.faces import NO_IDENT, Face
-from chatnet.irc import numerics, writer
+from chatnet.irc import numerics, texts, writer
 from chatnet.irc.batches import MULTILINE, Failed, Multiline
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
@@ -37,6 +37,7 @@ from chatnet.worker.fronts.irc.talk import LONG
 
 if TYPE_CHECKING:
     from chatnet.irc.caps import Negotiation
+    from chatnet.irc.sasl import Exchange
     from chatnet.store.window import Window
     from chatnet.worker.fronts.irc.connection import IrcConnection
     from chatnet.worker.fronts.irc.front import Irc
@@ -70,8 +71,9 @@ class IrcClient(ConnectionPeer):
     """One connection: a :class:`~chatnet.worker.peer.Peer`, and what is spoken on it
     (:class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`).
 
-    ``said_user`` and ``real_name`` are what it said of itself; ``joined`` are the rooms that it was told it
-    is in; it ``shows`` that its user is here, unless it has said that nobody is at it.
+    While it ``changes``, its user becomes another one. ``said_user`` and ``real_name`` are what it said of
+    itself; ``joined`` are the rooms that it was told it is in; it ``shows`` that its user is here, unless it
+    has said that nobody is at it.
     """
 
     __slots__ = (
@@ -88,8 +90,9 @@ class IrcClient(ConnectionPeer):
             "_linger",
             "_rest_waits",
             "_why",
+            "_words",
         ),
-        *("answers", "caps", "device", "drafts", "front", "joined"),
+        *("answers", "caps", "changes", "exchange", "device", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
         *("_slow", "shows", "spoke_at"),
     )
@@ -116,6 +119,8 @@ class IrcClient(ConnectionPeer):
         self.device = Device(self)
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
+        self.changes = False
+        self.exchange: Exchange | None = None
         self.said_user = self.real_name = ""
         self.modes: frozenset[str] = frozenset()
         self.shows = False
@@ -130,6 +135,7 @@ class IrcClient(ConnectionPeer):
         self._batch: Multiline | None = None
         self._kept: deque[tuple[Entry, str]] | None = None
         self._ended_by = self._why = ""
+        self._words = "Connection closed"
 
     @property
     def window(self) -> Window:
@@ -155,6 +161,11 @@ class IrcClient(ConnectionPeer):
     def source(self) -> str:
         """Whom lines come from that are this user's."""
         return self.front.faces.source(self.user)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is gone."""
+        return self._is_gone
 
     @property
     def is_over(self) -> bool:
@@ -224,7 +235,7 @@ class IrcClient(ConnectionPeer):
         """Nothing: it was counted before."""
 
     def fell_silent(self) -> None:
-        self._why = "it was silent"
+        self._why, self._words = "it was silent", "Ping timeout"
         self.close("Ping timeout")
 
     # ---- lines ----
@@ -534,7 +545,7 @@ class IrcClient(ConnectionPeer):
 
     def quit(self, slot: Slot, reason: str) -> None:
         """The client leaves."""
-        self._why = "it left"
+        self._why, self._words = "it left", texts.harmless(reason)
         self.close(f"Quit: {reason}" if reason else "Quit", slot)
 
     def close(self, sentence: str, slot: Slot | None = None) -> None:
@@ -564,7 +575,7 @@ class IrcClient(ConnectionPeer):
             self._linger = self.front.shared.outboxes.later(LINGER_SECONDS, self._lingered)
         else:
             self._has_rest = False
-            self.session.lost(self._why)
+            self._end_session()
 
     def _obey_the_rest(self) -> None:
         """Append what the client had said in whole lines; nobody is left to answer anything else."""
@@ -608,7 +619,13 @@ class IrcClient(ConnectionPeer):
         if linger is not None:
             if linger.active():
                 linger.cancel()
-            self.session.lost(self._why)
+            self._end_session()
+
+    def _end_session(self) -> None:
+        """The connection is gone, and all that it had said is done: so is the guest."""
+        self.session.lost(self._why)
+        if is_guest(self.user):
+            self.front.leaving.go(self.session, self.sessions, self.drafts.last_key(), self._words)
 
     # ---- what the session says: see Peer ----
 
@@ -660,16 +677,19 @@ class IrcClient(ConnectionPeer):
 
     def listen(self) -> None:
         """Hear what the device has missed, and what is said from now on."""
-        Deferred.fromCoroutine(self.device.begin()).addErrback(self._not_heard)
+        beginning = self.session.chat(self.window.cursor) if is_guest(self.user) else self.device.begin()
+        Deferred.fromCoroutine(beginning).addErrback(self._not_heard)
 
     def _not_heard(self, failure: Failure) -> None:
         self.log_failure(failure, "JOIN")
         self.close("The log cannot be read")
 
     def ended(self, code: str, sentence: str) -> None:
-        self._ended_by = sentence
+        self._ended_by = "" if self.changes else sentence
 
     def hang_up(self) -> None:
+        if self.changes:
+            return  # it has just ended this session itself
         self.close(self._ended_by or "The server is restarting: come back")
 
     def abort(self) -> None:

@@ -109,6 +109,20 @@ class Drafts:
         self.send(self.key(), send, lambda entry, place, _: done.callback((entry, place)), done.errback)
         return await done
 
+    async def appended(self, send: Callable[[bytes], Deferred[Any]]) -> int:
+        """Append what ``send(key)`` appends; return its seq, once the client has heard all up to there.
+
+        :raises ChatnetError: it is refused.
+        """
+        done: Deferred[int] = Deferred()
+        self.send(self.key(), send, lambda entry, place, seq: done.callback(seq), done.errback)
+        return await done
+
+    def last_key(self) -> bytes:
+        """Return the key of what is written when the connection is over."""
+        size = 16 - PREFIX_BYTES
+        return self._client.prefix + blake2b(b"gone", key=self._secret, digest_size=size).digest()
+
     def heard(self, entry: Entry, place: str) -> bool:
         """Note that the connection hears ``entry``. Return whether it was a draft of this connection."""
         if entry.user != self._client.user:

@@ -28,6 +28,7 @@ from chatnet.worker.fronts.irc.connection import IrcConnection
 from chatnet.worker.fronts.irc.devices import Devices
 from chatnet.worker.fronts.irc.faces import KINDS as FACES
 from chatnet.worker.fronts.irc.faces import source_of
+from chatnet.worker.fronts.irc.guests import Arrivals, Leaving
 from chatnet.worker.fronts.irc.patience import Patience
 from chatnet.worker.fronts.irc.presence import Presence
 from chatnet.worker.fronts.irc.registration import Registration
@@ -52,14 +53,19 @@ class Irc:
         self.addresses = Addresses(settings.strangers, settings.most)
         self.crowd = Crowd()
         self.faces = self.crowd.faces
+        self.arrivals = Arrivals(self.seconds)
+        self.leaving = Leaving()
         self.presence = self.crowd.presence = Presence(self.crowd, shared.outboxes)
         self.patience = Patience(shared.outboxes)
         self.devices = Devices(settings.clocks.reactor, self.crowd)
-        self.offered = caps.offered(has_passwords=True)
+        self.offered = caps.offered(
+            has_passwords=True, has_guests=settings.guests, registers=settings.registers != "no"
+        )
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self.most_users = self.most_everywhere = 0
         self._stays: Counter[str] = Counter()
         self._window: Window | None = None
+        self.entrance: Entrance
 
     def connection(self, entrance: Entrance) -> IrcConnection:
         window = entrance.sessions.log.window
@@ -68,6 +74,7 @@ class Irc:
             window.watch(self._grown)
             self.presence.follow(entrance.sessions)
             Deferred.fromCoroutine(self._look_back(entrance.sessions.log)).addErrback(self._not_looked_back)
+        self.entrance = entrance
         connection = IrcConnection(self.shared, self.addresses)
         connection.speech = Registration(connection, self, entrance)
         return connection

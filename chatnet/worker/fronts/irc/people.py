@@ -169,7 +169,7 @@ async def whois(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
     else:
         rooms = client.rooms() if name == client.user else person.rooms
-        led = {name, *await _led_by(client, name, rooms)}
+        led = () if is_guest(name) else {name, *await _led_by(client, name, rooms)}
         for said in _whois(client, name, {room: room in led for room in rooms}):
             slot.say(said)
     slot.say(client.numeric(numerics.RPL_ENDOFWHOIS, writer.word(nick)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.irc import isupport, numerics
 from chatnet.irc.targets import nick_of
+from chatnet.names import is_guest
 from chatnet.presence import Present
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.neighbours import Neighbours
@@ -129,7 +130,7 @@ class Presence:
     def came(self, client: IrcClient, away: str | None = None) -> None:
         """A connection was added, and has said with these words that its user is away; None: it has not said
         anything of that."""
-        client.shows = away != NOBODY_IS_AT_IT
+        client.shows = away != NOBODY_IS_AT_IT or is_guest(client.user)  # else it would be taken for lost
         before = self.state(client.user)
         if client.shows:
             self._show(client)
@@ -149,7 +150,7 @@ class Presence:
     def set_away(self, client: IrcClient, words: str) -> None:
         """The user is away with these words; with none, they are back. Or nobody is at this connection."""
         before = self.state(client.user)
-        if words == NOBODY_IS_AT_IT and client.has("draft/pre-away"):
+        if words == NOBODY_IS_AT_IT and client.has("draft/pre-away") and not is_guest(client.user):
             self._hide(client)
         else:
             if not client.shows:

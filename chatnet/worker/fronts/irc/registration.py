@@ -6,7 +6,7 @@
         │ proved by SASL before ──────────────────────────────▶ welcome
         │ PASS ─▶ a login ──┬─ good ──────────────────────────▶ welcome
         │                   └─ else ─▶ 464, ERROR
-        └ neither ─────────────────────▶ 464, ERROR             (there are no guests)
+        └ neither ─▶ a guest, if they are let in; else 464, ERROR
 
 During a login no line is read: so answers come in the order of the lines.
 """
@@ -22,8 +22,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft, More, fresh_key
-from chatnet.errors import ChatnetError, NoSuchUser, WrongSecret
-from chatnet.faces import NO_IDENT, Face
+from chatnet.errors import ChatnetError, NameTaken, NoSuchUser, WrongSecret
+from chatnet.faces import NO_IDENT, Face, guest, ident_of
 from chatnet.form import MAX_LABEL
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
@@ -33,7 +33,7 @@ from chatnet.irc.sasl import Credentials, Exchange, Step
 from chatnet.names import fold
 from chatnet.reads import ShownFace
 from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
-from chatnet.worker.fronts.irc import server
+from chatnet.worker.fronts.irc import account, guests, server
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
 from chatnet.worker.logins import Shown
 from chatnet.worker.session import Session
@@ -46,8 +46,6 @@ SECONDS = 60.0
 """Seconds that a client has until its welcome."""
 MOST_FAILURES = 3
 """After so many logins that failed, the connection is closed."""
-NAMELESS = "irc"
-"""The device of those who name none: all of them are one."""
 NOBODY = "Who are you? Log in by SASL, or say PASS and a password before NICK; a free name is then yours."
 
 
@@ -66,7 +64,17 @@ class Registration:
             "_exchange",
             "_failures",
         ),
-        *("_front", "_ident", "_is_closing", "_is_new", "_nick", "_password", "_real_name", "_session"),
+        *(
+            "_front",
+            "_ident",
+            "_is_closing",
+            "_is_lost",
+            "_is_new",
+            "_nick",
+            "_password",
+            "_real_name",
+            "_session",
+        ),
     )
 
     is_stranger = True
@@ -81,7 +89,7 @@ class Registration:
         self._nick = self._ident = self._real_name = self._password = ""
         self._away: str | None = None
         self._failures = 0
-        self._is_closing = self._is_new = False
+        self._is_closing = self._is_lost = self._is_new = False
         self._arrival: Arrival | None = None
         self._client: IrcClient | None = None
         self._session: Session | None = None
@@ -144,6 +152,7 @@ class Registration:
             self._session.lost(why)
         elif self._arrival is not None:
             self._arrival.lost()
+        self._is_lost = True
 
     # ---- lines ----
 
@@ -172,8 +181,7 @@ class Registration:
             case "QUIT":
                 self._close("Quit")
             case "REGISTER":
-                sentence = "A name is registered here by the first login with it: by SASL, or PASS."
-                self._fail("REGISTER", "COMPLETE_CONNECTION_REQUIRED", sentence)
+                self._register(line)
             case _:
                 self._say(numerics.ERR_NOTREGISTERED)
 
@@ -200,8 +208,7 @@ class Registration:
         if not nick:
             self._say(numerics.ERR_NONICKNAMEGIVEN)
         elif sasl.login_of(nick) is None or "@" in nick or " " in nick:
-            sentence = "A name has 1 to 32 of the letters a-z, digits, - and _; some words are nobody's name."
-            self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), sentence)
+            self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), server.NO_NICK)
         else:
             self._nick = nick
             self._complete()
@@ -220,9 +227,9 @@ class Registration:
     def _not_text(self, command: str) -> None:
         self._fail(command, "INVALID_UTF8", NO_TEXT)
 
-    def _fail(self, command: str, code: str, sentence: str) -> None:
+    def _fail(self, command: str, code: str, sentence: str, *context: str) -> None:
         name = self._front.settings.name
-        self._put(writer.line(name, "FAIL", command, code, sentence, trailing=True))
+        self._put(writer.line(name, "FAIL", command, code, *context, sentence, trailing=True))
 
     # ---- SASL ----
 
@@ -256,10 +263,42 @@ class Registration:
             self._no_sasl(_sentence(why))
             self._failed()
             return
+        self._say_logged_in(session)
+        self._say(numerics.RPL_SASLSUCCESS)
+
+    def _register(self, line: Line) -> None:
+        """Register a free name before the welcome; it is logged in then."""
+        if self._session is not None:
+            sentence = "You are logged in, and your name is yours."
+            self._fail("REGISTER", "ALREADY_AUTHENTICATED", sentence, self._session.user)
+        elif (
+            no := account.wrong_register(line.params, self._nick, self._front.settings.registers)
+        ) is not None:
+            self._fail("REGISTER", *no)
+        else:
+            login = sasl.login_of(self._nick)
+            assert login is not None
+            self._begin(self._registered(Credentials(login, line.params[2].encode())))
+
+    async def _registered(self, credentials: Credentials) -> None:
+        name = credentials.login.name
+        try:
+            session = await self._login(credentials, registers=True)
+        except ChatnetError as why:
+            self._fail("REGISTER", account.code_of(why), _sentence(why), name)
+            self._failed()
+            return
+        if not self._is_new:  # it was theirs before
+            self._fail("REGISTER", "ACCOUNT_EXISTS", "That name is yours already: log in with it.", name)
+        else:
+            self._put(account.success(self._front.settings.name, name))
+        self._say_logged_in(session)
+        self._complete()
+
+    def _say_logged_in(self, session: Session) -> None:
         user = session.user
         mask = f"{self._nick or '*'}!{user if self._ident else '*'}@{'user' if self._ident else '*'}"
         self._say(numerics.RPL_LOGGEDIN, mask, user, f"You are now logged in as {user}.")
-        self._say(numerics.RPL_SASLSUCCESS)
 
     def _no_sasl(self, sentence: str) -> None:
         self._say(numerics.ERR_SASLFAIL, sentence)
@@ -279,7 +318,9 @@ class Registration:
             self._go_on(self._session)
             return
         credentials = sasl.in_pass(self._password, self._nick) if self._password else None
-        if credentials is None:
+        if credentials is None and not self._password and self._front.settings.guests:
+            self._begin(self._as_guest())
+        elif credentials is None:
             self._say(numerics.ERR_PASSWDMISMATCH, NOBODY)
             self._close("No login")
         else:
@@ -300,27 +341,66 @@ class Registration:
             await self._spell(session)
         self._welcome(session)
 
-    async def _login(self, credentials: Credentials) -> Session:
+    def _the_client(self) -> IrcClient:
+        if self._client is None:
+            self._client = IrcClient(self._connection, self._front, self._entrance.sessions, self._caps)
+        return self._client
+
+    async def _as_guest(self) -> None:
+        """Let in who has no account, if the name is nobody's; else they may say another one."""
+        front, client, nick = self._front, self._the_client(), self._nick
+        if not front.arrivals.may_come(client.address):
+            self._close("Too many guests come from your address: try again later")
+            return
+        user = guest(fold(nick))
+        face = Face(nick, ident_of(self._ident), self._real_name.strip())
+        key = fresh_key(front.settings.clocks.wall(), front.settings.entropy)
+        sessions = self._entrance.sessions
+        client.choose_prefix()
+        try:
+            session = await guests.come(sessions, client, user, face, key)
+        except NameTaken:
+            sentence = f"The nick {nick} is somebody's, or looks like theirs: choose another, or log in."
+            self._nick = ""
+            self._say(numerics.ERR_NICKNAMEINUSE, writer.word(nick), sentence)
+            return
+        except ChatnetError as why:
+            self._say(numerics.ERR_PASSWDMISMATCH, str(why))
+            self._close("No login")
+            return
+        client.session = session
+        if self._is_lost:
+            session.lost("its connection was lost")
+            front.leaving.go(session, sessions, client.drafts.last_key(), "")
+            return
+        self._session = session
+        if not self._front.faces.face(user).ident:  # it comes by the log, perhaps a moment later
+            self._front.faces.begun([ShownFace(user, face.text, session.by)])
+        client.capabilities_changed()
+        self._connection.known(True)
+        self._welcome(session)
+
+    async def _login(self, credentials: Credentials, registers: bool = False) -> Session:
         """Log in, and register a free name if that may be; never, if the connection is lost meanwhile.
+        ``registers``: that is what was asked for.
 
         :raises ChatnetError: nobody is let in.
         """
-        if self._client is None:
-            self._client = IrcClient(self._connection, self._front, self._entrance.sessions, self._caps)
-            self._arrival = self._entrance.arrival(self._client, SECONDS)
-        assert self._arrival is not None
+        client = self._the_client()
+        if self._arrival is None:
+            self._arrival = self._entrance.arrival(client, SECONDS)
         login, random = credentials.login, credentials.random
-        self._client.device.is_named = bool(login.device)
-        device = login.device or NAMELESS
+        client.device.is_named = bool(login.device)
+        device = login.device or account.NAMELESS
         more = More(
             device=blake2b(f"irc {device}".encode(), digest_size=16).hexdigest(), label=device[:MAX_LABEL]
         )
-        may_register = self._front.settings.registers == "sasl"
+        may_register = registers or self._front.settings.registers == "sasl"
         shown = Shown(random or credentials.secret, may_register, more, chosen=random is None)
-        before = self._client.window.head
+        before = client.window.head
         session = await self._arrival.login(login.name, shown)
-        self._session = self._client.session = session
-        self._client.capabilities_changed()  # there may have been others at an attempt before
+        self._session = client.session = session
+        client.capabilities_changed()  # there may have been others at an attempt before
         self._is_new = before < session.local_user.memberships.registered == session.by
         self._connection.known(True)
         return self._session

@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from chatnet.errors import ChatnetError
-from chatnet.irc import isupport, numerics, times, words, writer
+from chatnet.errors import ChatnetError, NameTaken
+from chatnet.faces import guest
+from chatnet.irc import isupport, numerics, sasl, times, words, writer
 from chatnet.irc.targets import nick_of
-from chatnet.names import fold
+from chatnet.names import fold, is_guest
+from chatnet.worker.fronts.irc import guests
 from chatnet.worker.fronts.irc.command import Command, Pace
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 VERSION = f"chatnet-{version('chatnet')}"
 NETWORK = "chatnet"
+NO_NICK = "A name has 1 to 32 of the letters a-z, digits, - and _; some words are nobody's name."
 CHANGED = 9
 """For so many lines more counts one that changes how one is called."""
 
@@ -39,7 +42,7 @@ def welcome(client: IrcClient) -> list[bytes]:
 def supported(client: IrcClient) -> list[bytes]:
     """Return what this server does, in tokens."""
     settings = client.front.settings
-    tokens = isupport.tokens(NETWORK)
+    tokens = isupport.tokens(NETWORK, settings.guests)
     return [
         writer.line(settings.name, code, *words, trailing=True)
         for code, *words in isupport.in_lines(client.nick, tokens)
@@ -110,17 +113,6 @@ def registered_already(client: IrcClient, slot: Slot, line: Line) -> None:
     slot.say(client.numeric(numerics.ERR_ALREADYREGISTERED))
 
 
-def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Refuse to be somebody else."""
-    slot.say(client.numeric(numerics.ERR_SASLALREADY))
-
-
-def register(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Refuse to register what is registered."""
-    sentence = "You are logged in, and your name is yours."
-    client.fail(slot, "REGISTER", "ALREADY_AUTHENTICATED", sentence, client.user)
-
-
 async def nick(client: IrcClient, slot: Slot, line: Line) -> None:
     """Spell one's name in other capitals; only a guest takes another one."""
     wanted = line.params[0] if line.params else ""
@@ -128,6 +120,8 @@ async def nick(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_NONICKNAMEGIVEN))
     elif fold(wanted) == nick_of(client.user):
         await _respell(client, slot, wanted)
+    elif is_guest(client.user):
+        await _rename(client, slot, wanted)
     else:
         sentence = f"You are logged in as {client.user}, and that is your nick."
         slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(wanted), sentence))
@@ -142,6 +136,25 @@ async def _respell(client: IrcClient, slot: Slot, wanted: str) -> None:
         await client.spell(client.front.faces.face(client.user)._replace(spelled=wanted))
     except ChatnetError as why:
         client.refuse(slot, "NICK", writer.word(wanted), why)
+    else:
+        slot.say(writer.line(before, "NICK", wanted))
+
+
+async def _rename(client: IrcClient, slot: Slot, wanted: str) -> None:
+    if sasl.login_of(wanted) is None or "@" in wanted:
+        slot.say(client.numeric(numerics.ERR_ERRONEUSNICKNAME, writer.word(wanted), NO_NICK))
+        return
+    client.charge(CHANGED)
+    before, face = client.source, client.front.faces.face(client.user)._replace(spelled=wanted)
+    try:
+        await guests.renamed(client, guest(fold(wanted)), face)
+    except NameTaken:
+        sentence = f"The nick {wanted} is somebody's, or looks like theirs."
+        slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(wanted), sentence))
+    except ChatnetError as why:
+        client.refuse(slot, "NICK", writer.word(wanted), why)
+        if client.changes:
+            client.close(str(why))
     else:
         slot.say(writer.line(before, "NICK", wanted))
 
@@ -200,8 +213,6 @@ COMMANDS = {
     "QUIT": Command(leave, 0, Pace.ALONE),
     "PASS": Command(registered_already),
     "USER": Command(registered_already),
-    "AUTHENTICATE": Command(authenticate),
-    "REGISTER": Command(register),
     "NICK": Command(nick, 0, Pace.ALONE),
     "MOTD": Command(motd),
     "LUSERS": Command(lusers),

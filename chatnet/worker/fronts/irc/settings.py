@@ -9,8 +9,8 @@ from typing import Literal
 from chatnet.irc_options import MOST, MOST_MISSED, MOST_STRANGERS
 from chatnet.world import Clocks
 
-Registers = Literal["sasl", "no"]
-"""How a free name is registered over IRC: by the first login with it, or not at all."""
+Registers = Literal["sasl", "command", "no"]
+"""How a free name is registered over IRC: by the first login with it, by REGISTER alone, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,10 @@ class IrcSettings:
     """What the operator has said, and what is outside the program.
 
     ``name`` is the server's, with a dot; ``motd`` returns the lines of the message of the day. ``sts``: for
-    so many seconds clients are to come by TLS alone; 0: nothing is said of that. Of connections from one
-    address at most ``strangers`` may be there before their welcome, and ``most`` in all. A device is
-    sent at most ``missed`` posts that it has missed; 0: all of them.
+    so many seconds clients are to come by TLS alone; 0: nothing is said of that. ``guests``: who has no
+    account is let in. Of connections from one address at most ``strangers`` may be there before their
+    welcome, and ``most`` in all. A device is sent at most ``missed`` posts that it has missed; 0: all of
+    them.
     """
 
     clocks: Clocks
@@ -31,4 +32,5 @@ class IrcSettings:
     strangers: int = MOST_STRANGERS
     most: int = MOST
     registers: Registers = "sasl"
+    guests: bool = False
     missed: int = MOST_MISSED

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from chatnet.worker.fronts.irc import histories, lists, marking, moderation, people, rooms, server, talk
+from chatnet.worker.fronts.irc import (
+    account,
+    histories,
+    lists,
+    marking,
+    moderation,
+    people,
+    rooms,
+    server,
+    talk,
+)
 from chatnet.worker.fronts.irc.command import Command
 
 COMMANDS: dict[str, Command] = {
     **server.COMMANDS,
+    **account.COMMANDS,
     **rooms.COMMANDS,
     **lists.COMMANDS,
     **people.COMMANDS,

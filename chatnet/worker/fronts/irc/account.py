@@ -1,0 +1,195 @@
+"""A guest who becomes a user, at any time: SASL, and REGISTER."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from chatnet.credentials import normalized
+from chatnet.entries import More
+from chatnet.errors import BadSecret, ChatnetError, NameTaken, WrongSecret
+from chatnet.form import MAX_LABEL
+from chatnet.irc import numerics, sasl, writer
+from chatnet.irc.sasl import Credentials, Exchange, Step
+from chatnet.irc.targets import nick_of
+from chatnet.names import fold, is_guest
+from chatnet.worker.fronts.irc import guests
+from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.faces import USER
+from chatnet.worker.hashing import Claimant
+from chatnet.worker.logins import Begun, Shown
+
+if TYPE_CHECKING:
+    from chatnet.irc.lines import Line
+    from chatnet.worker.fronts.irc.answers import Slot
+    from chatnet.worker.fronts.irc.client import IrcClient
+    from chatnet.worker.fronts.irc.settings import Registers
+
+NAMELESS = "irc"
+"""The device of those who name none: all of them are one."""
+
+
+def wrong_register(params: Sequence[str], nick: str, registers: Registers) -> tuple[str, str, str] | None:
+    """Return why a REGISTER cannot be: a code, a sentence and the name; None if it can."""
+    name = params[0] if params else "*"
+    said = writer.word(name)
+    if registers == "no":
+        return "TEMPORARILY_UNAVAILABLE", "Names are not registered over IRC here.", said
+    if not nick:
+        return "NEED_NICK", "Say NICK first: that is the name.", said
+    if len(params) < 3 or not params[2]:
+        return (
+            "NEED_MORE_PARAMS",
+            "REGISTER needs a name (or *), a mail address (or *) and a password.",
+            said,
+        )
+    if name != "*" and fold(name) != fold(nick):
+        return "ACCOUNT_NAME_MUST_BE_NICK", "A name is registered by who has it as their nick.", said
+    try:
+        normalized(params[2].encode())
+    except BadSecret as why:
+        return "WEAK_PASSWORD", str(why), said
+    return None
+
+
+def code_of(why: ChatnetError) -> str:
+    """Return the code with which a REGISTER fails."""
+    if isinstance(why, NameTaken | WrongSecret):
+        return "ACCOUNT_EXISTS"
+    return "WEAK_PASSWORD" if isinstance(why, BadSecret) else "TEMPORARILY_UNAVAILABLE"
+
+
+def success(server: str, name: str) -> bytes:
+    """Return the answer to a REGISTER that was done."""
+    sentence = f"The name {name} is yours, with this password."
+    return writer.line(server, "REGISTER", "SUCCESS", name, sentence, trailing=True)
+
+
+async def register(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Register the name of a guest."""
+    if not is_guest(client.user):
+        sentence = "You are logged in, and your name is yours."
+        client.fail(slot, "REGISTER", "ALREADY_AUTHENTICATED", sentence, client.user)
+        return
+    no = wrong_register(line.params, client.nick, client.front.settings.registers)
+    if no is not None:
+        code, sentence, context = no
+        client.fail(slot, "REGISTER", code, sentence, context)
+        return
+    login = sasl.login_of(client.nick)
+    assert login is not None
+    before = client.source
+    try:
+        await _register(client, Credentials(login, line.params[2].encode()))
+    except ChatnetError as why:
+        client.fail(slot, "REGISTER", code_of(why), str(why), login.name)
+        return
+    slot.begin_now()
+    slot.now(success(client.front.settings.name, login.name))
+    _say_changed(client, slot, before)
+    client.compare_stays()
+
+
+async def _register(client: IrcClient, credentials: Credentials) -> None:
+    """Register the name that a guest has: for that it is given back first."""
+    user, face = client.user, client.front.faces.face(client.user)
+    seq = await guests.departed(client)
+    try:
+        begun = await _login(client, credentials, registers=True)
+    except ChatnetError:
+        await _or_close(client, guests.back(client, user, face))
+        raise
+    await _or_close(client, guests.becomes(client, nick_of(user), begun.seq, seq, begun.ages))
+    if face.spelled != client.nick:
+        with suppress(ChatnetError):
+            await client.spell(face)
+
+
+async def _or_close(client: IrcClient, becoming: Coroutine[Any, Any, None]) -> None:
+    try:
+        await becoming
+    except ChatnetError as why:
+        client.changes = False
+        client.close(str(why))
+        raise
+
+
+async def _login(client: IrcClient, credentials: Credentials, registers: bool) -> Begun:
+    login, random = credentials.login, credentials.random
+    device = login.device or NAMELESS
+    digest = blake2b(f"irc {device}".encode(), digest_size=16).hexdigest()
+    more = More(device=digest, label=device[:MAX_LABEL])
+    shown = Shown(random or credentials.secret, registers, more, chosen=random is None)
+    return await client.front.entrance.logins.login(Claimant(login.name, client.address), shown)
+
+
+async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Let a guest log in; nobody else is somebody else."""
+    if not is_guest(client.user):
+        slot.say(client.numeric(numerics.ERR_SASLALREADY))
+        return
+    client.exchange = exchange = client.exchange or Exchange()
+    match exchange.said(line.params[0]):
+        case Credentials() as credentials:
+            await _prove(client, slot, credentials)
+        case Step.ASK:
+            slot.say(writer.line("", "AUTHENTICATE", "+"))
+        case Step.TOO_LONG:
+            slot.say(client.numeric(numerics.ERR_SASLTOOLONG))
+        case Step.ABORTED:
+            slot.say(client.numeric(numerics.ERR_SASLABORTED))
+        case Step.UNKNOWN:
+            slot.say(client.numeric(numerics.RPL_SASLMECHS, sasl.MECHANISMS))
+            slot.say(client.numeric(numerics.ERR_SASLFAIL, "That mechanism is not known here."))
+        case Step.FAILED:
+            slot.say(client.numeric(numerics.ERR_SASLFAIL, "That is no name and password in PLAIN."))
+
+
+async def _prove(client: IrcClient, slot: Slot, credentials: Credentials) -> None:
+    may_register = client.front.settings.registers == "sasl"
+    name, before = credentials.login.name, client.source
+    try:
+        if may_register and name == nick_of(client.user):
+            if (no := wrong_register(("*", "*", _text(credentials)), name, "sasl")) is not None:
+                raise BadSecret(no[1])
+            await _register(client, credentials)
+        else:
+            begun = await _login(client, credentials, may_register)
+            await _or_close(client, guests.logged_in(client, name, begun))
+    except ChatnetError as why:
+        client.charge(FAILED)
+        slot.say(client.numeric(numerics.ERR_SASLFAIL, str(why)))
+        return
+    slot.begin_now()
+    _say_changed(client, slot, before)
+    slot.now(client.numeric(numerics.RPL_SASLSUCCESS))
+    client.compare_stays()
+
+
+def _text(credentials: Credentials) -> str:
+    return credentials.secret.decode("utf-8", "replace")
+
+
+def _say_changed(client: IrcClient, slot: Slot, before: str) -> None:
+    """Tell a client who it is now that was shown as ``before``."""
+    nick, rest = client.nick, before.partition("!")[2]
+    now = f"{nick}!{rest}"
+    if before != now:
+        slot.now(writer.line(before, "NICK", nick))
+    sentence = f"You are now logged in as {client.user}."
+    slot.now(client.numeric(numerics.RPL_LOGGEDIN, now, client.user, sentence))
+    if client.has("account-notify"):
+        slot.now(writer.line(now, "ACCOUNT", client.user))
+    if client.has("chghost"):
+        slot.now(writer.line(now, "CHGHOST", client.user, USER))
+    slot.now(client.numeric(numerics.RPL_HOSTHIDDEN, USER))
+
+
+FAILED = 10
+"""For so many lines counts a login that failed."""
+COMMANDS = {
+    "AUTHENTICATE": Command(authenticate, 1, Pace.ALONE),
+    "REGISTER": Command(register, 0, Pace.ALONE, price=FAILED),
+}

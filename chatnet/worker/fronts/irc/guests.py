@@ -1,0 +1,170 @@
+"""Guests: users of IRC without an account, each for as long as their connection lasts.
+
+::
+
+    NICK, USER ─▶ guest ─▶ welcome ──┬─ NICK ─▶ nick: the same rooms under another name
+                                     ├─ a login, or REGISTER ─▶ gone ─▶ goes on as that user
+                                     └─ QUIT, or the end ─▶ gone
+
+A guest's entries are written by the process that has the connection. What it leaves behind if it dies, the
+primary ends (:mod:`chatnet.master.lost_guests`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.addresses import is_loopback, network
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, More
+from chatnet.faces import Face
+from chatnet.log import Refused
+from chatnet.names import is_guest
+from chatnet.worker.entrance import admitted
+from chatnet.worker.logins import Begun, refusal
+
+if TYPE_CHECKING:
+    from chatnet.worker.fronts.irc.client import IrcClient
+    from chatnet.worker.peer import Peer
+    from chatnet.worker.session import Session
+    from chatnet.worker.sessions import Sessions
+
+AT_ONCE, SECONDS = 20, 30.0
+"""How many guests may come from one address (of IPv6: one /64) at once; another after so many seconds."""
+MOST_ADDRESSES = 10_000
+"""Of how many addresses it is remembered how many came; then the oldest is forgotten."""
+LOGGED_IN = "logged in"
+"""What is told of a guest who goes on as a user."""
+MOST_WORDS = 300
+"""How many characters of what a guest says as they go are kept."""
+
+
+class Arrivals:
+    """How many guests come from each address. This machine's own may be everybody's, and is not limited."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def may_come(self, host: str) -> bool:
+        """Return whether one more may come from there, and count them."""
+        if is_loopback(host):
+            return True
+        address, now = network(host), self._seconds()
+        # When all places are free again.
+        full_at = max(now, self._full_at.pop(address, now))
+        may = full_at + SECONDS - now <= AT_ONCE * SECONDS
+        self._full_at[address] = full_at + SECONDS if may else full_at
+        if len(self._full_at) > MOST_ADDRESSES:
+            self._full_at.popitem(last=False)
+        return may
+
+
+async def come(sessions: Sessions, peer: Peer, user: str, face: Face, key: bytes) -> Session:
+    """Let a guest in.
+
+    :raises NameTaken: the name is somebody's, or looks like it. :raises ChatnetError: they are not let in.
+    """
+    [outcome] = await sessions.log.append([Draft("guest", user, user, face.text, key)])
+    if isinstance(outcome, Refused):
+        raise refusal(outcome)
+    return await admitted(sessions, peer, user, outcome, ages=False)
+
+
+class Leaving:
+    """Writes that guests are gone; whatever becomes of that, nobody waits for it."""
+
+    _logger = Logger()
+
+    def go(self, session: Session, sessions: Sessions, key: bytes, words: str) -> None:
+        """Write that the guest of a session that is over is gone."""
+        user = session.user
+        draft = Draft("gone", user, user, words[:MOST_WORDS], key, session.by, More(to=user))
+        answer = Deferred.fromCoroutine(_append(sessions, draft))
+        answer.addErrback(self._not_written, user)
+
+    def _not_written(self, failure: Failure, user: str) -> None:
+        self._logger.failure("That {user} is gone could not be written: the primary will", failure, user=user)
+
+
+async def _append(sessions: Sessions, draft: Draft) -> None:
+    await sessions.log.append([draft])
+
+
+# ---- who is somebody else from now on ----
+
+
+async def renamed(client: IrcClient, to: str, face: Face) -> None:
+    """Have the guest of a connection be called otherwise.
+
+    :raises ChatnetError: the name cannot be had.
+    """
+    more, drafts = More(to=to), client.session.drafts
+    seq = await client.drafts.appended(lambda key: drafts.order(key, "nick", None, face.text, more))
+    await becomes(client, to, seq, seq)
+
+
+async def logged_in(client: IrcClient, user: str, begun: Begun) -> None:
+    """Have a guest's connection go on as that of a user, who has just logged in.
+
+    :raises ChatnetError: the user cannot come in; then the connection has no user, and is to be closed.
+    """
+    await becomes(client, user, begun.seq, await departed(client), begun.ages)
+
+
+async def departed(client: IrcClient) -> int:
+    """Write that the guest of a connection is gone, which stays; return the seq. Until :func:`becomes`, the
+    connection has no user."""
+    session, sessions = client.session, client.sessions
+    client.changes = True
+    session.unchat()
+    user = session.user
+    draft = Draft("gone", user, user, LOGGED_IN, client.drafts.key(), session.by, More(to=user))
+    [outcome] = await sessions.log.append([draft])
+    return client.window.head if isinstance(outcome, Refused) else outcome
+
+
+async def back(client: IrcClient, user: str, face: Face) -> None:
+    """Let the guest of a connection come again, who was to be somebody else.
+
+    :raises ChatnetError: somebody else has the name by now.
+    """
+    sessions = client.sessions
+    [outcome] = await sessions.log.append([Draft("guest", user, user, face.text, client.drafts.key())])
+    if isinstance(outcome, Refused):
+        raise refusal(outcome)
+    await becomes(client, user, outcome, outcome)
+
+
+async def becomes(client: IrcClient, user: str, by: int, since: int, ages: bool = False) -> None:
+    """Go on as another user, who hears what comes behind the seq ``since``; ``ages``: see :func:`admitted`.
+
+    :raises ChatnetError: they cannot come in; then the connection has no user, and is to be closed.
+    """
+    front, sessions, old = client.front, client.sessions, client.session
+    entry = client.entry_at(since)
+    start = client.window.cursor if entry is None else Cursor.at(sessions.log.log_id, entry)
+    old.unchat()
+    session = await admitted(sessions, client, user, by, ages)
+    client.changes = False
+    if client.is_lost:  # meanwhile: the old session is over already
+        session.lost("its connection was lost")
+        if is_guest(user):
+            front.leaving.go(session, sessions, client.drafts.last_key(), "")
+        return
+    monitors = list(client.monitors)
+    front.presence.gone(client, list(client.joined))
+    front.crowd.leave(client)
+    client.session = session
+    front.crowd.enter(client)
+    old.lost("its user is another one now")
+    for watched in monitors:
+        front.presence.watch(client, watched)
+    front.presence.came(client)
+    await session.chat(start)

@@ -1,0 +1,419 @@
+"""Guests over IRC: who they are, what they may do, and what is left of them."""
+
+from __future__ import annotations
+
+import pytest
+from irc_front.stage import PASSWORD, Fronts, IrcLine, IrcStage, plain
+from irc_front.test_irc_rooms import does
+from worker.conftest import Worker
+
+from chatnet.kinds import CLUSTER
+from chatnet.testing.checker_guests import guests_come_and_go
+from chatnet.testing.evidence import Evidence
+from chatnet.worker.fronts.irc.guests import AT_ONCE, SECONDS, Arrivals
+
+
+@pytest.fixture
+def stage() -> IrcStage:
+    return IrcStage(Worker(), guests=True)
+
+
+def guest(stage: IrcStage, nick: str, *caps: str) -> IrcLine:
+    """Return the connection of a guest with these capabilities on; what it heard until then is taken out."""
+    line = stage.line()
+    if caps:
+        line.say("CAP LS 302", f"CAP REQ :{' '.join(caps)}")
+    line.say(f"NICK {nick}", f"USER {nick}s 0 * :{nick} the guest", *(["CAP END"] if caps else []))
+    assert [one for one in line.heard if one.command == "001"], line.heard
+    line.take()
+    return line
+
+
+def log(stage: IrcStage, *kinds: str) -> list[tuple[str, str, str]]:
+    """Return the entries of some kinds; and see that the log keeps what is promised of guests."""
+    entries = stage.worker.log.entries
+    assert list(guests_come_and_go(Evidence([], entries))) == []
+    return [(entry.kind, entry.user, entry.text) for entry in entries if entry.kind in kinds]
+
+
+def codes(line: IrcLine, *said: str) -> list[str]:
+    return [one.command for one in line.ask(*said)]
+
+
+# ---- they come ----
+
+
+def test_who_has_no_account_is_a_guest(stage: IrcStage) -> None:
+    """Its ident is what USER says, behind ~; its host is “guest”; it has no account."""
+    alice = stage.everything("alice")
+    alice.ask("JOIN #tea")
+    bob = guest(stage, "Bob")
+    bob.ask("JOIN #tea", "PRIVMSG #tea :hi", "NOTICE alice :psst")
+    join, said, psst = alice.take()
+    assert (join.source, join.params) == ("Bob!~Bobs@guest", ["#tea", "*", "Bob the guest"])
+    assert (said.source, "account" in said.tags, said.params) == ("Bob!~Bobs@guest", False, ["#tea", "hi"])
+    assert psst.params == ["alice", "psst"]
+    alice.ask("PRIVMSG bob :hello", "@+reply=x PRIVMSG Bob :again")
+    assert [(one.source, *one.params) for one in bob.take()] == [
+        ("alice!alice@user", "Bob", "hello"),
+        ("alice!alice@user", "Bob", "again"),
+    ]
+    assert log(stage, "guest") == [("guest", "~bob", "Bob Bobs Bob the guest")]
+
+
+def test_what_others_see_of_a_guest(stage: IrcStage) -> None:
+    """Account 0 in WHOX, no 330 in WHOIS; MONITOR, ISON and USERHOST know the nick."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    alice.ask("JOIN #tea")
+    bob.ask("JOIN #tea")
+    alice.take()
+    assert alice.shown("WHO #tea %tnuhar,7") == [
+        "354 alice 7 alice user alice alice alice",
+        "354 alice 7 ~bobs guest bob 0 bob the guest",
+        "315 alice #tea End of WHO.",
+    ]
+    whois = alice.ask("WHOIS BOB")
+    assert "330" not in [one.command for one in whois]
+    assert whois[0].params[1:4] == ["bob", "~bobs", "guest"]
+    assert alice.shown("ISON bob", "USERHOST bob") == ["303 alice bob", "302 alice bob=+~bobs@guest"]
+    assert alice.shown("MONITOR + bob,zed") == ["730 alice bob!~bobs@guest", "731 alice zed"]
+    assert alice.shown("NAMES #tea")[0].split(" ", 4)[4] in ("@alice bob", "alice bob")
+    bob.cut()
+    assert "731 alice bob" in [one.shown for one in alice.take()]
+
+
+@pytest.mark.parametrize("nick", ["alice", "ALICE", "a1ice", "a-l_ice"])
+def test_no_name_of_a_user_nor_one_that_looks_like_it(stage: IrcStage, nick: str) -> None:
+    """433, and the client tries another: on the same connection."""
+    stage.user("alice")
+    stage.user("allce")
+    line = stage.line()
+    line.say(f"NICK {nick}", "USER x 0 * :x")
+    assert [one.params[:2] for one in line.take()] == [["*", nick]]
+    line.say("NICK zed")
+    assert line.take()[0].shown == "001 zed Welcome to chatnet, zed!"
+
+
+def test_nobody_has_the_name_of_a_guest_who_is_here(stage: IrcStage) -> None:
+    """Nobody registers it, and no other guest gets it, until they are gone; a later one sees nothing."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    alice.ask("PRIVMSG bob :a secret")
+    other = stage.line()
+    other.say(f"PASS {PASSWORD}", "NICK bob", "USER b 0 * :b")
+    stage.worker.work()
+    assert [one.command for one in other.take()] == ["464", "ERROR"]
+    third = stage.line()
+    third.say("NICK bob", "USER b 0 * :b")
+    assert [one.command for one in third.take()] == ["433"]
+    bob.ask("QUIT")
+    third.say("NICK bob")
+    assert third.take()[0].command == "001"
+    assert not [one for one in third.ask("CHATHISTORY LATEST alice * 10") if "secret" in one.text]
+    third.ask("QUIT")
+    owner = stage.everything("bob")
+    assert not [one for one in owner.ask("CHATHISTORY LATEST alice * 10") if "secret" in one.text]
+    assert [text for kind, _, text in log(stage, "gone")] == ["", ""]
+
+
+def test_where_guests_are_not_let_in() -> None:
+    """Everybody needs an account, and is told so in 005."""
+    stage = IrcStage(Worker())
+    line = stage.line()
+    line.say("NICK bob", "USER b 0 * :b")
+    assert [one.command for one in line.take()] == ["464", "ERROR"]
+    for each in (stage, IrcStage(Worker(), guests=True)):
+        alice = each.line()
+        alice.log_in("alice")
+        tokens = [token for one in alice.take() if one.command == "005" for token in one.params]
+        assert ("draft/ACCOUNTREQUIRED" in tokens) is (each is stage)
+        assert ("chghost" in each.irc.offered) is (each is not stage)
+
+
+def test_an_older_log_takes_no_guests(stage: IrcStage) -> None:
+    """They are told why, and the connection ends."""
+    stage.worker.log.state.level = 1
+    line = stage.line()
+    line.say("NICK bob", "USER b 0 * :b")
+    refused, error = line.take()
+    assert (refused.command, error.command) == ("464", "ERROR")
+    assert "level up" in refused.text
+
+
+def test_so_many_come_from_one_address() -> None:
+    """Each other address has its own; this machine's own is not counted."""
+    time = [0.0]
+    arrivals = Arrivals(lambda: time[0])
+    assert [arrivals.may_come("192.0.2.1") for _ in range(AT_ONCE + 2)] == [True] * AT_ONCE + [False] * 2
+    assert arrivals.may_come("192.0.2.2")
+    assert all(arrivals.may_come("127.0.0.1") for _ in range(3 * AT_ONCE))
+    time[0] = SECONDS
+    assert [arrivals.may_come("192.0.2.1") for _ in range(2)] == [True, False]
+    for number in range(11_000):
+        arrivals.may_come(f"2001:db8:{number:x}::1")
+    assert len(arrivals._full_at) == 10_000
+
+
+# ---- what they do not do ----
+
+
+def test_what_a_guest_cannot_do(stage: IrcStage) -> None:
+    """No private rooms, no rooms of users, no marks: each is told so."""
+    stage.user("alice")
+    bob = guest(stage, "bob", "draft/read-marker", "standard-replies")
+    bob.ask("JOIN #tea")
+    assert bob.shown("PRIVMSG #@bob :mine")[0].startswith("40")
+    assert [one.command for one in bob.ask("JOIN &ops", "JOIN #@alice")] != ["JOIN", "JOIN"]
+    assert [one.command for one in bob.ask("TOPIC #tea :mine")] != ["TOPIC"]
+    assert codes(bob, "MARKREAD #tea timestamp=2020-01-01T00:00:00.000Z") == ["FAIL"]
+    assert [kind for kind, *_ in log(stage, "join", "describe")] == ["join"]
+
+
+def test_a_guest_is_removed_and_banned_by_name(stage: IrcStage) -> None:
+    """From a channel it is kicked; from the cluster the ban ends its session."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    does(stage, "role", CLUSTER, "#tea", "owner", to="alice")
+    alice.take()
+    bob.take()
+    assert [one.shown for one in alice.ask("KICK #tea bob :go")] == ["KICK #tea bob go"]
+    assert [one.shown for one in bob.take()] == ["KICK #tea bob go"]
+    does(stage, "ban", CLUSTER, "", to="~bob")
+    assert [one.command for one in bob.take()] == ["ERROR"]
+    assert not bob.is_open
+    assert [user for _, user, _ in log(stage, "gone")] == ["~bob"]
+
+
+# ---- they are called otherwise ----
+
+
+def test_a_guest_takes_another_nick(stage: IrcStage) -> None:
+    """Told once to each who shares a channel, however many; in the same rooms, and nothing is lost."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea", "JOIN #cake", "JOIN #pie")
+    alice.ask("MONITOR + bob,rob")
+    alice.take()
+    bob.take()
+    assert bob.shown("NICK Rob") == ["NICK Rob"]
+    assert [(one.source, one.shown) for one in alice.take() if one.command == "NICK"] == [
+        ("bob!~bobs@guest", "NICK Rob")
+    ]
+    assert alice.shown("MONITOR S") == ["730 alice Rob!~bobs@guest", "731 alice bob"]
+    alice.ask("PRIVMSG #cake :still here?", "PRIVMSG rob :you?")
+    assert bob.texts() == ["alice #cake still here?", "alice Rob you?"]
+    bob.take()
+    bob.ask("PRIVMSG #pie :yes")
+    assert alice.texts() == ["Rob #pie yes"]
+    assert bob.shown("NICK ROB", "NICK alice", "NICK -") == [
+        "NICK ROB",
+        "433 ROB alice The nick alice is somebody's, or looks like theirs.",
+        "432 ROB - A name has 1 to 32 of the letters a-z, digits, - and _; some words are nobody's name.",
+    ]
+    bob.ask("QUIT :enough")
+    assert [one.shown for one in alice.take() if one.command == "QUIT"] == ["QUIT enough"]
+    assert [user for _, user, _ in log(stage, "guest", "nick", "gone")] == ["~bob", "~bob", "~rob"]
+    assert not stage.irc.crowd.of_user.get("~bob")
+
+
+def test_the_old_name_is_free_at_once(stage: IrcStage) -> None:
+    bob = guest(stage, "bob")
+    bob.ask("NICK rob")
+    second = guest(stage, "bob")
+    second.ask("JOIN #tea")
+    bob.ask("JOIN #tea", "PRIVMSG bob :hi bob")
+    assert second.texts() == ["rob bob hi bob"]
+
+
+# ---- they go ----
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [("QUIT :see you", "see you"), ("QUIT", "Quit"), ("", "Connection closed")]
+)
+def test_a_guest_that_goes(stage: IrcStage, how: str, said: str) -> None:
+    """QUIT is told once, whatever number of channels is shared; its name is free; it is in none of them."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea,#cake,#pie")
+    alice.take()
+    if how:
+        bob.say(how)
+    else:
+        bob.cut()
+    assert [one.shown for one in alice.take() if one.command == "QUIT"] == [f"QUIT {said}"]
+    names = [one.text for one in alice.ask("NAMES #tea") if one.command == "353"]
+    assert names in (["@alice"], ["alice"])
+    assert [one.command for one in alice.ask("PRIVMSG bob :there?")] == ["401"]
+    assert guest(stage, "bob").is_open
+    assert len(log(stage, "gone")) == 1
+
+
+def test_what_came_before_the_end_is_said_first(stage: IrcStage) -> None:
+    """A guest is gone behind all that it has said."""
+    bob = guest(stage, "bob")
+    bob.ask("JOIN #tea")
+    stage.worker.log.held = True
+    bob.say("PRIVMSG #tea :one", "PRIVMSG #tea :two")
+    bob.cut()
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    assert [text for _, _, text in log(stage, "post", "gone")] == ["one", "two", "Connection closed"]
+
+
+def test_whose_end_somebody_else_has_written_is_told_so(stage: IrcStage) -> None:
+    """The connection ends with ERROR; nothing more is said by it, and another one with the name is not."""
+    bob = guest(stage, "bob")
+    bob.ask("JOIN #tea")
+    does(stage, "gone", CLUSTER, CLUSTER, "lost", to="~bob")
+    [error] = bob.take()
+    assert error.shown.startswith("ERROR Closing link: Your connection was taken for lost")
+    assert not bob.is_open
+    guest(stage, "bob").ask("JOIN #tea", "PRIVMSG #tea :another one")
+    assert [kind for kind, *_ in log(stage, "guest", "gone", "post")] == ["guest", "gone", "guest", "post"]
+
+
+def test_who_is_lost_while_they_come_is_gone(stage: IrcStage) -> None:
+    """And while they take another name, under that."""
+    line = stage.line()
+    stage.worker.log.held = True
+    line.say("NICK bob", "USER b 0 * :b")
+    line.cut()
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    assert [(kind, user) for kind, user, _ in log(stage, "guest", "gone")] == [
+        ("guest", "~bob"),
+        ("gone", "~bob"),
+    ]
+    bob = guest(stage, "bob")
+    stage.worker.log.held = True
+    bob.say("NICK rob")
+    bob.cut()
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    stage.worker.pass_time(60)
+    assert "~rob" not in stage.worker.log.state.accounts
+    assert "~bob" not in stage.worker.log.state.accounts
+
+
+# ---- they become users ----
+
+
+def test_a_guest_logs_in(stage: IrcStage) -> None:
+    """It is gone, and the connection goes on as the user: told by NICK, 900, 396, and where that one is."""
+    alice = stage.user("alice")
+    alice.ask("JOIN #cake")
+    watching = stage.user("carol")
+    watching.ask("JOIN #tea")
+    bob = guest(stage, "bob", "sasl", "account-notify", "chghost", "message-tags")
+    bob.ask("JOIN #tea")
+    watching.take()
+    bob.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice')}")
+    stage.worker.work()
+    plus, nick, *others = bob.take()
+    assert plus.shown == "AUTHENTICATE +"
+    assert (nick.source, nick.shown) == ("bob!~bobs@guest", "NICK alice")
+    assert [one.shown for one in others[:5]] == [
+        "900 alice alice!~bobs@guest alice You are now logged in as alice.",
+        "ACCOUNT alice",
+        "CHGHOST alice user",
+        "396 alice user is your host now",
+        "903 alice You have proved who you are.",
+    ]
+    moves = [one.shown for one in others if one.command in ("PART", "JOIN")]
+    assert moves == ["PART #tea", "JOIN #@alice", "JOIN #cake"]
+    assert [one.shown for one in watching.take()] == ["QUIT logged in"]
+    bob.ask("PRIVMSG #cake :as alice")
+    assert alice.texts() == ["alice #cake as alice"]
+    assert codes(bob, "AUTHENTICATE PLAIN") == ["907"]
+    assert [kind for kind, *_ in log(stage, "guest", "gone")] == ["guest", "gone"]
+
+
+def test_a_login_that_fails_leaves_the_guest(stage: IrcStage) -> None:
+    stage.user("alice")
+    bob = guest(stage, "bob", "sasl")
+    bob.ask("JOIN #tea")
+    bob.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice', 'wrong horse')}")
+    stage.worker.work()
+    stage.worker.pass_time(5)
+    assert [one.command for one in bob.take()] == ["AUTHENTICATE", "904"]
+    assert codes(bob, "AUTHENTICATE *", "AUTHENTICATE EXTERNAL") == ["906", "908", "904"]
+    assert [one.command for one in bob.ask("PRIVMSG #tea :still bob")] == []
+    assert log(stage, "gone") == []
+
+
+def test_a_guest_registers_its_name(stage: IrcStage) -> None:
+    """REGISTER SUCCESS, 900; from then on the name is its account."""
+    bob = guest(stage, "Bob", "draft/account-registration")
+    bob.ask("JOIN #tea")
+    bob.say(f"REGISTER * * :{PASSWORD}")
+    stage.worker.work()
+    heard = bob.take()
+    assert [one.command for one in heard[:3]] == ["REGISTER", "900", "396"]
+    assert heard[0].params[:2] == ["SUCCESS", "bob"]
+    assert codes(bob, "REGISTER * * x") == ["FAIL"]
+    bob.cut()
+    again = stage.user("bob")
+    assert again.shown("PRIVMSG nobody :x")[0].startswith("401 Bob")
+    assert [kind for kind, *_ in log(stage, "guest", "gone", "register")] == ["guest", "gone", "register"]
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("REGISTER", "NEED_MORE_PARAMS"),
+        ("REGISTER * *", "NEED_MORE_PARAMS"),
+        (f"REGISTER other * :{PASSWORD}", "ACCOUNT_NAME_MUST_BE_NICK"),
+        ("REGISTER bob * :short", "WEAK_PASSWORD"),
+        ("REGISTER bob * :password1", "WEAK_PASSWORD"),
+    ],
+)
+def test_a_name_is_not_registered(stage: IrcStage, said: str, code: str) -> None:
+    """The guest stays what it was."""
+    bob = guest(stage, "bob")
+    bob.say(said)
+    stage.worker.work()
+    heard = bob.take()
+    assert [(one.command, one.params[:2]) for one in heard] == [("FAIL", ["REGISTER", code])]
+    bob.ask("JOIN #tea", "PRIVMSG #tea :hi")
+    assert log(stage, "post") == [("post", "~bob", "hi")]
+    assert not log(stage, "register")
+
+
+def test_a_name_is_registered_before_the_welcome() -> None:
+    """Where that is by the command alone; a login with a free name is none then."""
+    stage = IrcStage(Worker(), registers="command")
+    line = stage.line()
+    line.say("CAP LS 302", "CAP REQ :draft/account-registration", f"REGISTER * * :{PASSWORD}")
+    assert line.take()[-1].shown.startswith("FAIL REGISTER NEED_NICK")
+    line.say("NICK bob", "USER b 0 * :b", f"REGISTER bob * :{PASSWORD}")
+    stage.worker.work()
+    assert [one.command for one in line.take()] == ["REGISTER", "900"]
+    line.say("CAP END")
+    assert line.take()[0].command == "001"
+    other = stage.line()
+    other.say(f"PASS {PASSWORD}", "NICK zed", "USER b 0 * :b")
+    stage.worker.work()
+    assert [one.command for one in other.take()] == ["464", "ERROR"]
+    taken = stage.line()
+    taken.say("NICK bob", "USER b 0 * :b")
+    stage.worker.work()
+    assert [one.command for one in taken.take()] == ["464", "ERROR"]
+
+
+def test_a_guest_on_another_front() -> None:
+    """Its going and its names are told there, too, and it can be written to."""
+    fronts = Fronts()
+    one, two = (IrcStage(stage.worker, guests=True) for stage in (fronts.one, fronts.two))
+    bob, alice = guest(one, "bob"), two.user("alice")
+    for line in (bob, alice):
+        line.ask("JOIN #tea")
+    fronts.pass_time()
+    alice.take()
+    alice.ask("PRIVMSG bob :hi")
+    assert bob.texts() == ["alice bob hi"]
+    bob.ask("NICK rob")
+    assert "NICK rob" in [one.shown for one in alice.take()]
+    fronts.pass_time()
+    bob.ask("QUIT :bye")
+    assert "QUIT bye" in [one.shown for one in alice.take()]
