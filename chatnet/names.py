@@ -194,6 +194,11 @@ def fold_name(name: str) -> str:
     return folded
 
 
+def fold_user(name: str) -> str:
+    """Return a user's name, or a guest's, in its one spelling, or raise :class:`BadName`."""
+    return GUEST + fold_name(name[1:]) if name[:1] == GUEST else fold_name(name)
+
+
 def fold_room(room: str) -> str:
     """Return a room in its one spelling, or raise :class:`BadRoom`."""
     folded = fold(room).strip() if _may_be_folded(room) else ""
@@ -219,7 +224,7 @@ def fold_for(room: str, user: str) -> str:
     """
     if room[:1] != "@":
         return room if is_room(room) else fold_room(room)  # most spell it as it is, again and again
-    other = room[1:] if is_guest(room[1:]) else fold_name(room[1:])
+    other = fold_user(room[1:])
     if other == user:
         raise OwnRoom("That would be a conversation with yourself.")
     return talk(user, other)

@@ -13,7 +13,7 @@ from chatnet.client.refused import Misused, split
 from chatnet.client.said import Said
 from chatnet.client.terminal import Terminal
 from chatnet.entries import Entry
-from chatnet.names import fold_for, fold_name, fold_prefix, spelled_for
+from chatnet.names import fold_for, fold_prefix, fold_user, spelled_for
 from chatnet.reads import NEWEST, Talk
 from chatnet.rules import MOST_ROOMS
 from chatnet.wire.session import Conversations, Invitations, List, Members, WhoIs
@@ -112,7 +112,7 @@ class Lookups:
 
     async def _who_is(self, rest: str) -> None:
         typed, _ = split(rest, 1, _WHOIS)
-        name = fold_name(typed.removeprefix("@"))
+        name = fold_user(typed.removeprefix("@"))
         found = await self._connection.ask(WhoIs, name=name)
         role = f", and is {_ROLES.get(found['role'], found['role'])} of {EVERYWHERE}" if found["role"] else ""
         self._terminal.show(f"{name} is known here since {self._moment(found['since'])}{role}.")

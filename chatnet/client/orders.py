@@ -15,7 +15,7 @@ from chatnet.client.events import EVERYWHERE, ROLES
 from chatnet.client.refused import Misused, split
 from chatnet.client.terminal import Terminal
 from chatnet.form import check_words
-from chatnet.names import Where, fold_name, fold_room, where
+from chatnet.names import Where, fold_room, fold_user, where
 from chatnet.options import a_time
 from chatnet.policies import parted, wrong_policy
 from chatnet.wire.arguments import Command
@@ -258,7 +258,7 @@ class Orders:
 
 
 def _name(word: str) -> str:
-    return fold_name(word.removeprefix("@"))
+    return fold_user(word.removeprefix("@"))
 
 
 def _room(word: str) -> str | None:

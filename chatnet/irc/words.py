@@ -12,7 +12,8 @@ _INDEX = "INDEX"
 _HELP: Mapping[str, Sequence[str]] = {
     "ACCOUNTS": (
         "A nick is an account. Log in by SASL PLAIN, or by PASS. Who uses a free name first with a password",
-        "registers it, if the operator allows that. Without a password nobody gets in. You may name your",
+        "registers it, if the operator allows that. Without a password you are a guest, if those are let in,",
+        "until you disconnect. You may name your",
         "device, for the list of your devices: alice@phone, as the name in SASL, as the user name, or in",
         "PASS alice@phone:password.",
     ),
@@ -44,7 +45,7 @@ _HELP: Mapping[str, Sequence[str]] = {
     "MOTD": ("MOTD: the message of the day, if the operator has written one.",),
     "NAMES": ("NAMES channel: who is in it, present or not.",),
     "NICK": (
-        "NICK name: say who you are. Once you are logged in, it changes the capitals of your name at most.",
+        "NICK name: say who you are. Of whoever is logged in it changes the capitals; guests take another.",
     ),
     "NOTICE": ("NOTICE target[,target …] :text: say it so that no program answers.",),
     "PART": ("PART channel[,channel …] [:why]: leave for good.",),
@@ -54,11 +55,9 @@ _HELP: Mapping[str, Sequence[str]] = {
         "PRIVMSG target[,target …] :text: say it in a channel, or to somebody; it is kept if they are away.",
         "What does not fit into one line is refused whole. Formatting is left out.",
     ),
-    "QUIT": ("QUIT [:why]: disconnect. You stay in your channels.",),
+    "QUIT": ("QUIT [:why]: disconnect. You stay in your channels; guests leave theirs.",),
     "REDACT": ("REDACT target msgid [:why]: take back what was said.",),
-    "REGISTER": (
-        "REGISTER: refused. A free name is registered, if that may be, by the first login: SASL or PASS.",
-    ),
+    "REGISTER": ("REGISTER * * password: register the name that you have as your nick, if that may be.",),
     "SETNAME": ("SETNAME :name: change your real name, which is kept.",),
     "TAGMSG": ("TAGMSG target, with the tags +draft/react=… and +draft/reply=msgid: react to a message.",),
     "TIME": ("TIME: the server's time.",),

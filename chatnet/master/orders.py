@@ -11,7 +11,7 @@ from chatnet.form import check_form
 from chatnet.kinds import CLUSTER, KINDS, KindName
 from chatnet.log import Refused
 from chatnet.master.store import Log
-from chatnet.names import Where, fold_name, fold_room, where
+from chatnet.names import Where, fold_room, fold_user, where
 from chatnet.policies import in_force
 from chatnet.reads import PoliciesIn, PolicyValue
 
@@ -34,7 +34,7 @@ class Orders:
             raise BadRequest.of(why="that is no order that an operator gives.")
         more = None
         if known.has_to or to or until:
-            more = More(to=fold_name(to) if known.has_to or to else "", until=until)
+            more = More(to=fold_user(to) if known.has_to or to else "", until=until)
         whose = CLUSTER if known.rooms == {Where.OWN} else room and fold_room(room)
         draft = Draft(kind, CLUSTER, whose, text, self.fresh_key(), 0, more)
         try:

@@ -10,7 +10,7 @@ from twisted.python import usage
 from chatnet.codes import MOST_USES, code_text, fresh_code, kept
 from chatnet.command_lines import ChatCommand
 from chatnet.errors import CannotStart, Refusal
-from chatnet.names import MAX_ROOM, MAX_SPELLED, Where, fold_name, fold_room
+from chatnet.names import MAX_ROOM, MAX_SPELLED, Where, fold_room, fold_user
 from chatnet.net.link import Link
 from chatnet.policies import FOR_EVER, POLICIES, parted, wrong_policy
 from chatnet.rules import MOST_CODE_ROOMS, ROLES
@@ -82,7 +82,7 @@ def _moment(world: World, until: int) -> str:
 
 def _done(wanted: Wanted, until: str) -> str:
     """Return what was done, without the end of the sentence; ``until`` may be empty."""
-    to = wanted.to and fold_name(wanted.to)
+    to = wanted.to and fold_user(wanted.to)
     where = fold_room(wanted.room) if wanted.room else EVERYWHERE
     lasts = f" until {until}" if until else ""
     match wanted.kind:

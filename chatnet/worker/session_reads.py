@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchPost, NoSuchUser, NotInScope
-from chatnet.names import MAX_TOPIC, fold_for, fold_name, fold_prefix, is_guest, is_room, spelled_for, where
+from chatnet.names import MAX_TOPIC, fold_for, fold_name, fold_prefix, fold_user, is_room, spelled_for, where
 from chatnet.policies import in_force
 from chatnet.reads import (
     MOST_LED,
@@ -172,7 +172,7 @@ class SessionReads:
 
         :raises BadName: that is no name. :raises NoSuchUser: it is nobody's.
         """
-        about = name if is_guest(name) else fold_name(name)
+        about = fold_user(name)
         found = await self._read(lambda head: PersonOf(self._session.user, about, head))
         if found is None:
             raise NoSuchUser.of(name=about)

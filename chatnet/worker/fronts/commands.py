@@ -12,7 +12,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
 from chatnet.errors import BadRequest, BadText
 from chatnet.kinds import KindName
-from chatnet.names import fold_name
+from chatnet.names import fold_user
 from chatnet.net.locator import Locator
 from chatnet.wire import encode
 from chatnet.wire import session as wire
@@ -133,7 +133,7 @@ class UserCommands(Locator):
     def _order(
         self, key: bytes, kind: KindName, room: str | None, to: str, text: str | None = None, until: int = 0
     ) -> Deferred[dict[str, Any]]:
-        more = More(to=fold_name(to), until=until)
+        more = More(to=fold_user(to), until=until)
         return self.session.drafts.order(key, kind, room, text or "", more).addCallback(_seq)
 
     @wire.SetSecret.responder
