@@ -359,3 +359,18 @@ def test_only_some_who_come_at_once_are_told_of() -> None:
     assert len(presence._neighbours._changed) == MOST_WAITING
     stage.worker.pass_time(MOST_WAITING * (EACH_SECONDS + 0.1))
     assert not presence._neighbours._changed
+
+
+def test_who_is_lost_before_the_welcome_is_not_here() -> None:
+    """While the log keeps how they spell their name."""
+    stage = IrcStage(Worker())
+    stage.user("alice").cut()
+    line = stage.line()
+    stage.worker.log.held = True
+    line.log_in("Alice", "sasl")
+    assert "001" not in [one.command for one in line.take()]
+    line.cut()
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    assert [entry.kind for entry in stage.worker.log.entries][-1] == "spelling"
+    assert len(stage.irc.presence) == len(stage.irc.crowd.of_user) == 0

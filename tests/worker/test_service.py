@@ -16,6 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 
+from chatnet import presence as presences
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
@@ -28,7 +29,6 @@ from chatnet.net.listen import BACKLOG
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.visitors import Room
-from chatnet.presence import GATHER_SECONDS
 from chatnet.start import TERMINAL
 from chatnet.telemetry import Event, LogRewound, unheard
 from chatnet.testing.children import SpawningClock
@@ -680,19 +680,19 @@ def test_a_primary_is_told_who_is_here_until_the_worker_stops(is_open: bool) -> 
         one.worker.tells_presence(link)
     presence = one.worker._state.presence
     presence.came("alice")
-    one.reactor.advance(GATHER_SECONDS)
+    one.reactor.advance(presences.GATHER_SECONDS)
     assert [[(each.user, each.sessions) for each in people] for people in told] == [[("alice", 1)]]
     one.worker.detached()
     presence.came("bob")
-    one.reactor.advance(GATHER_SECONDS)
+    one.reactor.advance(presences.GATHER_SECONDS)
     one.worker.registered(FarLink(), "the log", "")
     one.worker.tells_presence(link)
-    one.reactor.advance(GATHER_SECONDS)
+    one.reactor.advance(presences.GATHER_SECONDS)
     assert [each.user for each in told[-1]] == ["alice", "bob"]
     one.worker._state._sessions.marks.mark(UserMark("alice", "#x", 1), None)  # so that it stops slowly
     one.worker.stopService()
     presence.gone("alice")
-    one.reactor.advance(GATHER_SECONDS)
+    one.reactor.advance(presences.GATHER_SECONDS)
     one.reactor.advance(FLUSH_SECONDS)
     assert len(told) == 2
 

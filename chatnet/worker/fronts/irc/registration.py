@@ -441,6 +441,8 @@ class Registration:
     def _welcome(self, session: Session) -> None:
         client = self._client
         assert client is not None
+        if self._is_lost:
+            return  # while it was kept how the user spells their name
         self._stop_waiting()
         client.said_user, client.real_name = self._ident, self._real_name
         self._front.came(client, self._away)
