@@ -538,6 +538,26 @@ def irc(beside: Beside) -> None:
     line.close()
 
 
+def many_guests(beside: Beside) -> None:
+    """Come as a guest under one name after the other, join, talk, be called otherwise, and go or stay."""
+    port, first = beside.irc, next(numbers)
+    says = (
+        "NICK g%dx\r\nUSER m 0 * :m\r\nJOIN #irc,#g%d,#a,#b,#c,#d,#e,#f,#g,#h,#i,#j\r\nPRIVMSG #irc :hi\r\n"
+        "PRIVMSG g%dx :psst\r\nNICK h%dx\r\nSETNAME :x\r\nNICK i%dx\r\nREGISTER * * :x\r\nNICK mallory\r\n"
+    )
+    with closing([]) as kept:
+
+        def come(number: int) -> None:
+            if len(kept) == 60:
+                kept.pop(0).close()
+            kept.append(Line(port))
+            its = 1_000 * first + number
+            ends = "QUIT :bye\r\n" if number % 2 else ""
+            kept[-1].say((says.replace("%d", str(its)) + ends).encode())
+
+        again(come, SECONDS)
+
+
 def presence(beside: Beside) -> None:
     """Come and go as fast as one can, be away and back, and watch all of that."""
     port, names = beside.irc, [f"mallory{next(numbers)}" for _ in range(3)]
@@ -694,7 +714,7 @@ ON_USERS: Attacks = {
     "new names where none comes in without a code": uninvited_names,
     "new names without a code": new_names,  # the last: behind it nobody can register for a while
 }
-OVER_IRC: Attacks = {"connections and lines of IRC": irc, "presence": presence}
+OVER_IRC: Attacks = {"connections and lines of IRC": irc, "guests of IRC": many_guests, "presence": presence}
 ATTACKS = AT_THE_PORTS | ON_THE_LOG | ON_USERS | OVER_IRC
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
 
@@ -704,7 +724,7 @@ Test = Callable[[Beside, str], None]
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
     *("streams, long requests and sessions between requests, by HTTP", "webhooks"),
-    *("connections and lines of IRC", "presence"),
+    *("connections and lines of IRC", "guests of IRC", "presence"),
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
