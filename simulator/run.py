@@ -50,8 +50,9 @@ A client notices that its connection was forgotten after 45 s of silence.
 """
 SILENCE_SECONDS = 60.0
 """Seconds of silence after which either end of a forgotten connection has noticed."""
-FRONTS_SILENCE_SECONDS = PING_SECONDS + ANSWER_SECONDS + 10.0
-"""The same where one end is an IRC front, which has more patience."""
+FRONTS_SILENCE_SECONDS = PING_SECONDS + ANSWER_SECONDS + 30.0
+"""The same where one end is an IRC front, which has more patience, looks every fifteen seconds, and then
+marks what was used."""
 CALM_LOOK_SECONDS = 0.23
 """Seconds between two looks whether all is calm: no part of a second, at which processes look themselves.
 Else what they do for a millisecond of each second is seen in each look."""
