@@ -374,3 +374,15 @@ def test_who_is_lost_before_the_welcome_is_not_here() -> None:
     stage.worker.settle()
     assert [entry.kind for entry in stage.worker.log.entries][-1] == "spelling"
     assert len(stage.irc.presence) == len(stage.irc.crowd.of_user) == 0
+
+
+def test_of_guests_the_log_tells_who_comes_and_goes() -> None:
+    """By JOIN and QUIT: no AWAY tells of a nick that is nobody's any more, or another's."""
+    stage = IrcStage(Worker(), guests=True)
+    alice, visitor = stage.user("alice", "away-notify"), stage.line()
+    alice.ask("JOIN #tea", "MONITOR + visitor")
+    visitor.say("NICK visitor", "USER v 0 * :v", "JOIN #tea", "AWAY :x", "NICK guest", "QUIT")
+    stage.worker.pass_time(3 * MOMENT)
+    told = [one.command for one in alice.take()]
+    assert told.count("AWAY") == 1
+    assert {"JOIN", "NICK", "QUIT", "730", "731"} <= {*told}
