@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from chatnet.kinds import SAID
 from rigs.chaos import TRACEBACK, final_log
 from rigs.irc_clients.client import TOPIC, Client, Speaker
 from rigs.irc_clients.terminal import Attended
+from rigs.irc_clients.transcript import Heard
 from rigs.irc_clients.verdict import wrongs
 from rigs.processes import Cluster, NotInTime, free_port, send, wait_until
 from rigs.sockets import Connection, other_end
@@ -30,6 +31,8 @@ TALK_STEPS, PING_STEPS, JOIN_STEPS = 3, 12, 10
 """After so many of them each client says something, bots are asked, and who is not in the topic joins."""
 ROUND_STEPS, STRIKE_STEP = 20, 5
 """How many of them a round has, and in which one processes are killed."""
+MOST_HEARD = 2000
+"""More than these are not heard in a round."""
 WAIT_SECONDS = 60.0
 """Seconds until all must be there, or be back. When they come back is up to them: sopel waits for twenty."""
 
@@ -40,19 +43,38 @@ PING, PONG = "!ping", "pong"
 _CONTROL = "replica killed"
 
 
+class LostConnection(AssertionError):
+    """A client lost its connection, though its front lives; what it said then may be lost, too."""
+
+
 @dataclass
 class Round:
-    """What was said while something happened, and when; how long each waited for the posts of others. In
-    seconds. ``is_felt`` by clients: they come, or lose their connection."""
+    """What was said while something happened, and when. ``is_felt`` by clients: they come, or lose their
+    connection. ``waits``: how long each waited for what was said at the terminals, and these for what each
+    client said; in seconds."""
 
     kind: str
     is_felt: bool
     said: dict[str, float] = field(default_factory=dict)
     waits: dict[str, list[float]] = field(default_factory=dict)
 
+    def measure(self, speakers: Iterable[Speaker], terminals: Sequence[Speaker]) -> None:
+        """Note how long all waited."""
+        at_terminals = {one.name for one in terminals}
+        for one in speakers:
+            lines = [line for line in one.heard[-MOST_HEARD:] if line.text in self.said]
+            for line in lines:
+                if line.author in at_terminals:
+                    self._note(one.name, line)
+                elif one.name in at_terminals:
+                    self._note(line.author, line)
+
+    def _note(self, name: str, line: Heard) -> None:
+        self.waits.setdefault(name, []).append(line.at - self.said[line.text])
+
     def longest(self, name: str) -> float:
         """The longest wait of somebody."""
-        return max(self.waits[name], default=0.0)
+        return max(self.waits.get(name, []), default=0.0)
 
     def __str__(self) -> str:
         longest = ", ".join(f"{name} {self.longest(name):.2f}" for name in self.waits)
@@ -94,8 +116,10 @@ class Stage:
         return {client.name: client.connection() for client in self.clients}
 
     def kill(self, *kinds: str) -> Round:
-        """Kill a ``worker``, the ``primary``, a ``replica``, or several at once, while all talk: no client
-        may feel it."""
+        """Kill a ``worker``, the ``primary``, a ``replica``, or several at once, while all talk.
+
+        :raises LostConnection: a client felt it.
+        """
         workers = [worker["pid"] for worker in self.cluster.workers(2)]
         primary, replica = [master["pid"] for master in self.cluster.masters(2)]
         victims = {"worker": workers[len(self.rounds) % 2], "primary": primary, "replica": replica}
@@ -106,8 +130,9 @@ class Stage:
                 for kind in kinds:
                     send(victims[kind], signal.SIGKILL)
             self._step(step, self.clients)
+        self._check_connections(this, before)
         self._end(self.clients)
-        self._wrong += (f"{this.kind}: {name} lost its connection" for name in self._changed(before))
+        self._check_connections(this, before)
         return this
 
     def kill_fronts(self) -> Round:
@@ -170,7 +195,8 @@ class Stage:
     def _late(self) -> Iterator[str]:
         """Yield who waited longer for a post than the terminals in that round, and anybody while a replica
         was replaced: nobody feels its death, and the machine is as busy with it."""
-        load = max(one.longest(name) for one in self.rounds if one.kind == _CONTROL for name in one.waits)
+        quiet = [one for one in self.rounds if one.kind == _CONTROL]
+        load = max((one.longest(name) for one in quiet for name in one.waits), default=0.0)
         for one in self.rounds:
             terminals = max(one.longest(name) for name in (self._writer.name, self._listener.name))
             for name in (client.name for client in self.clients if not one.is_felt):
@@ -262,8 +288,7 @@ class Stage:
         for one in self._speakers:
             if one is not self._writer:
                 wait_until(f"{one.name} hears the end", partial(_has_heard, one, last), WAIT_SECONDS)
-            found = ((line.at, this.said.get(line.text)) for line in one.heard)
-            this.waits[one.name] = [at - said for at, said in found if said is not None]
+        this.measure(self._speakers, (self._writer, self._listener))
         self._tell(str(this))
 
     def _wait_until_told(self, what: str, texts: set[str]) -> None:
@@ -273,6 +298,10 @@ class Stage:
             return texts <= {line.text for one in (self._writer, self._listener) for line in one.heard}
 
         wait_until(what, are_told, WAIT_SECONDS)
+
+    def _check_connections(self, this: Round, before: dict[str, Connection | None]) -> None:
+        if lost := self._changed(before):
+            raise LostConnection(f"{this.kind}: {', '.join(sorted(lost))} lost the connection")
 
     def _all_changed(self, names: set[str], before: dict[str, Connection | None]) -> bool:
         return names <= self._changed(before)
