@@ -324,6 +324,25 @@ def test_a_primary_of_before_knows_no_devices(stage: IrcStage) -> None:
     assert posts(comes(stage, PHONE)) == ["one", "two"]
 
 
+def test_a_guest_has_no_device_until_it_logs_in() -> None:
+    """A guest is somebody else each time, and leaves no mark; who logs in later is sent what their device has
+    missed, too, in the channels that they are then in."""
+    stage = staged(guests=True)
+    says(stage, "one", "PRIVMSG alice :two")
+    guest = stage.line()
+    guest.say("CAP REQ :sasl server-time", "NICK zoe", "USER zoe@phone 0 * :zoe", "CAP END")
+    stage.worker.work()
+    guest.say("JOIN #tea")
+    says(stage, "three")
+    stage.worker.pass_time(A_WHILE)
+    assert (asked(guest), posts(guest)[-1]) == ([], "three")
+    guest.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain(PHONE)}")
+    stage.worker.work()
+    assert [one.text for one in guest.heard if one.command == "PRIVMSG"] == ["one", "two", "three"]
+    assert asked(guest) == [f"c{stage.worker.log.window.head}"]
+    assert mark_of(stage, "~zoe") == {}
+
+
 # ---- what is sent ----
 
 

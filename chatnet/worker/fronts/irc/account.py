@@ -118,6 +118,7 @@ async def _or_close(client: IrcClient, becoming: Coroutine[Any, Any, None]) -> N
 
 async def _login(client: IrcClient, credentials: Credentials, registers: bool) -> Begun:
     login, random = credentials.login, credentials.random
+    client.device.is_named = bool(login.device)
     device = login.device or NAMELESS
     digest = blake2b(f"irc {device}".encode(), digest_size=16).hexdigest()
     more = More(device=digest, label=device[:MAX_LABEL])

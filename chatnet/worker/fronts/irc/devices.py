@@ -73,13 +73,14 @@ class Device:
         self._owes = self._is_put_back = False
         self._has = self._kept = self._past = 0
 
-    async def begin(self) -> None:
+    async def begin(self, start: Cursor | None = None) -> None:
         """Let the client hear: what its device has missed, if that is known, and then what is said from now
-        on."""
+        on; or from ``start`` on, if it was somebody else's until there."""
         client = self._client
-        self._past, start = client.window.head, client.window.cursor
+        is_arriving, start = start is None, start or client.window.cursor
+        self._past = start.seq
         if not self._is_put_back:
-            start = await self._arrive(start)
+            start = await self._arrive(start, is_arriving)
         self._has = self._kept = start.seq
         self._asked_at = client.front.seconds() - ASK_SECONDS
         if not client.is_over:
@@ -93,12 +94,13 @@ class Device:
 
     # ---- where it begins ----
 
-    async def _arrive(self, head: Cursor) -> Cursor:
-        """Return from where on the client hears."""
+    async def _arrive(self, head: Cursor, is_told: bool) -> Cursor:
+        """Return from where on the client hears; ``is_told``: say how a device is named, to whom that is
+        news."""
         client = self._client
         if client.has("draft/chathistory") or is_guest(client.user):
             return head
-        if not self.is_named:
+        if is_told and not self.is_named:
             client.put_line(client.notice(NAMELESS.format(user=client.user)))
         self.follows = self.is_named or client.has("server-time")
         if not self.follows:
@@ -118,10 +120,10 @@ class Device:
             self.follows = False
             return head
         if heard is None:
-            heard = max(head.seq, client.session.by)
-            marks.hear(heard)
+            marks.hear(max(head.seq, client.session.by))
             await marks.kept()
-        elif heard < head.seq:
+            return head
+        if heard < head.seq:
             heard = await self._newest(heard, head.seq)
         queue = client.session.reads.turn()
         async with queue:
@@ -178,7 +180,7 @@ class Device:
             return ""
         user, memberships = client.user, client.session.local_user.memberships
         where = heard_at(post)
-        places = [at for at in where if at in client.joined or at == f"@{user}" or user in sides(at)]
+        places = [at for at in where if memberships.has(at) or at in (user, f"@{user}") or user in sides(at)]
         heard = (at for at in places if listens(user, memberships, at, post.seq))
         # A stay that has ended may be too old to be known: that there was one, is where no other place is.
         place = next(heard, places[0] if places and len(where) == 1 else "")

@@ -167,4 +167,4 @@ async def becomes(client: IrcClient, user: str, by: int, since: int, ages: bool 
     for watched in monitors:
         front.presence.watch(client, watched)
     front.presence.came(client)
-    await session.chat(start)
+    await client.device.begin(start)
