@@ -244,7 +244,10 @@ class Run:
             steps += workload.keeping(simulation.chance("keeping"), steps, devices, now, scale.seconds)
         steps += workload.ruling(simulation.chance("policies"), steps, devices, now, scale.seconds)
         paired = [device for device in devices if self._spoken[device] == offers.USUAL]
-        steps += workload.pairing(simulation.chance("guests"), paired, now, scale.seconds)
+        elsewhere = {workload.owner(device) for device in self._on_irc}
+        # Who ends all sessions but one would have to let their IRC client in again, as people do.
+        alone = [device for device in paired if workload.owner(device) not in elsewhere]
+        steps += workload.pairing(simulation.chance("guests"), alone, now, scale.seconds)
         steps += workload.losing(simulation.chance("recoveries"), paired, now, scale.seconds)
         steps += workload.doors(simulation.chance("doors"), devices, paired, now, scale.seconds)
         steps += workload.in_channels(
