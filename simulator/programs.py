@@ -86,11 +86,12 @@ def operator(*always: str) -> Program:
 def programs(encrypted: bool) -> dict[str, Program]:
     """Return all default programs of a host; ``encrypted``: they use TLS to other hosts."""
     how = () if encrypted else ("--insecure",)
+    guests = "--irc-guests", "yes"
     return {
         "chatnet": operator(*how),
-        "chat-master": plugin("chatnet.master.tap", "--new-names", "0", *how),
+        "chat-master": plugin("chatnet.master.tap", "--new-names", "0", *guests, *how),
         "chat-worker": plugin(
-            "chatnet.worker.tap", "--new-names", "0", *how, more=lambda world: [offers(world)]
+            "chatnet.worker.tap", "--new-names", "0", *guests, *how, more=lambda world: [offers(world)]
         ),
         "chat-front": plugin("chatnet.worker.front_tap", "--new-names", "0", *how),
         "chat-client": plugin("chatnet.client.tap", *how),

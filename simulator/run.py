@@ -16,6 +16,7 @@ from chatnet.entries import Entry, visible
 from chatnet.kinds import EVENTS, SAID
 from chatnet.limits import AGING
 from chatnet.master.balance import GAP, SHARE
+from chatnet.names import GUEST
 from chatnet.stays import Memberships
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
@@ -39,6 +40,9 @@ from simulator.users import offers
 from simulator.watch import Vitals
 from simulator.workload import Step
 
+ON_IRC = "irc"
+"""What guests speak."""
+GUESTS = ("passer-by", "stranger", "tourist")
 PAGES = 0.5
 """How often the workers have the page's port."""
 UP_SECONDS = 5.0
@@ -155,6 +159,7 @@ class Run:
         if not scale.spoken:
             spoken = offers.with_irc(simulation.chance("irc"), spoken, scale.irc)
         self._spoken = spoken
+        self._guests = [f"{GUEST}{name}" for name in GUESTS] if self._on_irc else []
         if scale.irc or self._on_irc:
             self.cluster.with_irc()
         self.desk = Desk(simulation, self.cluster, letters)
@@ -218,8 +223,11 @@ class Run:
         for at, laptop in enumerate(self._laptops):
             owners = users[at :: len(self._laptops)]
             here = [device for device in devices if workload.owner(device) in owners]
-            told = (offers.told(device, spoken[device]) for device in here)
-            self._crowds |= dict.fromkeys(here, laptop.start("users", self.cluster.masters_at, *told))
+            told = [offers.told(device, spoken[device]) for device in here]
+            guests = self._guests[at :: len(self._laptops)]
+            told += (offers.told(device, ON_IRC) for device in guests)
+            crowd = laptop.start("users", self.cluster.masters_at, *told)
+            self._crowds |= dict.fromkeys((*here, *guests), crowd)
         self._simulation.run_until(UP_SECONDS - FIRST_LOOKS * CALM_LOOK_SECONDS)
         timers = Counter[str]()
         for _ in range(FIRST_LOOKS):
@@ -236,7 +244,7 @@ class Run:
 
     def _plan(self) -> None:
         simulation, scale, now = self._simulation, self._scale, self._simulation.now
-        devices = list(self._crowds)
+        devices = [device for device in self._crowds if device not in self._guests]
         steps = workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds)
         steps += workload.marking(simulation.chance("marks"), devices, now, scale.seconds)
         steps += workload.taking_back(simulation.chance("taking back"), devices, now, scale.seconds)
@@ -253,6 +261,7 @@ class Run:
         steps += workload.in_channels(
             simulation.chance("in channels"), devices, self._on_irc, now, scale.seconds
         )
+        steps += workload.visiting(simulation.chance("visiting"), self._guests, now, scale.seconds)
         for step in steps:
             if step.device == workload.OPERATOR:
                 order = self.desk.insist if step.does == "insist" else self.cluster.order
@@ -407,7 +416,7 @@ class Run:
     def _grown(self, before: Mapping[str, int]) -> Iterator[str]:
         workers, replicas = self.cluster.workers, self.cluster.masters - 1
         connected = [device for device, person in self._by_device().items() if not person.is_forgotten]
-        on_irc = len({*self._on_irc}.intersection(connected))
+        on_irc = len({*self._on_irc, *self._guests}.intersection(connected))
         fronts = self.cluster.fronts
         needed = {
             "chat-worker": workers + len(connected) - on_irc,

@@ -302,6 +302,27 @@ def in_channels(
     return steps
 
 
+def visiting(chance: random.Random, guests: Sequence[str], start: float, seconds: float) -> list[Step]:
+    """Return what guests do, who have no account: they join topics, and talk there, and sometimes lose their
+    connection, with which they are gone; then they come again. Pure."""
+    steps: list[Step] = []
+    for device in guests:
+        comes = start + chance.uniform(0, 0.5 * seconds)
+        steps.append(Step(comes, device, "arrive"))
+        topics = chance.sample(TOPICS, 3)
+        for at in range(4):
+            there = comes + 0.5 + at * chance.uniform(1.0, seconds / 4)
+            steps += (Step(there, device, "join", (spelled(chance, topic),)) for topic in topics)
+            for _ in range(chance.randint(1, BURST)):
+                says = there + chance.uniform(0.1, 2.0), f"just visiting {chance.randrange(1000)}"
+                steps.append(Step(says[0], device, "post", (says[1], chance.choice(topics))))
+            if chance.random() < 0.4:
+                steps.append(Step(there + 2.0, device, "hang_up", (_absence(chance),)))
+            if chance.random() < 0.3:
+                steps.append(Step(there + 1.0, device, "leave", (topics[0],)))
+    return steps
+
+
 def doors(
     chance: random.Random, devices: Sequence[str], usual: Sequence[str], start: float, seconds: float
 ) -> list[Step]:

@@ -38,7 +38,7 @@ MARKED = re.compile(r" ~\S+ \S+$")
 """How the texts of lines end: what came without an id, or in several lines, may be a part."""
 ALIKE = 8
 """How many bytes the keys of one connection begin with alike."""
-_NOT_SAID = {"register", "session", "secret", "code", "revoke"}
+_NOT_SAID = {"register", "session", "secret", "code", "revoke", "guest", "gone", "nick", "spelling"}
 
 _Group = tuple[str, bytes]
 

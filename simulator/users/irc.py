@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.client.race import Unreachable
@@ -28,6 +29,7 @@ from chatnet.testing import history
 from chatnet.testing.history import Message
 from chatnet.testing.recorded import RecordedIdentity, Recorder
 from chatnet.testing.user import Choice
+from chatnet.worker.users import GONE
 from chatnet.world import World
 from simulator.users.irc_arriving import Arriving
 from simulator.users.irc_lines import Batch, IrcLine, Item, Line, lines_of, tag_value
@@ -46,6 +48,8 @@ from simulator.users.irc_words import WORDS, base_36, earlier, fitting, in_lines
 from simulator.users.port import MakeUser
 from simulator.users.simple import SimpleClient, SimpleLine
 
+GUEST = "~"
+"""With what the names of guests begin in the cluster; their nicks do without."""
 NEEDS_FRONTS = True
 """Who speaks it needs IRC fronts on the machines of the cluster."""
 IS_FULL = 0.5
@@ -107,6 +111,7 @@ class IrcUser(SimpleClient):
     ) -> None:
         super().__init__(name, masters, world, record, trust=trust, shared=shared)
         chance = self._chance
+        self._is_guest = name[:1] == GUEST
         self._which = record.client.replace("/", "-").removeprefix(name)
         self._hosts = [master.host for master in masters]
         self._asks = PLAIN
@@ -114,8 +119,10 @@ class IrcUser(SimpleClient):
             self._asks = TIMED
         if chance.random() < IS_FULL:
             self._asks = FULL.union(word for word in SOMETIMES if chance.random() < 0.5)
+        if self._is_guest:
+            self._asks = PLAIN
         self._by_pass = not self._asks and chance.random() < 0.7
-        self._device = chance.choice(("", "phone", "phone"))
+        self._device = "" if self._is_guest else chance.choice(("", "phone", "phone"))
         self._at_once = chance.choice(PAGES)
         self._connections = self._wrong = 0
         self._found: Found | None = None
@@ -160,6 +167,9 @@ class IrcUser(SimpleClient):
         return line
 
     async def _log_in(self, line: Any, found: Found, identity: RecordedIdentity) -> None:
+        if self._is_guest:
+            await self._come(line)
+            return
         identity.reread()
         self._identity, self._feed.log_id = identity, identity.log_id
         random = [secret.hex() for secret in (identity.secret, identity.fresh) if secret is not None]
@@ -182,6 +192,12 @@ class IrcUser(SimpleClient):
         else:
             await self._by_sasl(line, arriving, secrets)
         self._wrong = 0
+
+    async def _come(self, line: Any) -> None:
+        """Come as a guest."""
+        self._arriving = arriving = Arriving(self.name, line, self.is_welcome)
+        line.say(f"NICK {self.name[1:]}", f"USER {self.name[1:]} 0 * :a guest")
+        await arriving.until("001")
 
     def _nick(self) -> str:
         return self._chance.choice((self.name, self.name, self.name.capitalize()))
@@ -263,7 +279,9 @@ class IrcUser(SimpleClient):
         if first.command == "PING":
             self._pongs(first.params[-1])
         elif first.command == "ERROR":
-            self._ended = ""
+            if GONE in first.params[-1]:
+                why = ValueError(first.params[-1])
+                self._logger.failure("{user} was said to be gone, and was not", Failure(why), user=self.name)
         elif self._arriving is not None:
             self._arriving.hears(first)
         elif self._talk is not None:
@@ -386,7 +404,7 @@ class IrcUser(SimpleClient):
 
     def post(self, text: str, room: str | None = None) -> None:
         target, talk = self._target_of(room or ""), self._talk
-        if target is None:
+        if target is None or (self._is_guest and target[:2] == "#@"):
             return
         if "chatnet/key" in self._asks and self._chance.random() < BY_KEY:
             key = self._fresh_key()
@@ -436,7 +454,7 @@ class IrcUser(SimpleClient):
 
     def _asks_besides(self, talk: Talk) -> None:
         """Perhaps say something else, which is answered in its turn."""
-        if self._chance.random() > ONE_MORE:
+        if self._chance.random() > ONE_MORE or (self._is_guest and not talk.channels):
             return
         channel = self._chance.choice(sorted(talk.channels) or [f"#@{self.name}"])
         command, rest = self._chance.choice(

@@ -49,6 +49,8 @@ class Arriving:
                     return
                 if came == "lost":
                     raise ConnectionClosed("it was lost before the welcome")
+                if came == "433":
+                    raise Unreachable("the nick is taken still")
                 if came in ("464", "904"):
                     raise self._refused()
             self._waits = Deferred()

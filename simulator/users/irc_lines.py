@@ -38,9 +38,11 @@ class Line(NamedTuple):
 
     @property
     def nick(self) -> str:
-        """The user whom it comes from, whatever the capitals are; empty if it is the server's."""
-        nick, mark, _ = self.source.partition("!")
-        return nick.lower() if mark else ""
+        """The user whom it comes from, whatever the capitals are; empty if it is the server's. Guests are
+        told by their host."""
+        nick, mark, rest = self.source.partition("!")
+        name = nick.lower() if mark else ""
+        return f"~{name}" if rest.endswith("@guest") else name
 
 
 @dataclass

@@ -16,6 +16,8 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.irc import texts
 from chatnet.irc.lines import Line
+from chatnet.master import lost_guests
+from chatnet.master.lost_guests import LostGuests
 from chatnet.master.registry import Registration
 from chatnet.names import fold_for
 from chatnet.net.link import Link
@@ -204,6 +206,16 @@ def what_a_device_missed_begins_one_too_far(put: Put) -> None:
     real = put(Device, "_start", start)
 
 
+def a_guest_is_gone_while_it_talks(put: Put) -> None:
+    """A primary takes each guest for one whose process died, whatever it is told."""
+
+    def made(self: LostGuests, log: Any, is_reported: object, clock: Any) -> None:
+        real(self, log, lambda user: False, clock)
+
+    put(lost_guests, "LOST_SECONDS", 5.0)
+    real = put(LostGuests, "__init__", made)
+
+
 class _Cut:
     """A slot in which only so many lines are said, and the rest is left out."""
 
@@ -251,4 +263,5 @@ MUTANTS: tuple[Mutant, ...] = (
     a_listener_begins_behind,
     a_cursor_that_is_moved_by_a_write,
     what_a_device_missed_begins_one_too_far,
+    a_guest_is_gone_while_it_talks,
 )
