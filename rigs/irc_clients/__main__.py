@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stage.kill_fronts()
             else:
                 stage.kill(*kinds)
+        stage.read_back()
         return conclude(stage.judge(), root, "The transcripts, the store and the logs")
 
 

@@ -65,6 +65,10 @@ class Client(Speaker):
     def join(self) -> None:
         """Join the topic. It may not be logged in yet: then this does nothing, and is done again."""
 
+    def quote(self, line: str) -> None:
+        """Send a line of IRC as it is. Bots do not."""
+        raise NotImplementedError
+
     def look(self, now: float) -> None:
         self.transcript.look(now)
 

@@ -43,6 +43,9 @@ class Irssi(Client):
     def join(self) -> None:
         self._type(f"/join {TOPIC}")
 
+    def quote(self, line: str) -> None:
+        self._type(f"/quote {line}")
+
     def say(self, text: str) -> None:
         self._type(f"/msg {TOPIC} {text}")
 

@@ -59,6 +59,9 @@ class TheLounge(Client):
     def join(self) -> None:
         self._type(f"/join {TOPIC}")
 
+    def quote(self, line: str) -> None:
+        self._type(f"/quote {line}")
+
     def say(self, text: str) -> None:
         self._type(f"/msg {TOPIC} {text}")
 

@@ -31,6 +31,8 @@ TALK_STEPS, PING_STEPS, JOIN_STEPS = 3, 12, 10
 """After so many of them each client says something, bots are asked, and who is not in the topic joins."""
 ROUND_STEPS, STRIKE_STEP = 20, 5
 """How many of them a round has, and in which one processes are killed."""
+READ_BACK = 3
+"""So many posts, and one more, are read back."""
 MOST_HEARD = 2000
 """More than these are not heard in a round."""
 WAIT_SECONDS = 60.0
@@ -61,6 +63,7 @@ class Round:
     def measure(self, speakers: Iterable[Speaker], terminals: Sequence[Speaker]) -> None:
         """Note how long all waited."""
         at_terminals = {one.name for one in terminals}
+        self.waits = {one.name: [] for one in speakers}
         for one in speakers:
             lines = [line for line in one.heard[-MOST_HEARD:] if line.text in self.said]
             for line in lines:
@@ -165,6 +168,25 @@ class Stage:
             f"{this.kind}: {name} did not feel it" for name in set(before) - self._changed(before)
         )
         return this
+
+    def read_back(self) -> None:
+        """Let each client that is no bot ask for what was said last, and get it, in this order."""
+        self._begin("read back", is_felt=True)
+        asked = [self._say(self._writer) for _ in range(READ_BACK)]
+        self._end([])
+        for client in self.clients:
+            if not client.IS_BOT:
+                self._read_back(client, [(self._writer.name, text) for text in (*asked, self._said[-1])])
+
+    def _read_back(self, client: Client, asked: list[tuple[str, str]]) -> None:
+        whole = len(client.heard) + len(asked)
+        client.quote(f"CHATHISTORY LATEST {TOPIC} * {len(asked)}")
+        wait_until(f"{client.name} reads", lambda: len(client.heard) >= whole, WAIT_SECONDS)
+        read = [(line.author, line.text) for line in client.heard[-len(asked) :]]
+        if read != asked:
+            self._wrong.append(f"{client.name} read {read}, and not {asked}")
+        # What was asked for is no part of what was told.
+        client.transcript.heard[-len(asked) :] = []
 
     def judge(self) -> list[str]:
         """End the cluster; return what was wrong, by its log and by what each has heard."""

@@ -38,6 +38,9 @@ class WeeChat(Client):
     def join(self) -> None:
         self._type("server.chatnet", f"/join {TOPIC}")
 
+    def quote(self, line: str) -> None:
+        self._type("server.chatnet", f"/quote {line}")
+
     def say(self, text: str) -> None:
         self._type(f"chatnet.{TOPIC}", text)
 

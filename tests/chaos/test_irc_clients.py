@@ -17,7 +17,7 @@ from rigs.irc_clients.weechat import WeeChat
 def test_irc_clients_hear_all_once_and_in_order(tmp_path: Path) -> None:
     """Each keeps its TCP connection when a replica, a worker and the primary are killed, and waits for a post
     no longer than a client of chatnet's own. When its front is killed it comes back by itself, and misses
-    nothing. Bots answer nothing that was said before they came.
+    nothing; what was said last is read back by asking. Bots answer nothing that was said before they came.
 
     ``python -m rigs.irc_clients`` is the long run.
     """
@@ -26,6 +26,7 @@ def test_irc_clients_hear_all_once_and_in_order(tmp_path: Path) -> None:
             for kind in ("replica", "worker", "primary"):
                 stage.kill(kind)
             stage.kill_fronts()
+            stage.read_back()
             wrong = stage.judge()
     except NoClient as lack:
         pytest.fail(str(lack), pytrace=False)
