@@ -114,6 +114,24 @@ def test_what_comes_again_is_what_was_not_acknowledged(stage: IrcStage, has: int
     assert posts(comes(stage, PHONE)) == [f"post{number}" for number in range(has, 3)]
 
 
+def test_what_was_not_told_yet_is_not_asked_about(stage: IrcStage) -> None:
+    """Who joins is told what is said there behind what was said before: as long as that is read, a question
+    would be about what the client was not sent, and its PONG would lose that."""
+    phone = comes(stage, PHONE, "server-time")
+    stage.user("bob").ask("JOIN #cake")
+    stage.worker.pass_time(A_WHILE)
+    phone.take()
+    stage.worker.log.reads_held = True
+    phone.say("JOIN #cake")
+    stage.worker.commit(Draft("post", "bob", "#cake", "behind", stage.worker.entropy(16), 0))
+    stage.worker.pass_time(A_WHILE)
+    assert (asked(phone), posts(phone)) == ([], [])
+    stage.worker.log.let_go()
+    stage.worker.pass_time(A_WHILE)
+    [token] = asked(phone)
+    assert [one.text for one in phone.heard if one.command in ("PRIVMSG", "PING")] == ["behind", token]
+
+
 def test_only_a_pong_moves_the_cursor(stage: IrcStage) -> None:
     """What was written into a connection may never have been read; what a client says by itself says nothing
     of it, and no word of it goes beyond what it was asked, nor back."""

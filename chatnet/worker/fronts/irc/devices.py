@@ -230,9 +230,10 @@ class Device:
         return self._owes or self._has > self._kept
 
     def _ask(self, seconds: float) -> None:
-        """Ask, unless that was done in the last ``seconds``, or the client does not read."""
+        """Ask, unless that was done in the last ``seconds``, or the client does not read, or was not told yet
+        what it heard."""
         client, now = self._client, self._client.front.seconds()
-        if client.full or client.is_over or now - self._asked_at < seconds:
+        if client.full or client.keeps or client.is_over or now - self._asked_at < seconds:
             return
         self._owes = False
         reached = client.session.reached
