@@ -13,8 +13,10 @@ from chatnet.errors import BadRequest, TooManyTopics
 from chatnet.kinds import CLUSTER
 from chatnet.reads import FirstIn, LedBy
 from chatnet.rules import MOST_TOPICS
+from chatnet.worker.fronts.irc import rooms
 from chatnet.worker.fronts.irc.budget import BURST
 from chatnet.worker.fronts.irc.client import MOST_KEPT
+from chatnet.worker.fronts.irc.roster import introduce_one
 
 
 @pytest.fixture
@@ -510,6 +512,63 @@ def test_who_joins_several_is_shown_each_in_order(stage: IrcStage) -> None:
     )
     for room in ("tea", "cake"):
         assert [text for text in texts if room in text] == [f"alice #{room} before", f"alice #{room} behind"]
+
+
+def test_who_is_removed_while_joining_several_goes_on_hearing(stage: IrcStage) -> None:
+    """What cannot be read of one channel any more is no reason to keep what is heard in the others."""
+    [alice] = together(stage, "alice")
+    bob = stage.user("bob", "server-time")
+    does(stage, "create", "alice", "&ops", "all")
+    does(stage, "invite", "alice", "&ops", to="bob")
+    alice.ask("PRIVMSG #tea :before")
+    bob.take()
+    stage.worker.log.lagging = True
+    bob.say("JOIN &ops,#tea")
+    does(stage, "remove", "alice", "&ops", to="bob")
+    stage.worker.log.lagging = False
+    stage.worker.log.catch_up()
+    alice.say("PRIVMSG #tea :behind")
+    bob.say("PING x")
+    heard = [one.shown for one in bob.take()]
+    assert [one for one in heard if "&ops" in one] == [
+        "JOIN &ops",
+        "366 bob &ops End of NAMES.",
+        "KICK &ops bob removed",
+    ]
+    assert [one for one in heard if one.startswith("PRIVMSG")] == [
+        "PRIVMSG #tea before",
+        "PRIVMSG #tea behind",
+    ]
+    assert not stage.irc.crowd.keeping
+
+
+def test_a_fault_of_ours_at_one_channel_leaves_the_others(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch, logged_failures: Any
+) -> None:
+    """It is told, and logged; the client hears."""
+    [alice] = together(stage, "alice")
+    bob = stage.user("bob", "server-time")
+    count = 0
+
+    async def fail_once(*args: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            raise ZeroDivisionError
+        await introduce_one(*args)
+
+    monkeypatch.setattr(rooms, "introduce_one", fail_once)
+    stage.worker.log.lagging = True
+    bob.say("JOIN #cake,#tea")
+    stage.worker.log.lagging = False
+    stage.worker.log.catch_up()
+    alice.say("PRIVMSG #tea :behind")
+    heard = [one.shown for one in bob.take()]
+    assert "366 bob #tea End of NAMES." in heard
+    assert "400 bob JOIN The server failed at this line; its log says why." in heard
+    assert "PRIVMSG #tea behind" in heard
+    assert not stage.irc.crowd.keeping
+    assert logged_failures.flush(ZeroDivisionError)
 
 
 def test_who_did_not_read_is_told_who_came_and_went(stage: IrcStage) -> None:

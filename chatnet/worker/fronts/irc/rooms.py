@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
 from chatnet.errors import AlreadyJoined, ChatnetError, NotYet
@@ -51,16 +52,20 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
         elif room not in client.joined and room not in asked:
             asked.add(room)
             joining.append((room, Deferred.fromCoroutine(_join(client, slot, room, channel))))
-    marks = None
-    try:
-        for room, one in joining:
+    marks, failed = None, None
+    for room, one in joining:
+        try:
             if since := await one:
                 marks = marks or await marks_of(client)
                 await introduce_one(client, slot.say, room, marks)
                 await say_newest(client, slot, room, since)
-                client.tell_kept()
-    finally:
-        client.tell_kept()
+        except ChatnetError:  # it was left meanwhile, or cannot be read now
+            slot.say(end_of_names(client, events.channel(room)))
+        except Exception:
+            failed = Failure()
+        client.tell_kept()  # whatever comes: nobody else does, and the next one begins to keep only then
+    if failed is not None:
+        failed.raiseException()
 
 
 async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
