@@ -124,6 +124,21 @@ def test_a_connection_that_is_lost_still_says_what_it_said() -> None:
     assert [one.user for one in stage.worker.sessions.open] == ["bob"]
 
 
+def test_what_a_lost_connection_said_keeps_its_order(stage: IrcStage) -> None:
+    """A line that still reads when the connection is lost comes before those behind it."""
+    alice = stage.user("alice")
+    alice.ask("JOIN #tea")
+    stage.worker.log.reads_held = True
+    alice.say("TOPIC #tea :about tea", "PRIVMSG #tea :one", "PRIVMSG #tea :two")
+    alice.cut()
+    stage.worker.log.let_go()
+    stage.worker.pass_time(1)
+    log = stage.worker.log.window
+    said = [(entry.kind, entry.text) for entry in log.after(log.start - 1) if entry.room == "#tea"]
+    assert said[1:] == [("describe", "about tea"), ("post", "one"), ("post", "two")]
+    assert not stage.worker.sessions.open
+
+
 def test_nobody_waits_for_ever_for_who_is_gone(stage: IrcStage) -> None:
     alice = stage.user("alice")
     stage.worker.log.held = True

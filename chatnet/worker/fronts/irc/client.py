@@ -83,6 +83,7 @@ class IrcClient(ConnectionPeer):
             "_due",
             "_ended_by",
             "_has_rest",
+            "_is_busy",
             "_is_gone",
             "_is_held",
             "_is_leaving",
@@ -128,6 +129,7 @@ class IrcClient(ConnectionPeer):
         self.signed_on = self.spoke_at = wall()
         self._budget = Budget(front.seconds())
         self._due: Line | None = None
+        self._is_busy = False
         self._is_held = self._is_leaving = self._is_gone = self._has_rest = False
         self._rest_waits = False
         self._linger: IDelayedCall | None = None
@@ -294,6 +296,7 @@ class IrcClient(ConnectionPeer):
             return
         if running is not None:
             self.hold()
+            self._is_busy = True
             Deferred.fromCoroutine(self._run_alone(running, slot, line)).addErrback(self._broke)
         elif command.pace is not Pace.DRAFTS:
             slot.end()
@@ -305,6 +308,9 @@ class IrcClient(ConnectionPeer):
             self._failed(Failure(), slot, line)
         slot.end()
         self.release()
+        self._is_busy = False
+        if self._has_rest:
+            self.front.shared.outboxes.next_turn(self._obey_more)
 
     def _broke(self, failure: Failure) -> None:
         self.connection.broken(failure)
@@ -578,7 +584,10 @@ class IrcClient(ConnectionPeer):
             self._end_session()
 
     def _obey_the_rest(self) -> None:
-        """Append what the client had said in whole lines; nobody is left to answer anything else."""
+        """Append what the client had said in whole lines; nobody is left to answer anything else. What it
+        said before comes first."""
+        if self._is_busy:
+            return
         for _ in range(REST_A_TURN):
             if len(self.drafts) >= MOST_UNANSWERED:
                 self._rest_waits = True  # for these: each takes more memory than its line does
