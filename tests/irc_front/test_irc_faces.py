@@ -124,3 +124,13 @@ def test_who_is_forgotten_is_shown_no_more(stage: IrcStage) -> None:
     assert stage.irc.faces.nick("alice") == "alice"
     assert kept(stage) == [""]
     assert [one.command for one in bob.ask("WHOIS alice")] == ["401", "318"]
+
+
+def test_how_far_one_has_read_of_somebody_with_capitals(stage: IrcStage) -> None:
+    """The mark is of the name; what is shown is the nick."""
+    alice, bob = stage.user("Alice"), stage.everything("bob")
+    alice.ask("PRIVMSG bob :read me")
+    [said] = bob.take()
+    asked = f"MARKREAD ALICE timestamp={said.tags['time']}"
+    assert [one.params for one in bob.ask(asked)] == [["Alice", f"timestamp={said.tags['time']}"]]
+    assert [one.params for one in bob.ask("MARKREAD alice")] == [["Alice", f"timestamp={said.tags['time']}"]]

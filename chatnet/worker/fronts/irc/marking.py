@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chatnet.entries import other_side
 from chatnet.errors import ChatnetError
 from chatnet.irc import targets, times, writer
 from chatnet.irc.targets import Nick
@@ -74,7 +75,7 @@ async def markread(client: IrcClient, slot: Slot, line: Line) -> None:
 
 def _spelled(client: IrcClient, room: str) -> str:
     """Return a room as the session of this user spells it."""
-    return "@" + spelled_for(client, room) if is_talk(room) else room
+    return "@" + other_side(room, client.user) if is_talk(room) else room
 
 
 async def _mark(client: IrcClient, room: str, said: str) -> None:
