@@ -7,10 +7,13 @@ from irc_front.stage import PASSWORD, Fronts, IrcLine, IrcStage, plain
 from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
+from chatnet.entries import Entry, More
 from chatnet.kinds import CLUSTER
+from chatnet.reads import NOT_DESCRIBED, Member, MemberPage
 from chatnet.testing.checker_guests import guests_come_and_go
 from chatnet.testing.evidence import Evidence
 from chatnet.worker.fronts.irc.guests import AT_ONCE, SECONDS, Arrivals
+from chatnet.worker.fronts.irc.roster import up_to_date
 
 
 @pytest.fixture
@@ -99,7 +102,7 @@ def test_nobody_has_the_name_of_a_guest_who_is_here(stage: IrcStage) -> None:
     alice, bob = stage.user("alice"), guest(stage, "bob")
     alice.ask("PRIVMSG bob :a secret")
     other = stage.line()
-    other.say(f"PASS {PASSWORD}", "NICK bob", "USER b 0 * :b")
+    other.say(f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
     stage.worker.work()
     assert [one.command for one in other.take()] == ["464", "ERROR"]
     third = stage.line()
@@ -392,13 +395,41 @@ def test_a_name_is_registered_before_the_welcome() -> None:
     line.say("CAP END")
     assert line.take()[0].command == "001"
     other = stage.line()
-    other.say(f"PASS {PASSWORD}", "NICK zed", "USER b 0 * :b")
+    other.say(f"PASS :{PASSWORD}", "NICK zed", "USER b 0 * :b")
     stage.worker.work()
     assert [one.command for one in other.take()] == ["464", "ERROR"]
     taken = stage.line()
     taken.say("NICK bob", "USER b 0 * :b")
     stage.worker.work()
     assert [one.command for one in taken.take()] == ["464", "ERROR"]
+
+
+def test_a_page_of_names_is_brought_up_to_date() -> None:
+    """By who is gone, and who is called otherwise, since it was read."""
+    page = MemberPage([Member(name, "") for name in ("alice", "~bob", "~zed")], False, *NOT_DESCRIBED)
+    gone = Entry(5, 0, "gone", CLUSTER, CLUSTER, "", b"", More(to="~bob"), ("#cake", "#tea"))
+    nick = Entry(6, 0, "nick", "~zed", "~zed", "yes id", b"", More(to="~yes"), ("#tea",))
+    assert list(up_to_date(page, "#tea", "", [gone, nick])) == ["alice", "~yes"]
+    assert list(up_to_date(page, "#pie", "", [gone, nick])) == ["alice", "~bob", "~zed"]
+
+
+def test_a_guest_at_whom_nobody_is_is_here() -> None:
+    """Its process reports it all the same: else the primary would take it for lost."""
+    fronts = Fronts()
+    stage = IrcStage(fronts.one.worker, guests=True)
+    line = stage.line()
+    line.say("CAP LS 302", "CAP REQ :draft/pre-away", "AWAY *", "NICK bob", "USER b 0 * :b", "CAP END")
+    fronts.pass_time()
+    assert fronts.primary.is_reported("~bob")
+    line.say("AWAY *")
+    fronts.pass_time()
+    assert fronts.primary.is_reported("~bob")
+    line.say("NICK rob")
+    fronts.pass_time()
+    assert [fronts.primary.is_reported(user) for user in ("~bob", "~rob")] == [False, True]
+    line.say("QUIT")
+    fronts.pass_time()
+    assert not fronts.primary.is_reported("~rob")
 
 
 def test_a_guest_on_another_front() -> None:

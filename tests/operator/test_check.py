@@ -21,6 +21,7 @@ from store.a_log import drafts, make_store
 from chatnet.codes import kept, recovery_text
 from chatnet.entries import Draft, More
 from chatnet.errors import CannotStart
+from chatnet.kinds import own_level
 from chatnet.limits import Limits
 from chatnet.operator import check as program
 from chatnet.operator.__main__ import main
@@ -273,7 +274,7 @@ def overwritten(store: bytes) -> Iterator[bytes]:
 
 def open_it(path: Path) -> None:
     """Open a store as a master does."""
-    opened = open_store(path, real_world().files, "another", None, 1)
+    opened = open_store(path, real_world().files, "another", None, own_level())
     for connection in opened.connections:
         connection.close()
     opened.store.close()

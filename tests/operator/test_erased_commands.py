@@ -18,7 +18,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More, Ref
 from chatnet.erased import Erasure, Line, line_in, line_of
 from chatnet.errors import CannotStart
-from chatnet.kinds import CLUSTER
+from chatnet.kinds import CLUSTER, own_level
 from chatnet.operator.__main__ import main
 from chatnet.operator.check import check
 from chatnet.operator.migrate import migrate
@@ -62,7 +62,7 @@ def list_of(*erasures: Erasure) -> bytes:
 
 def opened(data: Path) -> None:
     """Open a store as a master does, and close it."""
-    store = open_store(data / "log.sqlite", real_world().files, "another", None, 1)
+    store = open_store(data / "log.sqlite", real_world().files, "another", None, own_level())
     for connection in store.connections:
         connection.close()
     store.store.close()
@@ -369,7 +369,7 @@ def test_a_log_that_took_everything_back_again_is_whole(small: Path) -> None:
     """With names of who was forgotten that are in none of its entries, and a post that came again."""
     (small / "erased").write_bytes(list_of(REDACTED, FORGOTTEN, AWAITED, Erasure("forget", "dave")))
     opened(small)
-    store = open_store(small / "log.sqlite", real_world().files, "another", None, 1)
+    store = open_store(small / "log.sqlite", real_world().files, "another", None, own_level())
     [seq] = store.store.commit([COMES], 2_000).outcomes
     assert isinstance(seq, int)
     with closing(apsw.Connection(str(small / "log.sqlite"))) as other:
@@ -394,7 +394,7 @@ def test_an_export_has_nothing_that_was_taken_back_again(
 def test_a_backup_knows_the_list_of_its_time(small: Path, tmp_path: Path, capfd: Any) -> None:
     """It is printed of a file, too: of what its own entries took back."""
     ref = Ref(9, Cursor.of_row("the-log", 9, "alice", POST).check)  # type: ignore[union-attr]
-    store = open_store(small / "log.sqlite", real_world().files, "another", None, 1)
+    store = open_store(small / "log.sqlite", real_world().files, "another", None, own_level())
     assert store.store.commit([Draft("redact", "alice", "alice", "", b"k" * 16, 0, More(ref=ref))], 2_000)
     for connection in store.connections:
         connection.close()
