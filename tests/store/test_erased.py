@@ -823,9 +823,10 @@ def test_an_old_directory_gets_its_list(place: Place) -> None:
         with closing(apsw.Connection(str(store))) as connection:
             for column in ("erased", "erased_tail"):
                 connection.execute(f"ALTER TABLE log DROP COLUMN {column}")
-            for table in ("erased", "gone", "ending"):
+            for table in ("erased", "gone", "ending", "face"):
                 connection.execute(f"DROP TABLE {table}")
-            connection.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 3,))
+            connection.execute("DROP INDEX account_looks")
+            connection.execute("UPDATE schema_version SET version = ?", (len(STEPS) - 4,))
     place.open()
     place.put_back(older)
     assert (NEEDLE in place.given(), place.holding()) == (False, [])

@@ -16,6 +16,7 @@ import pytest
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
+from chatnet.kinds import own_level
 from chatnet.limits import PATIENCE, Limits
 from chatnet.log import Refused
 from chatnet.marks import MOST_KEPT, UserMark
@@ -146,13 +147,13 @@ def test_functions_of_another_text_are_made_beside_those_there(
     url: str, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Processes of two releases may append at the same time: each calls its own functions."""
-    ours = append.functions(1)
+    ours = append.functions(own_level())
     mark = ours.append.removeprefix("chatnet_append_")
     newer = append.Functions("chatnet_append_newer", ours.statements.replace(mark, "newer"))
     monkeypatch.setattr(schema, "functions", lambda level: newer)
     with connect(url) as connection:
         for _ in range(2):
-            schema.migrate(connection, "another", 1)
+            schema.migrate(connection, "another", own_level())
     names = {
         name for (name,) in asked(url, "SELECT proname FROM pg_proc WHERE proname LIKE 'chatnet_append_%'")
     }
@@ -337,7 +338,7 @@ def test_only_the_poison_is_refused(database: PostgresDatabase) -> None:
     bad = [
         Draft("secret", "alice", "bob", "in the room of another", b"p" * 16),
         Draft("post", "alice", "alice", "the key is none", b"short"),
-        Draft("leave", "alice", "alice", "a leave has no text", b"n" * 16),
+        Draft("join", "alice", "alice", "a join has no text", b"n" * 16),
     ]
     drafts[5:5], drafts[9:9], drafts[-1:] = bad[:1], bad[1:2], bad[2:]
     outcomes, poisoned = database.append(drafts, 1)
