@@ -12,6 +12,9 @@ from typing import Literal
 import msgspec
 from wcwidth import grapheme_boundary_before
 
+from chatnet.ignorable import bare
+from chatnet.names import too_many_marks
+
 LEAST_ROOM = 40
 """The least room for a text in a line, in bytes."""
 _CTCP = "\x01"
@@ -49,6 +52,19 @@ def incoming(text: str) -> Said | Dropped:
 def harmless(words: str) -> str:
     """Return what a client says of itself, without formatting and controls."""
     return words if words.isprintable() else _without_controls(words)
+
+
+def words(said: str) -> str:
+    """Return a description, or words in passing, as the log takes them: without formatting, controls and
+    invisible characters. Clients send all of these there, in colours, with emojis that are joined."""
+    return said if said.isprintable() else "".join(filter(str.isprintable, _without_controls(said)))
+
+
+def in_passing(said: str, most: int) -> str:
+    """Return of words in passing, as a reason is, what the log takes, perhaps nothing: what they belong to
+    is done, whatever they are."""
+    kept = words(said)[:most].strip()
+    return "" if too_many_marks(bare(kept)) else kept
 
 
 def _without_controls(text: str) -> str:

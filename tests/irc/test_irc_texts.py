@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
-from chatnet.irc.texts import LEAST_ROOM, Dropped, Said, action, incoming, multiline, outgoing
+from chatnet.form import MAX_WORDS, check_words
+from chatnet.irc.texts import (
+    LEAST_ROOM,
+    Dropped,
+    Said,
+    action,
+    in_passing,
+    incoming,
+    multiline,
+    outgoing,
+    words,
+)
 
 TEXTS = st.text(
     st.one_of(
@@ -39,6 +50,20 @@ TEXTS = st.text(
 def test_formatting_and_controls_are_left_out(typed: str, text: str) -> None:
     """Formatting of modern IRC (bold, colours with their numbers, …) and all controls; a tab stays."""
     assert incoming(typed) == Said(text)
+
+
+@given(st.text())
+def test_the_log_takes_words_in_passing(typed: str) -> None:
+    kept = in_passing(typed, MAX_WORDS)
+    assert check_words(kept) == kept.strip()
+
+
+def test_words_lose_what_the_log_does_not_take() -> None:
+    """Colours, joiners and no-break spaces, and a mountain of marks; the rest stays."""
+    assert words("\x02bold\x02 \x0304red\u2028x") == "bold red x"
+    assert in_passing(" \U0001f469\u200d\U0001f467\xa0!", 100) == "\U0001f469\U0001f467!"
+    assert in_passing("e" + "\u0301" * 50, 100) == ""
+    assert in_passing("many words", 5) == "many"
 
 
 def test_what_one_does_is_an_action() -> None:

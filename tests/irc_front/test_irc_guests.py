@@ -64,6 +64,25 @@ def test_who_has_no_account_is_a_guest(stage: IrcStage) -> None:
     assert log(stage, "guest") == [("guest", "~bob", "Bob Bobs Bob the guest")]
 
 
+@pytest.mark.parametrize("said", ["\U0001f469\u200d\U0001f467", "a\xa0b", "\ufeffx", "e" + "\u0301" * 50])
+def test_whatever_a_guest_is_called_and_says_as_they_go(stage: IrcStage, said: str) -> None:
+    """The log takes not each real name, nor each word: they are let in, and gone at once, all the same."""
+    alice = stage.user("alice")
+    alice.ask("JOIN #tea")
+    line = stage.line()
+    line.say("NICK bob", f"USER b 0 * :{said}", "JOIN #tea")
+    assert [one.params[0] for one in line.heard if one.command == "JOIN"] == ["#tea"]
+    line.say(f"QUIT :{said}")
+    assert [(one.source, one.command) for one in alice.take()] == [
+        ("bob!~b@guest", "JOIN"),
+        ("bob!~b@guest", "QUIT"),
+    ]
+    spelled = stage.line()
+    spelled.say(f"PASS :{PASSWORD}", "NICK Carol", f"USER c 0 * :{said}")
+    stage.worker.work()
+    assert [one.params[0] for one in spelled.heard if one.command == "001"] == ["Carol"]
+
+
 def test_what_others_see_of_a_guest(stage: IrcStage) -> None:
     """Account 0 in WHOX, no 330 in WHOIS; MONITOR, ISON and USERHOST know the nick."""
     alice, bob = stage.user("alice"), guest(stage, "bob")

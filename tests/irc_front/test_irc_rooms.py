@@ -171,6 +171,20 @@ def test_a_part(stage: IrcStage) -> None:
     ]
 
 
+def test_words_with_what_the_log_does_not_take(stage: IrcStage) -> None:
+    """Clients send colours and joined emojis in topics and reasons: these are left out, and what was to be
+    done is done."""
+    [alice, bob] = together(stage, "alice", "bob")
+    assert alice.shown("TOPIC #tea :\x02hot\x02 \x0304red") == ["TOPIC #tea hot red"]
+    assert alice.shown("PART #tea :\U0001f469\u200d\U0001f467 \x02bye") == [
+        "PART #tea \U0001f469\U0001f467 bye"
+    ]
+    bob.take()
+    assert bob.shown("PART #tea :" + "e" + "\u0301" * 50) == ["PART #tea"]
+    owner, _ = moderated(stage)
+    assert owner.shown("KICK &ops bob :\x02out\u200b") == ["KICK &ops bob out"]
+
+
 def test_a_part_of_several(stage: IrcStage) -> None:
     """Each is answered, in their order; with a label, all that is one batch. Of one that is named twice the
     second is not one's any more."""

@@ -14,7 +14,7 @@ from chatnet.errors import (
     NotOwner,
     NotThere,
 )
-from chatnet.irc import isupport, numerics, writer
+from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.kinds import KindName
 from chatnet.names import fold_name
 from chatnet.worker.fronts.irc import events
@@ -84,7 +84,7 @@ async def _reason(client: IrcClient, room: str, why: ChatnetError) -> ChatnetErr
 async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
     """Remove somebody from a channel."""
     channel, nick = line.params[:2]
-    reason = line.params[2][: isupport.MOST_REASON] if len(line.params) > 2 else ""
+    reason = texts.in_passing(line.params[2], isupport.MOST_REASON) if len(line.params) > 2 else ""
     room = events.room_in(channel)
     if room is None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))

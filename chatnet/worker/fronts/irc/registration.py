@@ -353,7 +353,7 @@ class Registration:
             self._close("Too many guests come from your address: try again later")
             return
         user = guest(fold(nick))
-        face = Face(nick, ident_of(self._ident), self._real_name.strip())
+        face = Face(nick, ident_of(self._ident), self._kept_name)
         key = fresh_key(front.settings.clocks.wall(), front.settings.entropy)
         sessions = self._entrance.sessions
         client.choose_prefix()
@@ -412,6 +412,11 @@ class Registration:
         else:
             self._welcome(session)
 
+    @property
+    def _kept_name(self) -> str:
+        """What the log takes of the real name, which may be anything."""
+        return texts.in_passing(self._real_name, isupport.MOST_REAL_NAME)
+
     def _is_spelled_anew(self, session: Session) -> bool:
         user = session.user
         return fold(self._nick) == user != self._nick and user not in self._front.faces
@@ -423,7 +428,7 @@ class Registration:
     async def _spell(self, session: Session) -> None:
         """Have the user shown as they spell their name; a log of an older release does not keep that."""
         user, log = session.user, self._entrance.sessions.log
-        face = Face(self._nick, NO_IDENT, self._real_name.strip())
+        face = Face(self._nick, NO_IDENT, self._kept_name)
         key = fresh_key(self._front.settings.clocks.wall(), self._front.settings.entropy)
         [outcome] = await log.append([Draft("spelling", user, user, face.text, key, session.by)])
         if isinstance(outcome, int):

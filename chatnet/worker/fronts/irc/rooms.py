@@ -95,7 +95,7 @@ async def part(client: IrcClient, slot: Slot, line: Line) -> None:
     channels = line.params[0].split(",")
     if len(channels) > 1:
         slot.begin_now()
-    why = texts.harmless(line.params[1])[:MAX_WORDS].strip() if len(line.params) > 1 else ""
+    why = texts.in_passing(line.params[1], MAX_WORDS) if len(line.params) > 1 else ""
     leaving = [Deferred.fromCoroutine(_part(client, slot, channel, why)) for channel in channels]
     for one in leaving:
         await one
@@ -160,7 +160,7 @@ async def topic(client: IrcClient, slot: Slot, line: Line) -> None:
     elif len(line.params) == 1:
         await _say_topic(client, slot, room)
     else:
-        await _set_topic(client, slot, room, line.params[1])
+        await _set_topic(client, slot, room, texts.words(line.params[1]))
 
 
 async def _say_topic(client: IrcClient, slot: Slot, room: str) -> None:

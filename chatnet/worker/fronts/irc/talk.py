@@ -10,8 +10,7 @@ from twisted.python.failure import Failure
 
 from chatnet.entries import KEY_BYTES, Entry, More, Ref, other_side
 from chatnet.errors import ChatnetError, NoReason, NoSuchPost, OwnRoom
-from chatnet.irc import msgids, numerics, targets, texts, writer
-from chatnet.irc.isupport import MOST_TARGETS
+from chatnet.irc import isupport, msgids, numerics, targets, texts, writer
 from chatnet.irc.targets import CHANTYPES, Nick
 from chatnet.irc.texts import Dropped, Said
 from chatnet.names import is_talk
@@ -134,8 +133,8 @@ class Saying:
 
     def _may_be_for(self, targets: list[str]) -> bool:
         """Return whether it may be for so many, with its key; if not, say so."""
-        if len(targets) > MOST_TARGETS:
-            sentence = f"A line is for at most {MOST_TARGETS} targets."
+        if len(targets) > isupport.MOST_TARGETS:
+            sentence = f"A line is for at most {isupport.MOST_TARGETS} targets."
             self._no(self._client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(targets[0]), sentence))
             return False
         if self._chosen is not None and (len(targets) > 1 or _key_in(self._chosen) is None):
@@ -276,7 +275,8 @@ async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
         known_room(client, target)
         if ref is None:
             raise NoSuchPost.of()
-        entry, place = await _taken_back(client, ref, reason[0] if reason else "")
+        why = texts.in_passing(reason[0], isupport.MOST_REASON) if reason else ""
+        entry, place = await _taken_back(client, ref, why)
     except NoTarget:
         client.fail(slot, "REDACT", "INVALID_TARGET", "You see nothing there.", words[0])
     except NoSuchPost as why:
