@@ -81,14 +81,14 @@ class Client(Speaker):
         return None if self.process is None else connection_to(self.process.pid, self.port)
 
 
-def program(name: str, package: str) -> str:
+def program(name: str, packages: str) -> str:
     """Return where a program is.
 
     :raises NoClient: it is not installed.
     """
     found = shutil.which(name)
     if found is None:
-        raise NoClient(f"{name} is not installed: apt-get install {package}.")
+        raise NoClient(f"{name} is not installed: apt-get install {packages}.")
     return found
 
 

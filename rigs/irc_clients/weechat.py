@@ -16,7 +16,7 @@ class WeeChat(Client):
     NAME = "WeeChat"
 
     def start(self) -> None:
-        headless = program("weechat-headless", "weechat-headless")
+        headless = program("weechat-headless", "weechat-headless weechat-plugins")
         version = subprocess.check_output([headless, "--version"], text=True)
         self.fifo = self.home / "fifo"
         self.transcript = Transcript(self.home / "logs" / f"irc.chatnet.{TOPIC}.weechatlog", _SAID)
