@@ -52,7 +52,7 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     derived = Derived("", lambda seq: None)
     try:
         with read(source):
-            derived = Derived(_log_id_of(source), partial(_entry_at, source), _level_of(source))
+            derived = Derived(_log_id_of(source), partial(_entry_at, source))
             found = _judged(source, derived, progress, world)
     except UnicodeDecodeError as error:
         raise CannotStart(f"{source.name} holds what is no text, behind seq {derived.head:,}.") from error
@@ -82,6 +82,7 @@ def _differences(source: Source, derived: Derived, progress: Progress, batch: in
         return
     if (level := _level_of(source)) > own_level():
         raise Outgrown.at(level, own_level())
+    derived.begin(level)
     progress.begin(0, max(1, head))
     while derived.head + batch < head:
         with source.moment():

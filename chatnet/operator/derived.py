@@ -49,18 +49,21 @@ class Derived:
     """What the tables other than the entries must hold, after the last entry that was taken.
 
 
-    ``look`` returns the entry at a seq, as the store has it. ``level`` is the one that it states.
+    ``look`` returns the entry at a seq, as the store has it.
     """
 
-    def __init__(self, log_id: str, look: Callable[[int], Entry | None], level: int = NEW_LEVEL) -> None:
+    def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
         self.head = self.places = self.gone = self.events = self.mentions = 0
         self._time = 0
         self._doubts: dict[str, str] = {}
         self._look = look
-        # Whether it began at this level, or was raised to it, is seen when it was.
-        self.state = State(log_id, self._before, min(level, NEW_LEVEL))
+        self.state = State(log_id, self._before)
         self._has_new = False
         self._facts = StateFacts(self.state)
+
+    def begin(self, level: int) -> None:
+        """Begin with a log that states this level: whether it was raised to it is seen when it was."""
+        self.state.level = min(level, NEW_LEVEL)
 
     @property
     def level(self) -> int:

@@ -15,7 +15,6 @@ from store.test_log_contract import (
     Model,
     Subject,
     key,
-    over_amp,
     post,
     registered,
     said,
@@ -202,9 +201,7 @@ def test_all_logs_are_the_model(new_disk: Callable[[], Any], history: list[list[
         subject, model = make(new_disk()), ToyModel()
         for batch in history:
             assert subject.append(*batch) == [model.append(draft) for draft in batch]
-        # A worker that gets the log from the primary knows the level only since it rose.
-        is_told = make is not over_amp or any(entry.kind == "level" for entry in model.entries)
-        assert subject.log.window.level == (model.level if is_told else 1)
+        assert subject.log.window.level == model.level
         assert subject.read(Rooms("", "")).names == model.rooms()
 
 
