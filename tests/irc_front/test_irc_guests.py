@@ -8,6 +8,7 @@ from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
 from chatnet.entries import Entry, More
+from chatnet.errors import TryLater
 from chatnet.kinds import CLUSTER
 from chatnet.reads import NOT_DESCRIBED, Member, MemberPage
 from chatnet.testing.checker_guests import guests_come_and_go
@@ -467,3 +468,22 @@ def test_a_guest_on_another_front() -> None:
     fronts.pass_time()
     bob.ask("QUIT :bye")
     assert "QUIT bye" in [one.shown for one in alice.take()]
+
+
+def test_who_cannot_come_in_under_another_nick_is_hung_up_on(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has the new nick already: the connection would hear nothing any more, as nobody."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+
+    async def not_now(*_: object, **more: object) -> None:
+        raise TryLater("Not now.")
+
+    monkeypatch.setattr("chatnet.worker.fronts.irc.guests.admitted", not_now)
+    assert bob.shown("NICK carol")[0] == "ERROR Closing link: Not now."
+    stage.worker.pass_time(1)
+    assert not bob.is_open
+    assert [client.user for client in stage.irc.crowd.of_key.values()] == ["alice"]
+    assert [session.user for session in stage.worker.sessions.open] == ["alice"]

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import is_loopback, network
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More
+from chatnet.errors import ChatnetError
 from chatnet.faces import Face
 from chatnet.log import Refused
 from chatnet.names import is_guest
@@ -113,7 +114,7 @@ async def renamed(client: IrcClient, to: str, face: Face) -> None:
 async def logged_in(client: IrcClient, user: str, begun: Begun) -> None:
     """Have a guest's connection go on as that of a user, who has just logged in.
 
-    :raises ChatnetError: the user cannot come in; then the connection has no user, and is to be closed.
+    :raises ChatnetError: the user cannot come in; then the connection has no user, and is closed.
     """
     await becomes(client, user, begun.seq, await departed(client), begun.ages)
 
@@ -145,13 +146,18 @@ async def back(client: IrcClient, user: str, face: Face) -> None:
 async def becomes(client: IrcClient, user: str, by: int, since: int, ages: bool = False) -> None:
     """Go on as another user, who hears what comes behind the seq ``since``; ``ages``: see :func:`admitted`.
 
-    :raises ChatnetError: they cannot come in; then the connection has no user, and is to be closed.
+    :raises ChatnetError: they cannot come in; then the connection has no user, and is closed.
     """
     front, sessions, old = client.front, client.sessions, client.session
     entry = client.entry_at(since)
     start = client.window.cursor if entry is None else Cursor.at(sessions.log.log_id, entry)
     old.unchat()
-    session = await admitted(sessions, client, user, by, ages)
+    try:
+        session = await admitted(sessions, client, user, by, ages)
+    except Exception as why:
+        client.changes = False
+        client.close(str(why) if isinstance(why, ChatnetError) else "The server failed")
+        raise
     client.changes = False
     if client.is_lost:  # meanwhile: the old session is over already
         session.lost("its connection was lost")

@@ -153,8 +153,6 @@ async def _rename(client: IrcClient, slot: Slot, wanted: str) -> None:
         slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(wanted), sentence))
     except ChatnetError as why:
         client.refuse(slot, "NICK", writer.word(wanted), why)
-        if client.changes:
-            client.close(str(why))
     else:
         slot.say(writer.line(before, "NICK", wanted))
 
