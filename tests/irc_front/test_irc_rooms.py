@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from irc_front.stage import IrcLine, IrcStage
+from irc_front.stage import SERVER, IrcLine, IrcStage
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
@@ -526,6 +526,29 @@ def test_who_joins_several_is_shown_each_in_order(stage: IrcStage) -> None:
     )
     for room in ("tea", "cake"):
         assert [text for text in texts if room in text] == [f"alice #{room} before", f"alice #{room} behind"]
+
+
+def test_who_joins_several_of_which_they_are_in_one_elsewhere(stage: IrcStage) -> None:
+    """Two devices join the same list at once, at two fronts: one is told at once that they are there, before
+    it has followed the log to that, while the log takes the others. None waits for the other."""
+    [alice] = together(stage, "alice")
+    alice.say("PRIVMSG #tea :before")
+    bob = stage.user("bob", "server-time")
+    stage.worker.log.lagging = True
+    does(stage, "join", "bob", "#tea")
+    bob.say("JOIN #cake,#tea,#pie", "PING x")
+    does(stage, "post", "alice", "#tea", "behind")
+    stage.worker.log.lagging = False
+    stage.worker.log.catch_up()
+    stage.worker.settle()
+    heard = [one.shown for one in bob.take()]
+    assert sorted(one for one in heard if one.startswith("JOIN")) == ["JOIN #cake", "JOIN #pie", "JOIN #tea"]
+    assert [one for one in heard if one.startswith("PRIVMSG")] == [
+        "PRIVMSG #tea before",
+        "PRIVMSG #tea behind",
+    ]
+    assert heard[-1] == f"PONG {SERVER} x"
+    assert not stage.irc.crowd.keeping
 
 
 def test_who_is_removed_while_joining_several_goes_on_hearing(stage: IrcStage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
 
+_Told = DeferredQueue[tuple[str, int | Failure]]
+"""The rooms in which a client was told to be, or not, each with what :func:`_join` says."""
 
 # ---- JOIN and PART ----
 
@@ -41,7 +43,7 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
         sentence = "That would leave everything that you follow: PART what you mean."
         client.fail(slot, "JOIN", "NOT_DONE", sentence)
         return
-    joining: list[tuple[str, Deferred[int]]] = []
+    told: _Told = DeferredQueue()
     asked: set[str] = set()
     channels = {channel: events.room_in(channel) for channel in line.params[0].split(",")}
     if any(room not in client.joined for room in channels.values()):
@@ -51,11 +53,14 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         elif room not in client.joined and room not in asked:
             asked.add(room)
-            joining.append((room, Deferred.fromCoroutine(_join(client, slot, room, channel))))
+            Deferred.fromCoroutine(_begin(client, slot, room, channel, told))
     marks, failed = None, None
-    for room, one in joining:
+    for _ in asked:  # as they are told: meanwhile what the others wait for may be kept
+        room, since = await told.get()
         try:
-            if since := await one:
+            if isinstance(since, Failure):
+                since.raiseException()
+            if since:
                 marks = marks or await marks_of(client)
                 await introduce_one(client, slot.say, room, marks)
                 await say_newest(client, slot, room, since)
@@ -63,9 +68,19 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             slot.say(end_of_names(client, events.channel(room)))
         except Exception:
             failed = Failure()
-        client.tell_kept()  # whatever comes: nobody else does, and the next one begins to keep only then
+        if not told.pending:
+            client.tell_kept()  # whatever comes: nobody else does
     if failed is not None:
         failed.raiseException()
+
+
+async def _begin(client: IrcClient, slot: Slot, room: str, channel: str, told: _Told) -> None:
+    since: int | Failure
+    try:
+        since = await _join(client, slot, room, channel)
+    except Exception:
+        since = Failure()
+    told.put((room, since))
 
 
 async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
