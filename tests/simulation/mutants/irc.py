@@ -112,25 +112,6 @@ def a_page_begins_one_behind_its_bound(put: Put) -> None:
     real = put(histories, "oldest", oldest)
 
 
-def a_page_that_was_thinned_out_is_the_last(put: Put) -> None:
-    """What was taken back is left out of a page after that was read: so it looks like the last one."""
-
-    async def oldest(client: IrcClient, room: str, after: int, before: int, limit: int) -> Any:
-        page = (await client.session.reads.history_after(room, after))[:limit]
-        return [post for post in page if post.seq < before and post.text]
-
-    put(histories, "oldest", oldest)
-
-
-def targets_that_end_in_a_tie(put: Put) -> None:
-    """Of several conversations that end with the same time, those beyond the limit are never told of."""
-
-    async def targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> None:
-        await real(client, _Cut(slot, int(params[2])), params)
-
-    real = put(histories, "_say_targets", targets)
-
-
 def what_was_said_at_the_join_comes_twice(put: Put) -> None:
     """Who joins is shown the newest posts, also those that it has heard since."""
 
@@ -216,21 +197,6 @@ def a_guest_is_gone_while_it_talks(put: Put) -> None:
     real = put(LostGuests, "__init__", made)
 
 
-class _Cut:
-    """A slot in which only so many lines are said, and the rest is left out."""
-
-    def __init__(self, slot: Slot, most: int) -> None:
-        self._slot, self._left = slot, most
-
-    def say(self, line: bytes) -> None:
-        self._left -= 1
-        if self._left >= 0:
-            self._slot.say(line)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._slot, name)
-
-
 def a_new_primary_is_told_nobody(put: Put) -> None:
     """A process tells the next primary of its users who come and go alone, and not of those who are there."""
 
@@ -253,8 +219,6 @@ MUTANTS: tuple[Mutant, ...] = (
     an_answer_out_of_order,
     a_front_that_is_named,
     a_page_begins_one_behind_its_bound,
-    a_page_that_was_thinned_out_is_the_last,
-    targets_that_end_in_a_tie,
     what_was_said_at_the_join_comes_twice,
     an_echo_for_everybody,
     a_new_primary_is_told_nobody,
