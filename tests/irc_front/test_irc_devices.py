@@ -132,6 +132,20 @@ def test_what_was_not_told_yet_is_not_asked_about(stage: IrcStage) -> None:
     assert [one.text for one in phone.heard if one.command in ("PRIVMSG", "PING")] == ["behind", token]
 
 
+def test_a_pong_before_the_end_of_the_connection_counts(stage: IrcStage) -> None:
+    """Also if something is still being read for the client: what it had said before it was lost is done."""
+    phone = comes(stage, PHONE)
+    says(stage, "heard")
+    stage.worker.pass_time(A_WHILE)
+    [token] = asked(phone)
+    stage.worker.log.reads_held = True
+    phone.say("NAMES #tea", f"PONG {token}")
+    phone.cut()
+    stage.worker.log.let_go()
+    stage.worker.pass_time(1)
+    assert posts(comes(stage, PHONE)) == []
+
+
 def test_only_a_pong_moves_the_cursor(stage: IrcStage) -> None:
     """What was written into a connection may never have been read; what a client says by itself says nothing
     of it, and no word of it goes beyond what it was asked, nor back."""

@@ -585,8 +585,8 @@ class IrcClient(ConnectionPeer):
             self._end_session()
 
     def _obey_the_rest(self) -> None:
-        """Append what the client had said in whole lines; nobody is left to answer anything else. What it
-        said before comes first."""
+        """Append what the client had said in whole lines, and believe what it had heard; nobody is left to
+        answer anything else. What it said before comes first."""
         if self._is_busy:
             return
         for _ in range(REST_A_TURN):
@@ -603,6 +603,8 @@ class IrcClient(ConnectionPeer):
             elif isinstance(received, Line) and command is not None and command.pace is Pace.DRAFTS:
                 self.drafts.next_line()
                 self._run(command, self.answers.slot(), received)
+            elif received.command == "PONG" and isinstance(received, Line):
+                self.device.answered(received.params)
         self.front.shared.outboxes.next_turn(self._obey_more)
 
     def _obey_more(self) -> None:
