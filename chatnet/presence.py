@@ -45,7 +45,7 @@ def merged(user: str, said: Iterable[Present]) -> Present:
     for one in said:
         sessions += one.sessions
         since = min(since or one.since, one.since)
-        if one.away_at > away_at:
+        if (one.away_at, one.away) > (away_at, away):  # at one time, the same for all who look
             away, away_at = one.away, one.away_at
         if one.modes not in modes:
             modes = "".join(sorted({*modes, *one.modes}))

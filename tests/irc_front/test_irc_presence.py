@@ -386,3 +386,43 @@ def test_of_guests_the_log_tells_who_comes_and_goes() -> None:
     told = [one.command for one in alice.take()]
     assert told.count("AWAY") == 1
     assert {"JOIN", "NICK", "QUIT", "730", "731"} <= {*told}
+
+
+def test_modes_go_with_the_connection_that_set_them(fronts: Fronts) -> None:
+    """Also where another one of theirs stays; and are known of one that shows nobody, once another does."""
+    bot, bob = fronts.two.user("bob"), fronts.two.user("bob")
+    presence = fronts.one.irc.presence
+    bot.ask("MODE bob +B")
+    fronts.pass_time()
+    assert presence.is_bot("bob")
+    bot.cut()
+    fronts.pass_time()
+    assert not presence.is_bot("bob")
+    bob.cut()
+    fronts.two.user("bob", "draft/pre-away").ask("AWAY *", "MODE bob +B")
+    fronts.pass_time()
+    assert not presence.is_bot("bob")
+    fronts.two.user("bob")
+    fronts.pass_time()
+    assert presence.is_bot("bob")
+
+
+def test_what_is_said_at_two_fronts_at_one_time_is_one_thing(fronts: Fronts) -> None:
+    """Which of the two it is does not matter: all say the same."""
+    for front, words in ((fronts.one, "lunch"), (fronts.two, "gone fishing")):
+        front.user("bob").ask(f"AWAY :{words}")
+    fronts.pass_time()
+    said = {front.irc.presence.words("bob") for front in (fronts.one, fronts.two)}
+    assert said == {"lunch"}
+
+
+def test_who_leaves_behind_saying_that_nobody_is_here_is_told_as_gone(fronts: Fronts) -> None:
+    """By a second later they are in no room any more: that they were counts."""
+    alice, bob = fronts.one.user("alice", "away-notify"), fronts.one.user("bob", "draft/pre-away")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    fronts.pass_time()
+    alice.take()
+    bob.say("AWAY *", "QUIT")
+    fronts.pass_time()
+    assert [(one.nick, one.shown) for one in alice.take()] == [("bob", "AWAY not connected")]

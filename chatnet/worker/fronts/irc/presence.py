@@ -76,7 +76,7 @@ class Presence:
         if elsewhere is None:
             if user not in self._here:
                 return _GONE
-        elif elsewhere.away_at > said_at:
+        elif (elsewhere.away_at, elsewhere.away) > (said_at, words):
             words = elsewhere.away
         return State(True, words) if words else _HERE
 
@@ -145,6 +145,8 @@ class Presence:
         before = self.state(client.user)
         self._hide(client)
         self._note_bot(client.user)
+        if client.modes and client.user in self._here:
+            self._report(client)  # what others of theirs have set
         self._tell(client.user, before, rooms)
 
     def set_away(self, client: IrcClient, words: str) -> None:
@@ -156,7 +158,7 @@ class Presence:
             if not client.shows:
                 self._show(client)
             self._say(client, words)
-        self._tell(client.user, before, client.joined)
+        self._tell(client.user, before, list(client.joined))  # who is gone by then is in none any more
 
     def modes_changed(self, client: IrcClient) -> None:
         """The client has set other modes for itself."""
@@ -168,6 +170,8 @@ class Presence:
         client.shows = True
         self._here[client.user] = self._here.get(client.user, 0) + 1
         client.sessions.presence.came(client.user)
+        if any(own.modes for own in self._crowd.of_user.get(client.user, ())):
+            self._report(client)
 
     def _hide(self, client: IrcClient) -> None:
         if not client.shows:
@@ -208,7 +212,8 @@ class Presence:
         rooms = None
         if user in self._here:
             rooms = {room for own in self._crowd.of_user[user] for room in own.joined}
-            if now is not None and now.away_at > self._said.get(user, ("", 0))[1]:
+            words, said_at = self._said.get(user, ("", 0))
+            if now is not None and (now.away_at, now.away) > (said_at, words):
                 # As if it had been said here: so it holds when they leave where they said it.
                 self._said[user] = now.away, now.away_at
                 self._report(self._crowd.of_user[user][0])
