@@ -390,6 +390,7 @@ def test_of_guests_the_log_tells_who_comes_and_goes() -> None:
 
 def test_modes_go_with_the_connection_that_set_them(fronts: Fronts) -> None:
     """Also where another one of theirs stays; and are known of one that shows nobody, once another does."""
+    fronts.one.user("alice")  # who makes this front follow the others
     bot, bob = fronts.two.user("bob"), fronts.two.user("bob")
     presence = fronts.one.irc.presence
     bot.ask("MODE bob +B")
