@@ -171,6 +171,11 @@ class Session:
         return None if self._subscription is None else self._subscription.cursor
 
     @property
+    def listens(self) -> bool:
+        """Whether it hears posts."""
+        return self._subscription is not None
+
+    @property
     def reached(self) -> int:
         """All that the client should hear up to this seq was put; 0: it hears nothing."""
         return 0 if self._subscription is None else self._subscription.reached

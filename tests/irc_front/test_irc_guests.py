@@ -487,3 +487,20 @@ def test_who_cannot_come_in_under_another_nick_is_hung_up_on(
     assert not bob.is_open
     assert [client.user for client in stage.irc.crowd.of_key.values()] == ["alice"]
     assert [session.user for session in stage.worker.sessions.open] == ["alice"]
+
+
+def test_who_has_left_a_nick_hears_nothing_of_who_has_it_next(stage: IrcStage) -> None:
+    """Also where both are in one page of the log: what the one catches up with ends with its nick."""
+    alice = stage.user("alice")
+    alice.ask("JOIN #tea")
+    stage.worker.log.lagging = True
+    first = guest(stage, "hal")
+    first.say("NICK gus")
+    second = guest(stage, "hal")
+    second.say("JOIN #tea")
+    does(stage, "post", "alice", "alice=~hal", "secret")
+    stage.worker.log.lagging = False
+    stage.worker.log.catch_up()
+    stage.worker.settle()
+    assert [one.shown for one in first.take()] == ["NICK gus"]
+    assert "PRIVMSG hal secret" in [one.shown for one in second.take()]

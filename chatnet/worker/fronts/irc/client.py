@@ -642,7 +642,10 @@ class IrcClient(ConnectionPeer):
     # ---- what the session says: see Peer ----
 
     def put(self, posts: Sequence[Entry]) -> None:
+        session = self.session
         for entry in self.device.replays(posts):
+            if self.drafts.ends_before(entry.seq) or not session.listens:
+                break  # its user is another one now, and who has the name behind that somebody else
             self.hears([entry], self.place_of(entry))
         self.connection.outbox.flush()
         self.drafts.look()

@@ -48,13 +48,14 @@ class Drafts:
     """The drafts of one connection. Their keys are made of the connection, of the number of the line, and of
     a number within it: so what is sent again while the store is away is taken once."""
 
-    __slots__ = ("_client", "_hears", "_is_watching", "_lines", "_open", "_secret", "_within")
+    __slots__ = ("_client", "_hears", "_is_watching", "_last", "_lines", "_open", "_secret", "_within")
 
     def __init__(self, client: IrcClient, secret: bytes) -> None:
         self._client = client
         self._secret = secret
         self._open: dict[bytes, _Draft] = {}
         self._lines = self._within = 0
+        self._last = b""
         self._is_watching = False
         self._hears = True
 
@@ -115,8 +116,19 @@ class Drafts:
         :raises ChatnetError: it is refused.
         """
         done: Deferred[int] = Deferred()
-        self.send(self.key(), send, lambda entry, place, seq: done.callback(seq), done.errback)
+        self._last = self.key()
+        self.send(self._last, send, lambda entry, place, seq: done.callback(seq), done.errback)
         return await done
+
+    def ends_before(self, seq: int) -> bool:
+        """Return whether the entry at ``seq`` is not for this client, as what it :meth:`appended` stands
+        before it: somebody else may have its name there. What it appended is told then."""
+        draft = self._open.get(self._last)
+        if draft is None or not 0 < draft.seq < seq:
+            return False
+        self._close(self._last)
+        draft.heard(None, "", draft.seq)
+        return True
 
     def last_key(self) -> bytes:
         """Return the key of what is written when the connection is over."""
