@@ -106,6 +106,7 @@ class StoreFile:
         self._epoch: int = connection.execute("SELECT epoch FROM log").get
         self._has_to_unmark = self._is_written_back = False
         self._spoiled: FileStatus | None = None
+        self._cut_to: FileStatus | None = None
         connection.set_wal_hook(self._grown)  # instead of SQLite's own checkpoints
         self.checkpoint()
         self._main, self._wal = self._look()
@@ -152,7 +153,7 @@ class StoreFile:
         Nobody is waited for: whoever posts would wait too. Call this again a second later.
         """
         gone = self.gone()
-        if gone or not self.has_to_erase:
+        if gone or not self.has_to_erase or self._epoch_now() != self._epoch:
             return gone
         self.has_to_erase = not self._cut()
         self._has_to_unmark = True
@@ -231,12 +232,25 @@ class StoreFile:
                 return f"{self._path} was replaced by another file"
             if self._pages and wal.size < _WAL_HEADER + self._pages * (self._page_bytes + _FRAME_HEADER):
                 # By the next primary, if there is one: the next commit, which looks at the epoch, ends this.
-                return "" if self._epoch_now() != self._epoch else f"{self._wal_path} was cut off"
+                if self._epoch_now() != self._epoch:
+                    return ""
+                if wal.size or not self._was_written_back(wal):
+                    return f"{self._wal_path} was cut off"
             if (main.size, main.written) != (self._main.size, self._main.written):
                 return self._written_over(main)
         except OSError as error:
             return f"{self._path} cannot be looked at ({error.strerror})"
         return ""
+
+    def _was_written_back(self, wal: FileStatus) -> bool:
+        """Check a WAL that was cut to nothing: a primary of the past may have written it back before, in the
+        moment in which it learned that it is none any more. That does no harm."""
+        if wal != self._cut_to and self._is_sound():
+            self._pages = 0
+            self._logger.warn("{path} was written back and cut by another program", path=self._wal_path)
+            return True
+        self._cut_to = wal
+        return False
 
     def _epoch_now(self) -> int:
         """Return the latest epoch that has begun; ours if the store cannot be read."""
