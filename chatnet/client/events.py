@@ -146,6 +146,10 @@ def _report(tell: Teller, event: Entry) -> str:
     return f"{tell.who(event)} reported post {number} to moderators{_because(event)}"
 
 
+def _nick(tell: Teller, event: Entry) -> str:
+    return f"{tell.who(event)} is called {event.to or 'otherwise'} now."
+
+
 _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "create": _create,
     "invite": _invite,
@@ -164,4 +168,5 @@ _SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
     "forget": _forget,
     "purge": _purge,
     "report": _report,
+    "nick": _nick,
 }

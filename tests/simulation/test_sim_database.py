@@ -12,6 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, NoSuchRoom
+from chatnet.kinds import NEW_LEVEL
 from chatnet.log import Refused
 from chatnet.reads import Head, History, PageOf
 from chatnet.store.postgres.database import Database, LeaseRow, Opened, Unavailable
@@ -125,7 +126,7 @@ def test_it_answers_after_a_while(simulation: Toys, postgres: Postgres) -> None:
         client.ask(lambda database: database.read(History("bob")))
     assert client.ask(lambda database: database.read(Head())) == 2
     seen = client.ask(lambda database: database.open("another log"))
-    assert seen == Opened("the log", 2, seen_as=client.process.host.address)
+    assert seen == Opened("the log", 2, seen_as=client.process.host.address, level=NEW_LEVEL)
 
 
 def test_who_has_no_such_url_cannot_start(simulation: Toys, postgres: Postgres) -> None:
