@@ -128,10 +128,10 @@ class Lane:
 class Fronts:
     """Two IRC fronts and a worker on one log, and their primary. Each has its own users."""
 
-    def __init__(self) -> None:
-        self.one = IrcStage(Worker())
+    def __init__(self, **said: Any) -> None:
+        self.one = IrcStage(Worker(), **said)
         worker, clock, log = self.one.worker, self.one.worker.clock, self.one.worker.log
-        self.two = IrcStage(Worker(clock=clock, log=log, threads=worker.threads))
+        self.two = IrcStage(Worker(clock=clock, log=log, threads=worker.threads), **said)
         self.worker = Worker(clock=clock, log=log, threads=worker.threads)
         self.clock = clock
         settles = [one.settle for one in (worker, self.two.worker, self.worker)]

@@ -489,14 +489,37 @@ def test_who_cannot_come_in_under_another_nick_is_hung_up_on(
     assert [session.user for session in stage.worker.sessions.open] == ["alice"]
 
 
-def test_who_has_left_a_nick_hears_nothing_of_who_has_it_next(stage: IrcStage) -> None:
+def test_nobody_has_the_nick_of_a_guest_who_is_still_called_so_here(stage: IrcStage) -> None:
+    """The log may know them by another nick already: the two would hear the same, what is private as well."""
+    alice = stage.user("alice")
+    first, third = guest(stage, "hal"), guest(stage, "tom")
+    stage.worker.log.lagging = True
+    first.say("NICK gus")
+    second = stage.line()
+    second.say("NICK hal", "USER hals 0 * :hal")
+    third.say("NICK hal")
+    for line in (second, third):
+        assert [one.command for one in line.take() if one.command in ("001", "433", "NICK")] == ["433"]
+    stage.worker.log.lagging = False
+    stage.worker.log.catch_up()
+    stage.worker.settle()
+    second.say("NICK hal")
+    assert [one.command for one in second.take() if one.command in ("001", "433")] == ["001"]
+    alice.say("PRIVMSG hal :secret")
+    assert "PRIVMSG hal secret" in [one.shown for one in second.take()]
+    assert [one.shown for one in first.take()] == ["NICK gus"]
+
+
+def test_who_has_left_a_nick_hears_nothing_of_who_has_it_next() -> None:
     """Also where both are in one page of the log: what the one catches up with ends with its nick."""
+    fronts = Fronts(guests=True)
+    stage = fronts.one
     alice = stage.user("alice")
     alice.ask("JOIN #tea")
     stage.worker.log.lagging = True
     first = guest(stage, "hal")
     first.say("NICK gus")
-    second = guest(stage, "hal")
+    second = guest(fronts.two, "hal")
     second.say("JOIN #tea")
     does(stage, "post", "alice", "alice=~hal", "secret")
     stage.worker.log.lagging = False

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import is_loopback, network
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More
-from chatnet.errors import ChatnetError
+from chatnet.errors import ChatnetError, NameTaken
 from chatnet.faces import Face
 from chatnet.log import Refused
 from chatnet.names import is_guest
@@ -72,10 +72,21 @@ async def come(sessions: Sessions, peer: Peer, user: str, face: Face, key: bytes
 
     :raises NameTaken: the name is somebody's, or looks like it. :raises ChatnetError: they are not let in.
     """
+    _check_free(sessions, user)
     [outcome] = await sessions.log.append([Draft("guest", user, user, face.text, key)])
     if isinstance(outcome, Refused):
         raise refusal(outcome)
     return await admitted(sessions, peer, user, outcome, ages=False)
+
+
+def _check_free(sessions: Sessions, user: str) -> None:
+    """Look that no other guest is called so here. The log may know that one by another name already: until we
+    have followed it so far, the two would hear the same.
+
+    :raises NameTaken: somebody is.
+    """
+    if user in sessions.users:
+        raise NameTaken.of(name=user)
 
 
 class Leaving:
@@ -106,6 +117,7 @@ async def renamed(client: IrcClient, to: str, face: Face) -> None:
 
     :raises ChatnetError: the name cannot be had.
     """
+    _check_free(client.sessions, to)
     more, drafts = More(to=to), client.session.drafts
     seq = await client.drafts.appended(lambda key: drafts.order(key, "nick", None, face.text, more))
     await becomes(client, to, seq, seq)
