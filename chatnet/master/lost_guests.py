@@ -32,7 +32,7 @@ class LostGuests:
     def __init__(self, log: Log, is_reported: Callable[[str], bool], clock: IReactorTime) -> None:
         self._log, self._is_reported, self._clock = log, is_reported, clock
         self._looking = Timer(clock, LOOKS_SECONDS, self._look, "Cannot look for guests who are gone")
-        self._reported_at: dict[str, float] = {}
+        self._reported_at: dict[tuple[str, int], float] = {}
 
     def start(self) -> None:
         """Begin to look."""
@@ -47,28 +47,29 @@ class LostGuests:
         now = self._clock.seconds()
         before = {} if self._looking.slept else self._reported_at
         self._reported_at = {
-            guest: now if self._is_reported(guest) else before.get(guest, now) for guest in guests
+            guest: now if self._is_reported(guest[0]) else before.get(guest, now) for guest in guests
         }
         for guest in [one for one, since in self._reported_at.items() if now - since >= LOST_SECONDS]:
-            await self._end(guest)
+            await self._end(*guest)
 
-    async def _guests(self) -> list[str]:
-        """Return all guests: they are few, and behind all users."""
-        guests: list[str] = []
+    async def _guests(self) -> list[tuple[str, int]]:
+        """Return all guests, each with the seq of what is newest about them: somebody else may come by the
+        same name in a moment. They are few, and behind all users."""
+        guests: list[tuple[str, int]] = []
         after = GUEST
         while True:
             page = await self._log.read(Faces(after))
-            guests += [one.user for one in page]
+            guests += [(one.user, one.seq) for one in page]
             if len(page) < PAGE_FACES:
                 return guests
             after = page[-1].user
 
-    async def _end(self, guest: str) -> None:
-        """Write that a guest is gone: this one, and none who may come meanwhile with the same name."""
+    async def _end(self, guest: str, seq: int) -> None:
+        """Write that a guest is gone, of whom we knew at ``seq``: none who may come meanwhile by the name."""
         head = self._log.window.head
         came = (await self._log.read(SnapshotOf(guest, head, head))).registered
         cursor = await self._log.read(CursorAt(came))
-        if not came or cursor is None or self._is_reported(guest):
+        if not came or came > seq or cursor is None or self._is_reported(guest):
             return
         key = blake2b(f"{self._log.window.log_id} {came} {guest}".encode(), digest_size=KEY_BYTES).digest()
         more = More(to=guest, ref=Ref(came, cursor.check))

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from twisted.internet.task import Clock
 
-from chatnet.entries import Draft
+from chatnet.entries import Draft, More
 from chatnet.master.lost_guests import LOST_SECONDS, LostGuests
 from chatnet.testing.memory_log import MemoryLog
 
@@ -99,3 +99,17 @@ def test_another_one_with_the_name_stays(land: Land) -> None:
     land.come("~x000x")
     land.pass_time(LOST_SECONDS - 5)
     assert len(land.gone()) == 170
+
+
+@pytest.mark.parametrize("seconds", [LOST_SECONDS - 4, LOST_SECONDS - 1])
+def test_the_time_of_one_is_not_that_of_the_next_with_the_name(land: Land, seconds: float) -> None:
+    """Who has just come is not reported yet, also if the one of before was lost for long, and then ended."""
+    land.come("~bob")
+    land.pass_time(seconds)
+    land.log.append([Draft("gone", "~bob", "~bob", "", b"g" * 16, 1, More(to="~bob"))])
+    land.come("~bob")
+    assert len(land.gone()) == 1
+    land.pass_time(LOST_SECONDS - 5)
+    assert len(land.gone()) == 1
+    land.pass_time(15)
+    assert len(land.gone()) == 2

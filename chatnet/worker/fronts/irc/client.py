@@ -51,6 +51,8 @@ MOST_KEPT = 500
 """How much that a client hears may be kept until it was told of something older; the rest it reads later."""
 LINGER_SECONDS = 30.0
 """Seconds that what came before the end of a connection may still take."""
+GUESTS_LINGER_SECONDS = 10.0
+"""The same of a guest, whose end is written then: before the primary does that, which is told of it no more."""
 REST_A_TURN = 100
 """How many lines of a connection that is lost are done in one turn of the reactor."""
 NO_TEXT = "Your line was not text in UTF-8, and nothing of it was done."
@@ -579,7 +581,8 @@ class IrcClient(ConnectionPeer):
         self.drafts.forget_hearing()
         self._why = self._why or why
         if (self._has_rest or self.drafts.are_open) and not self._ended_by:
-            self._linger = self.front.shared.outboxes.later(LINGER_SECONDS, self._lingered)
+            seconds = GUESTS_LINGER_SECONDS if is_guest(self.user) else LINGER_SECONDS
+            self._linger = self.front.shared.outboxes.later(seconds, self._lingered)
         else:
             self._has_rest = False
             self._end_session()
