@@ -52,7 +52,7 @@ MOST_KEPT = 500
 LINGER_SECONDS = 30.0
 """Seconds that what came before the end of a connection may still take."""
 GUESTS_LINGER_SECONDS = 10.0
-"""The same of a guest, whose end is written then: before the primary does that, which is told of it no more."""
+"""The same of a guest. Its end is written then, before the primary does that, which hears of it no more."""
 REST_A_TURN = 100
 """How many lines of a connection that is lost are done in one turn of the reactor."""
 NO_TEXT = "Your line was not text in UTF-8, and nothing of it was done."
