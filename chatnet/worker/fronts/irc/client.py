@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from chatnet.worker.session import Session
     from chatnet.worker.sessions import Sessions
 
-MOST_UNANSWERED = 256
+MOST_UNANSWERED = 128
 """How many lines of a client may be unanswered; then it is not read."""
 MOST_KEPT = 500
 """How much that a client hears may be kept until it was told of something older; the rest it reads later."""
@@ -201,7 +201,7 @@ class IrcClient(ConnectionPeer):
             line, self._due = self._due, None
             self._obey(line)
             return True
-        if len(self.answers) > MOST_UNANSWERED:
+        if len(self.answers) >= MOST_UNANSWERED:
             self._hold_until_answered()
             return True
         if (wait := self._budget.wait(self.front.seconds())) > 0:
