@@ -189,52 +189,10 @@ class RegisteredWorker:
         self.cluster.lost(self.worker, hung=link.hung)
 
 
-class FromWorker(Locator):
-    """A registered worker that opens the log itself."""
+class FromAnyWorker(Locator):
+    """A registered worker, wherever it has the log from."""
 
-    speaker = Speaker.WORKER
-
-    def __init__(self, registered: RegisteredWorker) -> None:
-        self._registered = registered
-
-    @Report.responder
-    def report(self, load: Load) -> dict[str, Any]:
-        return self._registered.report(load)
-
-    @TellMarks.responder
-    def tell_marks(self, marks: list[UserMark]) -> dict[str, Any]:
-        self._registered.tell_marks(marks)
-        return {}
-
-    @TellPresence.responder
-    def tell_presence(
-        self, begins: bool, goes_on: bool, watches: bool, people: list[Present]
-    ) -> dict[str, Any]:
-        return self._registered.tell_presence(begins, goes_on, watches, people)
-
-    @TellImprints.responder
-    def tell_imprints(self, wants: bool, imprints: list[Imprint]) -> dict[str, Any]:
-        return self._registered.tell_imprints(wants, imprints)
-
-    def lost(self, reason: Failure) -> None:
-        self._registered.lost(self.link)
-
-
-class FromFollower(LogServer):
-    """A registered worker that gets the log through us: only the primary opens the embedded store."""
-
-    speaker = Speaker.FOLLOWER
-
-    def __init__(
-        self,
-        registered: RegisteredWorker,
-        log: PrimaryLog,
-        epoch: int,
-        broadcast: Broadcast,
-        clock: IReactorTime,
-    ) -> None:
-        super().__init__(log, epoch, broadcast, clock, registered.tell_marks)
-        self._registered = registered
+    _registered: RegisteredWorker
 
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
@@ -253,6 +211,37 @@ class FromFollower(LogServer):
     def lost(self, reason: Failure) -> None:
         super().lost(reason)
         self._registered.lost(self.link)
+
+
+class FromWorker(FromAnyWorker):
+    """A registered worker that opens the log itself."""
+
+    speaker = Speaker.WORKER
+
+    def __init__(self, registered: RegisteredWorker) -> None:
+        self._registered = registered
+
+    @TellMarks.responder
+    def tell_marks(self, marks: list[UserMark]) -> dict[str, Any]:
+        self._registered.tell_marks(marks)
+        return {}
+
+
+class FromFollower(FromAnyWorker, LogServer):
+    """A registered worker that gets the log through us: only the primary opens the embedded store."""
+
+    speaker = Speaker.FOLLOWER
+
+    def __init__(
+        self,
+        registered: RegisteredWorker,
+        log: PrimaryLog,
+        epoch: int,
+        broadcast: Broadcast,
+        clock: IReactorTime,
+    ) -> None:
+        super().__init__(log, epoch, broadcast, clock, registered.tell_marks)
+        self._registered = registered
 
 
 class FromNewReplica(Newcomer):
