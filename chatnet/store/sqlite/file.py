@@ -106,7 +106,6 @@ class StoreFile:
         self._epoch: int = connection.execute("SELECT epoch FROM log").get
         self._has_to_unmark = self._is_written_back = False
         self._spoiled: FileStatus | None = None
-        self._cut_to: FileStatus | None = None
         connection.set_wal_hook(self._grown)  # instead of SQLite's own checkpoints
         self.checkpoint()
         self._main, self._wal = self._look()
@@ -245,11 +244,10 @@ class StoreFile:
     def _was_written_back(self, wal: FileStatus) -> bool:
         """Check a WAL that was cut to nothing: a primary of the past may have written it back before, in the
         moment in which it learned that it is none any more. That does no harm."""
-        if wal != self._cut_to and self._is_sound():
+        if self._is_harmless(wal):
             self._pages = 0
             self._logger.warn("{path} was written back and cut by another program", path=self._wal_path)
             return True
-        self._cut_to = wal
         return False
 
     def _epoch_now(self) -> int:
@@ -267,13 +265,19 @@ class StoreFile:
 
     def _written_over(self, main: FileStatus) -> str:
         """Check a main file that others wrote to. Only we should; but another's checkpoint does no harm."""
-        if main != self._spoiled:
-            if self._is_sound():
-                self._main = main
-                self._logger.warn("{path} was written by another program, and is whole", path=self._path)
-                return ""
-            self._spoiled = main
+        if self._is_harmless(main):
+            self._main = main
+            self._logger.warn("{path} was written by another program, and is whole", path=self._path)
+            return ""
         return f"{self._path} was written over by another program"
+
+    def _is_harmless(self, seen: FileStatus) -> bool:
+        """Return whether the store is whole as others have left this file of it; it is read through only once
+        for each state in which it is not."""
+        if seen != self._spoiled and self._is_sound():
+            return True
+        self._spoiled = seen
+        return False
 
     def _is_sound(self) -> bool:
         try:
