@@ -743,12 +743,11 @@ def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Besid
     with a_place() as place, opening(store, place, *options) as users:
         if "IRC" in where:  # of the honest users none comes to the front
             # Each of its threads that hash takes 64 MB at its first hash, and may keep them.
+            who = b"PASS :%s\r\nNICK first%d\r\nUSER f 0 * :f\r\n"
             with closing([Line(users.irc) for _ in range(8)]) as first:
                 for number, line in enumerate(first):
-                    name = f"first{number}"
-                    line.say(f"PASS :{PASSWORD.decode()}\r\nNICK {name}\r\nUSER f 0 * :f\r\n".encode())
-            who = f"PASS :{PASSWORD.decode()}\r\nNICK first\r\nUSER f 0 * :f\r\n"
-            _come_by_irc(users.irc, who.encode()).close()
+                    line.say(who % (PASSWORD, number))
+                _come_by_irc(users.irc, who % (PASSWORD, len(first))).close()
         yield users
 
 
