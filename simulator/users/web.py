@@ -371,15 +371,10 @@ class WebUser(SimpleClient):
         try:
             answer = good(await asking)
         except (Unreachable, NotInTime, ConnectionClosed, *_NOT_NOW) as error:
-            self._again()
             raise ConnectionClosed(str(error)) from error
         cookies = [value for name, value in answer.headers if name == "set-cookie"]
         tickets = [value.partition("=")[2].partition(";")[0] for value in cookies if "-key=" not in value]
         return {**answer.said, **({"ticket": tickets[0]} if tickets and "seq" in answer.said else {})}
-
-    def _again(self) -> None:
-        if self._line is not None:
-            self._line.abort()
 
     # ---- what it hears ----
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import h11
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionClosed, ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -235,7 +235,9 @@ class WebLine(Requests):
     """One connection, which becomes a socket: commands with numbers, and answers. ``hears`` gets what comes
     without a number. ``randoms`` returns the secrets that nobody typed.
 
-    ``asides`` are what is asked on other connections; commands and these are asked in order.
+    An :data:`Aside` is asked on another connection, between which and this one there is no order: so it waits
+    for what was said before it, and what is said after it waits for its answer. If that does not come, this
+    connection is at an end, too: all is asked again, in the old order, on the next one.
     """
 
     def __init__(
@@ -353,10 +355,14 @@ class WebLine(Requests):
                 said().addBoth(self._aside_done, answer)
 
     def _aside_done(self, result: Any, answer: Deferred[Any]) -> None:
-        if self._aside is answer:  # else the connection was lost meanwhile
-            self._aside = None
-            answer.callback(result)
-            self._go_on()
+        if self._aside is not answer:
+            return  # the connection was lost meanwhile
+        if isinstance(result, Failure) and result.check(ConnectionClosed):
+            self.abort()
+            return  # nobody knows whether it was done: nothing may be asked that comes behind it
+        self._aside = None
+        answer.callback(result)
+        self._go_on()
 
     def say(self, message: Message) -> None:
         """Say a message."""
