@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from irc_front.stage import PASSWORD, SERVER, IrcLine, IrcStage
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from worker.conftest import Worker
 
+from chatnet.entries import Draft
 from chatnet.errors import SessionEnded
 from chatnet.worker.fronts.connection import MOST_WAITING
 from chatnet.worker.fronts.irc.budget import BURST, RATE, Budget
@@ -279,6 +283,24 @@ def test_a_flood_of_posts_is_held_and_not_refused() -> None:
     assert alice.heard[-1].command == "PRIVMSG"
     stage.worker.pass_time(30)
     assert [one.text for one in alice.heard] == [*map(str, range(40)), "end"]
+    assert len(bob.texts()) == 40
+
+
+def test_lines_that_come_together_are_appended_together(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part would be another commit, and another write to each of those who hear it."""
+    alice, bob = stage.user("alice"), stage.user("bob")
+    counts: list[int] = []
+    append = stage.worker.log.append
+
+    def counted(drafts: Sequence[Draft]) -> Any:
+        counts.append(len(drafts))
+        return append(drafts)
+
+    monkeypatch.setattr(stage.worker.log, "append", counted)
+    alice.say(*(f"PRIVMSG bob :{number}" for number in range(40)))
+    assert counts == [40]
     assert len(bob.texts()) == 40
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 PING_SECONDS, ANSWER_SECONDS = 90.0, 60.0
 """A client that was silent for so long is pinged, and has so long to answer."""
-USERS_SHARE = 20
-"""How many lines of a user are done in one turn of the reactor."""
 LATE_SECONDS = 30.0
 """If so long passed since the last beat, this process was stopped: then silence means nothing."""
 
@@ -40,7 +38,6 @@ class IrcConnection(Connection):
     """A connection; ``lines`` are those that came. ``at_end``: no more will come."""
 
     speech: IrcSpeech
-    share = USERS_SHARE
     at_end = False
 
     def __init__(self, shared: Shared, addresses: Addresses) -> None:
