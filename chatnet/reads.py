@@ -359,7 +359,8 @@ class Newest(Question[list[Entry]], frozen=True):
     is said in their conversations; of private rooms those that they may read. With ``before``: the newest of
     those before that seq.
 
-    Posts from before the join are included. Oldest first; fewer than 20 if a page holds no more.
+    Posts from before the join are included. Oldest first; fewer than 20 if a page holds no more. None at all
+    if there is no such user: what they heard by their name goes with who is forgotten.
     """
 
     costs = "20 posts, looked for in each room of a user"

@@ -351,6 +351,8 @@ class MemoryLog:
 
     def _newest(self, asked: Newest) -> list[Entry]:
         user, upto = known_name(asked.user), known_seq(asked.upto)
+        if user not in self.state.accounts:
+            return []
         memberships = self._memberships_at(user, upto)
 
         def is_shown_at(place: str, seq: int) -> bool:

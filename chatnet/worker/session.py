@@ -11,7 +11,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.names import is_guest, spelled_for
-from chatnet.reads import Device, Newest
+from chatnet.reads import Device
 from chatnet.store.verifying import verify
 from chatnet.telemetry import CatchUpBegun, Left
 from chatnet.worker.peer import Peer
@@ -133,7 +133,8 @@ class Session:
 
         Nothing is heard before the reactor's next turn: tell the client in this turn where it begins.
 
-        :raises CursorAhead: the log does not have what was read at ``start``.
+        :raises CursorAhead: the log does not have what was read at ``start``. :raises Forgotten: so is the
+            user, and the session is over.
         """
         posts: list[Entry] = []
         self._listen_no_more()
@@ -143,7 +144,7 @@ class Session:
             await self.reads.own_followed()
             if start is None:
                 start = log.window.cursor
-                posts = await turns.read(log.read, Newest(self.user, start.seq))
+                posts = await self.reads.newest(start.seq)
             else:
                 await turns.read(verify, log, start)
         # A later Chat or Unchat, or the connection's end, overrules this one.

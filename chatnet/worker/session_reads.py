@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 from twisted.internet.defer import Deferred
 
 from chatnet.entries import Entry
-from chatnet.errors import NoSuchPost, NoSuchUser, NotInScope
+from chatnet.errors import Forgotten, NoSuchPost, NoSuchUser, NotInScope
 from chatnet.names import MAX_TOPIC, fold_for, fold_name, fold_prefix, fold_user, is_room, spelled_for, where
 from chatnet.policies import in_force
 from chatnet.reads import (
     MOST_LED,
+    AccountOf,
     BanPage,
     BansOf,
     DevicesOf,
@@ -139,7 +140,23 @@ class SessionReads:
 
     async def earlier(self, before: int | None) -> list[Entry]:
         """Return the newest posts before ``before`` of all that a chat begins with, oldest first."""
-        return await self._read(lambda head: Newest(self._session.user, head, before))
+        async with self.turn():
+            await self.own_followed()
+            return await self.newest(self._shared.log.window.head, before)
+
+    async def newest(self, upto: int, before: int | None = None) -> list[Entry]:
+        """Return the same as of ``upto``, in a :meth:`turn` that the caller has.
+
+        :raises Forgotten: the log does not know any more what the user heard; this session has just ended.
+        """
+        queue, log, user = self.turn(), self._shared.log, self._session.user
+        found = await queue.read(log.read, Newest(user, upto, before))
+        if not found:  # as of a newcomer, or as of nobody
+            account = await queue.read(log.read, AccountOf(user))
+            if account is not None and account.is_forgotten:
+                await self._followed(account.secret_seq)
+                raise Forgotten.of(name=user)
+        return found
 
     async def feed(self, after: int, upto: int) -> FeedPage:
         """Return the first page of what the user sees after the seq ``after``, up to ``upto``."""
@@ -225,7 +242,11 @@ class SessionReads:
 
     async def own_followed(self) -> None:
         """Wait until this worker has followed the log to everything that the client was told is durable."""
-        window, goal = self._shared.log.window, self._drafts.newest
+        await self._followed(self._drafts.newest)
+
+    async def _followed(self, goal: int) -> None:
+        """Wait until this worker has followed the log to ``goal``."""
+        window = self._shared.log.window
         if window.head < goal:
             reached: Deferred[None] = Deferred()
 

@@ -674,6 +674,18 @@ def test_a_feed_of_who_is_forgotten_says_nothing(new_log: Callable[[], Subject])
     assert subject.read(Feed("nobody", 2, last)) == FeedPage([], 2)
 
 
+def test_the_newest_of_who_is_forgotten_are_none(new_log: Callable[[], Subject]) -> None:
+    """What they heard by their name is not known any more: the others would be told as the newest."""
+    subject = new_log()
+    registered(subject, "alice", "bob", "carol")
+    subject.append(Draft("join", "bob", "alice", "", key(1)))
+    *_, last = subject.append(post("alice", "hello", 2), post("carol", "@bob", 3), post("alice", "well", 4))
+    assert [one.text for one in subject.read(Newest("bob", last))] == ["hello", "@bob", "well"]
+    subject.append(Draft("forget", "bob", "bob", "", key(5), 0, More(to="bob")))
+    assert subject.read(Newest("bob", last)) == []
+    assert subject.read(Newest("nobody", last)) == []
+
+
 @pytest.mark.parametrize("make", [on_sqlite, on_postgres, in_memory])
 def test_nobody_makes_too_many_topics(make: Callable[[Any], Subject], new_disk: Callable[[], Any]) -> None:
     """A user makes a hundred on a day of the log's time, by posts and joins together; existing topics are

@@ -9,6 +9,7 @@ import pytest
 from turns import turn
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More
@@ -180,6 +181,26 @@ def test_who_is_forgotten_hears_nothing_from_a_log_that_has_forgotten_them(worke
     worker.log.state.accounts["alice"] = account
     worker.log.append([Draft("forget", CLUSTER, "", "", b"f" * 16, 0, More(to="alice"))])
     worker.settle()
+    assert not alice.connected
+
+
+@pytest.mark.parametrize("asked", [wire.Chat, wire.Earlier])
+def test_who_is_forgotten_is_told_no_newest_posts(worker: Any, asked: Any) -> None:
+    """The log is ahead of the window, and does not know any more who mentioned them: what it still has for
+    them would lack that. They are told that they are forgotten, and nothing before that."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    bob.post("heard")
+    worker.client("carol").post("to @alice")
+    bob.post("heard, too")
+    worker.log.lagging = True
+    worker.commit(Draft("forget", CLUSTER, "", "", b"f" * 16, 0, More(to="alice")))
+    found = alice.begin(asked)
+    assert not found
+    worker.log.catch_up()
+    worker.settle()
+    assert alice.hears.ended == ["FORGOTTEN"]
+    assert isinstance(found[0], Failure)
     assert not alice.connected
 
 

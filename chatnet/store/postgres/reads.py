@@ -210,7 +210,7 @@ _NEWEST_POSTS = f"""
             SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(last)s
             ORDER BY seq DESC LIMIT {NEWEST}
         ) AS heard
-        WHERE heard.seq > listened.after
+        WHERE heard.seq > listened.after AND EXISTS (SELECT FROM account WHERE "user" = %(user)s)
         ORDER BY seq DESC LIMIT {NEWEST}
     ) AS newest, LATERAL (SELECT * FROM entry WHERE entry.seq = newest.seq OFFSET 0) AS entry
 """

@@ -230,6 +230,9 @@ def _last_use(tables: SqliteTables, user: str, session: int) -> LastUse:
 
 def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
     user, upto = known_name(asked.user), known_seq(asked.upto)
+    known = _account(tables, user)
+    if known is None:
+        return []
     rooms = [
         (room, _shown_from(tables, room, joined) if is_private(room) else 0)
         for room, joined, _ in _stays(tables, user, upto, upto)
@@ -238,7 +241,7 @@ def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
     rooms += [(user, 0), *_talks(tables, user)]
     last = known_seq(asked.last)
     places = [_falling(tables, name, last, after) for name, after in rooms]
-    mentions = _falling(tables, "@" + user, last, _registered(tables, user))
+    mentions = _falling(tables, "@" + user, last, known.registered)
     seqs = _each_once(merge(mentions, *places, reverse=True))
     posts, _ = take_page(_entries(tables, islice(seqs, NEWEST)), tables.page)
     return posts[::-1]
