@@ -12,7 +12,6 @@ state.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -156,61 +155,36 @@ class FromNewWorker(Newcomer):
         }
 
 
-@dataclass(frozen=True)
-class RegisteredWorker:
-    """A worker's registration with the cluster; its link reports loads and its loss through this."""
-
-    cluster: Cluster
-    worker: Registration[Link]
-
-    def report(self, load: Load) -> dict[str, Any]:
-        """Record the worker's load; return the answer."""
-        self.cluster.report(self.worker, load)
-        return {}
-
-    def tell_marks(self, marks: Sequence[UserMark]) -> None:
-        """Tell the other workers of marks of this one's users, which are kept."""
-        self.cluster.tell_marks(self.worker, marks)
-
-    def tell_presence(
-        self, begins: bool, goes_on: bool, watches: bool, people: Sequence[Present]
-    ) -> dict[str, Any]:
-        """Record who is on the worker; return the answer."""
-        self.cluster.presence.told(self.worker, begins, goes_on, watches, people)
-        return {}
-
-    def tell_imprints(self, wants: bool, imprints: Sequence[Imprint]) -> dict[str, Any]:
-        """Record which passwords were right on the worker; return the answer."""
-        self.cluster.imprints.told(self.worker, wants, imprints)
-        return {}
-
-    def lost(self, link: Link) -> None:
-        """The worker's link is lost."""
-        self.cluster.lost(self.worker, hung=link.hung)
-
-
 class FromAnyWorker(Locator):
-    """A registered worker, wherever it has the log from."""
+    """A registered worker, wherever it has the log from: it tells of its users, and its link of its loss."""
 
-    _registered: RegisteredWorker
+    _cluster: Cluster
+    _worker: Registration[Link]
 
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
-        return self._registered.report(load)
+        self._cluster.report(self._worker, load)
+        return {}
 
     @TellPresence.responder
     def tell_presence(
         self, begins: bool, goes_on: bool, watches: bool, people: list[Present]
     ) -> dict[str, Any]:
-        return self._registered.tell_presence(begins, goes_on, watches, people)
+        self._cluster.presence.told(self._worker, begins, goes_on, watches, people)
+        return {}
 
     @TellImprints.responder
     def tell_imprints(self, wants: bool, imprints: list[Imprint]) -> dict[str, Any]:
-        return self._registered.tell_imprints(wants, imprints)
+        self._cluster.imprints.told(self._worker, wants, imprints)
+        return {}
+
+    def kept(self, marks: Sequence[UserMark]) -> None:
+        """Marks of the worker's users are kept: tell the other workers."""
+        self._cluster.tell_marks(self._worker, marks)
 
     def lost(self, reason: Failure) -> None:
         super().lost(reason)
-        self._registered.lost(self.link)
+        self._cluster.lost(self._worker, hung=self.link.hung)
 
 
 class FromWorker(FromAnyWorker):
@@ -218,12 +192,12 @@ class FromWorker(FromAnyWorker):
 
     speaker = Speaker.WORKER
 
-    def __init__(self, registered: RegisteredWorker) -> None:
-        self._registered = registered
+    def __init__(self, cluster: Cluster, worker: Registration[Link]) -> None:
+        self._cluster, self._worker = cluster, worker
 
     @TellMarks.responder
     def tell_marks(self, marks: list[UserMark]) -> dict[str, Any]:
-        self._registered.tell_marks(marks)
+        self.kept(marks)
         return {}
 
 
@@ -234,14 +208,15 @@ class FromFollower(FromAnyWorker, LogServer):
 
     def __init__(
         self,
-        registered: RegisteredWorker,
+        cluster: Cluster,
+        worker: Registration[Link],
         log: PrimaryLog,
         epoch: int,
         broadcast: Broadcast,
         clock: IReactorTime,
     ) -> None:
-        super().__init__(log, epoch, broadcast, clock, registered.tell_marks)
-        self._registered = registered
+        super().__init__(log, epoch, broadcast, clock, self.kept)
+        self._cluster, self._worker = cluster, worker
 
 
 class FromNewReplica(Newcomer):

@@ -19,7 +19,6 @@ from chatnet.master.conversations import (
     FromNewWorker,
     FromOperator,
     FromWorker,
-    RegisteredWorker,
     Unproven,
 )
 from chatnet.master.epoch import Epoch
@@ -337,10 +336,9 @@ def _make_unproven(
     epoch = Epoch(leadership.epoch, leadership.newest_epoch, lambda newest: _over(world, newest))
 
     def registered(worker: Registration[Link]) -> Locator:
-        member = RegisteredWorker(cluster, worker)
         if served is None or broadcast is None:
-            return FromWorker(member)
-        return FromFollower(member, served, leadership.epoch, broadcast, world.reactor)
+            return FromWorker(cluster, worker)
+        return FromFollower(cluster, worker, served, leadership.epoch, broadcast, world.reactor)
 
     def admit(role: Role) -> Locator:
         if role == "worker":

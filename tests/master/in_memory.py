@@ -27,7 +27,6 @@ from chatnet.master.conversations import (
     FromNewReplica,
     FromNewWorker,
     FromOperator,
-    RegisteredWorker,
     Unproven,
 )
 from chatnet.master.epoch import Epoch
@@ -407,8 +406,7 @@ class Master:
         )
 
     def _registered(self, worker: Registration[Link]) -> Locator:
-        registered = RegisteredWorker(self.cluster, worker)
-        return FromFollower(registered, self.log, EPOCH, self.broadcast, self.reactor)
+        return FromFollower(self.cluster, worker, self.log, EPOCH, self.broadcast, self.reactor)
 
     async def _newest(self) -> int:
         return await self.looked if self.looked is not None else self.newest

@@ -453,10 +453,10 @@ def test_marks_are_kept_and_told_to_the_other_workers(master: Master) -> None:
     device = UserMark("alice", used(1), 3)
     assert other.ask(KeepMarks, marks=[device])["kept"] == [device]
     server: Any = other.server.locator
-    server._registered.tell_marks([device])
+    server.kept([device])
     master.settle()
     assert one.hears.marks == []
-    server._registered.tell_marks([device, kept[0]])
+    server.kept([device, kept[0]])
     master.settle()
     assert one.hears.marks == kept[:1]
 
