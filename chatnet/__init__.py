@@ -32,6 +32,7 @@ codes       codes, with which somebody comes in who has no secret here yet      
 keys        the keys of drafts, as programs name them                                         pure
 marks       how far a user has read in a room                                                 pure
 presence    who is connected, and what they have said of being away                           pure
+typists     who is typing where, and how that is gathered before it is told
 reads       the reads of the log as values: questions and their answers                       pure
 log         the log as its readers and writers see it: the interface
 wire/       the AMP vocabulary, one file per conversation; no logic

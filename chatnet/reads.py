@@ -147,6 +147,8 @@ class MemberPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 MOST_LED = 200
 """Of how many rooms is asked at most who leads them."""
+MOST_BLOCKERS = 20
+"""How many are named at most who block somebody."""
 NOT_DESCRIBED = ("", "", 0)
 """What a :class:`MemberPage` has of a room without a description."""
 
@@ -522,6 +524,21 @@ class LedBy(Question[list[str]], frozen=True):
     upto: int
 
 
+class SpeakerIn(Question[list[str] | None], frozen=True):
+    """Who blocks ``user``, if the log would take what they say in ``room``, in the time of ``upto``; None: it
+    would not, or nothing was said in that conversation yet, or more than
+    :data:`MOST_BLOCKERS` block them.
+
+    That is as of now. Whether they are in the room is not looked at: who follows the log knows it.
+    """
+
+    costs = "the roles, bans and blocks of a user"
+
+    user: str
+    room: str
+    upto: int
+
+
 class InvitationsOf(Question[InvitationPage], frozen=True):
     """The first page of the invitations of ``user`` at ``upto``, to rooms that sort after ``after``, that are
     open: not used, ended or older than 30 days, and not from somebody whom they block or blocked then."""
@@ -637,6 +654,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     PersonOf,
     FirstIn,
     LedBy,
+    SpeakerIn,
     Talks,
     Faces,
     Rooms,

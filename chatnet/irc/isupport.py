@@ -24,7 +24,9 @@ USER_MODES = "Bi"
 CHANNEL_MODES = "bimnotv"
 """Banned are ``b``; it takes an invitation (i); only some speak (m), of members alone (n); operators are
 ``o``, and they alone set what it is about (t). Nobody is ``v``, but clients take it for granted."""
-RELAYED = ("+reply", "+draft/reply", "+draft/react")
+TYPING = "+typing"
+"""The tag that says whether somebody is typing."""
+RELAYED = ("+reply", "+draft/reply", "+draft/react", TYPING)
 """The tags of clients that go on to others."""
 _MOST_BYTES = 400
 

@@ -59,7 +59,10 @@ _HELP: Mapping[str, Sequence[str]] = {
     "REDACT": ("REDACT target msgid [:why]: take back what was said.",),
     "REGISTER": ("REGISTER * * password: register the name that you have as your nick, if that may be.",),
     "SETNAME": ("SETNAME :name: change your real name, which is kept.",),
-    "TAGMSG": ("TAGMSG target, with the tags +draft/react=… and +draft/reply=msgid: react to a message.",),
+    "TAGMSG": (
+        "TAGMSG target, with the tags +draft/react=… and +draft/reply=msgid: react to a message.",
+        "With +typing=active, paused or done: show whether you are typing.",
+    ),
     "TIME": ("TIME: the server's time.",),
     "TOPIC": ("TOPIC channel [:text]: see or set what a channel is about.",),
     "USER": ("USER name 0 * :real name: say who you are, once.",),

@@ -31,6 +31,7 @@ eraser          overwrites what was taken back together, a little at a time
 lost_guests     writes that guests are gone whose connection nobody has any more
 presence        who is connected to which process; told to those that watch
 imprints        which passwords were right at any process; told to IRC fronts
+typists         who is typing at any process; told to IRC fronts
 registry        the registered workers, and what they report                                 pure
 rebalancer      moves sessions to other workers
 balance         which workers have too many sessions                                         pure

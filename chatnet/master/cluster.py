@@ -22,6 +22,7 @@ from chatnet.master.rebalancer import Rebalancer, loads
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.master.signposts import Signposts
+from chatnet.master.typists import Typists
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 from chatnet.telemetry import Tell, WorkerLost, WorkerRegistered
@@ -44,7 +45,8 @@ class Cluster:
     Those started by hand are neither counted nor stopped. Those of other hosts are kept by workers there.
     ``up`` is called once, when as many workers as wanted have registered, with where the page is.
     ``public_url`` is what the operator says of that; ``in_plain``: others get it without TLS. ``presence`` is
-    who has connections to the workers and fronts of all hosts, ``imprints`` which passwords were right there.
+    who has connections to the workers and fronts of all hosts, ``imprints`` which passwords were right there,
+    and ``typists`` who is typing there.
     """
 
     _logger = Logger()
@@ -87,6 +89,7 @@ class Cluster:
         self._signposts = Signposts(commands, population.here, registry, clock)
         self.presence = Presence(clock, commands.tell_presence)
         self.imprints = KnownImprints(clock, commands.tell_imprints)
+        self.typists = Typists(clock, commands.tell_typists)
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
         """Start keeping the workers. The ``expected`` ones may take a while to return; start the others.
@@ -177,6 +180,7 @@ class Cluster:
     def lost(self, worker: Registration[Link], hung: bool) -> None:
         """The link of ``worker`` is lost; ``hung``: it was closed for silence."""
         self.imprints.lost(worker)
+        self.typists.lost(worker)
         if not self._registry.unregister(worker):
             return
         self.presence.lost(worker)
@@ -300,6 +304,7 @@ class Cluster:
         self._remote_hosts.stop()
         self.presence.stop()
         self.imprints.stop()
+        self.typists.stop()
 
     def _shut_down(self, worker: Registration[Link]) -> None:
         worker.leaving = True

@@ -13,6 +13,7 @@ from chatnet.imprints import Imprint
 from chatnet.marks import UserMark
 from chatnet.net.link import Link
 from chatnet.presence import Present
+from chatnet.typists import Typist
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import (
     Kill,
@@ -27,6 +28,7 @@ from chatnet.wire.cluster import (
 from chatnet.wire.imprints import ImprintsTold
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.presence import PresenceTold
+from chatnet.wire.typists import TypistsTold
 
 
 class Subordinate(Protocol):
@@ -95,6 +97,10 @@ class Commands:
     def tell_imprints(self, worker: Subordinate, imprints: Sequence[Imprint]) -> None:
         """Know the passwords that have left these ``imprints``."""
         worker.link.callRemote(ImprintsTold, epoch=self.epoch, imprints=imprints)
+
+    def tell_typists(self, worker: Subordinate, typists: Sequence[Typist]) -> None:
+        """Know that ``typists`` are typing, on whatever worker."""
+        worker.link.callRemote(TypistsTold, epoch=self.epoch, typists=typists)
 
     def _give(self, who: Subordinate, order: type[Command], **arguments: Any) -> Deferred[bool]:
         answered = who.link.callRemote(order, epoch=self.epoch, **arguments)

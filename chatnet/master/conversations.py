@@ -35,7 +35,8 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.pulse import FRONT_PATIENCE, Pulse
 from chatnet.presence import Present
-from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
+from chatnet.typists import Typist
+from chatnet.wire.cluster import LANES, Load, Register, Report, WorkerIdentity
 from chatnet.wire.imprints import TellImprints
 from chatnet.wire.locate import Locate
 from chatnet.wire.marks import TellMarks
@@ -43,6 +44,7 @@ from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Order, RoomPolic
 from chatnet.wire.presence import TellPresence
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
+from chatnet.wire.typists import TellTypists
 
 
 class Unproven(Gate):
@@ -150,8 +152,7 @@ class FromNewWorker(Newcomer):
             "log": self._log_id,
             "store": self._url,
             "epoch": self._epoch.number,
-            "presence": True,
-            "imprints": True,
+            **dict.fromkeys(LANES, True),
         }
 
 
@@ -176,6 +177,11 @@ class FromAnyWorker(Locator):
     @TellImprints.responder
     def tell_imprints(self, wants: bool, imprints: list[Imprint]) -> dict[str, Any]:
         self._cluster.imprints.told(self._worker, wants, imprints)
+        return {}
+
+    @TellTypists.responder
+    def tell_typists(self, wants: bool, typists: list[Typist]) -> dict[str, Any]:
+        self._cluster.typists.told(self._worker, wants, typists)
         return {}
 
     def kept(self, marks: Sequence[UserMark]) -> None:

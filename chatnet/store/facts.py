@@ -15,6 +15,7 @@ from collections.abc import Mapping
 
 from chatnet.codes import KEPT_LENGTH, RECOVERIES
 from chatnet.kinds import CLUSTER
+from chatnet.reads import MOST_BLOCKERS
 from chatnet.rules import (
     FACTS,
     FOR_EVER,
@@ -207,5 +208,10 @@ SQL: Mapping[str, str] = {
                 WHERE s."user" = {{user}} AND (s.banned > {{now}} OR s.muted > {{now}})))""",
 }
 """Each fact of :data:`chatnet.rules.FACTS`."""
+_TAKEN = f"NOT ({SQL['banned']} OR {SQL['muted']})"
+SPEAKS = {False: _TAKEN, True: f"{_TAKEN} AND {SQL['talk_begun']} AND NOT {SQL['direct_off']}"}
+"""Whether something may be said in a room; and in a conversation that has begun."""
+BLOCKERS = f"""SELECT room FROM standing WHERE "user" = {{user}} AND blocked = 1
+    ORDER BY room LIMIT {MOST_BLOCKERS + 1}"""
 if set(SQL) != set(FACTS):
     raise TypeError(f"facts that have no SQL, or the other way round: {set(SQL) ^ set(FACTS)}")

@@ -33,6 +33,7 @@ from chatnet.log import Outcome, Refused
 from chatnet.marks import MOST_KINDS, UserMark, cut, heard, kind_of, used
 from chatnet.names import is_guest, is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
+    MOST_BLOCKERS,
     MOST_UNREAD,
     NEWEST,
     NOT_DESCRIBED,
@@ -80,6 +81,7 @@ from chatnet.reads import (
     ShownFace,
     Snapshot,
     SnapshotOf,
+    SpeakerIn,
     Talk,
     TalkPage,
     Talks,
@@ -523,6 +525,19 @@ class MemoryLog:
         rooms = [room for room in map(known_room, asked.rooms) if room and stays.has(room)]
         return [r for r in rooms if self._role(r, user) or self._first_in(FirstIn(r, upto)) == user]
 
+    def _speaker(self, asked: SpeakerIn) -> list[str] | None:
+        user, room = known_name(asked.user), known_room(asked.room)
+        last = self._entry(known_seq(asked.upto))
+        draft, now = Draft("post", user, room, "", b""), 0 if last is None else last.time
+        holds = StateFacts(self.state).holds
+        if holds("banned", draft, now) or holds("muted", draft, now):
+            return None
+        if is_talk(room) and (not holds("talk_begun", draft, now) or holds("direct_off", draft, now)):
+            return None
+        standings = self.state.standings.items()
+        blockers = sorted(by for (by, whose), standing in standings if whose == user and standing.blocked)
+        return blockers if len(blockers) <= MOST_BLOCKERS else None
+
     def _invitations(self, asked: InvitationsOf) -> InvitationPage:
         state, user, upto = self.state, known_name(asked.user), known_seq(asked.upto)
         last = self._entry(upto)
@@ -643,6 +658,7 @@ ANSWERS: Answers[MemoryLog] = {
     PersonOf: MemoryLog._person,
     FirstIn: MemoryLog._first_in,
     LedBy: MemoryLog._led_by,
+    SpeakerIn: MemoryLog._speaker,
     Talks: MemoryLog._talks,
     Faces: MemoryLog._faces,
     Rooms: MemoryLog._room_page,

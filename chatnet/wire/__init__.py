@@ -10,6 +10,7 @@ log         worker -> primary: append to the log, follow it, read it
 marks       worker <-> primary: how far users have read
 presence    worker <-> primary: who is connected where
 imprints    worker <-> primary: which passwords were right
+typists     worker <-> primary: who is typing where
 cluster     worker <-> primary: join the cluster, report, shut down
 replica     replica <-> primary: stand by, and what the next primary must know
 operate     operator -> primary: status, stop, step down

@@ -35,6 +35,8 @@ SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 FrontCount = Annotated[int, Meta(ge=0, le=MOST_PROCESSES)]
 MOST_TOLD = 64
 """How many other workers a worker is told about."""
+LANES = ("presence", "imprints", "typists")
+"""What a primary may want to be told beside what is on the log, as its answer to a registration says."""
 CHAT, IRC = "chat", "irc"
 """What a worker serves: clients that a master sends to it, and the page; or IRC alone."""
 
@@ -131,7 +133,8 @@ class Register(Command):
     epoch looks into its store: if a later epoch has begun there, its own is over. If not, the worker takes
     the epoch of the answer. ``presence``: the primary wants to be told who is on the worker, by
     :class:`~chatnet.wire.presence.TellPresence`; ``imprints``: and which passwords were right there, by
-    :class:`~chatnet.wire.imprints.TellImprints`. An older one does not say it.
+    :class:`~chatnet.wire.imprints.TellImprints`; ``typists``: and who is typing there, by
+    :class:`~chatnet.wire.typists.TellTypists`. An older one does not say it.
 
     Before the answer the primary sends no command; after it, only commands with that epoch.
     """
@@ -141,8 +144,7 @@ class Register(Command):
         (b"log", Text()),
         (b"store", Text()),
         (b"epoch", Number()),
-        (b"presence", Flag(optional=True)),
-        (b"imprints", Flag(optional=True)),
+        *((lane.encode(), Flag(optional=True)) for lane in LANES),
     ]
     errors = declared(StaleEpoch, LevelTooLow)
 

@@ -11,7 +11,19 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from chatnet.wire import cluster, common, imprints, locate, log, marks, operate, presence, replica, session
+from chatnet.wire import (
+    cluster,
+    common,
+    imprints,
+    locate,
+    log,
+    marks,
+    operate,
+    presence,
+    replica,
+    session,
+    typists,
+)
 from chatnet.wire.arguments import Command
 
 
@@ -118,6 +130,13 @@ RULES = (
         "they are kept, of 20,000 users; who wants them is told",
     ),
     Rule(
+        typists.TellTypists,
+        (Speaker.WORKER, Speaker.FOLLOWER),
+        "four in a quarter of a second, while somebody types",
+        "50 users, 50 KB",
+        "who wants to know is told, of 200 in a quarter of a second",
+    ),
+    Rule(
         replica.Attach,
         (Speaker.NEW_REPLICA,),
         "once",
@@ -154,6 +173,13 @@ RULES = (
         "four in a quarter of a second, to who wants them; with the epoch of the registration",
         "500 users, 60 KB",
         "they are kept, of 20,000 users",
+    ),
+    Rule(
+        typists.TypistsTold,
+        (Speaker.PRIMARY,),
+        "four in a quarter of a second, to who wants them; with the epoch of the registration",
+        "50 users, 50 KB",
+        "who hears them is told, of 1,000 lines in a quarter of a second",
     ),
     Rule(
         cluster.Shutdown,

@@ -46,6 +46,7 @@ gathered_marks  how far users have read, until it is passed on   (pure)
 marks       has the log keep how far users have read, and tells their other sessions
 presence    tells the primary who has sessions here
 present_elsewhere  who has some on other processes, as the primary tells it
+typists     tells the primary who is typing here, and hands on what it tells
 users       which users have sessions here, and what ends those    (pure)
 router      hands posts to live sessions, and follows joins and leaves in the log    (pure)
 audience    who listens at which place   (pure)

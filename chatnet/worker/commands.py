@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from twisted.logger import Logger
@@ -15,6 +15,7 @@ from chatnet.marks import UserMark
 from chatnet.net.gate import Commanded
 from chatnet.net.link import Link
 from chatnet.presence import Present
+from chatnet.typists import Typist
 from chatnet.wire.cluster import (
     MOST_PROCESSES,
     Kill,
@@ -33,6 +34,7 @@ from chatnet.wire.log import Committed
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.presence import PresenceTold
 from chatnet.wire.table import Speaker
+from chatnet.wire.typists import TypistsTold
 
 
 class Linked(Protocol):
@@ -44,8 +46,9 @@ class Linked(Protocol):
     def load(self) -> Load:
         """Return what it carries now."""
 
-    def registered(self, link: Link, log_id: str, store: str) -> None:
-        """The primary at the other end of ``link`` has registered it, and said which log, and where."""
+    def registered(self, link: Link, log_id: str, store: str, lanes: Collection[str] = ()) -> None:
+        """The primary at the other end of ``link`` has registered it, and said which log, and where; and what
+        it wants to be told beside that: those of :data:`~chatnet.wire.cluster.LANES`."""
 
     def detached(self) -> None:
         """The link to the primary is lost."""
@@ -59,17 +62,14 @@ class Linked(Protocol):
     def marks_told(self, marks: Sequence[UserMark]) -> None:
         """Users of other workers have set ``marks``, and they are kept."""
 
-    def tells_presence(self, link: Link) -> None:
-        """The primary, which has registered it, wants to know by ``link`` who is on it."""
-
     def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
         """The primary has told who is on other workers."""
 
-    def tells_imprints(self, link: Link) -> None:
-        """The primary, which has registered it, wants to know by ``link`` which passwords were right."""
-
     def imprints_told(self, imprints: Sequence[Imprint]) -> None:
         """The primary has told which passwords were right elsewhere."""
+
+    def typists_told(self, typists: Sequence[Typist]) -> None:
+        """The primary has told who is typing, here or elsewhere."""
 
     def reaches_store(self) -> bool:
         """Return whether the worker reaches a store, even without a primary."""
@@ -146,6 +146,12 @@ class FromPrimary(Commanded):
     def imprints_told(self, epoch: int, imprints: list[Imprint]) -> dict[str, Any]:
         if epoch == self._epoch:  # no answer could say that it is not
             self._worker.imprints_told(imprints)
+        return {}
+
+    @TypistsTold.responder
+    def typists_told(self, epoch: int, typists: list[Typist]) -> dict[str, Any]:
+        if epoch == self._epoch:  # no answer could say that it is not
+            self._worker.typists_told(typists)
         return {}
 
     @Shutdown.responder

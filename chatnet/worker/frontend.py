@@ -10,6 +10,7 @@ from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.marks import UserMark
+from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 from chatnet.telemetry import Tell
 from chatnet.wire.cluster import Load
@@ -24,6 +25,7 @@ from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.stores import Store
+from chatnet.worker.typists import Typists
 from chatnet.world import Clocks
 
 _KEY_BYTES = 32
@@ -96,6 +98,26 @@ class Frontend:
         return self._sessions.secrets.imprints
 
     @property
+    def typists(self) -> Typists:
+        """Who is typing, as the primary is told it, and tells."""
+        return self._sessions.typists
+
+    def attached(self, link: Link, lanes: Collection[str], is_front: bool) -> None:
+        """A primary has registered the process, and wants to be told what is in these ``lanes``."""
+        if "presence" in lanes:
+            self.presence.attached(link)
+        if "imprints" in lanes:
+            self.imprints.attached(link, wants=is_front)
+        if "typists" in lanes:
+            self.typists.attached(link)
+
+    def detached(self) -> None:
+        """The link to the primary is lost."""
+        self.presence.detached()
+        self.imprints.detached()
+        self.typists.detached()
+
+    @property
     def is_ready(self) -> bool:
         """Whether it has followed the log to its head once."""
         return self.store.log.is_ready
@@ -144,8 +166,7 @@ class Frontend:
 
     def rewound(self, to: Cursor) -> None:
         """The log was put back: tell all sessions that hear posts, and stop their hearing."""
-        self.presence.stop()
-        self.imprints.detached()
+        self._tell_no_more()
         self._sessions.marks.rewound(to.seq)
         for session in self._sessions.open:
             session.rewound(to)
@@ -159,9 +180,12 @@ class Frontend:
         await self._sessions.marks.flush()
 
     def stop(self) -> None:
-        """Stop moving sessions, passing marks on, and telling who is here and which passwords were right."""
+        """Stop moving sessions, passing marks on, and telling the primary what is not on the log."""
         self._hours.stop()
         self._handoff.stop()
-        self.presence.stop()
-        self.imprints.detached()
+        self._tell_no_more()
         self._sessions.marks.stop()
+
+    def _tell_no_more(self) -> None:
+        self.presence.stop()
+        self.detached()

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
-from chatnet.presence import GATHER_SECONDS, GRACE_SECONDS, MOST_PIECES, Present
+from chatnet.presence import GATHER_SECONDS, MOST_PIECES, Present
 from chatnet.wire.presence import TellPresence, piece_of
 
 
@@ -165,7 +165,3 @@ class Presence:
         if now is None:
             return None if told is None else Present(user)
         return None if now == told else now
-
-
-LINGERS = GRACE_SECONDS
-"""Seconds that a user is shown as being here whose connection was told to go to another worker."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import ALL, Entry, ears_of, heard_at, places
@@ -13,7 +13,7 @@ from chatnet.worker.audience import Audience
 
 if TYPE_CHECKING:
     from chatnet.reads import Snapshot
-    from chatnet.worker.peer import Channel, Peer
+    from chatnet.worker.peer import Channel, Ear, Peer
 
 
 def _tell_nobody(entry: Entry) -> None:
@@ -125,6 +125,12 @@ class Router:
         audience.leave(peer.ear)
         if not audience:
             del self._audiences[peer.channel]
+
+    def listening(self, place: str) -> Iterator[tuple[Channel, Collection[Ear]]]:
+        """Yield who is live and listens at a place, by channel."""
+        for channel, audience in self._audiences.items():
+            for _, ears in audience.hearing((place,)):
+                yield channel, ears
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the window: hand over what is heard, and follow stays, in the order of seq.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters, find_pair
 from chatnet.presence import Present
 from chatnet.start import Start
+from chatnet.typists import Typist
 from chatnet.wire.cluster import CHAT, IRC, Load, OtherWorker, WorkerIdentity
 from chatnet.worker.children import Children, make_children, no_children
 from chatnet.worker.elsewhere import OtherPlaces
@@ -82,10 +83,11 @@ class Ending:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A registered link to a primary, and the log that it named."""
+    """A registered link to a primary, the log that it named, and what it wants to be told beside that."""
 
     link: Link
     log_id: str
+    lanes: Collection[str] = ()
 
 
 OpenStore = Callable[
@@ -135,8 +137,6 @@ class Worker(MultiService):
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._attachment: Attachment | None = None
-        self._wants_presence: Link | None = None
-        self._wants_imprints: Link | None = None
         self.uplink: Uplink
 
     # ---- what the uplink asks and brings: see Linked ----
@@ -167,8 +167,8 @@ class Worker(MultiService):
         """Report at once: the certificate was renewed, and clients must learn the new key."""
         self.uplink.report()
 
-    def registered(self, link: Link, log_id: str, store: str) -> None:
-        self._attachment = Attachment(link, log_id)
+    def registered(self, link: Link, log_id: str, store: str, lanes: Collection[str] = ()) -> None:
+        self._attachment = Attachment(link, log_id, lanes)
         match self._state:
             case Unserving():
                 self._state = Opening(store)
@@ -178,36 +178,33 @@ class Worker(MultiService):
             case Opening(url) if url == store:
                 pass
             case Frontend() as frontend if frontend.store.url == store:
-                frontend.store.attached(link, log_id)
+                self._attach(frontend, self._attachment)
             case _:
                 self._begin_afresh("The primary keeps the log elsewhere than it did")
 
-    def tells_presence(self, link: Link) -> None:
-        self._wants_presence = link
-        if isinstance(self._state, Frontend):
-            self._state.presence.attached(link)
+    def _attach(self, frontend: Frontend, to: Attachment) -> None:
+        frontend.store.attached(to.link, to.log_id)
+        frontend.attached(to.link, to.lanes, self._ports.serves == IRC)
 
     def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
         if isinstance(self._state, Frontend):
             self._state.presence.told(people, begins, goes_on)
 
-    def tells_imprints(self, link: Link) -> None:
-        self._wants_imprints = link
-        if isinstance(self._state, Frontend):
-            self._state.imprints.attached(link, wants=self._ports.serves == IRC)
-
     def imprints_told(self, imprints: Sequence[Imprint]) -> None:
         if isinstance(self._state, Frontend):
             self._state.imprints.told(imprints)
 
+    def typists_told(self, typists: Sequence[Typist]) -> None:
+        if isinstance(self._state, Frontend):
+            self._state.typists.told(typists)
+
     def detached(self) -> None:
-        self._attachment = self._wants_presence = self._wants_imprints = None
+        self._attachment = None
         self._clients.others.is_emptied = False  # the next primary may decide otherwise
         self._want_clients()
         if isinstance(self._state, Frontend):
             self._state.store.detached()
-            self._state.presence.detached()
-            self._state.imprints.detached()
+            self._state.detached()
             self._state.stay()
 
     def heard(self) -> None:
@@ -299,11 +296,7 @@ class Worker(MultiService):
         frontend = self._state = self._clients.frontend = self._serve(store)
         self._clients.others.sent_elsewhere = lambda: frontend.sent_elsewhere
         if self._attachment is not None:
-            store.attached(self._attachment.link, self._attachment.log_id)
-        if self._wants_presence is not None:
-            frontend.presence.attached(self._wants_presence)
-        if self._wants_imprints is not None:
-            self.tells_imprints(self._wants_imprints)
+            self._attach(frontend, self._attachment)
         await store.log.window.fresh()
         self._want_clients()
         self.uplink.report()  # at once: until now no client was sent here

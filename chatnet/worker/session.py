@@ -11,11 +11,11 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.names import is_guest, spelled_for
+from chatnet.presence import GRACE_SECONDS
 from chatnet.reads import Device
 from chatnet.store.verifying import verify
 from chatnet.telemetry import CatchUpBegun, Left
 from chatnet.worker.peer import Peer
-from chatnet.worker.presence import LINGERS
 from chatnet.worker.router import LocalUser
 from chatnet.worker.session_drafts import SessionDrafts
 from chatnet.worker.session_marks import SessionMarks
@@ -224,7 +224,7 @@ class Session:
         self._shared.router.depart(self.local_user)
         self._shared.users.depart(self.user, self)
         if self.peer.lingers is not None:
-            self._shared.presence.gone(self.user, LINGERS if self.is_moving else self.peer.lingers)
+            self._shared.presence.gone(self.user, GRACE_SECONDS if self.is_moving else self.peer.lingers)
         self._shared.uninformed.discard(self)
         del self._shared.open[self]
 

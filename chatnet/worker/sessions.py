@@ -23,6 +23,7 @@ from chatnet.worker.reads import SharedReads
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.subscription import A_TURN
+from chatnet.worker.typists import Typists
 from chatnet.worker.users import Users, up_to_ends
 from chatnet.world import Clocks
 
@@ -73,6 +74,7 @@ class Sessions:
         router.stay_changed = self.users.stay_changed
         self.marks = UsersMarks(log, clock, self.users, pass_on)
         self.presence = Presence(clock, clocks.wall)
+        self.typists = Typists(clock)
         self.tell = tell
         self.logins = Lane(MOST_READS, LOGINS_OF_ONE)
         self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), limits.reads, tell)

@@ -22,7 +22,7 @@ from chatnet.net.gate import NotPrimary
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.timer import Timer
 from chatnet.text import legible
-from chatnet.wire.cluster import Register, Report
+from chatnet.wire.cluster import LANES, Register, Report
 from chatnet.worker.commands import FromPrimary, Linked
 from chatnet.worker.primary_search import PrimarySearch
 
@@ -168,11 +168,8 @@ class Uplink(Service):
             self._registered(link, answer["epoch"])
             self._search.found(master)
             self._say(master, f"Registered with the primary at {master}, epoch {answer['epoch']}")
-            self._worker.registered(link, answer["log"], answer["store"])
-            if answer["presence"]:
-                self._worker.tells_presence(link)
-            if answer["imprints"]:
-                self._worker.tells_imprints(link)
+            lanes = [lane for lane in LANES if answer[lane]]
+            self._worker.registered(link, answer["log"], answer["store"], lanes)
             self.report()
             await lost
             self._say(master, f"Lost the primary at {master}; looking for it")

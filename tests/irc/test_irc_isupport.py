@@ -45,7 +45,7 @@ def test_what_is_said_is_so() -> None:
 
 def test_which_tags_of_clients_go_on() -> None:
     """Message-tags: ``*`` blocks all but those that follow with a minus, whose plus is left out."""
-    assert said()["CLIENTTAGDENY"] == "*,-reply,-draft/reply,-draft/react"
+    assert said()["CLIENTTAGDENY"] == "*,-reply,-draft/reply,-draft/react,-typing"
     assert all(tag[0] == "+" for tag in RELAYED)
 
 

@@ -13,9 +13,11 @@ from worker.conftest import Worker
 from chatnet.master.imprints import KnownImprints
 from chatnet.master.presence import Presence as PrimarysPresence
 from chatnet.master.registry import Registration
+from chatnet.master.typists import Typists as PrimarysTypists
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.imprints import TellImprints
+from chatnet.wire.typists import TellTypists
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.fronts.irc.settings import IrcSettings
@@ -99,30 +101,44 @@ class IrcStage:
 
 
 class Lane:
-    """A process's link to the primary, for the presence of its users and the imprints of their passwords."""
+    """A process's link to the primary, for what it is told beside the log."""
 
-    def __init__(self, primary: PrimarysPresence, known: KnownImprints, worker: Worker, id: str) -> None:
+    def __init__(
+        self,
+        primary: PrimarysPresence,
+        known: KnownImprints,
+        typing: PrimarysTypists,
+        worker: Worker,
+        id: str,
+    ) -> None:
         self.full = False
-        self.told = 0
+        self.told = self.typed = 0
         self.presence = worker.sessions.presence
         self.imprints = worker.sessions.secrets.imprints
+        self.typists = worker.sessions.typists
         self.primary = primary
         self.known = known
+        self.typing = typing
         self.me: Registration[Any] = Registration(WorkerIdentity(id, "here", 1, "0.0.0.0:5", False, 0), self)
         self.presence.attached(cast(Any, self))
         self.imprints.attached(cast(Any, self), wants=id != "chat")
+        self.typists.attached(cast(Any, self))
 
     def callRemote(self, command: Any, **arguments: Any) -> None:
         command.makeArguments(arguments, None)
         self.told += command is TellImprints
-        (self.known if command is TellImprints else self.primary).told(self.me, **arguments)
+        self.typed += len(arguments.get("typists", ()))
+        lanes: dict[Any, Any] = {TellImprints: self.known, TellTypists: self.typing}
+        lanes.get(command, self.primary).told(self.me, **arguments)
 
     def cut(self) -> None:
         """Lose the link."""
         self.presence.detached()
         self.imprints.detached()
+        self.typists.detached()
         self.primary.lost(self.me)
         self.known.lost(self.me)
+        self.typing.lost(self.me)
 
 
 class Fronts:
@@ -149,8 +165,9 @@ class Fronts:
         """Have another primary."""
         self.primary = PrimarysPresence(self.clock, self._told)
         self.known = KnownImprints(self.clock, lambda to, some: cast(Any, to).link.imprints.told(some))
+        self.typing = PrimarysTypists(self.clock, lambda to, some: cast(Any, to).link.typists.told(some))
         self.lanes = [
-            Lane(self.primary, self.known, worker, id)
+            Lane(self.primary, self.known, self.typing, worker, id)
             for id, worker in (("one", self.one.worker), ("two", self.two.worker), ("chat", self.worker))
         ]
 

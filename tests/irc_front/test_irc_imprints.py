@@ -62,7 +62,7 @@ def newcomer(fronts: Fronts, id: str = "new") -> IrcStage:
     threads = fronts.worker.threads
     new = IrcStage(Worker(clock=fronts.clock, log=fronts.worker.log, threads=threads))
     new.worker.more = 2_000
-    fronts.lanes.append(Lane(fronts.primary, fronts.known, new.worker, id))
+    fronts.lanes.append(Lane(fronts.primary, fronts.known, fronts.typing, new.worker, id))
     return new
 
 

@@ -56,9 +56,11 @@ from chatnet.telemetry import Event
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
+from chatnet.typists import Typist
 from chatnet.wire.cluster import (
     CHAT,
     IRC,
+    LANES,
     Kill,
     Load,
     OtherWorker,
@@ -77,6 +79,7 @@ from chatnet.wire.marks import MarksTold
 from chatnet.wire.operate import ClusterStatus
 from chatnet.wire.presence import PresenceTold, TellPresence
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, Mirror, State
+from chatnet.wire.typists import TellTypists, TypistsTold
 from chatnet.world import Clocks, Processes, ProcessId
 from chatnet.world.real import RealFiles
 
@@ -116,6 +119,7 @@ class Hears(Locator):
         self.marks: list[UserMark] = []
         self.presence: list[tuple[bool, bool, list[Present]]] = []
         self.imprints: list[list[Imprint]] = []
+        self.typists: list[list[Typist]] = []
 
     @SpawnWorkers.responder
     def keep_children(self, epoch: int, count: int) -> dict[str, Any]:
@@ -168,6 +172,12 @@ class Hears(Locator):
     def imprints_told(self, epoch: int, imprints: list[Imprint]) -> dict[str, Any]:
         assert epoch == EPOCH
         self.imprints.append(imprints)
+        return {}
+
+    @TypistsTold.responder
+    def typists_told(self, epoch: int, typists: list[Typist]) -> dict[str, Any]:
+        assert epoch == EPOCH
+        self.typists.append(typists)
         return {}
 
     @Shutdown.responder
@@ -253,6 +263,11 @@ class Peer:
     def tell_imprints(self, *imprints: Imprint, wants: bool = False) -> None:
         """Say which passwords were right."""
         self.link.callRemote(TellImprints, wants=wants, imprints=list(imprints))
+        self._master.settle()
+
+    def tell_typists(self, *typists: Typist, wants: bool = False) -> None:
+        """Say who is typing."""
+        self.link.callRemote(TellTypists, wants=wants, typists=list(typists))
         self._master.settle()
 
     @property
@@ -461,7 +476,7 @@ class Master:
             started,
             serves=serves,
         )
-        answer = {"log": "memory", "store": "", "epoch": EPOCH, "presence": True, "imprints": True}
+        answer = {"log": "memory", "store": "", "epoch": EPOCH, **dict.fromkeys(LANES, True)}
         assert peer.ask(Register, worker=identity, seen=0) == answer
         return peer
 

@@ -54,6 +54,7 @@ from chatnet.reads import (
     RoomOf,
     Rooms,
     SnapshotOf,
+    SpeakerIn,
     Talks,
     UnreadOf,
 )
@@ -280,6 +281,7 @@ def read_by_all(subject: Subject) -> list[Any]:
                 found.append((user, room, str(no)))
         if user == "bob":
             found.append(subject.read(FirstIn("#x", head)))
+        found += [(user, room, subject.read(SpeakerIn(user, room, head))) for room in ROOMS]
         for room in ROOMS:
             questions: list[Any] = [History(room, None, user, head), Members(room, user, head)]
             if user == "bob":
@@ -651,3 +653,41 @@ def test_who_is_first_in_a_topic(new_disk: Callable[[], Any], make: Callable[[An
     assert subject.append(role(4, "carol", "#x", "bob", "owner")) == [16]
     assert first(upto=16) == ""
     assert [led(user, 16) for user in USERS] == [["&ops"], ["#x", "&ops"], []]
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_who_may_speak_and_who_blocks_them(
+    new_disk: Callable[[], Any], make: Callable[[Any], Subject]
+) -> None:
+    """As the log would judge a post, and in conversations only once something was said."""
+    subject = make(new_disk())
+    begun(subject)
+    numbers = itertools.count(1)
+
+    def asked(*rooms: str, user: str = "alice") -> list[Any]:
+        head = subject.log.window.head
+        return [subject.read(SpeakerIn(user, room, head)) for room in rooms]
+
+    def does(kind: Any, user: str, room: str, to: str = "", text: str = "", until: int = 0) -> None:
+        draft = Draft(kind, user, room, text, key(next(numbers)), 0, More(to=to, until=until))
+        assert isinstance(subject.append(draft)[0], int)
+
+    assert asked("#x", "&ops", "alice", "alice=bob", "nothing at all") == [[], [], [], None, []]
+    does("post", "bob", "alice=bob", text="hi")
+    assert asked("alice=bob", "alice=carol") == [[], None]
+    assert asked("alice=bob", "alice=carol", user="bob") == [[], None]
+    does("block", "bob", "bob", "alice")
+    does("block", "carol", "carol", "alice")
+    assert asked("alice=bob", "#x") == [["bob", "carol"]] * 2
+    does("unblock", "carol", "carol", "alice")
+    does("mute", "carol", "#x", "alice", until=1 << 60)
+    assert asked("#x", "&ops", "alice") == [None, ["bob"], ["bob"]]
+    does("unban", "carol", "#x", "alice")
+    does("ban", "carol", "#x", "alice")
+    assert asked("#x", "alice") == [None, ["bob"]]
+    does("policy", "carol", "", text="direct staff")
+    assert asked("alice=bob") == [None]
+    does("role", CLUSTER, "", "bob", "moderator")
+    assert asked("alice=bob") == [["bob"]]
+    does("mute", "carol", "", "alice")
+    assert asked("#x", "&ops", "alice", "alice=bob") == [None] * 4

@@ -22,6 +22,7 @@ from chatnet.errors import TlsRequired
 from chatnet.limits import LIMITS
 from chatnet.net.outbox import CLOSE_SECONDS
 from chatnet.net.security import MOST_UNREAD, Security
+from chatnet.presence import GRACE_SECONDS
 from chatnet.testing.toy_front import Toy, ToyChannel, entry_words, read_entry
 from chatnet.wire import encode
 from chatnet.worker.entrance import ALL_SECONDS, ANSWER_SECONDS, LOGIN_SECONDS
@@ -30,7 +31,6 @@ from chatnet.worker.frontend import Frontend
 from chatnet.worker.fronts.amp import Amp
 from chatnet.worker.handoff import LEAVE_SECONDS, Handoff
 from chatnet.worker.port import Clients
-from chatnet.worker.presence import LINGERS
 from chatnet.world.real import real_world
 
 CORE = (
@@ -391,7 +391,7 @@ def test_who_does_not_read_that_it_moves_is_cut_off_in_any_protocol(worker: Work
     assert len(worker.sessions.open) == 2
     worker.pass_time(1.5)
     assert not worker.sessions.open
-    worker.pass_time(LINGERS)  # for so long they are shown as being here: they move
+    worker.pass_time(GRACE_SECONDS)  # for so long they are shown as being here: they move
     assert not worker.clock.getDelayedCalls()
 
 

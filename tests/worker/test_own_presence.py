@@ -11,7 +11,7 @@ from worker.conftest import Worker
 
 from chatnet.presence import GATHER_SECONDS, GRACE_SECONDS, MOST_PIECES, MOST_TOLD, Present
 from chatnet.worker.handoff import TICK, Handoff
-from chatnet.worker.presence import LINGERS, Presence
+from chatnet.worker.presence import Presence
 from chatnet.worker.present_elsewhere import PresentElsewhere
 
 
@@ -131,9 +131,9 @@ def test_who_was_told_to_move_is_shown_for_ten_seconds_more(here: Here) -> None:
         here.presence.came(user)
     here.pass_time()
     for user in ("alice", "bob"):
-        here.presence.gone(user, LINGERS)
+        here.presence.gone(user, GRACE_SECONDS)
     here.presence.came("bob")
-    assert here.pass_time(LINGERS - 1) == {}
+    assert here.pass_time(GRACE_SECONDS - 1) == {}
     assert here.pass_time(2) == {"alice": 0}
     here.presence.gone("bob")
     assert here.pass_time() == {"bob": 0}
@@ -147,9 +147,9 @@ def test_a_process_that_stops_says_nothing(here: Here) -> None:
     here.pass_time()
     here.presence.stop()
     here.presence.gone("alice")
-    here.presence.gone("bob", LINGERS)
+    here.presence.gone("bob", GRACE_SECONDS)
     assert not here.clock.getDelayedCalls()
-    assert here.pass_time(2 * LINGERS) == {}
+    assert here.pass_time(2 * GRACE_SECONDS) == {}
 
 
 def test_who_watches_says_so_and_says_all_again(here: Here) -> None:
@@ -183,7 +183,7 @@ def test_sessions_show_that_their_users_are_here(worker: Worker) -> None:
     worker.pass_time(TICK)
     moves.cut()
     assert presence.of("bob") is not None
-    worker.pass_time(LINGERS + 0.5)
+    worker.pass_time(GRACE_SECONDS + 0.5)
     assert presence.of("bob") is None
     handoff.stop()
 

@@ -35,8 +35,10 @@ from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import CHAT, IRC, Load, OtherWorker, Report
 from chatnet.wire.encode import PING
+from chatnet.wire.imprints import TellImprints
 from chatnet.wire.log import Follow, Read
 from chatnet.wire.marks import TellMarks
+from chatnet.wire.presence import TellPresence
 from chatnet.wire.session import Elsewhere
 from chatnet.worker.service import FLUSH_SECONDS, build
 from chatnet.worker.session_lines import SessionLines
@@ -181,6 +183,23 @@ class FarLink:
 
     def abort(self) -> None:
         self.aborted = True
+
+
+class ToldLink(FarLink):
+    """A link to a primary that is told something beside the log; ``told`` is what."""
+
+    full = False
+
+    def __init__(self, command: Any) -> None:
+        super().__init__()
+        self._command = command
+        self.told: list[dict[str, Any]] = []
+
+    def callRemote(self, *command: Any, **arguments: Any) -> Any:
+        if command != (self._command,):
+            return super().callRemote(*command, **arguments)
+        self.told.append(arguments)
+        return None
 
 
 class OpenSession:
@@ -667,34 +686,27 @@ def test_a_worker_that_stops_waits_a_second_for_the_last_marks() -> None:
     assert not one.reactor.getDelayedCalls()
 
 
-@pytest.mark.parametrize("is_open", [True, False])
-def test_a_primary_is_told_who_is_here_until_the_worker_stops(is_open: bool) -> None:
-    """Also if it wants to know before the worker has its store; and a worker that stops says of nobody that
-    they are gone: they come back elsewhere."""
-    one, told = Started().start(), list[Any]()
-    link: Any = SimpleNamespace(full=False, callRemote=lambda command, **said: told.append(said["people"]))
-    if not is_open:
-        one.worker.tells_presence(link)
-    one.worker.registered(FarLink(), "the log", "")
-    if is_open:
-        one.worker.tells_presence(link)
+def test_a_primary_is_told_who_is_here_until_the_worker_stops() -> None:
+    """A worker that stops says of nobody that they are gone: they come back elsewhere."""
+    one, link = Started().start(), ToldLink(TellPresence)
+    one.worker.registered(link, "the log", "", ["presence"])
     presence = one.worker._state.presence
     presence.came("alice")
     one.reactor.advance(presences.GATHER_SECONDS)
-    assert [[(each.user, each.sessions) for each in people] for people in told] == [[("alice", 1)]]
+    [told] = link.told
+    assert [(each.user, each.sessions) for each in told["people"]] == [("alice", 1)]
     one.worker.detached()
     presence.came("bob")
     one.reactor.advance(presences.GATHER_SECONDS)
-    one.worker.registered(FarLink(), "the log", "")
-    one.worker.tells_presence(link)
+    one.worker.registered(link, "the log", "", ["presence"])
     one.reactor.advance(presences.GATHER_SECONDS)
-    assert [each.user for each in told[-1]] == ["alice", "bob"]
+    assert [each.user for each in link.told[-1]["people"]] == ["alice", "bob"]
     one.worker._state._sessions.marks.mark(UserMark("alice", "#x", 1), None)  # so that it stops slowly
     one.worker.stopService()
     presence.gone("alice")
     one.reactor.advance(presences.GATHER_SECONDS)
     one.reactor.advance(FLUSH_SECONDS)
-    assert len(told) == 2
+    assert len(link.told) == 2
 
 
 def test_marks_that_a_database_keeps_are_told_through_the_primary() -> None:
@@ -720,13 +732,12 @@ def test_which_passwords_were_right_is_told_and_those_of_others_to_a_front(
     serves: str, wants: list[bool]
 ) -> None:
     """Also if the log is opened after the registration, or anew; not once the primary is lost."""
-    told: list[Any] = []
-    link: Any = SimpleNamespace(full=False, callRemote=lambda command, **said: told.append(said))
+    link = ToldLink(TellImprints)
+    told = link.told
     alice, bob = (Imprint(user, 1, b"v" * IMPRINT_BYTES) for user in ("alice", "bob"))
     one = Started().start()
     one.worker._ports.serves = serves
-    one.worker.tells_imprints(link)
-    one.worker.registered(FarLink(), "the log", "")
+    one.worker.registered(link, "the log", "", ["imprints"])
     for _ in range(2):
         assert [said["wants"] for said in told] == wants
         told.clear()

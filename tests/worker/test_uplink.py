@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
@@ -33,7 +33,9 @@ from chatnet.presence import Present
 from chatnet.reads import Head, Question
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
+from chatnet.typists import Typist
 from chatnet.wire.cluster import (
+    LANES,
     MOST_PROCESSES,
     Kill,
     Load,
@@ -52,6 +54,7 @@ from chatnet.wire.imprints import ImprintsTold
 from chatnet.wire.log import Committed, Follow, Read
 from chatnet.wire.marks import MarksTold
 from chatnet.wire.presence import PresenceTold
+from chatnet.wire.typists import TypistsTold
 from chatnet.worker.uplink import (
     ABANDONED_SECONDS,
     CONNECT_SECONDS,
@@ -72,7 +75,8 @@ class Primary(Locator):
 
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = epoch
-        self.is_over = self.wants_presence = self.wants_imprints = False
+        self.is_over = False
+        self.wants: list[str] = []
         self.refuses: LevelTooLow | None = None
         self.hesitates: Deferred[None] | None = None
         self.registered: list[tuple[WorkerIdentity, int]] = []
@@ -87,10 +91,7 @@ class Primary(Locator):
             raise StaleEpoch.of(theirs=self.epoch, ours=seen)
         self.registered.append((worker, seen))
         answer: dict[str, Any] = {"log": "the log", "store": "", "epoch": self.epoch}
-        if self.wants_presence:
-            answer["presence"] = True
-        if self.wants_imprints:
-            answer["imprints"] = True
+        answer |= dict.fromkeys(self.wants, True)
         return answer if self.hesitates is None else self.hesitates.addCallback(lambda _: answer)
 
     @Report.responder
@@ -165,6 +166,8 @@ class Worker:
         self.marks: list[UserMark] = []
         self.presence: list[Any] = []
         self.imprints: list[Any] = []
+        self.typists: list[Any] = []
+        self.lanes: list[Collection[str]] = []
         self.has_store = False
         self.leads: Address | Deferred[Address | None] | None = None
 
@@ -174,8 +177,9 @@ class Worker:
     def load(self) -> Load:
         return Load(sessions=7)
 
-    def registered(self, link: Link, log_id: str, store: str) -> None:
+    def registered(self, link: Link, log_id: str, store: str, lanes: Collection[str] = ()) -> None:
         self.log.attached(link, log_id)
+        self.lanes.append(lanes)
 
     def detached(self) -> None:
         self.log.detached()
@@ -189,17 +193,14 @@ class Worker:
     def marks_told(self, marks: Sequence[UserMark]) -> None:
         self.marks += marks
 
-    def tells_presence(self, link: Link) -> None:
-        self.presence.append(link)
-
     def presence_told(self, people: Sequence[Present], begins: bool, goes_on: bool) -> None:
         self.presence.append((people, begins, goes_on))
 
-    def tells_imprints(self, link: Link) -> None:
-        self.imprints.append(link)
-
     def imprints_told(self, imprints: Sequence[Imprint]) -> None:
         self.imprints.append(imprints)
+
+    def typists_told(self, typists: Sequence[Typist]) -> None:
+        self.typists.append(typists)
 
     def reaches_store(self) -> bool:
         return self.has_store
@@ -328,38 +329,29 @@ def test_what_other_workers_have_marked_is_told() -> None:
     assert up.worker.marks == marks
 
 
-def test_who_is_elsewhere_is_told_by_the_primary_that_wants_to_know_who_is_here() -> None:
-    """An older one does not say that it does, and is told nothing; another epoch's word counts nothing."""
+def test_a_primary_says_what_it_wants_to_be_told_beside_the_log() -> None:
+    """An older one says nothing of that; one that is newer may want more, of which nothing is known here."""
+    for wants in ([], ["presence"], ["presence", "imprints"], [*LANES, "weather"]):
+        up, primary = Up(), Primary()
+        primary.wants = wants
+        up.reactor.accept(primary)
+        assert up.worker.lanes == [[lane for lane in wants if lane in LANES]]
+
+
+def test_what_the_primary_tells_beside_the_log_is_handed_on() -> None:
+    """Another epoch's word counts nothing."""
     up = Up()
-    up.reactor.accept(Primary())
-    assert up.worker.presence == []
-    up, primary = Up(), Primary()
-    primary.wants_presence = True
-    server = up.reactor.accept(primary)
-    people = [Present("bob", 1, 5)]
+    server = up.reactor.accept(Primary())
+    people, imprints = [Present("bob", 1, 5)], [Imprint("bob", 1, b"v" * 32)]
+    typists = [Typist("bob", "#tea", "active", 7, ("carol",))]
     for epoch in (0, 1, 2):
         server.callRemote(PresenceTold, epoch=epoch, begins=True, goes_on=False, people=people)
-    up.reactor.settle()
-    link, *told = up.worker.presence
-    assert isinstance(link, Link)
-    assert told == [(people, True, False)]
-
-
-def test_which_passwords_were_right_is_told_to_a_primary_that_wants_to_know() -> None:
-    """And by it, as who is elsewhere."""
-    up = Up()
-    up.reactor.accept(Primary())
-    assert up.worker.imprints == []
-    up, primary = Up(), Primary()
-    primary.wants_imprints = True
-    server = up.reactor.accept(primary)
-    imprints = [Imprint("bob", 1, b"v" * 32)]
-    for epoch in (0, 1, 2):
         server.callRemote(ImprintsTold, epoch=epoch, imprints=imprints)
+        server.callRemote(TypistsTold, epoch=epoch, typists=typists)
     up.reactor.settle()
-    link, *told = up.worker.imprints
-    assert isinstance(link, Link)
-    assert told == [imprints]
+    assert up.worker.presence == [(people, True, False)]
+    assert up.worker.imprints == [imprints]
+    assert up.worker.typists == [typists]
 
 
 def test_it_goes_round_the_masters_with_growing_delays() -> None:

@@ -19,8 +19,9 @@ from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.marks import heard
-from chatnet.names import is_private, is_public, is_topic, sides, spelled_for
+from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
+    MOST_BLOCKERS,
     MOST_LOOKED_AT,
     MOST_UNREAD,
     NEWEST,
@@ -71,6 +72,7 @@ from chatnet.reads import (
     ShownFace,
     Snapshot,
     SnapshotOf,
+    SpeakerIn,
     Talk,
     TalkPage,
     Talks,
@@ -80,6 +82,7 @@ from chatnet.reads import (
     code_purpose,
 )
 from chatnet.rules import ROLES
+from chatnet.store import facts
 from chatnet.store.pages import (
     FEED_STAYS,
     FIRST_CHUNK,
@@ -270,6 +273,12 @@ LEADS = f"""
             WHERE o.room = m.room AND o."left" > %(upto)s AND o.joined < m.joined
                 AND o."user" < '~')))
 """
+_TIME = "coalesce((SELECT time FROM entry WHERE seq = %(upto)s), 0)"
+SPEAKS = {
+    in_talk: f"SELECT {sql.format(user='%(user)s', room='%(room)s', to='%(to)s', now=_TIME)}"
+    for in_talk, sql in facts.SPEAKS.items()
+}
+BLOCKERS = facts.BLOCKERS.format(user="%(user)s")
 INVITATIONS = f"""
     SELECT i.room, i.inviter, s.invited FROM invitation AS i
         JOIN standing AS s ON s.room = i.room AND s."user" = i."user"
@@ -648,6 +657,15 @@ def led_by(tables: PostgresTables, asked: LedBy) -> list[str]:
     return [room for room in rooms if room in led]
 
 
+def speaker(tables: PostgresTables, asked: SpeakerIn) -> list[str] | None:
+    user, room = known_name(asked.user), known_room(asked.room)
+    asks = {"user": user, "room": room, "to": other_side(room, user), "upto": known_seq(asked.upto)}
+    if not tables.execute(SPEAKS[is_talk(room)], asks).fetchone()[0]:
+        return None
+    blockers: list[str] = [name for (name,) in tables.execute(BLOCKERS, {"user": user})]
+    return blockers if len(blockers) <= MOST_BLOCKERS else None
+
+
 def invitations(tables: PostgresTables, asked: InvitationsOf) -> InvitationPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     bounds = {"user": user, "after": known_text(asked.after), "upto": upto}
@@ -714,6 +732,7 @@ ANSWERS: Answers[PostgresTables] = {
     PersonOf: person,
     FirstIn: first_in,
     LedBy: led_by,
+    SpeakerIn: speaker,
     Talks: talks,
     Faces: faces,
     Rooms: rooms,

@@ -23,6 +23,7 @@ from chatnet.limits import PAGE, PageSize
 from chatnet.marks import heard, used
 from chatnet.names import is_guest, is_private, is_public, is_talk, is_topic, sides, spelled_for
 from chatnet.reads import (
+    MOST_BLOCKERS,
     MOST_LOOKED_AT,
     MOST_UNREAD,
     NEWEST,
@@ -73,6 +74,7 @@ from chatnet.reads import (
     ShownFace,
     Snapshot,
     SnapshotOf,
+    SpeakerIn,
     Talk,
     TalkPage,
     Talks,
@@ -82,6 +84,7 @@ from chatnet.reads import (
     code_purpose,
 )
 from chatnet.rules import ROLES
+from chatnet.store import facts
 from chatnet.store.pages import (
     FEED_STAYS,
     FIRST_CHUNK,
@@ -430,6 +433,23 @@ LEADS = f"""
 """
 
 
+def speaker(tables: SqliteTables, asked: SpeakerIn) -> list[str] | None:
+    user, room = known_name(asked.user), known_room(asked.room)
+    asks = {"user": user, "room": room, "to": other_side(room, user), "upto": known_seq(asked.upto)}
+    if not tables.execute(SPEAKS[is_talk(room)], asks).get:
+        return None
+    blockers: list[str] = [name for (name,) in tables.execute(BLOCKERS, {"user": user})]
+    return blockers if len(blockers) <= MOST_BLOCKERS else None
+
+
+_TIME = "coalesce((SELECT time FROM entry WHERE seq = :upto), 0)"
+SPEAKS = {
+    in_talk: f"SELECT {sql.format(user=':user', room=':room', to=':to', now=_TIME)}"
+    for in_talk, sql in facts.SPEAKS.items()
+}
+BLOCKERS = facts.BLOCKERS.format(user=":user")
+
+
 def invitations(tables: SqliteTables, asked: InvitationsOf) -> InvitationPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     now: int = tables.execute("SELECT max(time) FROM entry WHERE seq = ?", (upto,)).get or 0
@@ -578,6 +598,7 @@ ANSWERS: Answers[SqliteTables] = {
     PersonOf: person,
     FirstIn: first_in,
     LedBy: led_by,
+    SpeakerIn: speaker,
     Talks: talks,
     Faces: faces,
     Rooms: rooms,

@@ -31,6 +31,7 @@ moderation    INVITE, KICK, MODE
 people        WHO, WHOIS, WHOWAS, USERHOST, ISON, AWAY, MONITOR, SETNAME
 presence      who is here and who is away, on all processes
 neighbours    who shares a room with users of other processes
+typists       who is typing, and whom that is told
 talk          PRIVMSG, NOTICE, TAGMSG, REDACT
 histories     CHATHISTORY
 marking       MARKREAD

@@ -35,6 +35,7 @@ from chatnet.worker.fronts.irc.registration import Registration
 from chatnet.worker.fronts.irc.sees import Sees
 from chatnet.worker.fronts.irc.settings import IrcSettings
 from chatnet.worker.fronts.irc.table import COMMANDS
+from chatnet.worker.fronts.irc.typists import ORDERS, Typing
 
 _LETTERS = range(ord("A"), ord("Z") + 1)
 
@@ -56,6 +57,7 @@ class Irc:
         self.arrivals = Arrivals(self.seconds)
         self.leaving = Leaving()
         self.presence = self.crowd.presence = Presence(self.crowd, shared.outboxes)
+        self.typing = Typing(self.crowd, self.seconds, settings.clocks.wall)
         self.patience = Patience(shared.outboxes)
         self.devices = Devices(settings.clocks.reactor, self.crowd)
         self.offered = caps.offered(
@@ -73,6 +75,7 @@ class Irc:
             self._window = window
             window.watch(self._grown)
             self.presence.follow(entrance.sessions)
+            self.typing.follow(entrance.sessions)
             Deferred.fromCoroutine(self._look_back(entrance.sessions.log)).addErrback(self._not_looked_back)
         self.entrance = entrance
         connection = IrcConnection(self.shared, self.addresses)
@@ -110,6 +113,8 @@ class Irc:
         for at, entry in enumerate(entries, 1):
             if entry.kind in FACES:
                 self._shown(entry)
+            if entry.kind in ORDERS:
+                self.typing.ordered(entry)
             if entry.kind == "ban" and entry.room and not _is_back(entry, entries[at:]):
                 line = events.parted(self.faces.source(entry.to), entry.room)
                 for client in list(self.crowd.of_key.values()):

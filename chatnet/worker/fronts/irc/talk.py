@@ -11,9 +11,11 @@ from twisted.python.failure import Failure
 from chatnet.entries import KEY_BYTES, Entry, More, Ref, other_side
 from chatnet.errors import ChatnetError, NoReason, NoSuchPost, OwnRoom
 from chatnet.irc import isupport, msgids, numerics, targets, texts, writer
+from chatnet.irc.isupport import TYPING
 from chatnet.irc.targets import CHANTYPES, Nick
 from chatnet.irc.texts import Dropped, Said
 from chatnet.names import is_talk
+from chatnet.typists import DOES
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import Faces
@@ -55,10 +57,10 @@ def long_post(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def tagmsg(client: IrcClient, slot: Slot, line: Line) -> None:
-    """React to something: of other tags alone nothing goes on."""
+    """React to something, or say whether one is typing: of other tags alone nothing goes on."""
     saying = Saying(client, slot, "TAGMSG", line.tags)
     try:
-        saying.react(line.params)
+        (saying.types if TYPING in line.tags and REACT not in line.tags else saying.react)(line.params)
     finally:
         saying.done()
 
@@ -124,6 +126,21 @@ class Saying:
             for target in targets:
                 self._post(target, meant.text, "", is_long=True)
 
+    def types(self, params: tuple[str, ...]) -> None:
+        """Tell others that the user is typing, or no longer: a help, to which no error is answered."""
+        client, targets, does = self._client, self._named(params), self._tags[TYPING]
+        if not (targets and does in DOES and client.has("message-tags") and self._may_be_for(targets)):
+            client.charge()
+            return
+        client.charge(len(targets))
+        typing = client.front.typing
+        for target in targets:
+            spelled = to_room(target, client.front.faces)
+            if spelled is not None and (room := typing.room(client, spelled)) is not None:
+                typing.says(client, room, does)
+                if client.has("echo-message"):
+                    self._slot.say(typing.line(client.user, self._shown(spelled), does))
+
     def _named(self, params: tuple[str, ...]) -> list[str]:
         """Return for whom it is; say so, if it is for nobody."""
         targets = list(dict.fromkeys(filter(None, params[0].split(",")))) if params else []
@@ -152,8 +169,7 @@ class Saying:
             number = numerics.ERR_NOSUCHCHANNEL if is_channel else numerics.ERR_NOSUCHNICK
             self._no(client.numeric(number, writer.word(target)))
             return
-        shown = client.front.faces.nick(room[1:]) if room[0] == "@" else events.channel(room)
-        head = head_of(client.source, command_of(form), shown)
+        head = head_of(client.source, command_of(form), self._shown(room))
         if not is_long and len(text.encode()) > room_for(head, form):
             # With our name before it, it is too long for a line: nobody shall get half of it.
             self._no(client.numeric(numerics.ERR_INPUTTOOLONG))
@@ -170,6 +186,10 @@ class Saying:
             )
         except ChatnetError as why:
             self._refuse(why, target)
+
+    def _shown(self, room: str) -> str:
+        """Return what a room is called in lines: of a user, as the session spells it, their nick."""
+        return self._client.front.faces.nick(room[1:]) if room[0] == "@" else events.channel(room)
 
     def _key(self) -> bytes:
         return (_key_in(self._chosen) if self._chosen else None) or self._client.drafts.key()
