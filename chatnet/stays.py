@@ -127,10 +127,11 @@ class Memberships:
 
     def apply(self, entry: Entry, user: str) -> bool:
         """Apply an entry to the stays of ``user``. Return whether it changed where they listen now."""
-        if entry.kind in _BEGINS and user == (entry.to or entry.user):
-            self.registered = entry.seq
-        elif entry.kind in _ENDS and user == (entry.user if entry.kind == "nick" else entry.to):
-            self.registered = 0
+        if entry.seq > self.registered:  # a snapshot knows already who has the name now
+            if entry.kind in _BEGINS and user == (entry.to or entry.user):
+                self.registered = entry.seq
+            elif entry.kind in _ENDS and user == (entry.user if entry.kind == "nick" else entry.to):
+                self.registered = 0
         mine = self.ended_by(entry, user) if entry.kind == "forget" else changes(entry)
         changed = [self.change(change, entry.seq) for change in mine if change.user == user]
         return any(changed)

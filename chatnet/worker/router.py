@@ -88,8 +88,14 @@ class Router:
         """Remove a session, which must not be live."""
         local_user.sessions -= 1
         if not local_user.sessions:
+            self.part(local_user)
+
+    def part(self, local_user: LocalUser) -> None:
+        """Follow a user no longer, who has no live session: they are nobody, or somebody else is called so.
+        Harmless if that was done."""
+        if self._local_users.get(local_user.user) is local_user:
             del self._local_users[local_user.user]
-            self._leavers.pop(local_user, None)
+        self._leavers.pop(local_user, None)
 
     def forget(self, upto: int) -> None:
         """Forget who was where up to ``upto``: sessions read older posts from the log.

@@ -52,6 +52,8 @@ class Session:
     __slots__ = (
         "_chats",
         "_has_ended",
+        "_leaving_by",
+        "_left_at",
         "_secret",
         "_shared",
         "_subscription",
@@ -89,6 +91,8 @@ class Session:
         self.has_password = has_password
         self.is_moving = False
         self._has_ended = False
+        self._leaving_by = b""
+        self._left_at = 0
         self._chats = 0
         self._subscription: Subscription | None = None
         self._secret: SessionSecret | None = None
@@ -153,6 +157,9 @@ class Session:
             self._subscription = Subscription(
                 start.seq, log, shared.router, self.local_user, self.peer, turns, shared.pace
             )
+            self._subscription.hold_pages(bool(self._leaving_by))
+            if self._left_at:
+                self._subscription.end_behind(self._left_at)
             self._subscription.start(shared.clock)
         return ChatBegun(posts, start)
 
@@ -241,6 +248,21 @@ class Session:
     def is_setting(self, key: bytes) -> bool:
         return self._secret is not None and self._secret.is_setting(key)
 
+    def leaving(self, key: bytes) -> None:
+        """The draft of this key is to make its guest somebody else; empty: it did not."""
+        self._leaving_by = key
+        if self._subscription is not None:
+            self._subscription.hold_pages(bool(key))
+
+    def is_leaving_by(self, key: bytes) -> bool:
+        return bool(key) and key == self._leaving_by
+
+    def leaves(self, seq: int) -> None:
+        self._left_at = seq
+        if self._subscription is not None:
+            self._subscription.end_behind(seq)
+        self._shared.router.part(self.local_user)
+
     def goes_by(self, seq: int) -> None:
         self.by = max(self.by, seq)
         self.device = msgspec.structs.replace(self.device, seq=self.by)
@@ -261,7 +283,8 @@ class Session:
             self.peer.stay_changed(room, seq, joined)
 
     def end(self, why: ChatnetError) -> None:
-        if not self._has_ended:
+        # What comes behind its guest's last entry is about somebody else of that name.
+        if not (self._has_ended or self._left_at):
             self._has_ended = True
             self._stop()
             self.peer.ended(why.code.decode("ascii"), str(why))

@@ -43,7 +43,10 @@ class Subscription:
     While the client does not read, nothing is queued: what it missed is read from the log later.
     """
 
-    __slots__ = ("_local_user", "_log", "_pace", "_peer", "_reader", "_reads", "_router", "_waits")
+    __slots__ = (
+        *("_last", "_local_user", "_log", "_pace", "_peer", "_reader", "_reads", "_router", "_waits"),
+        "_holds_pages",
+    )
 
     _logger = Logger()
 
@@ -64,6 +67,8 @@ class Subscription:
         self._reads = turns
         self._pace = pace
         self._waits: Visitor | None = None
+        self._last: int | None = None
+        self._holds_pages = False
         self._reader = Reader(cursor, log.window, self, log.window.limits.near)
         if peer.full:
             self._reader.full()
@@ -71,12 +76,12 @@ class Subscription:
     @property
     def reached(self) -> int:
         """Everything visible up to this seq was put."""
-        return self._reader.cursor
+        return self._reader.cursor if self._last is None else min(self._last, self._reader.cursor)
 
     @property
     def cursor(self) -> Cursor | None:
         """The same as a cursor; None if the window does not reach back that far."""
-        return self._log.window.at(self._reader.cursor)
+        return self._log.window.at(self.reached)
 
     def start(self, clock: IReactorTime) -> None:
         """Begin in the reactor's next turn: the answer that says where it begins goes first."""
@@ -89,6 +94,21 @@ class Subscription:
     def drained(self) -> None:
         """The peer has room again."""
         self._reader.drained()
+
+    def hold_pages(self, holds: bool) -> None:
+        """Read no page of the log while its name may be somebody else's by now, or nobody's; what the window
+        holds is theirs up to where it says so."""
+        self._holds_pages = holds
+        if not holds and not self._peer.full:
+            self._reader.drained()
+
+    def end_behind(self, last: int) -> None:
+        """Deliver nothing behind the seq ``last``, which the window has just reached."""
+        self._last = last
+        if self._reader.cursor >= last:
+            self._reader.stop()
+        elif not self._peer.full:
+            self._reader.drained()
 
     def stop(self) -> None:
         """Deliver nothing from now on."""
@@ -111,8 +131,14 @@ class Subscription:
         async with self._reads:
             if not self._reader.is_behind:  # no longer needed
                 return [], upto
+            if self._holds_pages:
+                self._wait_for_window()
+                return [], upto
             feed, in_window = Feed(self._local_user.user, after, upto), self._log.window.holds(after)
             page = await self._reads.read(self._log.read, feed)
+            if self._holds_pages:
+                self._wait_for_window()
+                return [], upto
             if page.cursor == after:
                 # Their user is forgotten: the window will say so, and end the session. Meanwhile nobody can
                 # say what they should have heard before that.
@@ -130,8 +156,19 @@ class Subscription:
             self._waits = None
             is_stale = self._log.window.is_stale()  # it may be by now: turns may take long
 
+    def _wait_for_window(self) -> None:
+        """Go on once it is known whose the name is; if it is no longer theirs, nobody knows what they have
+        missed."""
+        self._reader.full()
+        if self._last is not None:
+            self._peer.abort()
+
     def take(self, entries: list[Entry]) -> None:
         self._pace.spend(len(entries))
+        last = self._last
+        if last is not None and entries[-1].seq >= last:
+            self._reader.stop()
+            entries = [entry for entry in entries if entry.seq <= last]
         shows = self._peer.channel.shows
         posts = [
             entry
@@ -140,7 +177,7 @@ class Subscription:
             and shows(entry.kind)
             and self._may_see(entry)
         ]
-        if posts:
+        if posts or self.reached == last:
             self._router.deliveries += len(posts)
             # If the peer is full now, the reader stops here.
             self._peer.put(posts)

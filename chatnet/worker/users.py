@@ -20,8 +20,8 @@ GONE = "Your connection was taken for lost, and you for gone: come again."
 """What a guest is told whose end somebody else has written."""
 _BARS: dict[str, type[ChatnetError]] = {"ban": Barred, "disable": Disabled, "forget": Forgotten}
 """The orders that end all sessions of a user, and why these end."""
-ENDS = frozenset({"secret", "session", "revoke", "gone", *_BARS})
-"""The kinds of what may end a session."""
+ENDS = frozenset({"secret", "session", "revoke", "gone", "nick", *_BARS})
+"""The kinds of what may end a session, or what it hears."""
 
 
 class UsersSession(Protocol):
@@ -40,8 +40,15 @@ class UsersSession(Protocol):
     def is_setting(self, key: bytes) -> bool:
         """Return whether it is setting the secret with the draft of this key, and has no answer yet."""
 
+    def is_leaving_by(self, key: bytes) -> bool:
+        """Return whether the draft of this key is its guest's own, who is to be somebody else."""
+
     def goes_by(self, seq: int) -> None:
         """The session goes on as the one that the entry at ``seq`` began: the new secret that it has set."""
+
+    def leaves(self, seq: int) -> None:
+        """Its guest is somebody else behind the entry at ``seq``: it hears all up to there, and nothing
+        behind that."""
 
     def marked(self, room: str, seq: int) -> None:
         """Another session of the user has read ``room`` up to ``seq``."""
@@ -143,12 +150,15 @@ class Users:
         for entry in entries:
             if entry.kind == "secret" and entry.user in self._sessions:
                 self._secret(entry)
-            elif entry.kind in ("session", "revoke", "gone"):
-                user = entry.to or entry.user
+            elif entry.kind in ("session", "revoke", "gone", "nick"):
+                user = entry.user if entry.kind == "nick" else entry.to or entry.user
                 for session in self._sessions.get(user, ()):
                     if entry.seq > session.known and ends(entry, user, session.device):
-                        is_gone = entry.kind == "gone"
-                        session.end(SessionEnded(GONE) if is_gone else SessionEnded.of(name=user))
+                        if entry.kind == "nick" or session.is_leaving_by(entry.key):
+                            session.leaves(entry.seq)
+                        else:
+                            is_gone = entry.kind == "gone"
+                            session.end(SessionEnded(GONE) if is_gone else SessionEnded.of(name=user))
             elif entry.kind == "forget" or (not entry.room and entry.kind in _BARS):
                 for session in self._sessions.get(entry.to, ()):
                     if entry.seq > session.known:

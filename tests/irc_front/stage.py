@@ -149,6 +149,8 @@ class Fronts:
         worker, clock, log = self.one.worker, self.one.worker.clock, self.one.worker.log
         self.two = IrcStage(Worker(clock=clock, log=log, threads=worker.threads), **said)
         self.worker = Worker(clock=clock, log=log, threads=worker.threads)
+        for at, each in enumerate((self.two.worker, self.worker), 1):
+            each.more = at * 1_000_000  # no two processes choose the same keys
         self.clock = clock
         settles = [one.settle for one in (worker, self.two.worker, self.worker)]
 

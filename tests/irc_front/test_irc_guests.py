@@ -508,22 +508,3 @@ def test_nobody_has_the_nick_of_a_guest_who_is_still_called_so_here(stage: IrcSt
     alice.say("PRIVMSG hal :secret")
     assert "PRIVMSG hal secret" in [one.shown for one in second.take()]
     assert [one.shown for one in first.take()] == ["NICK gus"]
-
-
-def test_who_has_left_a_nick_hears_nothing_of_who_has_it_next() -> None:
-    """Also where both are in one page of the log: what the one catches up with ends with its nick."""
-    fronts = Fronts(guests=True)
-    stage = fronts.one
-    alice = stage.user("alice")
-    alice.ask("JOIN #tea")
-    stage.worker.log.lagging = True
-    first = guest(stage, "hal")
-    first.say("NICK gus")
-    second = guest(fronts.two, "hal")
-    second.say("JOIN #tea")
-    does(stage, "post", "alice", "alice=~hal", "secret")
-    stage.worker.log.lagging = False
-    stage.worker.log.catch_up()
-    stage.worker.settle()
-    assert [one.shown for one in first.take()] == ["NICK gus"]
-    assert "PRIVMSG hal secret" in [one.shown for one in second.take()]

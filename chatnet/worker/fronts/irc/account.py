@@ -85,6 +85,7 @@ async def register(client: IrcClient, slot: Slot, line: Line) -> None:
         await _register(client, Credentials(login, line.params[2].encode()))
     except ChatnetError as why:
         client.fail(slot, "REGISTER", code_of(why), str(why), login.name)
+        client.compare_stays()
         return
     slot.begin_now()
     slot.now(success(client.front.settings.name, login.name))
@@ -111,7 +112,6 @@ async def _or_close(client: IrcClient, becoming: Coroutine[Any, Any, None]) -> N
     try:
         await becoming
     except ChatnetError as why:
-        client.changes = False
         client.close(str(why))
         raise
 
@@ -162,6 +162,7 @@ async def _prove(client: IrcClient, slot: Slot, credentials: Credentials) -> Non
     except ChatnetError as why:
         client.charge(FAILED)
         slot.say(client.numeric(numerics.ERR_SASLFAIL, str(why)))
+        client.compare_stays()
         return
     slot.begin_now()
     _say_changed(client, slot, before)

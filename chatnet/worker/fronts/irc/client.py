@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.names import fold_for, is_guest, is_room, is_talk
 from chatnet.stays import changes
+from chatnet.store.verifying import cursor_at
 from chatnet.worker.fronts.connection import ConnectionPeer
 from chatnet.worker.fronts.irc import events, marking, refusals
 from chatnet.worker.fronts.irc.answers import Answers, Slot
@@ -74,9 +75,8 @@ class IrcClient(ConnectionPeer):
     """One connection: a :class:`~chatnet.worker.peer.Peer`, and what is spoken on it
     (:class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`).
 
-    While it ``changes``, its user becomes another one. ``said_user`` and ``real_name`` are what it said of
-    itself; ``joined`` are the rooms that it was told it is in; it ``shows`` that its user is here, unless it
-    has said that nobody is at it.
+    ``said_user`` and ``real_name`` are what it said of itself; ``joined`` are the rooms that it was told it
+    is in; it ``shows`` that its user is here, unless it has said that nobody is at it.
     """
 
     __slots__ = (
@@ -96,7 +96,7 @@ class IrcClient(ConnectionPeer):
             "_why",
             "_words",
         ),
-        *("answers", "caps", "changes", "exchange", "device", "drafts", "front", "joined"),
+        *("answers", "caps", "exchange", "device", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
         *("_slow", "shows", "spoke_at"),
     )
@@ -123,7 +123,6 @@ class IrcClient(ConnectionPeer):
         self.device = Device(self)
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
-        self.changes = False
         self.exchange: Exchange | None = None
         self.said_user = self.real_name = ""
         self.modes: frozenset[str] = frozenset()
@@ -524,8 +523,12 @@ class IrcClient(ConnectionPeer):
         for room in rooms:
             self.note_stay(room, True)
             self.put_line(events.joined(self.user, room, self.channel.sees))
-        self.listen()
+        self._listen(self._hear_as_guest() if is_guest(self.user) else self.device.begin())
         self.introduce(rooms)
+
+    async def _hear_as_guest(self) -> None:
+        """Let a guest hear all that was said to it since the log has it."""
+        await self.session.chat(await cursor_at(self.sessions.log, self.session.by) or self.window.cursor)
 
     # ---- capabilities ----
 
@@ -647,8 +650,8 @@ class IrcClient(ConnectionPeer):
     def put(self, posts: Sequence[Entry]) -> None:
         session = self.session
         for entry in self.device.replays(posts):
-            if self.drafts.ends_before(entry.seq) or not session.listens:
-                break  # its user is another one now, and who has the name behind that somebody else
+            if not session.listens:
+                break
             self.hears([entry], self.place_of(entry))
         self.connection.outbox.flush()
         self.drafts.look()
@@ -691,11 +694,10 @@ class IrcClient(ConnectionPeer):
         sentence = "The log was put back: some of what was said last is gone, and is not in the history."
         self.put_line(self.notice(sentence))
         self.device.rewound()
-        self.listen()
+        self._listen(self.session.chat(self.window.cursor) if is_guest(self.user) else self.device.begin())
 
-    def listen(self) -> None:
-        """Hear what the device has missed, and what is said from now on."""
-        beginning = self.session.chat(self.window.cursor) if is_guest(self.user) else self.device.begin()
+    def _listen(self, beginning: Coroutine[Any, Any, object]) -> None:
+        """Hear what was missed, and what is said from now on."""
         Deferred.fromCoroutine(beginning).addErrback(self._not_heard)
 
     def _not_heard(self, failure: Failure) -> None:
@@ -703,11 +705,9 @@ class IrcClient(ConnectionPeer):
         self.close("The log cannot be read")
 
     def ended(self, code: str, sentence: str) -> None:
-        self._ended_by = "" if self.changes else sentence
+        self._ended_by = sentence
 
     def hang_up(self) -> None:
-        if self.changes:
-            return  # it has just ended this session itself
         self.close(self._ended_by or "The server is restarting: come back")
 
     def abort(self) -> None:

@@ -48,14 +48,13 @@ class Drafts:
     """The drafts of one connection. Their keys are made of the connection, of the number of the line, and of
     a number within it: so what is sent again while the store is away is taken once."""
 
-    __slots__ = ("_client", "_hears", "_is_watching", "_last", "_lines", "_open", "_secret", "_within")
+    __slots__ = ("_client", "_hears", "_is_watching", "_lines", "_open", "_secret", "_within")
 
     def __init__(self, client: IrcClient, secret: bytes) -> None:
         self._client = client
         self._secret = secret
         self._open: dict[bytes, _Draft] = {}
         self._lines = self._within = 0
-        self._last = b""
         self._is_watching = False
         self._hears = True
 
@@ -111,24 +110,20 @@ class Drafts:
         return await done
 
     async def appended(self, send: Callable[[bytes], Deferred[Any]]) -> int:
-        """Append what ``send(key)`` appends; return its seq, once the client has heard all up to there.
+        """Append what ``send(key)`` appends, with which the guest is somebody else; return its seq, once the
+        client has heard all up to there. Behind that it hears nothing.
 
         :raises ChatnetError: it is refused.
         """
         done: Deferred[int] = Deferred()
-        self._last = self.key()
-        self.send(self._last, send, lambda entry, place, seq: done.callback(seq), done.errback)
-        return await done
-
-    def ends_before(self, seq: int) -> bool:
-        """Return whether the entry at ``seq`` is not for this client, as what it :meth:`appended` stands
-        before it: somebody else may have its name there. What it appended is told then."""
-        draft = self._open.get(self._last)
-        if draft is None or not 0 < draft.seq < seq:
-            return False
-        self._close(self._last)
-        draft.heard(None, "", draft.seq)
-        return True
+        session, key = self._client.session, self.key()
+        session.leaving(key)
+        try:
+            self.send(key, send, lambda entry, place, seq: done.callback(seq), done.errback)
+            return await done
+        except Exception:
+            session.leaving(b"")
+            raise
 
     def last_key(self) -> bytes:
         """Return the key of what is written when the connection is over."""
@@ -150,11 +145,11 @@ class Drafts:
         """Find what is acknowledged and was passed over in what the connection hears."""
         if not self._open or self._client.keeps:
             return
-        cursor = self._client.session.cursor
-        if self._hears and cursor is None:
+        reached = self._client.session.reached
+        if self._hears and not reached:
             return
         for key, draft in list(self._open.items()):
-            if draft.seq and (not self._hears or (cursor is not None and draft.seq <= cursor.seq)):
+            if draft.seq and (not self._hears or draft.seq <= reached):
                 self._close(key)
                 draft.heard(self._client.entry_at(draft.seq), "", draft.seq)
 

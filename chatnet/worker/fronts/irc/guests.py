@@ -21,12 +21,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.addresses import is_loopback, network
-from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More
 from chatnet.errors import ChatnetError, NameTaken
 from chatnet.faces import Face
 from chatnet.log import Refused
 from chatnet.names import is_guest
+from chatnet.store.verifying import cursor_at
 from chatnet.worker.entrance import admitted
 from chatnet.worker.logins import Begun, refusal
 
@@ -132,15 +132,13 @@ async def logged_in(client: IrcClient, user: str, begun: Begun) -> None:
 
 
 async def departed(client: IrcClient) -> int:
-    """Write that the guest of a connection is gone, which stays; return the seq. Until :func:`becomes`, the
-    connection has no user."""
-    session, sessions = client.session, client.sessions
-    client.changes = True
-    session.unchat()
-    user = session.user
-    draft = Draft("gone", user, user, LOGGED_IN, client.drafts.key(), session.by, More(to=user))
-    [outcome] = await sessions.log.append([draft])
-    return client.window.head if isinstance(outcome, Refused) else outcome
+    """Write that the guest of a connection is gone, which stays, and has heard everything up to there; return
+    the seq. Until :func:`becomes`, the connection has no user.
+
+    :raises ChatnetError: the guest is not gone.
+    """
+    more, drafts = More(to=client.user), client.session.drafts
+    return await client.drafts.appended(lambda key: drafts.order(key, "gone", None, LOGGED_IN, more))
 
 
 async def back(client: IrcClient, user: str, face: Face) -> None:
@@ -161,16 +159,13 @@ async def becomes(client: IrcClient, user: str, by: int, since: int, ages: bool 
     :raises ChatnetError: they cannot come in; then the connection has no user, and is closed.
     """
     front, sessions, old = client.front, client.sessions, client.session
-    entry = client.entry_at(since)
-    start = client.window.cursor if entry is None else Cursor.at(sessions.log.log_id, entry)
     old.unchat()
     try:
+        start = await cursor_at(sessions.log, since) or client.window.cursor
         session = await admitted(sessions, client, user, by, ages)
     except Exception as why:
-        client.changes = False
         client.close(str(why) if isinstance(why, ChatnetError) else "The server failed")
         raise
-    client.changes = False
     if client.is_lost:  # meanwhile: the old session is over already
         session.lost("its connection was lost")
         if is_guest(user):
