@@ -583,6 +583,23 @@ def presence(beside: Beside) -> None:
         again(come, SECONDS)
 
 
+def typing(beside: Beside) -> None:
+    """Say that one is typing, in many rooms and to everybody, on many connections, which all hear of it, or
+    do not read what they hear."""
+    port, names = beside.irc, [f"mallory{next(numbers)}" for _ in range(3)]
+    rooms = [f"#t{number}" for number in range(30)]
+    targets = [*rooms, "#irc", "&ops", *names, *(f"u{number}" for number in range(30))]
+    says = [f"@+typing={what} TAGMSG {target}\r\n" for target in targets for what in ("active", "done")]
+    for reads in (True, False):
+        for name in names:
+            who = f"PASS :{PASSWORD.decode()}\r\nNICK {name}\r\nUSER m 0 * :m\r\n"
+            begins = f"JOIN #irc,{','.join(rooms)}\r\nCAP REQ :message-tags echo-message\r\n"
+            meets = "".join(f"PRIVMSG {other} :hi\r\n" for other in names if other != name)
+            _come_by_irc(port, (who + begins).encode()).close()
+            data = (who + begins + meets + "".join(says * 10)).encode()
+            flood([Line(port) for _ in range(20)], data, SECONDS / 6, reads=reads)
+
+
 def lost_browsers(beside: Beside) -> None:
     """Ask a master by HTTP: in pieces, with heads that do not end, and without reading its answers."""
     _in_pieces(
@@ -714,7 +731,7 @@ ON_USERS: Attacks = {
     "new names where none comes in without a code": uninvited_names,
     "new names without a code": new_names,  # the last: behind it nobody can register for a while
 }
-OVER_IRC: Attacks = {"connections and lines of IRC": irc, "presence": presence}
+OVER_IRC: Attacks = {"connections and lines of IRC": irc, "presence": presence, "who is typing": typing}
 AS_GUESTS: Attacks = {"guests of IRC": many_guests}
 ATTACKS = AT_THE_PORTS | ON_THE_LOG | ON_USERS | OVER_IRC | AS_GUESTS
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
@@ -725,7 +742,7 @@ Test = Callable[[Beside, str], None]
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
     *("streams, long requests and sessions between requests, by HTTP", "webhooks"),
-    *("connections and lines of IRC", "guests of IRC", "presence"),
+    *("connections and lines of IRC", "guests of IRC", "presence", "who is typing"),
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),
