@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from irc_front.stage import SERVER, Fronts, IrcLine, IrcStage
+from irc_front.stage import PASSWORD, SERVER, Fronts, IrcLine, IrcStage
 from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
 from chatnet.presence import GRACE_SECONDS, Present
+from chatnet.worker.fronts.irc import people
 from chatnet.worker.fronts.irc.neighbours import EACH_SECONDS, MOMENT, MOST_WAITING
 from chatnet.worker.fronts.irc.people import LOOKED_BACK
 
@@ -222,6 +223,26 @@ def test_a_connection_at_which_nobody_is_counts_as_absent(fronts: Fronts) -> Non
     fronts.pass_time()
     assert heard(alice)[-1] == f"{SERVER} 730 alice bob!bob@user"
     assert alice.shown("PRIVMSG bob :psst") == ["301 alice bob busy"]
+
+
+def test_a_connection_at_which_nobody_is_says_nothing_of_its_user(
+    fronts: Fronts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither what it said in USER, nor that it is by TLS: nobody is to see that it is there."""
+    monkeypatch.setattr(people, "is_encrypted", lambda transport: True)
+    alice, bob = fronts.one.user("alice"), fronts.one.line()
+    bob.say("CAP LS 302", "CAP REQ draft/pre-away", f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :Bob Nobody")
+    bob.say("CAP END")
+    fronts.one.worker.work()
+
+    def shown() -> tuple[str, bool]:
+        said = alice.ask("WHOIS bob")
+        [who] = [one for one in said if one.command == "311"]
+        return who.text, "671" in [one.command for one in said]
+
+    assert shown() == ("Bob Nobody", True)
+    bob.ask("AWAY *")
+    assert shown() == ("bob", False)
 
 
 def test_of_who_joins_and_is_away_elsewhere_it_is_told(fronts: Fronts) -> None:

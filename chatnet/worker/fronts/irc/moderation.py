@@ -158,12 +158,10 @@ async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks:
 
 
 async def _say_bans(client: IrcClient, slot: Slot, room: str) -> None:
-    """List who is banned. Only moderators may know of bans at all."""
+    """List who is banned. Only moderators may know of bans: for others the list is empty, since clients ask
+    for it at each JOIN, and take a refusal for an error."""
     channel = events.channel(room)
-    if not await moderates(client, room):
-        slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, channel))
-        return
-    after, has_more = "", True
+    after, has_more = "", await moderates(client, room)
     while has_more:
         page = await client.session.reads.bans(room, after)
         for ban in page.bans:

@@ -117,9 +117,8 @@ class Presence:
         return self._crowd.of_key.values()
 
     def one_of(self, user: str) -> IrcClient | None:
-        """Return a connection of the user to this front."""
-        clients = self._crowd.of_user.get(user)
-        return clients[0] if clients else None
+        """Return a connection of the user to this front that shows that they are here."""
+        return next((client for client in self._crowd.of_user.get(user, ()) if client.shows), None)
 
     def is_bot(self, user: str) -> bool:
         """Return whether a connection of the user has said that it is a bot."""
