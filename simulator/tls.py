@@ -252,6 +252,9 @@ class SimPresented(tls.Presented):
     def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
         return SimConnection(self._entropy, self.pair, self._spend)
 
+    def asking(self) -> Any:
+        return self  # no client of a simulation has a certificate
+
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Checking:

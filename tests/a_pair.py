@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from zope.interface import implementer
 
 from chatnet.net.pair import KeyPair
 from chatnet.net.tls import Presented
@@ -46,11 +48,11 @@ class Authority:
         ends: datetime = TODAY + DAY,
         **more: Any,
     ) -> KeyPair:
-        """Return a pair for ``name``, which may be a literal, or empty; of ``key``, or a new one."""
-        key = more.get("key") or new_key()
-        return KeyPair(
-            _certificate(name, key, self.pair, begins, ends, is_authority=False), key, more.get("chain", ())
-        )
+        """Return a pair for ``name``, which may be a literal, or empty; of ``key``, or a new one, with
+        ``padding`` bytes more than it needs."""
+        key, padding = more.get("key") or new_key(), more.get("padding", 0)
+        certificate = _certificate(name, key, self.pair, begins, ends, is_authority=False, padding=padding)
+        return KeyPair(certificate, key, more.get("chain", ()))
 
     def appoint(self, today: datetime = TODAY) -> Authority:
         """Return an authority for which this one vouches."""
@@ -85,6 +87,23 @@ class Unreadable(Presented):
         self._context.use_privatekey(pair.key)  # type: ignore[arg-type]
 
 
+@implementer(IOpenSSLClientConnectionCreator)
+class Showing:
+    """Makes dialling ends that show the certificate of ``pair``, if there is one, and take any."""
+
+    def __init__(self, pair: KeyPair | None, newest: int = SSL.TLS1_3_VERSION) -> None:
+        self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        self._context.set_max_proto_version(newest)
+        if pair is not None:
+            self._context.use_certificate(pair.certificate)
+            self._context.use_privatekey(pair.key)  # type: ignore[arg-type]
+            for one in pair.chain:
+                self._context.add_extra_chain_cert(one)
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        return SSL.Connection(self._context, None)
+
+
 def certificates(pair: KeyPair) -> bytes:
     """Return the file for ``--tls-cert``."""
     return b"".join(one.public_bytes(Encoding.PEM) for one in (pair.certificate, *pair.chain))
@@ -103,7 +122,13 @@ def of_server(authority: Authority, name: str, today: datetime = TODAY) -> Ident
 
 
 def _certificate(
-    name: str, key: Any, by: KeyPair | None, begins: datetime, ends: datetime, is_authority: bool
+    name: str,
+    key: Any,
+    by: KeyPair | None,
+    begins: datetime,
+    ends: datetime,
+    is_authority: bool,
+    padding: int = 0,
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name or "nobody")])
     builder = (
@@ -118,6 +143,9 @@ def _certificate(
     )
     if name:
         builder = builder.add_extension(x509.SubjectAlternativeName([_named(name)]), critical=False)
+    if padding:
+        more = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.1"), bytes(padding))
+        builder = builder.add_extension(more, critical=False)
     return builder.sign(key if by is None else by.key, hashes.SHA256())  # type: ignore[arg-type]
 
 

@@ -28,6 +28,7 @@ from chatnet.net.first_byte import (
     A_TURN,
     A_TURN_SECONDS,
     AMP,
+    MOST_HANDSHAKE_BYTES,
     MOST_OF_ONE_ADDRESS,
     MOST_WAITING,
     TLS,
@@ -254,6 +255,20 @@ def test_what_only_begins_like_tls_is_closed(port: Port) -> None:
     assert client.lost is not None
     assert port.visitors.strangers == 0
     assert not port.clock.getDelayedCalls()
+
+
+def test_a_handshake_that_never_ends_is_closed(port: Port) -> None:
+    """OpenSSL would keep a hundred kilobytes of what a client says first."""
+    greeting = b"\x01\x01\xff\xff" + bytes(2 * MOST_HANDSHAKE_BYTES)
+    records = b"".join(b"\x16\x03\x01\x10\x00" + greeting[at : at + 4096] for at in range(0, 32_768, 4096))
+    transport = come(port, data=records[:4096])
+    said = 4096
+    while not transport.aborted and said < len(records):
+        port.clock.advance(0)
+        transport.protocol.dataReceived(records[said : said + 4096])
+        said += 4096
+    assert transport.aborted
+    assert said == MOST_HANDSHAKE_BYTES + 2 * 4096
 
 
 def test_tls_is_always_spoken() -> None:

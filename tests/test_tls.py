@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
 from typing import Any, cast
 
 import pytest
-from a_pair import DAY, Unreadable, new_authority
+from a_pair import DAY, Showing, Unreadable, new_authority
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
@@ -19,8 +23,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatnet.auth import Token
+from chatnet.net import tls
 from chatnet.net.pair import KeyPair, self_made
 from chatnet.net.tls import (
+    MOST_CERTIFICATE_BYTES,
     Presented,
     TooOld,
     WrongKey,
@@ -28,6 +34,7 @@ from chatnet.net.tls import (
     channel_binding,
     in_cluster,
     pinned,
+    shown_fingerprint,
     vouched_for,
     why_not_trusted,
 )
@@ -279,6 +286,81 @@ def test_a_renewed_pair_is_for_those_who_come_after_it() -> None:
     assert before.is_good
     assert Meeting(pinned(THEIRS.fingerprint), presented).is_good
     assert isinstance(Meeting(pinned(OURS.fingerprint), presented).why, WrongKey)
+
+
+SELF_MADE = self_made(Token(b"mine" * 8))
+
+
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def good(key: Any, padding: int = 0) -> KeyPair:
+    return AUTHORITY.vouch(key=key, padding=padding, **cast(Any, GOOD))
+
+
+VERSIONS = [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION]
+
+
+@pytest.mark.parametrize("newest", VERSIONS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: None,
+        lambda: SELF_MADE,
+        lambda: AUTHORITY.vouch("a", TODAY - 3 * DAY, TODAY - DAY, chain=[AUTHORITY.pair.certificate]),
+        lambda: good(ed25519.Ed25519PrivateKey.generate()),
+        lambda: good(rsa_key()),
+        lambda: good(ec.generate_private_key(ec.SECP384R1()), MOST_CERTIFICATE_BYTES - 600),
+    ],
+    ids=["none", "self-made", "expired", "Ed25519", "RSA", "long"],
+)
+def test_a_port_that_asks_for_a_certificate_needs_none(
+    make: Callable[[], KeyPair | None], newest: int
+) -> None:
+    """Nobody has to vouch for it. It is known by all of it, as ``openssl x509 -fingerprint`` shows it; and
+    not where nobody asks."""
+    pair = make()
+    meeting = Meeting(Showing(pair, newest), Presented(OURS).asking())
+    assert meeting.is_good
+    der = b"" if pair is None else pair.certificate.public_bytes(Encoding.DER)
+    assert shown_fingerprint(meeting.server.transport) == (sha256(der).digest() if der else b"")
+    unasked = Meeting(Showing(pair, newest), Presented(OURS))
+    assert unasked.is_good
+    assert shown_fingerprint(unasked.server.transport) == shown_fingerprint(_Plain()) == b""
+
+
+@pytest.mark.parametrize("newest", VERSIONS)
+@pytest.mark.parametrize(
+    ("limit", "make"),
+    [
+        ("MOST_RSA_BITS", lambda: good(rsa_key())),
+        ("MOST_EXPONENT_BITS", lambda: good(rsa_key())),
+        ("", lambda: good(ec.generate_private_key(ec.BrainpoolP512R1()))),
+        ("", lambda: good(None, MOST_CERTIFICATE_BYTES)),
+    ],
+    ids=["a long key", "a long exponent", "another curve", "a long certificate"],
+)
+def test_a_certificate_is_refused_whose_check_costs_much(
+    limit: str, make: Callable[[], KeyPair], newest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its signature is checked; nothing that is said behind it is heard."""
+    if limit:  # a key as long as that would take seconds to make
+        monkeypatch.setattr(tls, limit, 16)
+    meeting = Meeting(Showing(make(), newest), Presented(OURS).asking())
+    assert isinstance(meeting.server.lost, SSL.Error)
+    assert not meeting.server.received
+    assert meeting.client.lost is not None
+
+
+def test_a_port_that_asks_presents_the_renewed_pair() -> None:
+    presented = Presented(OURS)
+    asking = presented.asking()
+    assert Meeting(pinned(OURS.fingerprint), asking).is_good
+    presented.renew(THEIRS)
+    assert Meeting(pinned(THEIRS.fingerprint), asking).is_good
+    assert isinstance(Meeting(pinned(OURS.fingerprint), asking).why, WrongKey)
 
 
 def test_what_openssl_does_not_take_leaves_the_old_pair() -> None:

@@ -48,6 +48,9 @@ Short turns take nothing from handshakes when nothing else is to do, and a post 
 A_PART_SECONDS = A_TURN_SECONDS / A_TURN
 GONE = 0.25
 """What it costs, in handshakes, to close a connection whose client has hung up while it waited."""
+MOST_HANDSHAKE_BYTES = 16 * 1024
+"""If a client has said more than this, and its handshake goes on, it is closed: that is a greeting, and
+perhaps some certificates."""
 MOST_WAITING, MOST_OF_ONE_ADDRESS = 1000, 10
 """How many may wait to begin; later ones are closed. There is no such limit for those that have begun."""
 
@@ -240,6 +243,7 @@ class Arrival(Undecided):
         super().__init__(port.spoken, addr)
         self._port = port
         self._first = b""
+        self._said = 0
         self._encrypted: Encrypted | None = None
         self.host: str = getattr(addr, "host", "")
         self._deadline: IDelayedCall | None = None
@@ -260,6 +264,10 @@ class Arrival(Undecided):
 
     def _wait(self, piece: bytes) -> None:
         """Keep this piece of a handshake until it is this connection's turn."""
+        if self._said > MOST_HANDSHAKE_BYTES:
+            self.abort()
+            return
+        self._said += len(piece)
         waits, self._first = bool(self._first), self._first + piece
         if not waits:  # else it was read before the transport was paused
             self._port.handshakes.ask(self)

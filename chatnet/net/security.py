@@ -71,12 +71,14 @@ class Security:
         pulse: Pulse | None = None,
         in_plain: Mapping[int, bytes] | None = None,
         from_afar: Mapping[int, Factory] | None = None,
+        asks: bool = False,
     ) -> FirstByte:
         """Return the factory of a port for the protocols in ``spoken``, with these ``visitors``.
 
         While ``takes()`` is false, each new connection is closed. ``pulse``, if given, watches the links that
         are refused because they lack TLS. Protocols other than AMP are refused with the bytes in
-        ``in_plain``, by the factories in ``from_afar``, or without a word.
+        ``in_plain``, by the factories in ``from_afar``, or without a word. ``asks``: by TLS the other end is
+        asked for a certificate, which a browser would ask its user for.
         """
         refused: dict[int, Factory] = {
             **{byte: _Farewell(words, outboxes) for byte, words in (in_plain or {}).items()},
@@ -86,7 +88,7 @@ class Security:
             refused[AMP] = _InPlainAlone(outboxes, pulse, visitors, self._clock)
         return FirstByte(
             spoken,
-            self._presented,
+            self._presented.asking() if asks else self._presented,
             self._handshakes,
             visitors,
             self._clock,

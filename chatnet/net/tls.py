@@ -1,6 +1,8 @@
 """TLS at both ends: what a port presents, and how a dialling end knows whom it has reached.
 
 Presented     what a port presents; a renewed pair is for later connections
+asking        the same, where the dialling end is asked for a certificate, which it may show; no authority is
+              asked about it (``shown_fingerprint``)
 pinned        the dialling end wants exactly this public key; no authority is asked
 vouched_for   the dialling end wants a certificate for that name, from an authority
 in_cluster    the dialling end checks no certificate: both ends prove the token, bound to ``channel_binding``
@@ -15,12 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -70,6 +74,12 @@ _UNREADABLE = (
     TypeError,
 )
 """What ``cryptography`` raises about a certificate that OpenSSL takes: the first five are no ValueErrors."""
+MOST_CERTIFICATE_BYTES = 4 * 1024
+"""How long a certificate may be that a client shows."""
+MOST_RSA_BITS, MOST_EXPONENT_BITS = 4096, 32
+"""How long its key may be, and the key's exponent: to check a signature takes as much longer."""
+_SHORT = (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 HTTP = b"http/1.1"
 """What browsers call the protocol that they may speak within TLS (ALPN); AMP has no name there."""
 _BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
@@ -118,6 +128,29 @@ class Presented:
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
+
+    def asking(self) -> IOpenSSLServerConnectionCreator:
+        """Return what presents the same pair, and asks for a certificate."""
+        return _Asking(self)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class _Asking:
+    """Presents what ``presented`` does, and asks the other end for a certificate. Who shows none is let in,
+    and so is one that is self-made or has expired: what counts is who has its key."""
+
+    def __init__(self, presented: Presented) -> None:
+        self._presented = presented
+        self._asks: tuple[KeyPair, SSL.Context] | None = None
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        pair = self._presented.pair
+        if self._asks is None or self._asks[0] is not pair:
+            context = _server_context(pair)
+            context.set_verify(SSL.VERIFY_PEER, _is_bearable)
+            context.set_verify_depth(0)  # nothing is done for the chain behind it
+            self._asks = pair, context
+        return SSL.Connection(self._asks[1], None)
 
 
 class Encrypted(TLSMemoryBIOProtocol):
@@ -222,6 +255,14 @@ def channel_binding(transport: Any) -> bytes:
         raise TooOld("this link is not encrypted by TLS 1.3")
     binding: bytes = connection.export_keying_material(_BINDING, _BINDING_BYTES, b"")
     return binding
+
+
+def shown_fingerprint(transport: Any) -> bytes:
+    """Return the SHA-256 of the certificate that the other end has shown, and whose key it has; empty if it
+    has shown none. The handshake is over."""
+    connection: Any = transport.getHandle() if is_encrypted(transport) else None
+    certificate = None if connection is None else connection.get_peer_certificate()
+    return b"" if certificate is None else sha256(_der(certificate)).digest()
 
 
 def is_encrypted(transport: Any) -> bool:
@@ -357,6 +398,26 @@ def _trust(authorities: Sequence[x509.Certificate]) -> Any:
     return trustRootFromCertificates(
         [Certificate.loadPEM(one.public_bytes(Encoding.PEM)) for one in authorities]
     )
+
+
+def _is_bearable(connection: Any, certificate: Any, error: int, depth: int, ok: int) -> bool:
+    """Return whether it takes little to check a signature by the key of a stranger's certificate."""
+    try:
+        if len(_der(certificate)) > MOST_CERTIFICATE_BYTES:
+            return False
+        key = certificate.get_pubkey().to_cryptography_key()
+        if isinstance(key, rsa.RSAPublicKey):
+            exponent = key.public_numbers().e
+            return key.key_size <= MOST_RSA_BITS and exponent.bit_length() <= MOST_EXPONENT_BITS
+        return isinstance(key, _SHORT) or (
+            isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
+        )
+    except (crypto.Error, *_UNREADABLE):
+        return False
+
+
+def _der(certificate: Any) -> bytes:
+    return crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
 
 
 def _fingerprint_of(certificate: Any) -> str:

@@ -51,6 +51,6 @@ def make_irc_port(
     passport = irc_passport(token)
     asked = Identifying(passport, shared.visitors, world.reactor)
     clients.beside(lambda: asked.open)
-    factory = clients.port(security, {passport.first_byte: asked})
+    factory = clients.port(security, {passport.first_byte: asked}, asks=True)
     # Whoever started it has looked whether the port is free: if it is not any more, it will be again.
     return SharedPort(irc, factory, passport, persists=True, world=world)

@@ -44,9 +44,11 @@ class Clients:
         self._unwatched: list[Callable[[], int]] = []
         self.frontend: Frontend | None = None
 
-    def port(self, security: Security, others: Mapping[int, Factory] | None = None) -> Factory:
+    def port(
+        self, security: Security, others: Mapping[int, Factory] | None = None, asks: bool = False
+    ) -> Factory:
         """Return the factory for the port. The first byte of a connection tells its protocol; ``others`` are
-        spoken there besides, from anywhere without TLS."""
+        spoken there besides, from anywhere without TLS. ``asks``: see :meth:`.Security.port`."""
         others = others or {}
         spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
         in_plain = {byte: front.in_plain for front in self._fronts for byte in front.begins if front.in_plain}
@@ -59,6 +61,7 @@ class Clients:
             self._pulse,
             in_plain,
             others,
+            asks,
         )
         self.beside(lambda: port.undecided)
         return port

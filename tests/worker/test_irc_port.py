@@ -14,6 +14,7 @@ from chatnet.addresses import Address
 from chatnet.world import World
 from simulator.host import HOME, Host
 from simulator.process import SimProcess
+from simulator.tls import SimPresented
 from simulator.toys import Toys
 
 PORT = 6667
@@ -123,9 +124,20 @@ def squat(world: World) -> None:
     world.listen_shared(Address("127.0.0.1", PORT), Factory.forProtocol(Other), True)
 
 
-def test_the_fronts_of_a_host_share_one_port(simulation: Toys, alpha: Host) -> None:
-    """Each has its share of the clients; the primary says where IRC is, and its status lists them."""
+def test_the_fronts_of_a_host_share_one_port(
+    simulation: Toys, alpha: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has its share of the clients; the primary says where IRC is, and its status lists them. They ask
+    for a certificate, and nobody else does: a browser would ask its user for one."""
+    asking: list[SimPresented] = []
+
+    def asks(presented: SimPresented) -> SimPresented:
+        asking.append(presented)
+        return presented
+
+    monkeypatch.setattr(SimPresented, "asking", asks)
     master = up(simulation, alpha)
+    assert len(asking) == 2
     assert f"onnect an IRC client to localhost:{PORT}, or chat with" in said(master)[-1]
     assert len(alpha.living(FRONT)) == 2
     process, lines = clients(simulation)
