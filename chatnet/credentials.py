@@ -1,7 +1,9 @@
 """A user's secret, and the credential that is stored for it.
 
-secret      a user's proof of identity: 32 random bytes, made by a program, or a password, chosen by a person
-credential  what the log stores: SHA-256 of random bytes, argon2 of a password
+secret       a user's proof of identity: 32 random bytes, made by a program, or a password, chosen by a person
+certificate  another proof, for the handshake of TLS alone: it is public, and who shows it there has its key
+credential   what the log stores: SHA-256 of random bytes, argon2 of a password, a hash of a certificate's
+             fingerprint
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ MAX_PASSWORD = 1024
 
 _SHA256 = "sha256:"
 _IMPRINT_COST = Cost(1, 128, 1)
+_CERTIFICATE = b"chatnet TLS cert"
 
 
 def random_credential(secret: bytes) -> str:
@@ -35,6 +38,21 @@ def random_credential(secret: bytes) -> str:
     if len(secret) != SECRET_BYTES:
         raise BadSecret.of(why=f"A new name is registered with a secret of {SECRET_BYTES} random bytes.")
     return _SHA256 + hashlib.sha256(secret).hexdigest()
+
+
+def certificate_credential(fingerprint: bytes) -> str:
+    """Return what is stored for a certificate with this ``fingerprint``, the SHA-256 of all of it.
+
+    It looks like what is stored for random bytes, so that processes of earlier releases take it for the
+    secret of one device; but it is another hash, and so nothing that anybody can show as a secret matches it:
+    of a certificate everything is known but its key.
+    """
+    return _SHA256 + hashlib.blake2b(fingerprint, digest_size=32, person=_CERTIFICATE).hexdigest()
+
+
+def is_of_certificate(credential: str, fingerprint: bytes) -> bool:
+    """Return whether this is what is stored for the certificate with this fingerprint."""
+    return hmac.compare_digest(credential.encode(), certificate_credential(fingerprint).encode())
 
 
 def is_of_password(credential: str) -> bool:

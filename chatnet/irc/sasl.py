@@ -1,4 +1,4 @@
-"""Logins of IRC: SASL's mechanism PLAIN in its pieces, PASS, and names with a device. Pure."""
+"""Logins of IRC: SASL's PLAIN and EXTERNAL in their pieces, PASS, and names with a device. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatnet.credentials import SECRET_BYTES
 from chatnet.errors import BadName
 from chatnet.names import fold, fold_name
 
-MECHANISMS = "PLAIN"
+PLAIN, EXTERNAL = "PLAIN", "EXTERNAL"
 MOST_CHUNK_BYTES = 400
 """The longest piece of a message; one of this length is followed by another, perhaps an empty one."""
 MOST_MESSAGE_BYTES = 8 * 1024
@@ -42,6 +42,12 @@ class Credentials(msgspec.Struct, frozen=True, gc=False):
         return bytes.fromhex(self.secret.decode()) if _RANDOM.fullmatch(self.secret) else None
 
 
+class External(msgspec.Struct, frozen=True, gc=False):
+    """Who wants in by the certificate that the connection shows; None if they do not say who."""
+
+    login: Login | None
+
+
 class Step(Enum):
     """How an exchange goes on, if there are no credentials yet."""
 
@@ -53,12 +59,20 @@ class Step(Enum):
     UNKNOWN = "say 908 with our mechanisms, then 904"
 
 
+def mechanisms(has_certificate: bool) -> str:
+    """Return the mechanisms on a connection, by whether it shows a certificate."""
+    return f"{PLAIN},{EXTERNAL}" if has_certificate else PLAIN
+
+
 class Exchange:
-    """SASL on one connection. Whatever ends an exchange, another can begin."""
+    """SASL on one connection, which shows a certificate or does not. Whatever ends an exchange, another can
+    begin."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_mechanism", "_mechanisms", "_pieces")
 
-    def __init__(self) -> None:
+    def __init__(self, has_certificate: bool = False) -> None:
+        self._mechanisms = mechanisms(has_certificate)
+        self._mechanism = PLAIN
         self._pieces: list[str] | None = None
 
     @property
@@ -66,7 +80,7 @@ class Exchange:
         """Whether a mechanism was chosen, and its message has not come to its end."""
         return self._pieces is not None
 
-    def said(self, word: str) -> Step | Credentials:
+    def said(self, word: str) -> Step | Credentials | External:
         """Take the parameter of an AUTHENTICATE."""
         if word == "*":
             return self._end(Step.ABORTED)
@@ -80,15 +94,17 @@ class Exchange:
             return self._end(Step.FAILED)
         if len(word) == MOST_CHUNK_BYTES:
             return Step.MORE
-        return self._end(_plain("".join(self._pieces)) or Step.FAILED)
+        read = _plain if self._mechanism == PLAIN else _external
+        return self._end(read("".join(self._pieces)) or Step.FAILED)
 
     def _begin(self, mechanism: str) -> Step:
-        if mechanism.upper() != MECHANISMS:
+        mechanism = mechanism.upper()
+        if mechanism not in self._mechanisms.split(","):
             return Step.UNKNOWN
-        self._pieces = []
+        self._mechanism, self._pieces = mechanism, []
         return Step.ASK
 
-    def _end(self, outcome: Step | Credentials) -> Step | Credentials:
+    def _end(self, outcome: Step | Credentials | External) -> Step | Credentials | External:
         self._pieces = None
         return outcome
 
@@ -104,6 +120,16 @@ def _plain(message: str) -> Credentials | None:
     if login is None or not secret or fold(acts_as) not in ("", login.name, fold(said)):
         return None
     return Credentials(login, secret.encode())
+
+
+def _external(message: str) -> External | None:
+    """RFC 4422, appendix A: whom to act as, or nothing."""
+    try:
+        said = b64decode(message, validate=True).decode()
+    except ValueError:  # no base64, no UTF-8
+        return None
+    login = login_of(said)
+    return External(login) if login or not said else None
 
 
 def login_of(said: str) -> Login | None:

@@ -17,10 +17,16 @@ _HELP: Mapping[str, Sequence[str]] = {
         "device, for the list of your devices: alice@phone, as the name in SASL, as the user name, or in",
         "PASS alice@phone:password.",
     ),
-    "AUTHENTICATE": ("AUTHENTICATE PLAIN: begin to log in by SASL.",),
+    "AUTHENTICATE": (
+        "AUTHENTICATE PLAIN, or EXTERNAL with a certificate (see CERT): begin to log in by SASL.",
+    ),
     "AWAY": ("AWAY [:why]: say that you are away; without why, that you are back.",),
     "BATCH": ("BATCH +name draft/multiline target, lines, BATCH -name: say something long.",),
     "CAP": ("CAP LS 302, CAP REQ :names, CAP LIST, CAP END: ask for capabilities of IRCv3.",),
+    "CERT": (
+        "CERT ADD: the certificate with which you have connected by TLS is yours from now on: SASL EXTERNAL",
+        "logs you in by it. CERT LIST shows those that you have; CERT DEL digits removes one.",
+    ),
     "CHANNELS": (
         "#topic is a topic: whoever is in it hears what is said there, and what users say in their own rooms",
         "with #topic in it. #@alice is alice's room: JOIN it to follow her; she alone speaks there.",

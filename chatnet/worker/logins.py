@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import NamedTuple
 
 from chatnet.codes import PAIR_MS
-from chatnet.credentials import SECRET_BYTES, is_of_password, normalized, random_credential
+from chatnet.credentials import (
+    SECRET_BYTES,
+    is_of_certificate,
+    is_of_password,
+    normalized,
+    random_credential,
+)
 from chatnet.entries import KEY_BYTES, Draft, More
 from chatnet.errors import (
     REFUSALS,
@@ -41,7 +48,8 @@ class Shown(NamedTuple):
     A free name is registered if ``new``: with a secret of random bytes, or with a password if it is
     ``chosen``. ``more`` says on which device that is; and what is kept of a code, if one is shown.
     ``is_typed``: what is shown with a code is a password, whatever its length. ``is_kept``: a client keeps
-    the secret beside its ticket, if that is none that a person knows.
+    the secret beside its ticket, if that is none that a person knows. ``fingerprint``: that of the
+    certificate that it has shown, and whose key it has; then nothing else counts.
     """
 
     secret: bytes
@@ -50,6 +58,17 @@ class Shown(NamedTuple):
     is_typed: bool = False
     chosen: bool = False
     is_kept: bool = True
+    fingerprint: bytes = b""
+
+
+def by_certificate(fingerprint: bytes) -> Shown:
+    """Return what somebody shows who has the key of a certificate; that is a device of its own."""
+    return Shown(b"", False, More(device=device_of(fingerprint)), fingerprint=fingerprint)
+
+
+def device_of(fingerprint: bytes) -> str:
+    """Return the device that a certificate is."""
+    return blake2b(b"certificate " + fingerprint, digest_size=16).hexdigest()
 
 
 class Begun(NamedTuple):
@@ -94,6 +113,8 @@ class Logins:
         """
         user = claimant.user
         account = await self._account(claimant, shown)
+        if shown.fingerprint:
+            return await self._by_certificate(claimant, account, shown.fingerprint)
         if account is None:
             if not shown.new:
                 raise NoSuchUser.of(name=user)
@@ -168,6 +189,14 @@ class Logins:
         if outcome.code in (SecretChanged.code, SessionThere.code):
             raise WrongSecret.of(name=claimant.user)
         raise refusal(outcome)
+
+    async def _by_certificate(self, claimant: Claimant, account: Account | None, fingerprint: bytes) -> Begun:
+        """Let in who shows a certificate of theirs. Nobody is told whether there is a user of that name."""
+        device = None if account is None else account.device
+        if device is None or not is_of_certificate(device.credential, fingerprint):
+            await self._secrets.failed(claimant)
+            raise WrongSecret.of(name=claimant.user)
+        return Begun(device.seq, ages=False)
 
     async def _by_code(self, claimant: Claimant, shown: Shown) -> Begun:
         """Let in another device of the user, or set a new secret for them, by what the code is for."""

@@ -104,6 +104,15 @@ class Secrets:
         await self._hashing.run(claimant, True, password_credential, _GUESS, _GUESS, self._cost)
         self._failures.failed(self._monotonic(), *who)
 
+    async def failed(self, claimant: Claimant) -> None:
+        """Count something wrong that nobody could guess, and so needs no hash: it waits as wrong passwords
+        do, and makes the pauses longer.
+
+        :raises TryLater: as :meth:`pause`.
+        """
+        await self.pause(claimant)
+        self._failures.failed(self._monotonic(), claimant.user, claimant.network)
+
     async def credential(self, claimant: Claimant, password: bytes, key: bytes, is_new: bool) -> str:
         """Return what the log keeps of the normalized password that the claimant sets.
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
+from a_pair import DAY, certificates, new_authority
+from a_pair import key as private_key
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hostile.attacker import Line, Mallory, again, box, closing, flood
 from hostile.opening import Opening, a_place
 from web.raw_frames import MORE, PING, TEXT, frame
 
+from chatnet.net.pair import KeyPair
+from chatnet.net.tls import MOST_CERTIFICATE_BYTES
 from chatnet.wire.common import VERSION
 from rigs.beside import Beside
 from rigs.processes import free_port, wait_until
@@ -538,6 +547,61 @@ def irc(beside: Beside) -> None:
     line.close()
 
 
+def many_certificates(beside: Beside) -> None:
+    """Show certificates that cost as much as they may, or more, without end, or with an endless chain; log in
+    by one that is nobody's; and register and remove one's own all the time."""
+    port, name, now = beside.irc, f"mallory{next(numbers)}", datetime.now(UTC)
+    authority = new_authority(now - 9 * DAY, now + 9 * DAY)
+    chain = [authority.appoint(now).pair.certificate for _ in range(20)]
+    pairs = [
+        authority.vouch(name, now - DAY, now + DAY, key=rsa.generate_private_key(65537, 2048), **more)
+        for more in ({}, {"chain": chain}, {"padding": MOST_CERTIFICATE_BYTES})
+    ]
+    comes = [_by_tls(pair) for pair in pairs]
+    own = Line(port)
+    comes[0](own)
+    who = f"PASS :{PASSWORD.decode()}\r\nNICK {name}\r\nUSER m 0 * :m\r\nCERT ADD\r\nPING done\r\n"
+    own.say(who.encode())
+    wait_until("it is registered", lambda: b"done" in own.socket.recv(65536))
+    again_and_again = (
+        b"CERT DEL %s\r\nCERT ADD\r\nCERT\r\n"
+        % pairs[0].certificate.fingerprint(hashes.SHA256()).hex().encode()
+    )
+    tries = b"NICK alice\r\n" + b"AUTHENTICATE EXTERNAL\r\nAUTHENTICATE +\r\n" * 5
+    greeting = b"\x01\x01\xff\xff" + bytes(64 * 1024)
+    endless = b"".join(b"\x16\3\1\x10\0" + greeting[at : at + 4096] for at in range(0, 65_536, 4096))
+    with closing([own]) as kept:
+
+        def come(number: int) -> None:
+            if len(kept) == 100:
+                kept.pop(1).close()
+            kept.append(Line(port))
+            own.say(again_and_again)
+            with suppress(OSError):  # it is closed meanwhile
+                if number % 4 == 3:
+                    kept[-1].say(endless)
+                else:
+                    comes[number % 4](kept[-1])
+                    kept[-1].say(tries)
+
+        again(come, SECONDS)
+
+
+def _by_tls(pair: KeyPair) -> Callable[[Line], None]:
+    """Return what makes a connection go on by TLS, and show the certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with NamedTemporaryFile() as file:
+        file.write(private_key(pair) + certificates(pair))
+        file.flush()
+        context.load_cert_chain(file.name)
+
+    def goes_on(line: Line) -> None:
+        line.socket = context.wrap_socket(line.socket)
+
+    return goes_on
+
+
 def many_guests(beside: Beside) -> None:
     """Come as a guest under one name after the other, join, talk, be called otherwise, and go or stay."""
     port, first = beside.irc, next(numbers)
@@ -731,7 +795,12 @@ ON_USERS: Attacks = {
     "new names where none comes in without a code": uninvited_names,
     "new names without a code": new_names,  # the last: behind it nobody can register for a while
 }
-OVER_IRC: Attacks = {"connections and lines of IRC": irc, "presence": presence, "who is typing": typing}
+OVER_IRC: Attacks = {
+    "connections and lines of IRC": irc,
+    "certificates of IRC clients": many_certificates,
+    "presence": presence,
+    "who is typing": typing,
+}
 AS_GUESTS: Attacks = {"guests of IRC": many_guests}
 ATTACKS = AT_THE_PORTS | ON_THE_LOG | ON_USERS | OVER_IRC | AS_GUESTS
 """The attacks, by the first cell of the bound's row in docs/operations.md."""
@@ -742,7 +811,8 @@ Test = Callable[[Beside, str], None]
 NO_STORES = {
     *("requests and messages of browsers", "a browser at a master's port"),
     *("streams, long requests and sessions between requests, by HTTP", "webhooks"),
-    *("connections and lines of IRC", "guests of IRC", "presence", "who is typing"),
+    *("connections and lines of IRC", "certificates of IRC clients", "guests of IRC", "presence"),
+    "who is typing",
     "who asks a shared port whose it is",
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     *("lines of the log about sessions", "new names where none comes in without a code"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.irc.sasl import Credentials, Exchange, Login, Step, in_pass, login_of
+from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step, in_pass, login_of, mechanisms
 
 
 def pieces(message: bytes) -> list[str]:
@@ -18,7 +18,7 @@ def pieces(message: bytes) -> list[str]:
     return parts if parts and len(parts[-1]) < 400 else [*parts, "+"]
 
 
-def said(message: bytes) -> Step | Credentials:
+def said(message: bytes) -> Step | Credentials | External:
     """Return what comes of a message, in a new exchange."""
     exchange = Exchange()
     assert exchange.said("PLAIN") is Step.ASK
@@ -146,3 +146,39 @@ def test_a_colon_in_a_password_names_nobody() -> None:
     assert in_pass("alice:", "alice") is None
     assert in_pass("", "alice") is None
     assert in_pass("secret", "") is None
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        (b"", External(None)),
+        (b"Alice", External(Login("alice", "Alice"))),
+        (b"alice@phone", External(Login("alice", "alice", "phone"))),
+        (b"al ice", Step.FAILED),
+        (b"\xff", Step.FAILED),
+        (b"x" * 300, Step.FAILED),
+        (b"alice\0", Step.FAILED),
+    ],
+)
+def test_by_a_certificate(message: bytes, wanted: External | Step) -> None:
+    """RFC 4422, appendix A: whom to act as, or nothing. In any capitals, in its pieces."""
+    exchange = Exchange(has_certificate=True)
+    for _ in range(2):
+        assert exchange.said("External") is Step.ASK
+        *before, last = pieces(message)
+        assert all(exchange.said(piece) is Step.MORE for piece in before)
+        assert exchange.said(last) == wanted
+        assert not exchange.is_open
+
+
+def test_mechanisms_are_those_that_can_work() -> None:
+    """Without a certificate EXTERNAL is unknown; what one mechanism begins is read as that one's."""
+    assert Exchange().said("EXTERNAL") is Step.UNKNOWN
+    assert (mechanisms(False), mechanisms(True)) == ("PLAIN", "PLAIN,EXTERNAL")
+    exchange = Exchange(has_certificate=True)
+    for name in ("PLAIN,EXTERNAL", "", ",", "SCRAM-SHA-256"):
+        assert exchange.said(name) is Step.UNKNOWN
+    assert exchange.said("EXTERNAL") is Step.ASK
+    assert exchange.said("*") is Step.ABORTED
+    assert exchange.said("PLAIN") is Step.ASK
+    assert exchange.said("+") is Step.FAILED

@@ -8,6 +8,7 @@ connection    one connection: its silence, its end
 addresses     how many connections come from each address   (pure)
 guests        users without an account: how they come, are called otherwise, and go
 account       a guest who becomes a user: SASL and REGISTER behind the welcome
+certificates  CERT: the certificates by which a user logs in
 registration  before the welcome: CAP, PASS, NICK, USER, SASL
 client        after it: what the client says, and what its session tells it
 command       what a command is here, and how it fits between others   (pure)

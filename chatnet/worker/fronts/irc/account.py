@@ -12,14 +12,14 @@ from chatnet.entries import More
 from chatnet.errors import BadSecret, ChatnetError, NameTaken, WrongSecret
 from chatnet.form import MAX_LABEL
 from chatnet.irc import numerics, sasl, writer
-from chatnet.irc.sasl import Credentials, Exchange, Step
+from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
 from chatnet.irc.targets import nick_of
 from chatnet.names import fold, is_guest
 from chatnet.worker.fronts.irc import guests
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import USER
 from chatnet.worker.hashing import Claimant
-from chatnet.worker.logins import Begun, Shown
+from chatnet.worker.logins import Begun, Shown, by_certificate
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
     from chatnet.worker.fronts.irc.settings import Registers
 
+NOT_READ = "That could not be read: in PLAIN it is a name and a password, in EXTERNAL a name or nothing."
+NOT_THEIRS = "That certificate is not one of theirs: they log in by password, with it, and say CERT ADD."
 NAMELESS = "irc"
 """The device of those who name none: all of them are one."""
 
@@ -98,7 +100,7 @@ async def _register(client: IrcClient, credentials: Credentials) -> None:
     user, face = client.user, client.front.faces.face(client.user)
     seq = await guests.departed(client)
     try:
-        begun = await _login(client, credentials, registers=True)
+        begun = await _login(client, credentials.login, shown(credentials, registers=True))
     except ChatnetError:
         await _or_close(client, guests.back(client, user, face))
         raise
@@ -116,13 +118,21 @@ async def _or_close(client: IrcClient, becoming: Coroutine[Any, Any, None]) -> N
         raise
 
 
-async def _login(client: IrcClient, credentials: Credentials, registers: bool) -> Begun:
-    login, random = credentials.login, credentials.random
-    client.device.is_named = bool(login.device)
-    device = login.device or NAMELESS
+def shown(credentials: Credentials, registers: bool) -> Shown:
+    """Return what is shown by a name and a password; ``registers``: a free name may be registered so."""
+    random, device = credentials.random, credentials.login.device or NAMELESS
     digest = blake2b(f"irc {device}".encode(), digest_size=16).hexdigest()
     more = More(device=digest, label=device[:MAX_LABEL])
-    shown = Shown(random or credentials.secret, registers, more, chosen=random is None)
+    return Shown(random or credentials.secret, registers, more, chosen=random is None)
+
+
+def names_device(login: Login, shown: Shown) -> bool:
+    """Return whether a client that logs in so says which device it is. A certificate is one."""
+    return bool(login.device or shown.fingerprint)
+
+
+async def _login(client: IrcClient, login: Login, shown: Shown) -> Begun:
+    client.device.is_named = names_device(login, shown)
     return await client.front.entrance.logins.login(Claimant(login.name, client.address), shown)
 
 
@@ -131,10 +141,13 @@ async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
     if not is_guest(client.user):
         slot.say(client.numeric(numerics.ERR_SASLALREADY))
         return
-    client.exchange = exchange = client.exchange or Exchange()
+    has_certificate = bool(client.fingerprint)
+    client.exchange = exchange = client.exchange or Exchange(has_certificate)
     match exchange.said(line.params[0]):
         case Credentials() as credentials:
-            await _prove(client, slot, credentials)
+            await _log_in(client, slot, _by_password(client, credentials))
+        case External(login):
+            await _log_in(client, slot, _by_certificate(client, login))
         case Step.ASK:
             slot.say(writer.line("", "AUTHENTICATE", "+"))
         case Step.TOO_LONG:
@@ -142,23 +155,37 @@ async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
         case Step.ABORTED:
             slot.say(client.numeric(numerics.ERR_SASLABORTED))
         case Step.UNKNOWN:
-            slot.say(client.numeric(numerics.RPL_SASLMECHS, sasl.MECHANISMS))
+            slot.say(client.numeric(numerics.RPL_SASLMECHS, sasl.mechanisms(has_certificate)))
             slot.say(client.numeric(numerics.ERR_SASLFAIL, "That mechanism is not known here."))
         case Step.FAILED:
-            slot.say(client.numeric(numerics.ERR_SASLFAIL, "That is no name and password in PLAIN."))
+            slot.say(client.numeric(numerics.ERR_SASLFAIL, NOT_READ))
 
 
-async def _prove(client: IrcClient, slot: Slot, credentials: Credentials) -> None:
+async def _by_password(client: IrcClient, credentials: Credentials) -> None:
     may_register = client.front.settings.registers == "sasl"
-    name, before = credentials.login.name, client.source
+    name = credentials.login.name
+    if may_register and name == nick_of(client.user):
+        if (no := wrong_register(("*", "*", _text(credentials)), name, "sasl")) is not None:
+            raise BadSecret(no[1])
+        await _register(client, credentials)
+    else:
+        begun = await _login(client, credentials.login, shown(credentials, may_register))
+        await _or_close(client, guests.logged_in(client, name, begun))
+
+
+async def _by_certificate(client: IrcClient, login: Login | None) -> None:
+    login = login or Login(nick_of(client.user), client.nick)
     try:
-        if may_register and name == nick_of(client.user):
-            if (no := wrong_register(("*", "*", _text(credentials)), name, "sasl")) is not None:
-                raise BadSecret(no[1])
-            await _register(client, credentials)
-        else:
-            begun = await _login(client, credentials, may_register)
-            await _or_close(client, guests.logged_in(client, name, begun))
+        begun = await _login(client, login, by_certificate(client.fingerprint))
+    except WrongSecret:
+        raise WrongSecret(NOT_THEIRS) from None
+    await _or_close(client, guests.logged_in(client, login.name, begun))
+
+
+async def _log_in(client: IrcClient, slot: Slot, proving: Coroutine[Any, Any, None]) -> None:
+    before = client.source
+    try:
+        await proving
     except ChatnetError as why:
         client.charge(FAILED)
         slot.say(client.numeric(numerics.ERR_SASLFAIL, str(why)))

@@ -162,6 +162,11 @@ class IrcClient(ConnectionPeer):
         return self.front.faces.nick(self.user)
 
     @property
+    def fingerprint(self) -> bytes:
+        """That of the certificate which this connection shows; empty if it shows none."""
+        return self.connection.fingerprint
+
+    @property
     def source(self) -> str:
         """Whom lines come from that are this user's."""
         return self.front.faces.source(self.user)

@@ -35,10 +35,12 @@ class IrcSpeech(Speech, Protocol):
 
 @implementer(IHalfCloseableProtocol)
 class IrcConnection(Connection):
-    """A connection; ``lines`` are those that came. ``at_end``: no more will come."""
+    """A connection; ``lines`` are those that came. ``at_end``: no more will come. ``fingerprint``: that of
+    the certificate which the other end has shown in its handshake; empty if there is none."""
 
     speech: IrcSpeech
     at_end = False
+    fingerprint = b""
 
     def __init__(self, shared: Shared, addresses: Addresses) -> None:
         super().__init__(shared)

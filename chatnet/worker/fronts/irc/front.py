@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import both_on_loopback
 from chatnet.entries import Entry
-from chatnet.irc import caps, writer
+from chatnet.irc import caps, sasl, writer
 from chatnet.log import Log
 from chatnet.net.tls import is_encrypted
 from chatnet.reads import PAGE_FACES, Faces
@@ -63,6 +63,7 @@ class Irc:
         self.offered = caps.offered(
             has_passwords=True, has_guests=settings.guests, registers=settings.registers != "no"
         )
+        self._offered_to_certificates = {**self.offered, "sasl": sasl.mechanisms(has_certificate=True)}
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self.most_users = self.most_everywhere = 0
         self._stays: Counter[str] = Counter()
@@ -82,13 +83,15 @@ class Irc:
         connection.speech = Registration(connection, self, entrance)
         return connection
 
-    def offered_on(self, transport: Any) -> Mapping[str, str]:
-        """Return the capabilities that are offered on a connection. The policy of ``sts`` is for those by
-        TLS, and tells others from afar where they would find that: at the same port."""
+    def offered_on(self, transport: Any, has_certificate: bool = False) -> Mapping[str, str]:
+        """Return the capabilities that are offered on a connection, which shows a certificate or does not.
+        The policy of ``sts`` is for those by TLS, and tells others from afar where they would find that: at
+        the same port."""
+        offered = self._offered_to_certificates if has_certificate else self.offered
         if not self.settings.sts:
-            return self.offered
+            return offered
         if is_encrypted(transport):
-            return {**self.offered, "sts": f"duration={self.settings.sts}"}
+            return {**offered, "sts": f"duration={self.settings.sts}"}
         if both_on_loopback(transport):
             return self.offered
         return {**self.offered, "sts": f"port={transport.getHost().port}"}

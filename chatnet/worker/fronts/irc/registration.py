@@ -14,28 +14,27 @@ During a login no line is read: so answers come in the order of the lines.
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from chatnet.entries import Draft, More, fresh_key
+from chatnet.entries import Draft, fresh_key
 from chatnet.errors import ChatnetError, NameTaken, NoSuchUser, WrongSecret
 from chatnet.faces import NO_IDENT, Face, guest, ident_of
-from chatnet.form import MAX_LABEL
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
-from chatnet.irc.sasl import Credentials, Exchange, Step
+from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
 from chatnet.names import fold
+from chatnet.net.tls import shown_fingerprint
 from chatnet.reads import ShownFace
 from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import account, guests, server
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
-from chatnet.worker.logins import Shown
+from chatnet.worker.logins import Shown, by_certificate
 from chatnet.worker.session import Session
 
 if TYPE_CHECKING:
@@ -102,7 +101,11 @@ class Registration:
         return self._arrival is None or self._arrival.is_idle
 
     def begin(self) -> None:
-        self._caps = Negotiation(self._front.offered_on(self._connection.transport))
+        connection = self._connection
+        if fingerprint := shown_fingerprint(connection.transport):
+            connection.fingerprint = fingerprint
+            self._exchange = Exchange(has_certificate=True)
+        self._caps = Negotiation(self._front.offered_on(connection.transport, bool(fingerprint)))
         self._deadline = self._front.shared.outboxes.later(SECONDS, self._too_late)
 
     def receive(self, data: bytes) -> None:
@@ -242,7 +245,9 @@ class Registration:
             return
         match self._exchange.said(line.params[0]):
             case Credentials() as credentials:
-                self._begin(self._prove(credentials))
+                self._begin(self._prove(credentials.login, self._shown(credentials)))
+            case External(login):
+                self._external(login)
             case Step.ASK:
                 self._put(writer.line("", "AUTHENTICATE", "+"))
             case Step.TOO_LONG:
@@ -250,17 +255,25 @@ class Registration:
             case Step.ABORTED:
                 self._say(numerics.ERR_SASLABORTED)
             case Step.UNKNOWN:
-                self._say(numerics.RPL_SASLMECHS, sasl.MECHANISMS)
+                self._say(numerics.RPL_SASLMECHS, sasl.mechanisms(bool(self._connection.fingerprint)))
                 self._no_sasl("That mechanism is not known here.")
             case Step.FAILED:
-                self._no_sasl("That is no name and password in PLAIN.")
+                self._no_sasl(account.NOT_READ)
                 self._failed()
 
-    async def _prove(self, credentials: Credentials) -> None:
+    def _external(self, login: Login | None) -> None:
+        login = login or sasl.login_of(self._nick)
+        if login is None:
+            self._no_sasl("Say NICK first, or whose certificate that is.")
+            self._failed()
+        else:
+            self._begin(self._prove(login, by_certificate(self._connection.fingerprint)))
+
+    async def _prove(self, login: Login, shown: Shown) -> None:
         try:
-            session = await self._login(credentials)
+            session = await self._login(login, shown)
         except ChatnetError as why:
-            self._no_sasl(_sentence(why))
+            self._no_sasl(account.NOT_THEIRS if _is_unknown(why, shown) else _sentence(why))
             self._failed()
             return
         self._say_logged_in(session)
@@ -283,7 +296,7 @@ class Registration:
     async def _registered(self, credentials: Credentials) -> None:
         name = credentials.login.name
         try:
-            session = await self._login(credentials, registers=True)
+            session = await self._login(credentials.login, self._shown(credentials, registers=True))
         except ChatnetError as why:
             self._fail("REGISTER", account.code_of(why), _sentence(why), name)
             self._failed()
@@ -329,10 +342,10 @@ class Registration:
     async def _by_password(self, credentials: Credentials) -> None:
         device = sasl.login_of(self._ident)
         if device is not None and device.device and not credentials.login.device:
-            login = sasl.Login(credentials.login.name, credentials.login.spelled, device.device)
+            login = Login(credentials.login.name, credentials.login.spelled, device.device)
             credentials = Credentials(login, credentials.secret)
         try:
-            session = await self._login(credentials)
+            session = await self._login(credentials.login, self._shown(credentials))
         except ChatnetError as why:
             self._say(numerics.ERR_PASSWDMISMATCH, _sentence(why))
             self._close("Login failed")
@@ -380,23 +393,20 @@ class Registration:
         self._connection.known(True)
         self._welcome(session)
 
-    async def _login(self, credentials: Credentials, registers: bool = False) -> Session:
+    def _shown(self, credentials: Credentials, registers: bool = False) -> Shown:
+        """Return what is shown by a name and a password; ``registers``: to register it is what was asked
+        for."""
+        return account.shown(credentials, registers or self._front.settings.registers == "sasl")
+
+    async def _login(self, login: Login, shown: Shown) -> Session:
         """Log in, and register a free name if that may be; never, if the connection is lost meanwhile.
-        ``registers``: that is what was asked for.
 
         :raises ChatnetError: nobody is let in.
         """
         client = self._the_client()
         if self._arrival is None:
             self._arrival = self._entrance.arrival(client, SECONDS)
-        login, random = credentials.login, credentials.random
-        client.device.is_named = bool(login.device)
-        device = login.device or account.NAMELESS
-        more = More(
-            device=blake2b(f"irc {device}".encode(), digest_size=16).hexdigest(), label=device[:MAX_LABEL]
-        )
-        may_register = registers or self._front.settings.registers == "sasl"
-        shown = Shown(random or credentials.secret, may_register, more, chosen=random is None)
+        client.device.is_named = account.names_device(login, shown)
         before = client.window.head
         session = await self._arrival.login(login.name, shown)
         self._session = client.session = session
@@ -487,6 +497,10 @@ class Registration:
         deadline, self._deadline = self._deadline, None
         if deadline is not None and deadline.active():
             deadline.cancel()
+
+
+def _is_unknown(why: ChatnetError, shown: Shown) -> bool:
+    return bool(shown.fingerprint) and isinstance(why, WrongSecret)
 
 
 def _sentence(why: ChatnetError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chatnet.worker.fronts.irc import (
     account,
+    certificates,
     histories,
     lists,
     marking,
@@ -18,6 +19,7 @@ from chatnet.worker.fronts.irc.command import Command
 COMMANDS: dict[str, Command] = {
     **server.COMMANDS,
     **account.COMMANDS,
+    **certificates.COMMANDS,
     **rooms.COMMANDS,
     **lists.COMMANDS,
     **people.COMMANDS,
