@@ -83,6 +83,18 @@ class Unpacking:
             yield message
 
 
+def is_reachable(socket: SimSocket) -> bool:
+    """Return whether what is sent through ``socket`` arrives, and what comes back."""
+    inbound, out = socket.inbound, socket.out
+    return (
+        inbound is not None
+        and out is not None
+        and inbound.link.is_open
+        and out.link.is_open
+        and not (inbound.is_lost or out.is_lost)
+    )
+
+
 class SimDatabases:
     """The databases that ``process`` can reach: see :class:`chatnet.store.postgres.database.Databases`."""
 
@@ -194,12 +206,12 @@ class Line:
 
     def _look(self) -> None:
         """Check, as the kernel does, whether the other end is there, while nothing comes from it."""
-        inbound, out = self._socket.inbound, self._socket.out
-        if self._trouble or inbound is None or out is None:
+        out = self._socket.out
+        if self._trouble or out is None:
             return
-        is_reachable = inbound.link.is_open and out.link.is_open and not (inbound.is_lost or out.is_lost)
-        self._unreachable = 0 if is_reachable else self._unreachable + 1
-        if is_reachable and out.target.is_closed and not self._socket.readable:
+        is_reached = is_reachable(self._socket)
+        self._unreachable = 0 if is_reached else self._unreachable + 1
+        if is_reached and out.target.is_closed and not self._socket.readable:
             self.lose("connection reset by peer")
         elif self._unreachable >= LOST_AFTER:
             out.abandon()  # what did not get through is not sent again

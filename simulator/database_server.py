@@ -34,9 +34,21 @@ from chatnet.store.sqlite.disk import DiskFull
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_writer
 from chatnet.store.sqlite.writer import Writer
 from chatnet.world import World
-from simulator.database import PORT, Answer, Message, Query, Rung, Unpacking, packed
+from simulator.database import (
+    LOOK_SECONDS,
+    LOST_AFTER,
+    PORT,
+    Answer,
+    Message,
+    Query,
+    Rung,
+    Unpacking,
+    is_reachable,
+    packed,
+)
 from simulator.network import LOOPBACK
 from simulator.simulation import Simulation
+from simulator.sockets import SimSocket
 
 T = TypeVar("T")
 PATH = Path("/home/user/postgres.sqlite")
@@ -180,9 +192,26 @@ class Session(Protocol):
         self._server = server
         self._unpacking = Unpacking(server.postgres.simulation)
         self.is_let_in = self.is_listening = self.is_over = False
+        self._unreachable = 0
 
     def connectionMade(self) -> None:
         self._server.sessions[self] = None
+        transport: Any = self.transport
+        self._look(transport.socket)
+
+    def _look(self, socket: SimSocket) -> None:
+        """Check, as the server's kernel does where chatnet asks for it, whether the client is there: nothing
+        comes from one whose host lost its power, and it would count for ever."""
+        out = socket.out
+        if socket.is_closed or out is None:
+            return
+        is_there = is_reachable(socket) and not out.target.is_closed
+        self._unreachable = 0 if is_there else self._unreachable + 1
+        if self._unreachable > LOST_AFTER:  # the client notices it first
+            out.abandon()
+            socket.reset_by_peer()
+        else:
+            socket.process.later(LOOK_SECONDS, self._look, socket)
 
     def dataReceived(self, data: bytes) -> None:
         for message in self._unpacking.messages(data):

@@ -403,6 +403,22 @@ def test_it_takes_only_so_many_connections(simulation: Toys, postgres: Postgres)
     assert other.ask(lambda database: database.read(Head())) == 0
 
 
+@pytest.mark.parametrize("back", [False, True])
+def test_it_keeps_no_connection_of_who_vanished(simulation: Toys, postgres: Postgres, back: bool) -> None:
+    """Nothing comes from a machine that lost its power, or of what it had before that. Else its connections
+    would be counted for ever, and after some more such faults nobody would be let in."""
+    one, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
+    postgres.most_sessions = 1
+    opened(one)
+    one.process.host.power_off()
+    if back:
+        one.process.host.power_on()
+    with pytest.raises(Unavailable, match="too many clients"):
+        other.ask(lambda database: database.read(Head()))
+    simulation.run(6)
+    assert other.ask(lambda database: database.read(Head())) == 0
+
+
 def test_it_can_be_read_only_for_a_while(simulation: Toys, postgres: Postgres) -> None:
     """Connected clients still read; nobody writes, and new clients are refused, since they would write."""
     one, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
