@@ -250,6 +250,29 @@ def test_who_does_not_read_is_not_told(fronts: Fronts) -> None:
     assert [one.command for one in bob.ask("CHATHISTORY LATEST #tea * 10")] == []
 
 
+def test_who_has_just_joined_is_told_behind_their_join(fronts: Fronts) -> None:
+    """What was said there comes first, and meanwhile they do not know that they are in it."""
+    alice, bob = fronts.one.user("alice", TAGS), fronts.two.user("bob", TAGS, "server-time")
+    everybody_in(fronts, "#tea", alice)
+    assert types(fronts, alice, "#tea") == []
+    fronts.worker.log.reads_held = True
+    bob.say("JOIN #tea")
+    assert types(fronts, alice, "#tea", bob) == [[]]
+    fronts.worker.log.let_go()
+    assert types(fronts, alice, "#tea", bob) == [["alice #tea active"]]
+
+
+def test_who_is_gone_types_no_more(fronts: Fronts) -> None:
+    """Of what a lost connection had said, posts alone are still done."""
+    alice, bob = fronts.one.user("alice", TAGS), fronts.two.user("bob", TAGS)
+    everybody_in(fronts, "#tea", alice, bob)
+    assert types(fronts, alice, "#tea", bob) == [["alice #tea active"]]
+    fronts.pass_time(EACH_SECONDS)
+    alice.say(*["NONSENSE"] * 200, f"{ACTIVE} #tea")
+    alice.cut()
+    assert told(fronts, bob) == [[]]
+
+
 # ---- how much ----
 
 
@@ -349,7 +372,6 @@ def test_what_waits_is_bounded(fronts: Fronts) -> None:
 def test_in_a_crowd_nobody_is_told(fronts: Fronts, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor more than so many in a moment: each costs a line for each who hears it."""
     monkeypatch.setattr(typists, "MOST_EARS", 3)
-    monkeypatch.setattr(typists, "MOST_LINES", 3)
     alice, bob, carol, dan = (fronts.one.user(name, TAGS) for name in ("alice", "bob", "carol", "dan"))
     far = fronts.two.user("far", TAGS)
     everybody_in(fronts, "#tea", alice, bob, carol)
@@ -358,6 +380,7 @@ def test_in_a_crowd_nobody_is_told(fronts: Fronts, monkeypatch: pytest.MonkeyPat
     everybody_in(fronts, "#tea", dan)
     assert types(fronts, alice, "#tea", bob, carol, dan) == [[]] * 3
     dan.ask("PART #tea")
+    monkeypatch.setattr(typists, "MOST_LINES", 3)
     fronts.pass_time(EACH_SECONDS)
     bob.take(), carol.take()
     alice.say(f"{ACTIVE} #tea", f"{ACTIVE} #cake")

@@ -121,7 +121,7 @@ class Typing:
         """A client says what its user does in a room. The log is asked whether they may speak there, if that
         is not known; nobody waits for the answer."""
         sessions, now = client.sessions, self._seconds()
-        if not sessions.typists.are_told or does not in DOES:
+        if client.is_over or not sessions.typists.are_told or does not in DOES:
             return
         speaker = self._speaker(client.user, room)
         if now - speaker.at < EACH_SECONDS:
