@@ -324,6 +324,19 @@ def test_the_log_is_asked_once_in_a_while(fronts: Fronts, monkeypatch: pytest.Mo
     assert asked.count("alice") == 2
 
 
+def test_what_an_earlier_log_was_asked_holds_up_nobody(fronts: Fronts) -> None:
+    alice, *others = (fronts.one.user(f"u{number}", TAGS) for number in range(MOST_ASKED + 1))
+    bob = fronts.two.user("bob", TAGS)
+    everybody_in(fronts, "#tea", alice, bob, *others)
+    fronts.worker.log.reads_held = True
+    for other in others:
+        other.say(f"{ACTIVE} #tea")
+    fronts.worker.log.reads_held = False
+    assert types(fronts, alice, "#tea", bob) == [[]]
+    fronts.one.irc.typing.follow(fronts.one.worker.sessions)
+    assert types(fronts, alice, "#tea", bob) == [["u0 #tea active"]]
+
+
 def test_a_log_that_cannot_be_read_harms_nothing(fronts: Fronts) -> None:
     """It is not told who types, and what is said is answered as before."""
     alice, bob = fronts.one.user("alice", TAGS, "echo-message"), fronts.two.user("bob", TAGS)

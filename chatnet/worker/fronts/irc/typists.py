@@ -90,8 +90,10 @@ class Typing:
         return len(self._speakers)
 
     def follow(self, sessions: Sessions) -> None:
-        """Tell the primary of these sessions' process, and hear of it, from now on."""
+        """Tell the primary of these sessions' process, and hear of it, from now on. What an earlier log was
+        asked may never be answered."""
         self._sessions = sessions
+        self._asked = set()
         self._speakers.clear()
         sessions.typists.watch(self._told)
 
