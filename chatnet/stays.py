@@ -210,6 +210,11 @@ class Memberships:
         stays = self._stays.get(room)
         return 0 if stays is None or stays[-1].left is not None else stays[-1].joined
 
+    def changed_at(self, room: str) -> int:
+        """Return the seq at which the newest stay in a room began, or ended; 0: that is not known."""
+        stays = self._stays.get(room)
+        return 0 if stays is None else stays[-1].left or stays[-1].joined
+
     def rooms(self) -> list[str]:
         """Return the rooms that the user is a member of now."""
         return [room for room in self._stays if self.has(room)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -549,6 +550,55 @@ def test_who_joins_several_of_which_they_are_in_one_elsewhere(stage: IrcStage) -
     ]
     assert heard[-1] == f"PONG {SERVER} x"
     assert not stage.irc.crowd.keeping
+
+
+def _moves_elsewhere(stage: IrcStage, line: IrcLine, said: str, kind: str) -> list[str]:
+    """Have a client not read behind what it has ``said`` of #tea, while its user does the opposite elsewhere,
+    and then go on with pages of the log, where neither is. Return what it is told of its own stays."""
+    stage.user("bob").ask("JOIN #pie")
+    bob, log = stage.user("bob"), stage.worker.log
+    log.window.limits = replace(log.window.limits, near=0)
+    line.wire.server_transport.bufferSize = 10
+    log.held = True
+    line.say(said)
+    line.wire.client_transport.reading = False
+    bob.say("AWAY :out")
+    assert line.server.full
+    does(stage, kind, "alice", "#tea")
+    log.let_go()
+    stage.worker.settle()
+    line.wire.client_transport.reading = True
+    stage.worker.pass_time(1)
+    line.server.speech.beat()
+    stage.worker.settle()
+    heard = line.ask("PING x")
+    assert heard[-1].shown == f"PONG {SERVER} x"
+    return [one.shown for one in heard if one.command in ("JOIN", "PART") and one.nick == "alice"]
+
+
+def test_who_has_joined_and_left_elsewhere_is_not_told_that_they_are_there(stage: IrcStage) -> None:
+    """The log says that they are there already when they join, too; by when that is known, they are not."""
+    alice, log = stage.user("alice"), stage.worker.log
+    log.held = True
+    does(stage, "join", "alice", "#tea")
+    alice.say("JOIN #tea")
+    does(stage, "leave", "alice", "#tea")
+    log.let_go()
+    stage.worker.settle()
+    assert [one.shown for one in alice.take() if one.command in ("JOIN", "PART")] == ["JOIN #tea", "PART #tea"]
+    assert list(alice.server.speech.joined) == ["alice"]
+    assert alice.shown("JOIN #tea")[0] == "JOIN #tea"
+
+
+@pytest.mark.parametrize(("said", "kind"), [("JOIN #tea", "leave"), ("PART #tea", "join")])
+def test_who_does_the_opposite_elsewhere(stage: IrcStage, said: str, kind: str) -> None:
+    """And hears of neither in its place, as they do not read: the rooms that they know are those that they are
+    in."""
+    alice = stage.user("alice", "away-notify")
+    rooms = ["#pie", *(["#tea"] if kind == "join" else [])]
+    alice.ask(f"JOIN {','.join(rooms)}")
+    assert _moves_elsewhere(stage, alice, said, kind) == []
+    assert list(alice.server.speech.joined) == ["alice", *rooms]
 
 
 def test_who_is_removed_while_joining_several_goes_on_hearing(stage: IrcStage) -> None:

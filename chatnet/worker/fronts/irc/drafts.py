@@ -105,9 +105,13 @@ class Drafts:
 
         :raises ChatnetError: it is refused.
         """
-        done: Deferred[tuple[Entry | None, str]] = Deferred()
-        self.send(self.key(), send, lambda entry, place, _: done.callback((entry, place)), done.errback)
-        return await done
+        entry, place, _ = await self._end_of(self.key(), send)
+        return entry, place
+
+    async def move(self, send: Callable[[bytes], Deferred[Any]]) -> tuple[Entry | None, int]:
+        """The same of a join or leave; return its entry, if it is known, and its seq."""
+        entry, _, seq = await self._end_of(self.key(), send)
+        return entry, seq
 
     async def appended(self, send: Callable[[bytes], Deferred[Any]]) -> int:
         """Append what ``send(key)`` appends, with which the guest is somebody else; return its seq, once the
@@ -115,15 +119,21 @@ class Drafts:
 
         :raises ChatnetError: it is refused.
         """
-        done: Deferred[int] = Deferred()
         session, key = self._client.session, self.key()
         session.leaving(key)
         try:
-            self.send(key, send, lambda entry, place, seq: done.callback(seq), done.errback)
-            return await done
+            _, _, seq = await self._end_of(key, send)
         except Exception:
             session.leaving(b"")
             raise
+        return seq
+
+    async def _end_of(
+        self, key: bytes, send: Callable[[bytes], Deferred[Any]]
+    ) -> tuple[Entry | None, str, int]:
+        done: Deferred[tuple[Entry | None, str, int]] = Deferred()
+        self.send(key, send, lambda *told: done.callback(told), done.errback)
+        return await done
 
     def last_key(self) -> bytes:
         """Return the key of what is written when the connection is over."""

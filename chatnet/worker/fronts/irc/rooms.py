@@ -86,14 +86,17 @@ async def _begin(client: IrcClient, slot: Slot, room: str, channel: str, told: _
 async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
     """Join a room; return the seq from which on what is said there is heard. 0: the client was not told that
     it is there now."""
+    stays, head = client.session.local_user.memberships, client.window.head
     try:
-        entry, _ = await client.drafts.append(lambda key: client.session.drafts.join(key, room))
+        entry, seq = await client.drafts.move(lambda key: client.session.drafts.join(key, room))
+        head = seq
     except AlreadyJoined:  # by another connection, a moment ago
-        entry = None
+        entry, seq = None, stays.since(room) or client.session.reached + 1
     except ChatnetError as why:
         client.refuse(slot, "JOIN", writer.word(channel), why)
         return 0
-    if room in client.joined:
+    has_left = stays.changed_at(room) > head and not stays.has(room)  # elsewhere, and it was told that
+    if room in client.joined or has_left:
         return 0
     client.note_stay(room, True)
     slot.begin_now()
@@ -101,8 +104,7 @@ async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
     slot.now(joined if entry is None else client.channel.own_stay(entry))
     if sees_newest(client):
         client.keep()
-    cursor = client.session.cursor
-    return entry.seq if entry is not None else (client.window.head if cursor is None else cursor.seq) + 1
+    return seq
 
 
 async def part(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -125,22 +127,22 @@ async def _part(client: IrcClient, slot: Slot, channel: str, why: str) -> None:
         client.fail(slot, "PART", "OWN_ROOM", "Your own channel is always yours.", writer.word(channel))
         return
     try:
-        entry = await _leave(client, room, why)
+        entry, seq = await _leave(client, room, why)
     except ChatnetError as no:
         client.refuse(slot, "PART", writer.word(channel), no)
         return
-    if room in client.joined:
+    stays = client.session.local_user.memberships
+    if room in client.joined and stays.since(room) < seq:  # else it has joined again elsewhere
         client.note_stay(room, False)
         slot.now(events.parted(client.source, room, why) if entry is None else client.channel.own_stay(entry))
 
 
-async def _leave(client: IrcClient, room: str, why: str) -> Entry | None:
+async def _leave(client: IrcClient, room: str, why: str) -> tuple[Entry | None, int]:
     drafts = client.session.drafts
     try:
-        entry, _ = await client.drafts.append(lambda key: drafts.leave(key, room, why))
+        return await client.drafts.move(lambda key: drafts.leave(key, room, why))
     except NotYet:  # the log is of an older release, and takes no reason
-        entry, _ = await client.drafts.append(lambda key: drafts.leave(key, room))
-    return entry
+        return await client.drafts.move(lambda key: drafts.leave(key, room))
 
 
 # ---- NAMES and TOPIC ----
