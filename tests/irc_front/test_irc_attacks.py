@@ -6,12 +6,13 @@ from unittest.mock import Mock
 
 import pytest
 from irc_front.stage import PASSWORD, SERVER, IrcStage, plain
+from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
-from chatnet.entries import Draft, Entry, More
+from chatnet.entries import Draft, More
 from chatnet.irc.caps import SHOWING
 from chatnet.irc.isupport import MOST_MONITORED, MOST_REAL_NAME
-from chatnet.kinds import KindName
+from chatnet.kinds import CLUSTER
 from chatnet.net.visitors import MOST_STRANGERS
 from chatnet.worker.fronts.irc import channel
 from chatnet.worker.fronts.irc.budget import BURST, RATE
@@ -237,18 +238,17 @@ def test_who_is_back_in_a_room_is_not_told_to_be_gone(stage: IrcStage) -> None:
     stage.user("carol").ask("JOIN #tea")
     alice = stage.user("alice")
     alice.ask("JOIN #tea")
-    before = stage.worker.log.entries[-1].seq
-    kinds: tuple[KindName, ...] = ("ban", "unban", "join")
-    entries: list[Entry] = []
-    for number, kind in enumerate(kinds):
-        more = More(to="carol") if kind != "join" else None
-        user = "carol" if kind == "join" else "bob"
-        entries.append(Entry(before + 1 + number, 0, kind, user, "#tea", "", b"%016d" % number, more))
-    stage.irc._grown(entries)
+    log = stage.worker.log
+    log.lagging = True
+    does(stage, "ban", CLUSTER, "#tea", to="carol")
+    does(stage, "unban", CLUSTER, "#tea", to="carol")
+    does(stage, "join", "carol", "#tea")
+    log.lagging = False
+    log.catch_up()
     stage.worker.settle()
-    assert [one.command for one in alice.heard if one.nick == "carol"] == []
-    stage.irc._grown(entries[:2])
-    stage.worker.settle()
+    assert [one.command for one in alice.take() if one.nick == "carol"] == ["JOIN"]
+    does(stage, "ban", CLUSTER, "#tea", to="carol")
+    does(stage, "unban", CLUSTER, "#tea", to="carol")
     assert [one.command for one in alice.heard if one.nick == "carol"] == ["PART"]
 
 

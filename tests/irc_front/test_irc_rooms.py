@@ -679,6 +679,43 @@ def test_who_did_not_read_is_told_who_came_and_went(stage: IrcStage) -> None:
     ]
 
 
+@pytest.mark.parametrize("how", ["does not read", "joins"])
+def test_who_is_banned_goes_behind_their_join(stage: IrcStage, how: str) -> None:
+    """Also for who hears of that later: who does not read, and who is told of something older first. Else they would
+    have a member in their list who is none."""
+    [alice] = together(stage, "alice", caps=("server-time", "away-notify"))
+    bob, carol, dora = (stage.user(name) for name in ("bob", "carol", "dora"))
+    bob.ask("JOIN #tea")
+    alice.take()
+    if how == "joins":
+        stage.worker.log.reads_held = True
+        alice.say("JOIN #cake")
+        assert alice.server.speech.keeps
+    else:
+        alice.wire.server_transport.bufferSize = 10
+        alice.wire.client_transport.reading = False
+        bob.say("AWAY :out")
+        assert alice.server.full
+    for banned in (carol, dora):
+        banned.say("JOIN #tea")
+    does(stage, "ban", CLUSTER, "#tea", to="carol")
+    does(stage, "post", "bob", "#tea", "hello")
+    does(stage, "ban", CLUSTER, "#tea", to="dora")
+    alice.wire.client_transport.reading = True
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    alice.server.speech.beat()
+    stage.worker.settle()
+    heard = [(one.nick, one.command) for one in alice.take() if one.command in ("JOIN", "PART", "PRIVMSG")]
+    assert [one for one in heard if one != ("alice", "JOIN")] == [
+        ("carol", "JOIN"),
+        ("dora", "JOIN"),
+        ("carol", "PART"),
+        ("bob", "PRIVMSG"),
+        ("dora", "PART"),
+    ]
+
+
 def test_who_did_not_read_is_told_where_they_are(stage: IrcStage) -> None:
     """What their user joined and left elsewhere meanwhile; the rooms that they know are those that they are
     in."""

@@ -50,6 +50,8 @@ MOST_UNANSWERED = 128
 """How many lines of a client may be unanswered; then it is not read."""
 MOST_KEPT = 500
 """How much that a client hears may be kept until it was told of something older; the rest it reads later."""
+MOST_LATER = 64
+"""How many hints wait until a client has heard what stands before them; then the oldest is forgotten."""
 LINGER_SECONDS = 30.0
 """Seconds that what came before the end of a connection may still take."""
 GUESTS_LINGER_SECONDS = 10.0
@@ -91,6 +93,7 @@ class IrcClient(ConnectionPeer):
             "_is_held",
             "_is_leaving",
             "_kept",
+            "_later",
             "_linger",
             "_rest_waits",
             "_why",
@@ -138,6 +141,7 @@ class IrcClient(ConnectionPeer):
         self._slow: IDelayedCall | None = None
         self._batch: Multiline | None = None
         self._kept: deque[tuple[Entry, str]] | None = None
+        self._later: deque[tuple[int, str, bytes]] | None = None
         self._ended_by = self._why = ""
         self._words = "Connection closed"
 
@@ -239,6 +243,7 @@ class IrcClient(ConnectionPeer):
     def beat(self) -> None:
         """Look whether something was passed over meanwhile."""
         self.drafts.look()
+        self._tell_later(self.session.reached)
 
     def too_many(self) -> None:
         """Nothing: it was counted before."""
@@ -413,6 +418,21 @@ class IrcClient(ConnectionPeer):
         if not self.full:
             self.put_line(line)
 
+    def hint_behind(self, seq: int, room: str, line: bytes) -> None:
+        """The same of something in a room; but not before what it hears up to the seq ``seq``."""
+        if self._later is None:
+            self._later = deque(maxlen=MOST_LATER)
+        self._later.append((seq, room, line))
+        self._tell_later(self.session.reached)
+
+    def _tell_later(self, upto: int) -> None:
+        """Tell the client of the hints up to a seq up to which it was told what it hears."""
+        later = self._later
+        while later and later[0][0] <= upto and not (self.full or self.keeps):
+            _, room, line = later.popleft()
+            if room in self.joined:
+                self.put_line(line)
+
     def put_line(self, line: bytes) -> None:
         """Send this at the end of this turn."""
         if self.connection.transport is not None:
@@ -457,10 +477,12 @@ class IrcClient(ConnectionPeer):
             return
         self.front.crowd.keeping.discard(self)
         while kept and self._kept is None:
+            self._tell_later(kept[0][0].seq)
             self._hear(*kept.popleft())
         if self._kept is not None:
             self._kept.extend(kept)
             return
+        self._tell_later(self.session.reached)
         self.drafts.look()
         if not self.full:
             self.session.drained()
@@ -657,7 +679,9 @@ class IrcClient(ConnectionPeer):
         for entry in self.device.replays(posts):
             if not session.listens:
                 break
+            self._tell_later(entry.seq)
             self.hears([entry], self.place_of(entry))
+        self._tell_later(session.reached)
         self.connection.outbox.flush()
         self.drafts.look()
         self.device.caught_up(posts)

@@ -111,7 +111,7 @@ class Irc:
     def _grown(self, entries: Sequence[Entry]) -> None:
         """Tell the members of a room that somebody is no longer in it who was banned. Of the ban itself only
         moderators hear; behind it the log has nothing more of theirs there, unless they come again: so it may
-        be told behind what else the entries hold."""
+        be told behind what else the entries hold, but not before what stands before it."""
         self.devices.stir()
         for at, entry in enumerate(entries, 1):
             if entry.kind in FACES:
@@ -122,7 +122,7 @@ class Irc:
                 line = events.parted(self.faces.source(entry.to), entry.room)
                 for client in list(self.crowd.of_key.values()):
                     if entry.room in client.joined and client.user != entry.to:
-                        client.hint(line)
+                        client.hint_behind(entry.seq, entry.room, line)
             elif entry.kind == "forget":  # it ends the stays of all in that one's room
                 for client in list(self.crowd.of_key.values()):
                     if entry.to in client.joined and client.user != entry.to:
