@@ -445,6 +445,26 @@ def test_a_key_is_said_once(stage: IrcStage) -> None:
     assert not stage.irc.crowd.of_chosen_key
 
 
+def test_a_key_that_two_connections_use_at_once(stage: IrcStage) -> None:
+    """A client that was cut off says it again before its old connection is known to be lost: each hears its
+    echo, and nothing else."""
+    caps = (*WIDE, "chatnet/key")
+    [bob] = together(stage, "bob")
+    lines = [stage.user("alice", *caps) for _ in range(3)]
+    lines[0].ask("JOIN #tea")
+    for line in (bob, *lines):
+        line.take()
+    stage.worker.log.held = True
+    for line in lines[:2]:
+        line.say(f"@label=1;{KEY} PRIVMSG #tea :once")
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    heard = [line.take() for line in lines]
+    assert [[one.tags.get("label") for one in each] for each in heard] == [["1"], ["1"], [None]]
+    assert bob.texts() == ["alice #tea once"]
+    assert not stage.irc.crowd.of_chosen_key
+
+
 def test_keys_that_are_none(stage: IrcStage) -> None:
     """And a key of who did not ask for keys is not looked at."""
     alice = stage.user("alice", *WIDE, "chatnet/key")

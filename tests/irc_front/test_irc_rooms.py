@@ -585,15 +585,17 @@ def test_who_has_joined_and_left_elsewhere_is_not_told_that_they_are_there(stage
     does(stage, "leave", "alice", "#tea")
     log.let_go()
     stage.worker.settle()
-    assert [one.shown for one in alice.take() if one.command in ("JOIN", "PART")] == ["JOIN #tea", "PART #tea"]
+    assert [one.shown for one in alice.take() if one.command in ("JOIN", "PART")] == [
+        "JOIN #tea",
+        "PART #tea",
+    ]
     assert list(alice.server.speech.joined) == ["alice"]
     assert alice.shown("JOIN #tea")[0] == "JOIN #tea"
 
 
 @pytest.mark.parametrize(("said", "kind"), [("JOIN #tea", "leave"), ("PART #tea", "join")])
 def test_who_does_the_opposite_elsewhere(stage: IrcStage, said: str, kind: str) -> None:
-    """And hears of neither in its place, as they do not read: the rooms that they know are those that they are
-    in."""
+    """And hears of neither in its place, as they do not read: they know the rooms that they are in."""
     alice = stage.user("alice", "away-notify")
     rooms = ["#pie", *(["#tea"] if kind == "join" else [])]
     alice.ask(f"JOIN {','.join(rooms)}")
@@ -681,8 +683,8 @@ def test_who_did_not_read_is_told_who_came_and_went(stage: IrcStage) -> None:
 
 @pytest.mark.parametrize("how", ["does not read", "joins"])
 def test_who_is_banned_goes_behind_their_join(stage: IrcStage, how: str) -> None:
-    """Also for who hears of that later: who does not read, and who is told of something older first. Else they would
-    have a member in their list who is none."""
+    """Also for who hears of that later: who does not read, and who is told of something older first. Else
+    they would have a member in their list who is none."""
     [alice] = together(stage, "alice", caps=("server-time", "away-notify"))
     bob, carol, dora = (stage.user(name) for name in ("bob", "carol", "dora"))
     bob.ask("JOIN #tea")

@@ -35,8 +35,8 @@ class Crowd:
     def __init__(self) -> None:
         self.of_key: dict[bytes, IrcClient] = {}
         self.of_user: dict[str, tuple[IrcClient, ...]] = {}
-        self.of_chosen_key: dict[bytes, IrcClient] = {}
-        """Who waits for a draft whose key the client has chosen."""
+        self.of_chosen_key: dict[tuple[str, bytes], tuple[IrcClient, ...]] = {}
+        """The connections of a user that wait for a draft whose key the client has chosen."""
         self.keeping: set[IrcClient] = set()
         """Who is to be told of something older first: see :meth:`.IrcClient.keep`."""
         self.presence: Presence
@@ -66,6 +66,20 @@ class Crowd:
         else:
             del self.of_user[client.user]
         self.look_for_bots(client.user)
+
+    def wait_for(self, key: bytes, client: IrcClient) -> None:
+        """A client waits for a draft whose key it has chosen."""
+        place = client.user, key
+        self.of_chosen_key[place] = (*self.of_chosen_key.get(place, ()), client)
+
+    def wait_no_more(self, key: bytes, client: IrcClient) -> None:
+        """A client no longer waits for such a draft."""
+        place = client.user, key
+        others = tuple(other for other in self.of_chosen_key[place] if other is not client)
+        if others:
+            self.of_chosen_key[place] = others
+        else:
+            del self.of_chosen_key[place]
 
     def look_for_bots(self, user: str) -> None:
         """Note whether a connection of the user has said that it is a bot."""
@@ -148,10 +162,11 @@ class IrcChannel:
         own = {client.ear: client for client in crowd.keeping}
         for entry in entries:
             client = crowd.of_key.get(entry.key[:PREFIX_BYTES])
-            if client is None and crowd.of_chosen_key:
-                client = crowd.of_chosen_key.get(entry.key)
             if client is not None and client.user == entry.user:
                 own[client.ear] = client
+            if crowd.of_chosen_key:
+                for one in crowd.of_chosen_key.get((entry.user, entry.key), ()):
+                    own[one.ear] = one
             if entry.kind in CHANGES:
                 for change in changes(entry):
                     for one in crowd.of_user.get(change.user, ()):

@@ -92,7 +92,7 @@ class Drafts:
             self._client.front.patience.waits(self._client)
         self._open[key] = draft = _Draft(heard, refused)
         if key[:PREFIX_BYTES] != self._client.prefix:
-            self._client.front.crowd.of_chosen_key[key] = self._client
+            self._client.front.crowd.wait_for(key, self._client)
         try:
             answer = send(key)
         except ChatnetError:
@@ -192,7 +192,5 @@ class Drafts:
         if draft is not None and not self._open:
             self._client.drafts_done()
         if draft is not None and key[:PREFIX_BYTES] != self._client.prefix:
-            chosen = self._client.front.crowd.of_chosen_key
-            if chosen.get(key) is self._client:
-                del chosen[key]
+            self._client.front.crowd.wait_no_more(key, self._client)
         return draft
