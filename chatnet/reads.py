@@ -391,7 +391,10 @@ class Feed(Question[FeedPage], frozen=True):
 
 class History(Question[list[Entry]], frozen=True):
     """The page of the posts of ``room`` up to ``upto`` that ends before ``before`` (the newest for None),
-    oldest first, of those that ``user`` may read at ``upto``; with ``events``, of all that is heard there.
+    oldest first, of those that ``user`` may read at ``upto``.
+
+    With ``events``, of all that is heard there, and of the entries with which somebody came or went who is
+    not forgotten; of these none from a time of which posts have expired.
 
     :raises NoSuchRoom: nobody has this name, or nobody ever used this topic; or the user may not read it.
     """

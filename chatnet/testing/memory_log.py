@@ -383,19 +383,26 @@ class MemoryLog:
         upto = known_seq(asked.upto)
         after = self._readable(asked)
         last = min(upto, len(self.entries) if asked.before is None else max(0, asked.before - 1))
-        return [one for one in self._read_in(asked, after, last) if asked.room in heard_at(one)][
-            -self._page :
-        ]
+        return list(self._read_in(asked, after, last))[-self._page :]
 
     def _read_in(self, asked: History | HistoryAfter, after: int, upto: int) -> Iterator[Entry]:
-        """Yield the entries that a history may have."""
-        events = EVENTS if asked.events else ()
-        return (entry for entry in self.entries[after:upto] if entry.kind in SAID or entry.kind in events)
+        """Yield the entries of a history."""
+        room, blankings, stays = asked.room, self.state.blankings, self.state.memberships.items()
+        expired = max((one.upto for one in blankings if not one.user and one.room in ("", room)), default=0)
+        known = [stay for user, its in stays if user not in self.state.forgotten for stay in its.intervals()]
+        moved = {seq for stay in known if stay.room == room for seq in (stay.joined, stay.left)}
+        for entry in self.entries[after:upto]:
+            is_heard = room in heard_at(entry)
+            if entry.kind in SAID:
+                if is_heard:
+                    yield entry
+            elif asked.events and entry.seq > expired and (is_heard or entry.seq in moved):
+                yield entry
 
     def _history_after(self, asked: HistoryAfter) -> list[Entry]:
         upto = min(known_seq(asked.upto), len(self.entries))
         after = max(self._readable(asked), known_seq(asked.after))
-        return [one for one in self._read_in(asked, after, upto) if asked.room in heard_at(one)][: self._page]
+        return list(self._read_in(asked, after, upto))[: self._page]
 
     def _seq_before(self, asked: SeqBefore) -> int:
         entries = self.entries[: known_seq(asked.upto)]

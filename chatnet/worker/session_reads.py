@@ -124,7 +124,7 @@ class SessionReads:
 
     async def history(self, room: str, before: int | None, events: bool = False) -> list[Entry]:
         """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first; with
-        ``events``, of what else is heard there, too."""
+        ``events``, of what else is heard there, and of who came and went, too."""
         room = self.fold(room)
         return await self._read(lambda head: History(room, before, self._session.user, head, events))
 

@@ -47,6 +47,7 @@ from chatnet.reads import (
     FirstIn,
     Head,
     History,
+    HistoryAfter,
     LedBy,
     Members,
     Newest,
@@ -346,6 +347,9 @@ def test_all_logs_judge_guests_alike(new_disk: Callable[[], Any], tmp_path: Path
             drafts = [draft for draft in drafts if draft.kind != "forget" or turn % 50 == 0]
             outcomes += [*zip([draft.kind for draft in drafts], subject.append(*drafts), strict=True)]
         head = subject.read(Head())
+        for room in ("#x", "#y", "#z"):
+            outcomes.append(told(subject.read(History(room, None, "alice", head, True))))
+            outcomes.append(told(subject.read(HistoryAfter(room, head // 3, "alice", head, True))))
         for user in USERS:
             outcomes.append(told(subject.read(Newest(user, head))))
             outcomes.append(sorted(map(str, subject.read(SnapshotOf(user, 0, head)).intervals)))

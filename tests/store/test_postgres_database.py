@@ -23,12 +23,16 @@ from chatnet.marks import MOST_KEPT, UserMark
 from chatnet.reads import (
     AccountOf,
     Feed,
+    FirstIn,
     Head,
     History,
+    HistoryAfter,
     Last,
     MarksOf,
+    Members,
     Newest,
     PageOf,
+    RoomOf,
     Rooms,
     SnapshotOf,
     UnreadOf,
@@ -565,6 +569,44 @@ def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, i
         rows = re.findall(r" place .*rows=(\d+)(?:\.\d+)? loops=(\d+)", "\n".join(plans))
         # It reads twenty posts of each room.
         assert 1_900 <= sum(int(found) * int(loops) for found, loops in rows) <= 2_020
+
+
+def test_who_came_and_went_costs_about_what_it_returns(postgres: Server) -> None:
+    """A page of the history of a room in which very many came and went reads a page of each index, in order;
+    and so many have come there, and are gone, to whom the count of those who are there is not dearer."""
+    connection = connect(postgres.url(re.findall(r"D(s\d+)", postgres.fresh())[0]))
+    database = PostgresDatabase(connection)
+    database.open("id")
+    database.append([register("alice"), Draft("join", "alice", "#x", "", b"j" * 16)], 1)
+    connection.execute(
+        """
+        INSERT INTO membership ("user", "left", room, joined)
+            SELECT 'u' || n % 100, 2 * n + 1, '#x', 2 * n FROM generate_series(10, 10000) AS n;
+        INSERT INTO entry SELECT n, n, 'join', 'bob', '#x', '', int8send(n) || int8send(n)
+            FROM generate_series(3, 20001) AS n;
+        UPDATE log SET head = 20001
+        """,
+        prepare=False,
+    )
+    plans: list[str] = []
+    for sql in EXPLAINING:
+        connection.execute(sql)
+    connection.add_notice_handler(lambda notice: plans.append(notice.message_primary))
+    for before in (None, 10_000):
+        assert len(database.read(History("#x", before, "alice", 20_001, True))) == 500
+        assert len(database.read(HistoryAfter("#x", before or 2, "alice", 20_001, True))) == 500
+    found = "\n".join(plans)
+    rows = re.findall(r" (came|member) on membership.*rows=(\d+)(?:\.\d+)? loops=(\d+)", found)
+    assert {index for index, *_ in rows} == {"came", "member"}
+    assert sum(int(read) * int(loops) for _, read, loops in rows) <= 4 * 2 * 500
+    assert "Seq Scan on membership" not in found
+    plans.clear()
+    assert database.read(RoomOf("#x", "alice", 20_001, counts=True)).members == 1
+    assert len(database.read(Members("#x", "alice", 20_001)).members) == 1
+    assert database.read(FirstIn("#x", 20_001)) == "alice"
+    assert plans
+    assert " came on membership" not in "\n".join(plans)
+    database.close()
 
 
 # ---- the lease ----

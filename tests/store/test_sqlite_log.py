@@ -21,7 +21,18 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref, fresh_key
 from chatnet.errors import CannotStart, EpochLost, Poison
 from chatnet.log import Refused
-from chatnet.reads import AccountOf, CursorAt, Feed, History, Members, Newest, Rooms, SnapshotOf, Talks
+from chatnet.reads import (
+    AccountOf,
+    CursorAt,
+    Feed,
+    History,
+    HistoryAfter,
+    Members,
+    Newest,
+    Rooms,
+    SnapshotOf,
+    Talks,
+)
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
 from chatnet.store.sqlite.writer import Writer
@@ -189,6 +200,8 @@ def test_every_statement_finds_what_it_needs_by_index(disk: Any, now: Callable[[
         log.read(Feed("bob", 0, 5)),
         log.read(History("alice")),
         log.read(History("&ops", None, "alice", 99)),
+        log.read(History("&ops", None, "alice", 99, True)),
+        log.read(HistoryAfter("&ops", 0, "alice", 99, True)),
         log.read(Members("&ops", "alice", 99)),
         log.read(Talks("alice", 99)),
         log.read(Rooms("a", "")),

@@ -407,17 +407,29 @@ def statements(size: PageSize) -> Statements:
 
 
 def _heard_at(order: str, size: PageSize) -> str:
-    """Return the statement for posts and events of a place, in the ``order`` of seq."""
-    posts, events = (
-        f"""(SELECT seq FROM {table} WHERE name = %(room)s AND seq < %(before)s AND seq > %(after)s
-            ORDER BY seq {order} LIMIT {size.entries})"""
-        for table in ("place", "event")
+    """Return the statement for posts and events of a place, and for who came and went there, in the ``order``
+    of seq."""
+    found = " UNION ALL ".join(
+        f"""(SELECT {seq} AS seq FROM {source} AND {seq} < %(before)s AND {seq} > {after}
+            ORDER BY {seq} {order} LIMIT {size.entries})"""
+        for seq, source, after in (
+            ("seq", "place WHERE name = %(room)s", "%(after)s"),
+            ("seq", "event WHERE name = %(room)s", _BEHIND_EXPIRED),
+            ("(joined + 0)", f"{_STAYS} WHERE {_IS_KNOWN} AND room = %(room)s", _BEHIND_EXPIRED),
+            ('"left"', f"{_STAYS} WHERE {_IS_KNOWN} AND room = %(room)s", _BEHIND_EXPIRED),
+        )
     )
     return f"""
         SELECT entry.* FROM (
-            SELECT seq FROM ({posts} UNION ALL {events}) AS both_of ORDER BY seq {order} LIMIT {size.entries}
+            SELECT DISTINCT seq FROM ({found}) AS found ORDER BY seq {order} LIMIT {size.entries}
         ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
     """
+
+
+_BEHIND_EXPIRED = """(SELECT greatest(%(after)s, max(upto)) FROM blanking
+    WHERE "user" = '' AND room IN ('', %(room)s))"""
+_STAYS = "membership AS m"
+_IS_KNOWN = 'NOT EXISTS (SELECT FROM forgotten AS f WHERE f."user" = m."user" OFFSET 0)'
 
 
 def _as_page(found: str, order: str, size: PageSize) -> str:

@@ -300,6 +300,12 @@ CREATE TABLE face (
 CREATE INDEX account_looks ON account (({looks('"user"')}));
 """
 
+_CAME = """
+-- Who came into a room, in order; who went stands so in the index "member" already. By an expression, so that
+-- no read of those who are there now can choose it: it would pass over all who ever were.
+CREATE INDEX came ON membership (room, (joined + 0));
+"""
+
 STEPS = (
     _TABLES,
     _TOKEN,
@@ -317,6 +323,7 @@ STEPS = (
     _GONE,
     _ENDING,
     _FACES,
+    _CAME,
 )
 """Each step brings a store from one schema version to the next. Never change a released step.
 

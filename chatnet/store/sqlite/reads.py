@@ -272,20 +272,28 @@ def history(tables: SqliteTables, asked: History) -> list[Entry]:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     after = _readable(tables, asked)
     last = upto if asked.before is None else min(upto, asked.before - 1)
-    seqs = [_falling(tables, room, last, after, table) for table in _read_in(asked)]
-    posts, _ = take_page(_entries(tables, merge(*seqs, reverse=True)), tables.page)
+    spans = _read_in(tables, asked, after)
+    seqs = [_falling(tables, room, last, behind, index) for index, behind in spans]
+    posts, _ = take_page(_entries(tables, _each_once(merge(*seqs, reverse=True))), tables.page)
     return posts[::-1]
 
 
-def _read_in(asked: History | HistoryAfter) -> tuple[str, ...]:
-    """Return the indexes in which a history is found."""
-    return ("place", "event") if asked.events else ("place",)
+def _read_in(tables: SqliteTables, asked: History | HistoryAfter, after: int) -> list[tuple[str, int]]:
+    """Return the indexes in which a history is found, each with behind which seq."""
+    if not asked.events:
+        return [("place", after)]
+    expired: int = tables.execute(_EXPIRED_IN, (known_room(asked.room),)).get or 0
+    return [("place", after), *((index, max(after, expired)) for index in ("event", "came", "went"))]
+
+
+_EXPIRED_IN = "SELECT max(upto) FROM blanking WHERE user = '' AND room IN ('', ?)"
 
 
 def history_after(tables: SqliteTables, asked: HistoryAfter) -> list[Entry]:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     after = max(_readable(tables, asked), known_seq(asked.after))
-    seqs = merge(*(_rising(tables, (room, after, upto + 1), table) for table in _read_in(asked)))
+    spans = _read_in(tables, asked, after)
+    seqs = _each_once(merge(*(_rising(tables, (room, behind, upto + 1), index) for index, behind in spans)))
     return take_page(_entries(tables, islice(seqs, tables.page.entries)), tables.page)[0]
 
 
@@ -713,9 +721,20 @@ def _talks_since(tables: SqliteTables, user: str) -> int:
     return _registered(tables, user) if is_guest(user) else 0
 
 
-def _rising(tables: SqliteTables, span: Span, table: str) -> Iterator[int]:
+_IS_KNOWN = "NOT EXISTS (SELECT 1 FROM forgotten WHERE forgotten.user = membership.user)"
+_INDEXES = {
+    "place": ("seq", "place WHERE name = ?"),
+    "event": ("seq", "event WHERE name = ?"),
+    "came": ("joined + 0", f"membership WHERE {_IS_KNOWN} AND room = ?"),
+    "went": ("left", f"membership WHERE {_IS_KNOWN} AND room = ?"),
+}
+"""Where seqs are found by a place, in order: what each index has, and how its part for a place is found."""
+
+
+def _rising(tables: SqliteTables, span: Span, index: str) -> Iterator[int]:
     name, after, before = span
-    sql = f"SELECT seq FROM {table} WHERE name = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?"
+    seq, found = _INDEXES[index]
+    sql = f"SELECT {seq} FROM {found} AND {seq} > ? AND {seq} < ? ORDER BY {seq} LIMIT ?"
     chunk = FIRST_CHUNK
     while seqs := _column(tables, sql, name, after, before, chunk):
         yield from seqs
@@ -723,9 +742,10 @@ def _rising(tables: SqliteTables, span: Span, table: str) -> Iterator[int]:
 
 
 def _falling(
-    tables: SqliteTables, name: str, last: int, after: int = 0, table: str = "place"
+    tables: SqliteTables, name: str, last: int, after: int = 0, index: str = "place"
 ) -> Iterator[int]:
-    sql = f"SELECT seq FROM {table} WHERE name = ? AND seq <= ? AND seq > ? ORDER BY seq DESC LIMIT ?"
+    seq, found = _INDEXES[index]
+    sql = f"SELECT {seq} FROM {found} AND {seq} <= ? AND {seq} > ? ORDER BY {seq} DESC LIMIT ?"
     chunk = FIRST_CHUNK
     while seqs := _column(tables, sql, name, last, after, chunk):
         yield from seqs
