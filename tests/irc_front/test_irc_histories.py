@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 import pytest
 from irc_front.stage import Heard, IrcLine, IrcStage
@@ -13,11 +14,14 @@ from worker.conftest import Worker
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.irc import msgids, times
+from chatnet.kinds import CLUSTER
+from chatnet.reads import Question
 from chatnet.worker.fronts.irc import histories
 from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS
 from chatnet.worker.fronts.irc.patience import GOES_ON, WAITS
 
+T = TypeVar("T")
 KEY = "+chatnet/key=AAECAwQFBgcICQoLDA0ODw"
 WIDE = ("batch", "draft/chathistory", "message-tags", "server-time", "echo-message", "labeled-response")
 
@@ -204,10 +208,10 @@ def test_events_are_in_the_histories_of_who_asked_for_them(stage: IrcStage) -> N
     bob = stage.user("bob")
     does(stage, "create", "alice", "&ops", "all")
     does(stage, "invite", "alice", "&ops", to="bob")
-    bob.ask("JOIN &ops")
     for line in (alice, plain, unbatched):
         line.take()
-    shown = []
+    bob.ask("JOIN &ops")
+    shown = alice.take()
     for said_or_done in (
         "PRIVMSG &ops :one",
         "TOPIC &ops :hot",
@@ -221,17 +225,212 @@ def test_events_are_in_the_histories_of_who_asked_for_them(stage: IrcStage) -> N
     for one in told:
         del one.tags["batch"]
     assert told == shown
-    assert [one.command for one in told] == ["PRIVMSG", "TOPIC", "MODE", "PRIVMSG", "KICK"]
+    assert [one.command for one in told] == ["JOIN", "PRIVMSG", "TOPIC", "MODE", "PRIVMSG", "KICK"]
     assert history(alice, "LATEST &ops * 2") == ["two", "removed"]
-    at = f"msgid={told[1].tags['msgid']}"
+    at = f"msgid={told[2].tags['msgid']}"
     assert [one.command for one in alice.ask(f"CHATHISTORY AFTER &ops {at} 2")[1:-1]] == ["MODE", "PRIVMSG"]
-    assert [one.command for one in alice.ask(f"CHATHISTORY BEFORE &ops {at} 2")[1:-1]] == ["PRIVMSG"]
+    assert [one.command for one in alice.ask(f"CHATHISTORY BEFORE &ops {at} 2")[1:-1]] == ["JOIN", "PRIVMSG"]
     plain.take()
     assert history(plain, "LATEST &ops * 9") == ["one", "two"]
     unbatched.take()
     assert unbatched.shown("CHATHISTORY LATEST &ops * 9") == ["PRIVMSG &ops one", "PRIVMSG &ops two"]
     bob.take()
     assert bob.ask("CHATHISTORY LATEST &ops * 9")[0].shown.startswith("FAIL CHATHISTORY INVALID_TARGET ")
+
+
+def moves(line: IrcLine, asked: str) -> list[str]:
+    """Return who did what in a history."""
+    line.take()
+    begin, *told, end = line.ask(f"CHATHISTORY {asked}")
+    assert {one.command for one in (begin, end)} == {"BATCH"}
+    assert all("msgid" in one.tags and "time" in one.tags for one in told)
+    return [f"{one.nick} {one.command} {one.text}" for one in told]
+
+
+def come_and_go(stage: IrcStage) -> tuple[IrcLine, list[Heard]]:
+    """Return alice, who has all capabilities, and what she heard of a channel live: posts, and who came and
+    went between them, one a second."""
+    alice, bob, carol = stage.everything("alice"), stage.user("bob"), stage.user("carol")
+    alice.ask("JOIN #tea")
+    alice.take()
+    for who, line in (
+        (bob, "JOIN #tea"),
+        (bob, "PRIVMSG #tea :0"),
+        (carol, "JOIN #tea"),
+        (bob, "PART #tea :tired"),
+        (carol, "PRIVMSG #tea :1"),
+        (bob, "JOIN #tea"),
+        (carol, "PART #tea"),
+    ):
+        stage.worker.pass_time(1)
+        who.ask(line)
+    return alice, alice.take()
+
+
+def test_who_came_and_went_stands_between_the_posts(stage: IrcStage) -> None:
+    """draft/event-playback: JOIN and PART are at their places in the one order, the same lines with the same
+    ids and times as live; each counts as a message does, and bounds a history as one."""
+    alice, heard = come_and_go(stage)
+    _, own, *told, _ = alice.ask("CHATHISTORY LATEST #tea * 99")
+    for one in told:
+        del one.tags["batch"]
+    assert own.shown == "JOIN #tea alice alice"
+    assert told == heard
+    assert [f"{one.nick} {one.shown}" for one in told] == [
+        "bob JOIN #tea bob bob",
+        "bob PRIVMSG #tea 0",
+        "carol JOIN #tea carol carol",
+        "bob PART #tea tired",
+        "carol PRIVMSG #tea 1",
+        "bob JOIN #tea bob bob",
+        "carol PART #tea",
+    ]
+    done = [f"{one.nick} {one.command} {one.text}" for one in told]
+    for kind, key in (("msgid", "msgid"), ("timestamp", "time")):
+        at = [f"{kind}={one.tags[key]}" for one in told]
+        assert moves(alice, "LATEST #tea * 3") == done[4:]
+        assert moves(alice, f"LATEST #tea {at[2]} 9") == done[3:]
+        assert moves(alice, f"LATEST #tea {at[6]} 9") == []
+        assert moves(alice, f"BEFORE #tea {at[3]} 2") == done[1:3]
+        assert moves(alice, f"BEFORE #tea {at[5]} 2") == done[3:5]
+        assert moves(alice, f"AFTER #tea {at[0]} 2") == done[1:3]
+        assert moves(alice, f"AFTER #tea {at[5]} 9") == done[6:]
+        assert moves(alice, f"BETWEEN #tea {at[2]} {at[6]} 9") == done[3:6]
+        assert moves(alice, f"BETWEEN #tea {at[6]} {at[2]} 2") == done[4:6]
+        assert moves(alice, f"AROUND #tea {at[3]} 3") == done[2:5]
+    whole = alice.ask(
+        "CHATHISTORY TARGETS timestamp=1970-01-01T00:00:00.000Z timestamp=2970-01-01T00:00:00Z 9"
+    )
+    assert [one.text for one in whole[1:-1]] == [told[-1].tags["time"]]
+
+
+def test_whoever_did_not_ask_for_events_gets_none(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only PRIVMSG and NOTICE, and so many of them as were asked for, however many came and went since."""
+    come_and_go(stage)
+    plain = stage.everything("carol", "draft/event-playback")
+    plain.ask("JOIN #tea")
+    for _ in range(30):
+        plain.ask("PART #tea", "JOIN #tea")
+    plain.take()
+    reads: list[object] = []
+    read = stage.worker.log.read
+
+    def counted(asked: Question[T]) -> Coroutine[Any, Any, T]:
+        reads.append(asked)
+        return read(asked)
+
+    monkeypatch.setattr(stage.worker.log, "read", counted)
+    assert history(plain, "LATEST #tea * 2") == texts(0, 1)
+    assert history(plain, "LATEST #tea * 1") == ["1"]
+    assert len(reads) <= 3
+
+
+def test_of_one_time_events_are_several_messages(stage: IrcStage) -> None:
+    """A bound that a post and a JOIN share leaves neither out."""
+    alice, bob = stage.everything("alice"), stage.user("bob")
+    alice.ask("JOIN #tea")
+    stage.worker.pass_time(1)
+    alice.ask("PRIVMSG #tea :hi")
+    bob.ask("JOIN #tea")
+    [join] = alice.take()
+    at = f"timestamp={join.tags['time']}"
+    assert moves(alice, f"AFTER #tea {at} 9") == ["alice PRIVMSG hi", "bob JOIN bob"]
+
+
+def test_how_one_comes_and_goes_is_shown_as_one_asked(stage: IrcStage) -> None:
+    """extended-join, account-tag: without them a JOIN is plain, and there is no account."""
+    come_and_go(stage)
+    caps = ("batch", "draft/chathistory", "draft/event-playback", "server-time")
+    plain = stage.user("alice", *caps)
+    told = plain.ask("CHATHISTORY LATEST #tea * 7")[1:-1]
+    assert [one.shown for one in told if one.command == "JOIN"] == ["JOIN #tea"] * 3
+    assert {key for one in told for key in one.tags} == {"batch", "time"}
+    bare = stage.user("alice", *caps[:-1])
+    assert bare.shown("CHATHISTORY LATEST #tea * 1")[1:-1] == ["PART #tea"]
+    told = stage.user("alice", *caps, "account-tag").ask("CHATHISTORY LATEST #tea * 7")[1:-1]
+    assert {(one.nick, one.tags["account"]) for one in told} == {("bob", "bob"), ("carol", "carol")}
+
+
+def test_who_is_away_is_no_part_of_a_history(stage: IrcStage) -> None:
+    """away-notify: an AWAY behind a JOIN is of now, and would be taken for the history's."""
+    alice, bob = stage.everything("alice"), stage.user("bob")
+    alice.ask("JOIN #tea")
+    bob.ask("AWAY :lunch", "JOIN #tea")
+    assert [one.command for one in alice.take()] == ["JOIN", "AWAY"]
+    assert [one.command for one in alice.ask("CHATHISTORY LATEST #tea * 9")[1:-1]] == ["JOIN", "JOIN"]
+
+
+def test_a_ban_is_the_part_of_who_was_banned(stage: IrcStage) -> None:
+    """The members are told live of the PART alone: who banned, and that it was a ban, is for moderators."""
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    for line in (alice, bob, stage.user("carol")):
+        line.ask("JOIN #tea")
+    does(stage, "role", CLUSTER, "#tea", "owner", to="alice")
+    alice.ask("PRIVMSG #tea :hi", "MODE #tea +b carol!*@*", "PRIVMSG #tea :bye")
+    live = [one for one in bob.take() if one.command in ("PART", "PRIVMSG")]
+    [_, *told, _] = bob.ask("CHATHISTORY LATEST #tea * 3")
+    assert [(one.source, one.shown) for one in told] == [(one.source, one.shown) for one in live]
+    assert [one.tags["account"] for one in told] == ["alice", "carol", "alice"]
+    assert told[1].shown == "PART #tea"
+
+
+def test_followers_are_in_the_history_of_a_users_channel(stage: IrcStage) -> None:
+    bob, alice = stage.everything("bob"), stage.user("alice")
+    bob.ask("JOIN #@alice")
+    alice.ask("PRIVMSG #@alice :hi")
+    assert moves(bob, "LATEST #@alice * 9") == ["bob JOIN bob", "alice PRIVMSG hi"]
+    bob.ask("PART #@alice", "JOIN #@alice")
+    assert moves(bob, "LATEST #@alice * 2") == ["bob PART #@alice", "bob JOIN bob"]
+
+
+def test_of_a_private_room_one_is_told_who_came_since(stage: IrcStage) -> None:
+    """Not who came before oneself, where that is not for newcomers."""
+    alice = stage.everything("alice")
+    bob, carol = stage.everything("bob"), stage.everything("carol")
+    does(stage, "create", "alice", "&ops", "joined")
+    for name, line in (("bob", bob), ("carol", carol)):
+        does(stage, "invite", "alice", "&ops", to=name)
+        line.ask("JOIN &ops")
+    bob.ask("PART &ops")
+    assert moves(alice, "LATEST &ops * 9") == ["bob JOIN bob", "carol JOIN carol", "bob PART &ops"]
+    assert moves(carol, "LATEST &ops * 9") == ["bob PART &ops"]
+    assert bob.ask("CHATHISTORY LATEST &ops * 9")[-1].shown.startswith("FAIL CHATHISTORY INVALID_TARGET ")
+
+
+def test_nobody_is_told_when_who_is_forgotten_came(stage: IrcStage) -> None:
+    alice, _ = come_and_go(stage)
+    does(stage, "forget", "bob", "bob", to="bob")
+    assert moves(alice, "LATEST #tea * 9") == [
+        "alice JOIN alice",
+        "carol JOIN carol",
+        "carol PRIVMSG 1",
+        "carol PART #tea",
+    ]
+
+
+def test_guests_come_and_go_in_histories() -> None:
+    """They have no account; their other nick and their end are there as well. Of who is gone nothing is known
+    but the nick."""
+    stage = IrcStage(Worker(), guests=True)
+    alice = stage.everything("alice")
+    alice.ask("JOIN #tea")
+    hal = stage.line()
+    hal.say(
+        "NICK Hal", "USER hal 0 * :Hal the guest", "JOIN #tea", "NICK Zed", "PRIVMSG #tea :hi", "QUIT :bye"
+    )
+    live = alice.take()
+    told = alice.ask("CHATHISTORY LATEST #tea * 4")[1:-1]
+    assert [one.command for one in live] == [one.command for one in told]
+    assert [(one.tags["msgid"], one.tags["time"]) for one in live] == [
+        (one.tags["msgid"], one.tags["time"]) for one in told
+    ]
+    assert [f"{one.source} {one.shown}" for one in told] == [
+        "hal!~guest@guest JOIN #tea * hal",
+        "hal!~guest@guest NICK Zed",
+        "zed!~guest@guest PRIVMSG #tea hi",
+        "zed!~guest@guest QUIT bye",
+    ]
+    assert not [one for one in told if "account" in one.tags]
 
 
 def test_a_topic_has_its_time_and_its_id(stage: IrcStage) -> None:

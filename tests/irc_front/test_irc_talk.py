@@ -189,7 +189,7 @@ def test_a_reaction(stage: IrcStage) -> None:
     assert (entry.kind, entry.text) == ("post", family)
     assert entry.ref is not None
     # In histories, where events are; otherwise as if it were not there.
-    _, first, last, _ = alice.ask("CHATHISTORY LATEST #tea * 9")
+    _, first, last, _ = alice.ask("CHATHISTORY LATEST #tea * 2")
     assert (first.command, last.command, last.tags["msgid"]) == ("PRIVMSG", "TAGMSG", heard.tags["msgid"])
     without = stage.everything("alice", "draft/event-playback")
     assert [one.command for one in without.ask("CHATHISTORY LATEST #tea * 1")] == [

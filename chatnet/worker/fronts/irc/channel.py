@@ -116,6 +116,12 @@ class IrcChannel:
             return told + events.away(self.sees.faces.source(entry.user), words) if words else told
         return told
 
+    def past(self, entry: Entry, place: str) -> bytes:
+        """Return the lines of an entry in a history of ``place``."""
+        if entry.kind in SAID:
+            return self.lines(entry, place)
+        return events.past(self._log_id, entry, place, self.sees, self._crowd.bots)
+
     def own_stay(self, entry: Entry) -> bytes:
         """Return what a user is told whose own stay an entry begins or ends."""
         return events.own_stay(self._log_id, entry, self.sees, entry.user in self._crowd.bots)

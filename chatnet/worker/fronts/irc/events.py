@@ -3,7 +3,7 @@ taken back. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from chatnet.entries import Entry
 from chatnet.faces import face_of
@@ -23,7 +23,13 @@ def told(log_id: str, entry: Entry, place: str, sees: Sees, is_bot: bool = False
     author has said that they are a bot."""
     tell = _TOLD.get(entry.kind)
     line = b"" if tell is None else tell(entry, place, sees)
-    return _tagged(log_id, entry, sees, line, is_bot)
+    return _tagged(log_id, entry, sees, line, is_bot, entry.to if entry.kind in _OF_OTHERS else "")
+
+
+def past(log_id: str, entry: Entry, place: str, sees: Sees, bots: Collection[str]) -> bytes:
+    """Return how an event stands in the history of a room: as it was told there, live."""
+    whose = entry.to if entry.kind == "ban" or entry.kind in _OF_OTHERS else entry.user
+    return _tagged(log_id, entry, sees, PLAYED[entry.kind](entry, place, sees), whose in bots, whose)
 
 
 def own_stay(log_id: str, entry: Entry, sees: Sees, is_bot: bool = False) -> bytes:
@@ -38,8 +44,8 @@ def own_stay(log_id: str, entry: Entry, sees: Sees, is_bot: bool = False) -> byt
     return _tagged(log_id, entry, sees, line, is_bot)
 
 
-def _tagged(log_id: str, entry: Entry, sees: Sees, line: bytes, is_bot: bool) -> bytes:
-    tags = tags_of(log_id, entry, sees.tags, is_bot) if line else ""
+def _tagged(log_id: str, entry: Entry, sees: Sees, line: bytes, is_bot: bool, whose: str = "") -> bytes:
+    tags = tags_of(log_id, entry, sees.tags, is_bot, whose=whose) if line else ""
     return writer.tagged(tags, line) if tags else line
 
 
@@ -94,6 +100,11 @@ def _remove(entry: Entry, place: str, sees: Sees) -> bytes:
 
 def _removed(entry: Entry, place: str, sees: Sees) -> bytes:
     return b"" if place[0] == "@" else _remove(entry, place, sees)
+
+
+def _banned(entry: Entry, place: str, sees: Sees) -> bytes:
+    """Return the PART for those in the room: of a ban they are told what it ended."""
+    return parted(sees.faces.source(entry.to), entry.room)
 
 
 def _describe(entry: Entry, place: str, sees: Sees) -> bytes:
@@ -177,7 +188,13 @@ _TOLD: dict[str, Callable[[Entry, str, Sees], bytes]] = {
     "gone": _gone,
 }
 """The kinds of which something is told, and what."""
-PLAYED = frozenset({"describe", "remove", "role"})
-"""The kinds that histories have as well, of those that are heard in a room."""
+PLAYED: dict[str, Callable[[Entry, str, Sees], bytes]] = {
+    **{kind: _TOLD[kind] for kind in ("join", "leave", "remove", "describe", "role", "nick", "gone")},
+    "ban": _banned,
+}
+"""The kinds that histories of a room have as well, of what is heard there and of those with which somebody
+came or went, and how they stand there."""
+_OF_OTHERS = frozenset({"gone", "forget"})
+"""The kinds that are told as what somebody does whom they are for, whoever is their author."""
 TOLD = frozenset({*_TOLD, "create"})
 """The kinds that are shown, beside posts."""

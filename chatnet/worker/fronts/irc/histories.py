@@ -113,9 +113,8 @@ async def _at_time(client: IrcClient, room: str, time: int) -> Place:
     repeat has a known id, a gap has none."""
     reads = client.session.reads
     low, high = await reads.seq_before(time), await reads.seq_before(time + 1)
-    tied = (
-        [post for post in await reads.history_after(room, low) if post.seq <= high][:2] if low < high else []
-    )
+    page = await reads.history_after(room, low, plays_events(client)) if low < high else []
+    tied = [one for one in page if one.seq <= high][:2]
     return Place(low, high) if len(tied) < 2 else Place(high, low)
 
 
@@ -307,7 +306,7 @@ async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found) -> 
         if size > A_TURN_BYTES:
             size = 0
             await client.breathe()
-        lines = client.channel.lines(post, place).splitlines(keepends=True)
+        lines = client.channel.past(post, place).splitlines(keepends=True)
         size += sum(map(len, lines))
         if len(lines) > 1 and client.channel.sees.tags.multiline:
             slot.say(b"".join(lines))  # a batch of its own, of which only the beginning is in this one

@@ -52,13 +52,15 @@ def target_of(post: Entry, place: str, faces: Faces) -> tuple[str, str]:
     return targets.channel_of(place, "") or place, ""
 
 
-def tags_of(log_id: str, entry: Entry, tags: TagClass, is_bot: bool, more: str = "") -> str:
-    """Return the tags of an entry, for connections that are shown those; ``more`` are further ones."""
+def tags_of(log_id: str, entry: Entry, tags: TagClass, is_bot: bool, more: str = "", whose: str = "") -> str:
+    """Return the tags of an entry, for connections that are shown those; ``more`` are further ones. It is
+    told as what ``whose`` user does, if that is not its author."""
+    account = account_of(whose or entry.user)
     if not tags.every:
-        return tags.tags(times.shown(entry.time), account=account_of(entry.user))
+        return tags.tags(times.shown(entry.time), account=account)
     if is_bot:
         more = f"{BOT};{more}" if more else BOT
-    return tags.tags(times.shown(entry.time), msgids.msgid(log_id, entry), account_of(entry.user), more)
+    return tags.tags(times.shown(entry.time), msgids.msgid(log_id, entry), account, more)
 
 
 def account_of(user: str) -> str:
