@@ -16,7 +16,7 @@ from chatnet.kinds import CLUSTER
 from chatnet.net.visitors import MOST_STRANGERS
 from chatnet.worker.fronts.irc import channel
 from chatnet.worker.fronts.irc.budget import BURST, RATE
-from chatnet.worker.fronts.irc.client import MOST_UNANSWERED, REST_A_TURN
+from chatnet.worker.fronts.irc.client import MOST_UNANSWERED, REST_A_TURN, IrcClient
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
 from chatnet.worker.fronts.irc.registration import SECONDS
 from chatnet.worker.fronts.irc.said import said
@@ -231,6 +231,26 @@ def test_words_of_oneself_are_as_harmless_as_posts(stage: IrcStage) -> None:
     assert [one.text for one in bob.take()] == ["[2Jgone red!", "[2Jme1m"]
     assert line.ask("AWAY :\x02\x02")[-1].command == "305"
     assert line.ask("SETNAME :\x02")[-1].command in ("FAIL", "NOTICE")
+
+
+def test_who_keeps_what_they_hear_costs_others_nothing(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who join and then do not read are not looked at for each post of others."""
+    bob, carol = stage.user("bob"), stage.user("carol")
+    for line in (bob, carol):
+        line.ask("JOIN #tea")
+    carol.cut()
+    keepers = [stage.user("alice", "server-time") for _ in range(5)]
+    stage.worker.log.reads_held = True
+    for number, line in enumerate(keepers):
+        line.say(f"JOIN #cake{number}")
+    assert len(stage.irc.crowd.keeping) == len(keepers)
+    looks: list[IrcClient] = []
+    monkeypatch.setattr(IrcClient, "ear", property(lambda client: looks.append(client)))
+    does(stage, "post", "carol", "#tea", "hello")
+    assert looks == []
+    assert bob.texts() == ["carol #tea hello"]
 
 
 def test_who_is_back_in_a_room_is_not_told_to_be_gone(stage: IrcStage) -> None:

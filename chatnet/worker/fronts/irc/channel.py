@@ -37,8 +37,8 @@ class Crowd:
         self.of_user: dict[str, tuple[IrcClient, ...]] = {}
         self.of_chosen_key: dict[tuple[str, bytes], tuple[IrcClient, ...]] = {}
         """The connections of a user that wait for a draft whose key the client has chosen."""
-        self.keeping: set[IrcClient] = set()
-        """Who is to be told of something older first: see :meth:`.IrcClient.keep`."""
+        self.keeping: dict[Outbox, IrcClient] = {}
+        """Who is to be told of something older first, by their outboxes: see :meth:`.IrcClient.keep`."""
         self.presence: Presence
         """Who is here, and away."""
         self.faces = Faces()
@@ -165,7 +165,7 @@ class IrcChannel:
     def _whose(self, entries: Sequence[Entry]) -> dict[Outbox, IrcClient]:
         """Return the connections, by their outboxes, that have something of their own in these entries."""
         crowd = self._crowd
-        own = {client.ear: client for client in crowd.keeping}
+        own: dict[Outbox, IrcClient] = {}
         for entry in entries:
             client = crowd.of_key.get(entry.key[:PREFIX_BYTES])
             if client is not None and client.user == entry.user:
@@ -177,7 +177,9 @@ class IrcChannel:
                 for change in changes(entry):
                     for one in crowd.of_user.get(change.user, ()):
                         own[one.ear] = one
-        return own
+        if not own:
+            return crowd.keeping
+        return {**crowd.keeping, **own} if crowd.keeping else own
 
     def _one_by_one(
         self,

@@ -468,14 +468,14 @@ class IrcClient(ConnectionPeer):
         that it has just joined, is to come first. Harmless if it is kept already."""
         if self._kept is None and not self._is_gone:
             self._kept = deque()
-            self.front.crowd.keeping.add(self)
+            self.front.crowd.keeping[self.ear] = self
 
     def tell_kept(self) -> None:
         """Tell the client what was kept, up to another room that it has joined."""
         kept, self._kept = self._kept, None
         if kept is None:
             return
-        self.front.crowd.keeping.discard(self)
+        self.front.crowd.keeping.pop(self.ear, None)
         while kept and self._kept is None:
             self._tell_later(kept[0][0].seq)
             self._hear(*kept.popleft())

@@ -169,7 +169,7 @@ class Typing:
         if now - self._since >= GATHER_SECONDS:
             self._since, self._left = now, MOST_LINES
         if self._sessions is not None:
-            keeping = {client.ear for client in self._crowd.keeping}
+            keeping = self._crowd.keeping
             for typist in self._still_so(self._sessions, typists):
                 self._tell(self._sessions, typist, keeping)
 
