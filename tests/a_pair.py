@@ -73,18 +73,22 @@ class Unreadable(Presented):
 
     def __init__(self, pair: KeyPair, by: KeyPair | None = None) -> None:
         super().__init__(pair)
-        key = (by or pair).key
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        # The version counts from 0.
-        signed = pair.certificate.tbs_certificate_bytes.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\3", 1)
-        signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
-        content = _der(0x30, signed + _ECDSA_BY_SHA256 + _der(3, b"\0" + signature))
         self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        with NamedTemporaryFile() as file:
-            file.write(content)
-            file.flush()
-            self._context.use_certificate_file(file.name, crypto.FILETYPE_ASN1)
-        self._context.use_privatekey(pair.key)  # type: ignore[arg-type]
+        _use_unreadable(self._context, pair, by)
+
+
+def _use_unreadable(context: SSL.Context, pair: KeyPair, by: KeyPair | None = None) -> None:
+    key = (by or pair).key
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    # The version counts from 0.
+    signed = pair.certificate.tbs_certificate_bytes.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\3", 1)
+    signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
+    content = _der(0x30, signed + _ECDSA_BY_SHA256 + _der(3, b"\0" + signature))
+    with NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        context.use_certificate_file(file.name, crypto.FILETYPE_ASN1)
+    context.use_privatekey(pair.key)  # type: ignore[arg-type]
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -102,6 +106,14 @@ class Showing:
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
+
+
+class ShowingUnreadable(Showing):
+    """The same, of X.509 version 4."""
+
+    def __init__(self, pair: KeyPair) -> None:
+        super().__init__(None)
+        _use_unreadable(self._context, pair)
 
 
 def certificates(pair: KeyPair) -> bytes:

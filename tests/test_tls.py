@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, cast
 
 import pytest
-from a_pair import DAY, Showing, Unreadable, new_authority
+from a_pair import DAY, Showing, ShowingUnreadable, Unreadable, new_authority
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
@@ -35,6 +35,7 @@ from chatnet.net.tls import (
     in_cluster,
     pinned,
     shown_fingerprint,
+    shown_name,
     vouched_for,
     why_not_trusted,
 )
@@ -329,6 +330,21 @@ def test_a_port_that_asks_for_a_certificate_needs_none(
     unasked = Meeting(Showing(pair, newest), Presented(OURS))
     assert unasked.is_good
     assert shown_fingerprint(unasked.server.transport) == shown_fingerprint(_Plain()) == b""
+
+
+@pytest.mark.parametrize(
+    ("showing", "name"),
+    [
+        (Showing(None), ""),
+        (Showing(AUTHORITY.vouch("A b", **cast(Any, GOOD))), "A b"),
+        (ShowingUnreadable(OURS), ""),
+    ],
+)
+def test_the_name_in_a_certificate(showing: Showing, name: str) -> None:
+    meeting = Meeting(showing, Presented(OURS).asking())
+    assert meeting.is_good
+    assert shown_name(meeting.server.transport) == name
+    assert shown_name(_Plain()) == ""
 
 
 @pytest.mark.parametrize("newest", VERSIONS)

@@ -260,9 +260,25 @@ def channel_binding(transport: Any) -> bytes:
 def shown_fingerprint(transport: Any) -> bytes:
     """Return the SHA-256 of the certificate that the other end has shown, and whose key it has; empty if it
     has shown none. The handshake is over."""
-    connection: Any = transport.getHandle() if is_encrypted(transport) else None
-    certificate = None if connection is None else connection.get_peer_certificate()
+    certificate = _shown(transport)
     return b"" if certificate is None else sha256(_der(certificate)).digest()
+
+
+def shown_name(transport: Any) -> str:
+    """Return the common name in that certificate, which anybody may have written there; empty if there is
+    none."""
+    certificate = _shown(transport)
+    try:
+        subject = x509.Name([]) if certificate is None else certificate.to_cryptography().subject
+        names = [one.value for one in subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    except _UNREADABLE:
+        return ""
+    return names[0] if len(names) == 1 and isinstance(names[0], str) else ""
+
+
+def _shown(transport: Any) -> Any:
+    connection: Any = transport.getHandle() if is_encrypted(transport) else None
+    return None if connection is None else connection.get_peer_certificate()
 
 
 def is_encrypted(transport: Any) -> bool:

@@ -15,6 +15,7 @@ from chatnet.irc import numerics, sasl, writer
 from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
 from chatnet.irc.targets import nick_of
 from chatnet.names import fold, is_guest
+from chatnet.net.tls import shown_name
 from chatnet.worker.fronts.irc import guests
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import USER
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 NOT_READ = "That could not be read: in PLAIN it is a name and a password, in EXTERNAL a name or nothing."
 NOT_THEIRS = "That certificate is not one of theirs: they log in by password, with it, and say CERT ADD."
+WHOSE = "Say NICK first, or whose certificate that is; or have one with your account's name as its CN."
 NAMELESS = "irc"
 """The device of those who name none: all of them are one."""
 
@@ -174,7 +176,9 @@ async def _by_password(client: IrcClient, credentials: Credentials) -> None:
 
 
 async def _by_certificate(client: IrcClient, login: Login | None) -> None:
-    login = login or Login(nick_of(client.user), client.nick)
+    login = login or sasl.login_of(shown_name(client.connection.transport))
+    if login is None:
+        raise WrongSecret(WHOSE)
     try:
         begun = await _login(client, login, by_certificate(client.fingerprint))
     except WrongSecret:

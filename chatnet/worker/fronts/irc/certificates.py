@@ -19,8 +19,10 @@ from chatnet.credentials import SECRET_BYTES, certificate_credential, is_of_cert
 from chatnet.entries import Draft, More
 from chatnet.form import MAX_LABEL
 from chatnet.irc import times
+from chatnet.irc.sasl import login_of
 from chatnet.log import Refused
 from chatnet.names import is_guest
+from chatnet.net.tls import shown_name
 from chatnet.reads import AccountOf, Device, UsedDevice
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.logins import device_of, refusal
@@ -73,6 +75,11 @@ async def _add(client: IrcClient, slot: Slot) -> None:
         await _begin(client, device, fingerprint)
     sentence = f"SASL EXTERNAL logs you in by this certificate from now on: {_spelled(fingerprint)}"
     slot.say(client.notice(sentence))
+    named = login_of(shown_name(client.connection.transport))
+    if named is None or named.name != client.user:
+        slot.say(
+            client.notice(f"A client that says its nick after SASL (irssi) needs one with CN={client.user}.")
+        )
 
 
 async def _there(client: IrcClient, device: str) -> Device | None:
@@ -104,7 +111,9 @@ async def _list(client: IrcClient, slot: Slot) -> None:
     for digits, one in found.items():
         what = " ".join([digits, *one.device.label.split(" ")[2:]])
         slot.say(client.notice(f"{what}, since {times.shown(one.since)}"))
-    slot.say(client.notice(f"You have {len(found)} certificates; CERT DEL and its digits removes one."))
+    slot.say(
+        client.notice(f"These are your certificates: {len(found)}. CERT DEL and its digits removes one.")
+    )
 
 
 async def _certificates(client: IrcClient) -> dict[str, UsedDevice]:

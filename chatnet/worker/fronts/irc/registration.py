@@ -29,7 +29,7 @@ from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
 from chatnet.names import fold
-from chatnet.net.tls import shown_fingerprint
+from chatnet.net.tls import shown_fingerprint, shown_name
 from chatnet.reads import ShownFace
 from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import account, guests, server
@@ -262,9 +262,10 @@ class Registration:
                 self._failed()
 
     def _external(self, login: Login | None) -> None:
-        login = login or sasl.login_of(self._nick)
         if login is None:
-            self._no_sasl("Say NICK first, or whose certificate that is.")
+            login = sasl.login_of(self._nick or shown_name(self._connection.transport))
+        if login is None:
+            self._no_sasl(account.WHOSE)
             self._failed()
         else:
             self._begin(self._prove(login, by_certificate(self._connection.fingerprint)))
