@@ -18,8 +18,9 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import Unreadable
-from chatnet.reads import AccountOf, History
+from chatnet.reads import AccountOf, History, SnapshotOf
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
+from chatnet.store.sqlite.marks import MARKS
 from chatnet.store.sqlite.readers import SAY_SECONDS
 from chatnet.world.real import RealFiles
 
@@ -121,6 +122,20 @@ def test_what_can_be_read_is_served(disk: Any, now: Callable[[Any], Any]) -> Non
             now(log.read(History("#tea")))
         assert len(said) == 2
     assert disk.fatal == []
+
+
+def test_a_read_that_failed_keeps_nobody_at_its_moment(disk: Any, now: Callable[[Any], Any]) -> None:
+    """It may have had a statement that was not read to its end, and somebody may have its error for long:
+    what is read later through its connection is of later."""
+    log = disk.open()
+    join = Draft("join", "alice", "#tea", "", b"j" * 16)
+    assert now(log.append([REGISTER, post(1, "#tea"), join])) == [1, 2, 3]
+    disk.path.with_name(MARKS).mkdir()
+    with pytest.raises(Unreadable) as kept:
+        now(log.read(SnapshotOf("alice", 0, 3, None, 1)))
+    assert now(log.append([Draft("register", "bob", "bob", "sha256:2", b"b" * 16)])) == [4]
+    assert now(log.read(AccountOf("bob"))) is not None
+    assert str(kept.value) == Unreadable.sentence
 
 
 def test_what_cannot_be_written_waits(disk: Any, now: Callable[[Any], Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from traceback import clear_frames
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import apsw
@@ -64,8 +65,12 @@ class Readers:
         def in_thread() -> T | None:
             if self._closing is not None:
                 return None  # the asker is gone
-            with self._moment() as connection:
-                return read(connection, *args, **kwargs)
+            try:
+                with self._moment() as connection:
+                    return read(connection, *args, **kwargs)
+            except BaseException as error:
+                _let_go(error)
+                raise
 
         self._under_way += 1
         deferToThreadPool(self._reactor, pool, in_thread).addBoth(self._came_back, answer)
@@ -108,3 +113,16 @@ class Readers:
                 yield connection
         finally:
             self._idle.append(connection)
+
+
+def _let_go(error: BaseException) -> None:
+    """Let go of what the frames hold through which the error came.
+
+    A statement there that was not read to its end would keep its connection at this moment of the log,
+    whoever reads through it later, and the WAL from being cut, as long as somebody has the error: until
+    Python looks for garbage, where it is part of a cycle.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        clear_frames(found.__traceback__)
+        found = found.__cause__ or found.__context__
