@@ -15,8 +15,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.irc import msgids, times
 from chatnet.kinds import CLUSTER
-from chatnet.reads import Question
+from chatnet.reads import MarksOf, Question
 from chatnet.worker.fronts.irc import histories
+from chatnet.worker.fronts.irc.budget import BURST
 from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS
 from chatnet.worker.fronts.irc.patience import GOES_ON, WAITS
@@ -547,6 +548,35 @@ def test_a_labelled_history(stage: IrcStage) -> None:
 
 
 # ---- MARKREAD ----
+
+
+def test_a_mark_is_looked_up_by_itself(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has thousands of rooms asks for one, and mostly one page is read; and each line has its price."""
+    monkeypatch.setattr("chatnet.testing.memory_log.PAGE_ROOMS", 10)
+    alice = stage.user("alice", *WIDE)
+    rooms = [f"#{word}" for word in ("tea", "teapot", "teb", *(f"tea{number}" for number in range(15)))]
+    for room in rooms:
+        does(stage, "join", "alice", room)
+        does(stage, "post", "alice", room, "hello")
+    log = stage.worker.log
+    for room in rooms:
+        alice.ask(f"MARKREAD {room} timestamp=2099-01-01T00:00:00.000Z")
+        stage.worker.pass_time(0.1)
+    read, asked = log.read, list[object]()
+
+    async def noted(question: Any) -> Any:
+        asked.append(question)
+        return await read(question)
+
+    monkeypatch.setattr(log, "read", noted)
+    for room, pages in (("#tea", 1), ("#teapot", 1), ("#tea12", 1), ("#teb", 2), ("#@alice", 1)):
+        asked.clear()
+        [told] = alice.ask(f"MARKREAD {room}")
+        assert told.shown.startswith(f"MARKREAD {room} {'*' if room == '#@alice' else 'timestamp='}")
+        assert sum(isinstance(one, MarksOf) for one in asked) == pages, room
+    stage.worker.pass_time(60)
+    answers = alice.ask(*["MARKREAD #tea"] * (int(BURST) + 20))
+    assert len(answers) == BURST
 
 
 def test_how_far_one_has_read(stage: IrcStage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -448,3 +450,30 @@ def test_who_leaves_behind_saying_that_nobody_is_here_is_told_as_gone(fronts: Fr
     bob.say("AWAY *", "QUIT")
     fronts.pass_time()
     assert [(one.nick, one.shown) for one in alice.take()] == [("bob", "AWAY not connected")]
+
+
+class NotLookedThrough(dict[str, int]):
+    """It may not be looked at as a whole."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("All users were looked at")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_how_many_are_here_is_known_at_once(fronts: Fronts, seed: int) -> None:
+    """Of this front and of others, each counted once: it is told at each welcome, however many they are."""
+    chance = random.Random(seed)
+    lines: list[IrcLine] = []
+    presences = [stage.irc.presence for stage in (fronts.one, fronts.two)]
+    for _ in range(25):
+        if lines and chance.random() < 0.4:
+            lines.pop(chance.randrange(len(lines))).cut()
+        else:
+            stage = chance.choice([fronts.one, fronts.two])
+            lines.append(stage.user(chance.choice(["alice", "bob", "carol"]), "draft/pre-away"))
+        if lines and chance.random() < 0.3:
+            chance.choice(lines).say(chance.choice(["AWAY *", "AWAY"]))
+        fronts.pass_time(chance.choice([0, 2]))
+        assert [len(presence) for presence in presences] == [len(presence.users()) for presence in presences]
+    presences[0]._here = NotLookedThrough(presences[0]._here)
+    assert len(presences[0]) <= 3

@@ -16,7 +16,7 @@ from chatnet.reads import FirstIn, LedBy
 from chatnet.rules import MOST_TOPICS
 from chatnet.worker.fronts.irc import rooms
 from chatnet.worker.fronts.irc.budget import BURST
-from chatnet.worker.fronts.irc.client import MOST_KEPT
+from chatnet.worker.fronts.irc.client import MOST_KEPT, MOST_LATER
 from chatnet.worker.fronts.irc.roster import introduce_one
 
 
@@ -716,6 +716,21 @@ def test_who_is_banned_goes_behind_their_join(stage: IrcStage, how: str) -> None
         ("bob", "PRIVMSG"),
         ("dora", "PART"),
     ]
+
+
+def test_only_some_bans_wait_for_who_does_not_read(stage: IrcStage) -> None:
+    """Whoever moderates a room cannot fill our memory with them."""
+    [alice] = together(stage, "alice", caps=("away-notify",))
+    bob = stage.user("bob")
+    bob.ask("JOIN #tea")
+    alice.wire.server_transport.bufferSize = 10
+    alice.wire.client_transport.reading = False
+    bob.say("AWAY :out")
+    assert alice.server.full
+    for _ in range(MOST_LATER + 20):
+        does(stage, "ban", CLUSTER, "#tea", to="bob")
+        does(stage, "unban", CLUSTER, "#tea", to="bob")
+    assert len(alice.server.speech._later or ()) == MOST_LATER
 
 
 def test_who_did_not_read_is_told_where_they_are(stage: IrcStage) -> None:

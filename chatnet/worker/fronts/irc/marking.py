@@ -65,8 +65,7 @@ async def markread(client: IrcClient, slot: Slot, line: Line) -> None:
         room = known_room(client, line.params[0])
         if len(line.params) > 1:
             await _mark(client, room, line.params[1])
-        marks = await all_marks(client)
-        slot.say(await mark_line(client, room, marks.get(_spelled(client, room), 0)))
+        slot.say(await mark_line(client, room, await _mark_in(client, room)))
     except Params as why:
         client.fail(slot, "MARKREAD", "INVALID_PARAMS", str(why), target)
     except (NoTarget, ChatnetError):
@@ -84,6 +83,19 @@ async def _mark(client: IrcClient, room: str, said: str) -> None:
         raise Params("How far is timestamp=TIME.")
     seq = await client.session.reads.seq_before(time + 1)
     await client.session.marks.mark(_spelled(client, room), seq)
+
+
+async def _mark_in(client: IrcClient, room: str) -> int:
+    """Return how far the user has read in a room; 0: they have not said it."""
+    wanted, has_more = _spelled(client, room), True
+    after = room[:-1] + chr(ord(room[-1]) - 1)  # few are between this and the room, mostly none
+    while has_more:
+        page = await client.session.marks.page(after)
+        if wanted in (found := dict(page.marks)):
+            return found[wanted]
+        after = page.marks[-1][0] if page.marks else ""
+        has_more = page.more and bool(page.marks) and client.sessions_room(after) < room
+    return 0
 
 
 async def all_marks(client: IrcClient) -> dict[str, int]:
@@ -110,4 +122,4 @@ async def tell_marked(client: IrcClient, room: str, seq: int) -> None:
     client.put_line(await mark_line(client, room, seq))
 
 
-COMMANDS = {"MARKREAD": Command(markread, 0, Pace.ALONE, price=0)}
+COMMANDS = {"MARKREAD": Command(markread, 0, Pace.ALONE)}

@@ -48,6 +48,8 @@ class Presence:
     def __init__(self, crowd: Crowd, outboxes: Outboxes) -> None:
         self._crowd = crowd
         self._here: dict[str, int] = {}
+        self._both = 0
+        """How many of these are on other processes, too."""
         self._said: dict[str, tuple[str, int]] = {}
         self._watched: dict[str, dict[IrcClient, None]] = {}
         self._elsewhere: PresentElsewhere | None = None
@@ -110,7 +112,7 @@ class Presence:
 
     def __len__(self) -> int:
         """How many users are here."""
-        return len(self._known) + sum(user not in self._known for user in self._here)
+        return len(self._known) + len(self._here) - self._both
 
     def everybody(self) -> Collection[IrcClient]:
         """Return all connections to this front."""
@@ -167,7 +169,10 @@ class Presence:
 
     def _show(self, client: IrcClient) -> None:
         client.shows = True
-        self._here[client.user] = self._here.get(client.user, 0) + 1
+        if client.user not in self._here:
+            self._here[client.user] = 0
+            self._both += client.user in self._known
+        self._here[client.user] += 1
         client.sessions.presence.came(client.user)
         if any(own.modes for own in self._crowd.of_user.get(client.user, ())):
             self._report(client)
@@ -180,6 +185,7 @@ class Presence:
         self._here[client.user] -= 1
         if not self._here[client.user]:
             del self._here[client.user]
+            self._both -= client.user in self._known
             self._said.pop(client.user, None)
 
     def _say(self, client: IrcClient, words: str) -> None:
@@ -210,6 +216,7 @@ class Presence:
             self._note_bot(user)
         rooms = None
         if user in self._here:
+            self._both += (now is not None) - (was is not None)
             rooms = {room for own in self._crowd.of_user[user] for room in own.joined}
             words, said_at = self._said.get(user, ("", 0))
             if now is not None and (now.away_at, now.away) > (said_at, words):
