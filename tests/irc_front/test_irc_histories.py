@@ -547,6 +547,25 @@ def test_a_labelled_history(stage: IrcStage) -> None:
     assert no.tags["label"] == "2"
 
 
+def test_pages_of_which_nothing_is_told_have_their_price(stage: IrcStage) -> None:
+    """Who is shown no reactions may be where there are thousands: all are read, as a history is short at its end
+    alone. That counts for as many lines as pages."""
+    alice, bob = stage.user("alice", "batch", "draft/chathistory"), stage.everything("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    [post] = bob.ask("PRIVMSG #tea :a question")
+    for number in range(30):
+        bob.ask(f"@+draft/react={number};+draft/reply={post.tags['msgid']} TAGMSG #tea")
+    stage.worker.log._page = 3
+    alice.take()
+    left = []
+    for asked in ("LATEST #tea * 1", f"AFTER #tea msgid={post.tags['msgid']} 1"):
+        stage.worker.pass_time(60)
+        told = [one.text for one in alice.ask(f"CHATHISTORY {asked}") if one.command == "PRIVMSG"]
+        left.append((told, len(alice.ask(*["PING x"] * int(BURST)))))
+    assert left == [(["a question"], BURST - 4 - 10), ([], BURST - 4 - 10)]
+
+
 # ---- MARKREAD ----
 
 

@@ -163,6 +163,8 @@ async def newest(client: IrcClient, room: str, before: int, after: int, limit: i
             break
         before = page[0].seq
         posts = [post for post in page if post.seq > after and _is_told(client, post)][len(found) - limit :]
+        if not posts:
+            client.charge()  # it may go on so for long
         kept, room_left = _kept(posts, room_left)
         found = kept + found
         if before <= after + 1:
@@ -181,6 +183,8 @@ async def oldest(client: IrcClient, room: str, after: int, before: int, limit: i
             break
         after = page[-1].seq
         posts = [post for post in page if post.seq < before and _is_told(client, post)][: limit - len(found)]
+        if not posts:
+            client.charge()
         kept, room_left = _kept(posts, room_left)
         found += kept
         if after >= before:
