@@ -548,7 +548,7 @@ def test_a_labelled_history(stage: IrcStage) -> None:
 
 
 def test_pages_of_which_nothing_is_told_have_their_price(stage: IrcStage) -> None:
-    """Who is shown no reactions may be where there are thousands: all are read, as a history is short at its end
+    """Who is shown no reactions may be where thousands are: all are read, as a history is short at its end
     alone. That counts for as many lines as pages."""
     alice, bob = stage.user("alice", "batch", "draft/chathistory"), stage.everything("bob")
     for line in (alice, bob):
