@@ -93,7 +93,10 @@ def _use_unreadable(context: SSL.Context, pair: KeyPair, by: KeyPair | None = No
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Showing:
-    """Makes dialling ends that show the certificate of ``pair``, if there is one, and take any."""
+    """Makes dialling ends that show the certificate of ``pair``, if there is one, and take any. They offer to
+    go on with ``session``."""
+
+    session: SSL.Session | None = None
 
     def __init__(self, pair: KeyPair | None, newest: int = SSL.TLS1_3_VERSION) -> None:
         self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)
@@ -105,7 +108,10 @@ class Showing:
                 self._context.add_extra_chain_cert(one)
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        return SSL.Connection(self._context, None)
+        connection = SSL.Connection(self._context, None)
+        if self.session is not None:
+            connection.set_session(self.session)
+        return connection
 
 
 class ShowingUnreadable(Showing):

@@ -370,6 +370,20 @@ def test_a_certificate_is_refused_whose_check_costs_much(
     assert meeting.client.lost is not None
 
 
+@pytest.mark.parametrize("newest", VERSIONS)
+@pytest.mark.parametrize("pair", [None, SELF_MADE], ids=["none", "one"])
+def test_who_offers_to_go_on_where_they_were_is_asked_again(pair: KeyPair | None, newest: int) -> None:
+    """Many programs keep what OpenSSL calls a session. Here it is good for nothing, and does no harm."""
+    showing = Showing(pair, newest)
+    asking = Presented(OURS).asking()
+    before = Meeting(showing, asking)
+    assert before.is_good
+    showing.session = before.client.transport.getHandle().get_session()
+    again = Meeting(showing, asking)
+    assert again.is_good
+    assert bool(shown_fingerprint(again.server.transport)) is (pair is not None)
+
+
 def test_a_port_that_asks_presents_the_renewed_pair() -> None:
     presented = Presented(OURS)
     asking = presented.asking()

@@ -343,6 +343,29 @@ def test_it_is_registered_once_by_whom_and_where_it_can_be(stage: IrcStage) -> N
     assert [one.params[1] for one in guest.ask("CERT ADD")] == ["NOT_LOGGED_IN"]
 
 
+def test_a_user_has_so_many_with_all_other_devices(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond that it is refused, in a sentence; one that is removed makes room."""
+    line = registered(stage)
+    other = TlsLine(stage, certificate("other"))
+    other.log_in("alice")
+    other.take()
+    monkeypatch.setattr("chatnet.facts.MOST_SESSIONS", 2)
+    [refused] = other.ask("CERT ADD")
+    assert refused.text.startswith("CERT: ")
+    assert "devices" in refused.text
+    line.ask(f"CERT DEL {fingerprint(certificate('alice')).hex()}")
+    assert "logs you in by this certificate" in other.ask("CERT ADD")[0].text
+
+
+def test_an_answer_has_its_label(stage: IrcStage) -> None:
+    line = TlsLine(stage, certificate("alice"))
+    line.log_in("alice", "labeled-response", "batch", "message-tags", "standard-replies")
+    line.take()
+    said = ["@label=1 CERT ADD", "@label=2 CERT", "@label=3 CERT DEL 0", "@label=4 CERT nonsense"]
+    heard = line.ask(*said)
+    assert [one.tags["label"] for one in heard if "label" in one.tags] == ["1", "2", "3", "4"]
+
+
 def test_the_list(stage: IrcStage) -> None:
     """By the digits with which the fingerprint begins, and the device on which they were registered; who has
     another user's digits ends nothing."""
