@@ -393,8 +393,8 @@ class History(Question[list[Entry]], frozen=True):
     """The page of the posts of ``room`` up to ``upto`` that ends before ``before`` (the newest for None),
     oldest first, of those that ``user`` may read at ``upto``.
 
-    With ``events``, of all that is heard there, and of the entries with which somebody came or went who is
-    not forgotten; of these none from a time of which posts have expired.
+    With ``events``, of all that is heard there, and of the entries with which somebody came or went; of these
+    none by or for somebody who is forgotten, and none from a time of which posts have expired.
 
     :raises NoSuchRoom: nobody has this name, or nobody ever used this topic; or the user may not read it.
     """

@@ -387,16 +387,21 @@ class MemoryLog:
 
     def _read_in(self, asked: History | HistoryAfter, after: int, upto: int) -> Iterator[Entry]:
         """Yield the entries of a history."""
-        room, blankings, stays = asked.room, self.state.blankings, self.state.memberships.items()
-        expired = max((one.upto for one in blankings if not one.user and one.room in ("", room)), default=0)
-        known = [stay for user, its in stays if user not in self.state.forgotten for stay in its.intervals()]
-        moved = {seq for stay in known if stay.room == room for seq in (stay.joined, stay.left)}
+        moved, forgotten = set[int](), self.state.forgotten.keys()
+        for user, its in self.state.memberships.items() if asked.events else ():
+            if user not in forgotten:
+                stays = (stay for stay in its.intervals() if stay.room == asked.room)
+                moved |= {seq for stay in stays for seq in (stay.joined, stay.left or 0)}
+        blankings = (one for one in self.state.blankings if not one.user and one.room in ("", asked.room))
+        expired = max((one.upto for one in blankings), default=0)
+
+        def is_told(one: Entry) -> bool:
+            if one.kind in SAID:
+                return True
+            return asked.events and one.seq > expired and forgotten.isdisjoint((one.user, one.to))
+
         for entry in self.entries[after:upto]:
-            is_heard = room in heard_at(entry)
-            if entry.kind in SAID:
-                if is_heard:
-                    yield entry
-            elif asked.events and entry.seq > expired and (is_heard or entry.seq in moved):
+            if (entry.seq in moved or asked.room in heard_at(entry)) and is_told(entry):
                 yield entry
 
     def _history_after(self, asked: HistoryAfter) -> list[Entry]:

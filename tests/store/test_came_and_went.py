@@ -16,8 +16,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More, Ref
 from chatnet.errors import NoSuchRoom
 from chatnet.kinds import CLUSTER
-from chatnet.limits import PAGE
+from chatnet.limits import PAGE, Limits, PageSize
 from chatnet.reads import History, HistoryAfter
+from chatnet.testing.memory_log import MemoryLog
 
 
 @pytest.fixture(params=LOGS, ids=lambda make: make.__name__)
@@ -98,18 +99,29 @@ def test_of_a_private_room_one_hears_from_when_one_came(subject: Subject) -> Non
 
 
 def test_nobody_is_told_of_who_is_forgotten(subject: Subject) -> None:
-    """Neither that they came nor that they went, before or with that."""
+    """Neither that they came nor that they went, before or with that, nor what they did, or what was done
+    about them."""
     registered(subject, "alice", "bob")
     steps = [
         draft("join", "bob", "#x", 1),
         draft("join", "alice", "#x", 2),
         draft("leave", "bob", "#x", 3),
-        draft("join", "bob", "#x", 4),
+        draft("role", CLUSTER, "#x", 4, "owner", to="alice"),
+        draft("join", "bob", "#x", 5),
+        draft("role", "alice", "#x", 6, "moderator", to="bob"),
+        draft("describe", "bob", "#x", 7, "for tea"),
+        draft("remove", "alice", "#x", 8, to="bob"),
+        draft("describe", "alice", "#x", 9, "for coffee"),
+        draft("join", "bob", "#x", 10),
     ]
-    assert subject.append(*steps) == [3, 4, 5, 6]
-    assert history(subject, "#x") == [(3, "join"), (4, "join"), (5, "leave"), (6, "join")]
-    assert subject.append(draft("forget", "bob", "bob", 5, to="bob")) == [7]
-    assert history(subject, "#x") == [(4, "join")]
+    assert subject.append(*steps) == list(range(3, 13))
+    kinds = ["join", "join", "leave", "role", "join", "role", "describe", "remove", "describe", "join"]
+    assert history(subject, "#x") == [*enumerate(kinds, 3)]
+    assert subject.append(draft("forget", "bob", "bob", 11, to="bob")) == [13]
+    assert history(subject, "#x") == [(4, "join"), (6, "role"), (11, "describe")]
+    head = subject.log.window.head
+    pages = [subject.read(HistoryAfter("#x", after, "alice", head, True)) for after in (4, 6)]
+    assert [[entry.seq for entry in page] for page in pages] == [[6, 11], [11]]
 
 
 def test_what_is_too_old_is_not_told(subject: Subject) -> None:
@@ -134,30 +146,52 @@ def test_what_is_too_old_is_not_told(subject: Subject) -> None:
     assert history(subject, "#x") == [(4, "post"), (6, "post")]
 
 
-def coming_and_going(count: int, at: int) -> Sequence[Draft]:
-    return [draft(("join", "leave")[n % 2], "bob", "#x", at + n) for n in range(count)]
+def coming_and_going(user: str, count: int, at: int = 10) -> Sequence[Draft]:
+    return [draft(("join", "leave")[n % 2], user, "#x", at + n) for n in range(count)]
 
 
-def test_many_come_in_pages(subject: Subject) -> None:
-    """Each page goes on where the one before has ended, and nothing is missing or there twice."""
-    registered(subject, "alice", "bob")
-    count = PAGE.entries + 120
-    for at in range(0, count, 100):
-        subject.append(*coming_and_going(min(100, count - at), 10 + at))
-    head = subject.log.window.head
-    assert head == 2 + count
-    for upto in (head, 50):
-        seqs: list[int] = []
-        after, before = 0, upto + 1
-        while page := subject.read(HistoryAfter("#x", after, "alice", upto, True)):
-            seqs += [entry.seq for entry in page]
-            after = seqs[-1]
-        assert seqs == list(range(3, upto + 1))
-        while page := subject.read(History("#x", before, "alice", upto, True)):
-            assert [entry.seq for entry in page] == seqs[-len(page) :]
-            del seqs[-len(page) :]
-            before = page[0].seq
-        assert seqs == []
+SMALL = PageSize(bytes=60_000, entries=3, stays=200)
+
+
+def paged_memory(disk: Any) -> Subject:
+    return Subject(MemoryLog(clock=disk.reactor.seconds, page=SMALL.entries), lambda: None)
+
+
+def paged_sqlite(disk: Any) -> Subject:
+    return Subject(disk.open(limits=Limits(page=SMALL)), lambda: None)
+
+
+def paged_postgres(disk: Any) -> Subject:
+    return Subject(disk.open_postgres(limits=Limits(page=SMALL)), lambda: disk.reactor.advance(0))
+
+
+@pytest.mark.parametrize("make", [paged_memory, paged_sqlite, paged_postgres])
+def test_many_come_in_pages(new_disk: Callable[[], Any], make: Callable[[Any], Subject]) -> None:
+    """Each page goes on where the one before has ended, nothing is missing or there twice, and only behind
+    the last one comes an empty one: also where many in a row are of somebody who is forgotten."""
+    subject = make(new_disk())
+    registered(subject, "alice", "bob", "carol")
+    subject.append(draft("role", CLUSTER, "", 1, "admin", to="alice"))
+    subject.append(*coming_and_going("bob", 50), *coming_and_going("carol", 20))
+    about = [draft("describe", "carol", "#x", 200 + n, "tea") for n in range(8)]
+    assert subject.append(draft("join", "carol", "#x", 199), *about)[-1] == 83
+    subject.append(*coming_and_going("bob", 5, at=100))
+    for upto, told in ((53, range(5, 54)), (88, [*range(5, 55), *range(84, 89)])):
+        if upto == 88:
+            assert subject.append(draft("forget", "carol", "carol", 300, to="carol")) == [89]
+        assert walked(subject, upto) == [*told]
+
+
+def walked(subject: Subject, upto: int) -> list[int]:
+    """Return the seqs of a whole history, which is the same read forwards and backwards."""
+    forwards: list[int] = []
+    backwards: list[int] = []
+    while page := subject.read(HistoryAfter("#x", [0, *forwards][-1], "alice", upto, True)):
+        forwards += [entry.seq for entry in page]
+    while page := subject.read(History("#x", [*backwards, None][0], "alice", upto, True)):
+        backwards = [*(entry.seq for entry in page), *backwards]
+    assert forwards == backwards
+    return forwards
 
 
 def test_a_history_costs_what_it_returns(disk: Any, now: Callable[[Any], Any]) -> None:
@@ -178,9 +212,9 @@ def test_a_history_costs_what_it_returns(disk: Any, now: Callable[[Any], Any]) -
         return len(steps)
 
     quiet = cost(events=False)
-    now(log.append(coming_and_going(PAGE.entries * 2, 10)))
+    now(log.append(coming_and_going("bob", PAGE.entries * 2, 10)))
     few = cost(events=True)
-    now(log.append(coming_and_going(PAGE.entries * 10, 20_000)))
+    now(log.append(coming_and_going("bob", PAGE.entries * 10, 20_000)))
     assert cost(events=False) <= quiet + 4
     assert few > 100
     assert cost(events=True) <= 1.1 * few

@@ -17,6 +17,7 @@ from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
+from chatnet.kinds import SAID
 from chatnet.limits import PAGE, PageSize
 from chatnet.marks import heard
 from chatnet.names import is_private, is_public, is_talk, is_topic, sides, spelled_for
@@ -323,6 +324,7 @@ SEQ_BEFORE = """
     SELECT low FROM halved WHERE low = high
 """
 FORGOTTEN = 'SELECT seq FROM forgotten WHERE "user" = %(user)s'
+FORGOTTEN_OF = 'SELECT "user" FROM forgotten WHERE "user" = ANY (%(users)s::text[])'
 TALKED = 'SELECT 1 FROM talk WHERE "user" = %(user)s AND room = %(room)s'
 # How far one page looks: to the end of the last stay that it may look into.
 FEED_END = f"""
@@ -574,16 +576,35 @@ def history(tables: PostgresTables, asked: History) -> list[Entry]:
     after = _readable(tables, asked)
     before = upto + 1 if asked.before is None else min(upto + 1, asked.before)
     sql = tables.sql.heard if asked.events else tables.sql.history
-    rows = tables.execute(sql, {"room": room, "before": before, "after": after})
-    return take_page(map(of_row, rows), tables.page)[0][::-1]
+    while True:
+        rows = tables.execute(sql, {"room": room, "before": before, "after": after})
+        page = take_page(map(of_row, rows), tables.page)[0]
+        told = _of_known(tables, page)
+        if told or not page:
+            return told[::-1]
+        before = page[-1].seq
 
 
 def history_after(tables: PostgresTables, asked: HistoryAfter) -> list[Entry]:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     after = max(_readable(tables, asked), known_seq(asked.after))
     sql = tables.sql.heard_after if asked.events else tables.sql.history_after
-    rows = tables.execute(sql, {"room": room, "before": upto + 1, "after": after})
-    return take_page(map(of_row, rows), tables.page)[0]
+    while True:
+        rows = tables.execute(sql, {"room": room, "before": upto + 1, "after": after})
+        page = take_page(map(of_row, rows), tables.page)[0]
+        told = _of_known(tables, page)
+        if told or not page:
+            return told
+        after = page[-1].seq
+
+
+def _of_known(tables: PostgresTables, page: list[Entry]) -> list[Entry]:
+    """Return the posts among some entries, and the others but those of, or for, who is forgotten."""
+    users = {user for entry in page if entry.kind not in SAID for user in (entry.user, entry.to)}
+    if not users:
+        return page
+    forgotten = {user for (user,) in tables.execute(FORGOTTEN_OF, {"users": list(users)})}
+    return [one for one in page if one.kind in SAID or forgotten.isdisjoint((one.user, one.to))]
 
 
 def seq_before(tables: PostgresTables, asked: SeqBefore) -> int:

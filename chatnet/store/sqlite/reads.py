@@ -19,6 +19,7 @@ from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
 from chatnet.errors import NoSuchRoom
+from chatnet.kinds import SAID
 from chatnet.limits import PAGE, PageSize
 from chatnet.marks import heard, used
 from chatnet.names import is_guest, is_private, is_public, is_talk, is_topic, sides, spelled_for
@@ -274,8 +275,8 @@ def history(tables: SqliteTables, asked: History) -> list[Entry]:
     last = upto if asked.before is None else min(upto, asked.before - 1)
     spans = _read_in(tables, asked, after)
     seqs = [_falling(tables, room, last, behind, index) for index, behind in spans]
-    posts, _ = take_page(_entries(tables, _each_once(merge(*seqs, reverse=True))), tables.page)
-    return posts[::-1]
+    found = _of_known(tables, _entries(tables, _each_once(merge(*seqs, reverse=True))))
+    return take_page(found, tables.page)[0][::-1]
 
 
 def _read_in(tables: SqliteTables, asked: History | HistoryAfter, after: int) -> list[tuple[str, int]]:
@@ -294,7 +295,24 @@ def history_after(tables: SqliteTables, asked: HistoryAfter) -> list[Entry]:
     after = max(_readable(tables, asked), known_seq(asked.after))
     spans = _read_in(tables, asked, after)
     seqs = _each_once(merge(*(_rising(tables, (room, behind, upto + 1), index) for index, behind in spans)))
-    return take_page(_entries(tables, islice(seqs, tables.page.entries)), tables.page)[0]
+    found = _of_known(tables, _entries(tables, seqs))
+    return take_page(islice(found, tables.page.entries), tables.page)[0]
+
+
+def _of_known(tables: SqliteTables, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield the posts among some entries, and the others but those of, or for, who is forgotten."""
+    forgotten: dict[str, bool] = {}
+    for entry in entries:
+        if entry.kind not in SAID:
+            for user in (entry.user, entry.to):
+                if user not in forgotten:
+                    forgotten[user] = bool(tables.execute(_IS_FORGOTTEN, (user,)).get)
+            if forgotten[entry.user] or forgotten[entry.to]:
+                continue
+        yield entry
+
+
+_IS_FORGOTTEN = "SELECT 1 FROM forgotten WHERE user = ?"
 
 
 def seq_before(tables: SqliteTables, asked: SeqBefore) -> int:
