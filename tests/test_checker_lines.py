@@ -27,6 +27,7 @@ from chatnet.testing.history import (
     Sent,
     Started,
     Stopped,
+    Typed,
 )
 
 BOB, CAROL = "bob/1.1", "carol/1.1"
@@ -555,3 +556,40 @@ def test_refusals_are_of_the_drafts_of_lines(story: Lines) -> None:
     assert [event.code for event in events if isinstance(event, Refused)] == ["404"]
     acknowledged = [event.seq for event in events if isinstance(event, Acknowledged)]
     assert acknowledged == [4, 5, 6, 7, 8, 9, 10, 11, 12]
+
+
+# ---- who is typing ----
+
+
+def test_who_types_is_told_to_members(story: Lines) -> None:
+    """Somewhere between what was heard before that and behind it; of its author, too."""
+    story.joins(BOB.replace("1.1", "1.2"), "#tea")
+    story.joins(CAROL, "#tea")
+    for target in ("#@alice", "#tea", "bob"):
+        story.add(Typed, CAROL, by="bob", target=target)
+    story.add(Typed, CAROL, by="alice", target="#@alice")
+    assert story.promises() == set()
+    events = list(story.events)
+    for who, by, target in (
+        *((CAROL, "alice", "#tea"), ("bob/1.2", "carol", "#cake"), ("bob/1.2", "alice", "#@carol")),
+    ):
+        story.add(Typed, who, by=by, target=target)
+        assert story.promises() == {"who_types_is_told_to_members"}
+        story.events = list(events)
+
+
+def test_who_had_left_before_they_heard_more_is_told_of_nobody(story: Lines) -> None:
+    connection = "bob/1.2"
+    number = story.say(connection, "PART", "leave", "alice")
+    left = story.commit(connection, number)
+    story.answer(connection, number, seq=left.seq)
+    story.add(Typed, connection, by="alice", target="#@alice")
+    assert story.promises() == set()
+    story.add(Typed, CAROL, by="alice", target="#@alice")
+    story.events.pop()
+    one = story.draft("alice/1", "post", "hi @bob", 19)
+    story.hear(connection, one, "bob", context="#@alice")
+    story.hear(CAROL, one, "#@alice")
+    assert story.promises() == set()
+    story.add(Typed, connection, by="alice", target="#@alice")
+    assert story.promises() == {"who_types_is_told_to_members"}

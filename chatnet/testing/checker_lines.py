@@ -105,6 +105,24 @@ def histories_have_no_gap(evidence: Evidence) -> Violations:
     yield from _never_caught_up(evidence)
 
 
+def who_types_is_told_to_members(evidence: Evidence) -> Violations:
+    """Who is typing in a channel is told of those alone who are in it, and to those alone: at a place in the
+    log between the posts that were heard before that and behind it."""
+    stays = evidence.standing.stays
+    for connection in evidence.connections:
+        heard = [(at, event.message.seq) for at, event in connection.heard if event.message.seq]
+        for at, typed in connection.typed:
+            if typed.target[0] not in "#&":
+                continue
+            room = typed.target.removeprefix("#@")
+            first = max((seq for when, seq in heard if when < at), default=0)
+            last = min((seq for when, seq in heard if when > at), default=FAR)
+            for user in (connection.user, typed.by):
+                there = stays.get(user, {}).get(room, ())
+                if user != room and not any(stay.begun <= last and first < stay.ended for stay in there):
+                    yield f"{connection.client} was told that {typed.by} types in {room}, where {user} is not"
+
+
 class _Listener:
     """Compares what a connection heard with what the log has for its user."""
 

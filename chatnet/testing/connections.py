@@ -17,6 +17,7 @@ from chatnet.testing.history import (
     Negotiated,
     Said,
     Stopped,
+    Typed,
 )
 
 
@@ -46,6 +47,7 @@ class Connection:
     said: dict[int, Said] = field(default_factory=dict)
     answered: list[Answered] = field(default_factory=list)
     heard: list[tuple[int, Heard]] = field(default_factory=list)
+    typed: list[tuple[int, Typed]] = field(default_factory=list)
     histories: list[HistoryHeard] = field(default_factory=list)
     known: list[tuple[int, int]] = field(default_factory=list)
     confirmed: list[tuple[float, int]] = field(default_factory=list)
@@ -104,6 +106,8 @@ def _take(connection: Connection, at: int, event: Event) -> None:
                 connection.confirmed.append((event.time, event.seq))
         case Heard():
             connection.heard.append((at, event))
+        case Typed():
+            connection.typed.append((at, event))
         case HistoryHeard():
             connection.histories.append(event)
         case Stopped():

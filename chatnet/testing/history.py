@@ -233,6 +233,13 @@ class Heard(Event):
     message: Message
 
 
+class Typed(Event):
+    """Such a connection was told that somebody is typing at a ``target``."""
+
+    by: str
+    target: str
+
+
 class Confirmed(Event):
     """Such a connection was asked whether its device has everything up to ``seq``; ``is_said``: it said
     so."""

@@ -72,6 +72,9 @@ PAGES = (2, 5, 50, 200)
 """How many posts clients ask for at once."""
 LONG_AGO = "2001-01-01T00:00:00.000Z"
 FAR_AHEAD = "2999-01-01T00:00:00.000Z"
+TYPING = "+typing"
+TYPES_SECONDS = 2.0
+"""Seconds after which those who have posted perhaps type again, at most."""
 ONE_MORE = 0.15
 """How often something else is asked behind what is said: it is answered in its turn, too."""
 
@@ -309,6 +312,8 @@ class IrcUser(SimpleClient):
             return
         for line in lines_of(item):
             self._notes_stay(talk, line)
+            if line.command == "TAGMSG" and TYPING in line.tags and line.nick != self.name:
+                talk.record(history.Typed, by=line.nick, target=line.params[0])
 
     def _hears_message(self, talk: Talk, message: Message, item: Item, number: int) -> None:
         if number in talk.repeated:
@@ -453,7 +458,9 @@ class IrcUser(SimpleClient):
         talk.say_long("PRIVMSG", target, lines, Draft("post", room, whole(lines)), lambda _: None)
 
     def _asks_besides(self, talk: Talk) -> None:
-        """Perhaps say something else, which is answered in its turn."""
+        """Perhaps say something else, which is answered in its turn; and, a moment later, that one types: who
+        has just posted does not."""
+        self._reactor.callLater(self._chance.uniform(0, TYPES_SECONDS), self._types, talk)
         if self._chance.random() > ONE_MORE or (self._is_guest and not talk.channels):
             return
         channel = self._chance.choice(sorted(talk.channels) or [f"#@{self.name}"])
@@ -471,10 +478,17 @@ class IrcUser(SimpleClient):
                 ("PRIVMSG", channel),
                 ("PRIVMSG", f"{channel} :{'x' * (510 - len(f'PRIVMSG {channel} :'.encode()))}"),
                 ("NONSENSE", "at all"),
-                ("JOIN", channel),
+                ("JOIN", f"#@{self.name}"),  # of others one may just be leaving
             )
         )
         talk.say(command, rest)
+
+    def _types(self, talk: Talk) -> None:
+        """Say that one is typing, if others shall know."""
+        rooms = [channel for channel in sorted(talk.channels) if not channel.startswith("#@")]
+        if talk is self._talk and talk.has_labels and rooms:
+            what = self._chance.choice(("active", "done"))
+            talk.say("TAGMSG", self._chance.choice(rooms), tags=f"{TYPING}={what}")
 
     def join(self, room: str) -> None:
         self._stay("JOIN", "join", room)

@@ -5,7 +5,7 @@ They are hunted where some users speak IRC, and others do not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from simulation.mutants.planting import Mutant, Put
@@ -32,7 +32,9 @@ from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
 from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.fronts.irc.talk import Saying
+from chatnet.worker.peer import Channel, Ear
 from chatnet.worker.presence import Presence
+from chatnet.worker.router import Router
 from simulator.run import Scale
 
 SCALE = Scale(irc=True)
@@ -207,6 +209,17 @@ def a_new_primary_is_told_nobody(put: Put) -> None:
     real = put(Presence, "attached", attached)
 
 
+def who_types_is_told_to_everybody(put: Put) -> None:
+    """Not only where it was said: also to who has left the room, or never was in it."""
+
+    def listening(self: Router, place: str) -> Iterator[tuple[Channel, Collection[Ear]]]:
+        for one in self._local_users.values():
+            for peer in one.live:
+                yield peer.channel, (peer.ear,)
+
+    put(Router, "listening", listening)
+
+
 def _renamed(draft: Draft) -> Draft:
     key = draft.key[:PREFIX_BYTES] + bytes(byte ^ 255 for byte in draft.key[PREFIX_BYTES:])
     return Draft(draft.kind, draft.user, draft.room, draft.text, key, draft.by, draft.more)
@@ -228,4 +241,5 @@ MUTANTS: tuple[Mutant, ...] = (
     a_cursor_that_is_moved_by_a_write,
     what_a_device_missed_begins_one_too_far,
     a_guest_is_gone_while_it_talks,
+    who_types_is_told_to_everybody,
 )
