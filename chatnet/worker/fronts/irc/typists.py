@@ -85,10 +85,6 @@ class Typing:
         self._asked: set[Deferred[None]] = set()
         self._since, self._left = 0.0, MOST_LINES
 
-    def __len__(self) -> int:
-        """Of how many users something is known."""
-        return len(self._speakers)
-
     def follow(self, sessions: Sessions) -> None:
         """Tell the primary of these sessions' process, and hear of it, from now on. What an earlier log was
         asked may never be answered."""
