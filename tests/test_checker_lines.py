@@ -187,6 +187,25 @@ def test_an_echo_with_the_seq_of_something_else_is_found(story: Lines) -> None:
     assert "durable" in story.promises()
 
 
+@pytest.mark.parametrize("joins", [False, True])
+def test_what_was_answered_is_looked_for_in_the_log_first(story: Lines, joins: bool) -> None:
+    """What has no text, or none any more, may be any line's, also that of another connection, which was lost
+    before it was answered; but what was answered is there."""
+    story.come("carol/1.2", False)
+    story.say("carol/1.2", "PART", "leave", "alice")
+    joined = story.say("carol/1.2", "JOIN", "join", "bob")
+    story.add(Stopped, "carol/1.2")
+    story.come("carol/1.9", False)
+    number = story.say("carol/1.9", "PART", "leave", "alice")
+    entry = story.commit("carol/1.9", number)
+    if joins:
+        story.commit("carol/1.2", joined)
+    story.answer("carol/1.9", number)
+    assert story.promises() == set()
+    story.log[entry.seq - 1] = replace(entry, room="#chess")
+    assert "durable" in story.promises()
+
+
 def test_a_line_that_is_twice_in_the_log_is_found(story: Lines) -> None:
     """As if it had been sent again under another key."""
     entry = story.log[11]

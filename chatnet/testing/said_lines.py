@@ -180,13 +180,18 @@ def _match(lines: Sequence[_Line], entries: Sequence[Entry]) -> None:
             groups.setdefault((entry.user, entry.key[:ALIKE]), []).append(entry)
     whose = _surely(lines, groups)
     taken = set(whose.values())
+    fits: dict[_Group, dict[str, int]] = {}
     for group, its in groups.items():
         if group not in whose:
             free = [client for client in connections if client not in taken and _user(client) == group[0]]
-            fits = (client for client in free if _follow(its, connections[client].lines, keep=False))
-            if (client := next(fits, None)) is not None:
-                whose[group] = client
-                taken.add(client)
+            answered = {client: _follow(its, connections[client].lines, keep=False) for client in free}
+            fits[group] = {client: count for client, count in answered.items() if count is not None}
+    # What was answered has to be somewhere; what can be of one connection alone leaves others no choice.
+    for group in sorted(fits, key=lambda group: len(fits[group])):
+        left = {client: count for client, count in fits[group].items() if client not in taken}
+        if left:
+            whose[group] = max(left, key=left.__getitem__)
+            taken.add(whose[group])
     for group, client in whose.items():
         _follow(groups[group], connections[client].lines, keep=True)
 
@@ -213,9 +218,9 @@ def _surely(lines: Sequence[_Line], groups: dict[_Group, list[Entry]]) -> dict[_
     return whose
 
 
-def _follow(entries: Sequence[Entry], lines: Sequence[_Line], keep: bool) -> bool:
+def _follow(entries: Sequence[Entry], lines: Sequence[_Line], keep: bool) -> int | None:
     """Match the entries of one connection with its lines, as far as they are not; ``keep``: for good. Return
-    whether all could be."""
+    how many of these lines were answered; None, if not all entries could be matched."""
     found = {line.entry.seq: place for place, line in enumerate(lines) if line.entry is not None}
     matched: list[_Line] = []
     is_whole, first = True, 0
@@ -235,4 +240,4 @@ def _follow(entries: Sequence[Entry], lines: Sequence[_Line], keep: bool) -> boo
     if not keep:
         for line in matched:
             line.entry = None
-    return is_whole
+    return sum(line.answer is not None for line in matched) if is_whole else None
