@@ -143,7 +143,10 @@ class Memberships:
         return tuple(Change(user, place, False) for place in places)
 
     def change(self, change: Change, seq: int) -> bool:
-        """Begin or end a stay at ``seq``. Return whether that changed anything."""
+        """Begin or end a stay at ``seq``. Return whether that changed anything: not if somebody else had the
+        name then."""
+        if seq < self.registered:
+            return False
         stays = self._stays.get(change.place)
         open_now = stays is not None and stays[-1].left is None
         if change.begins:

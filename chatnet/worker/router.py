@@ -75,7 +75,9 @@ class Router:
         """
         local_user = self._local_users.get(user)
         if local_user is None:
-            memberships = Memberships(snapshot.intervals, snapshot.registered)
+            # The snapshot's stays are as of a moment at which another guest may have had the name.
+            own = [stay for stay in snapshot.intervals if stay.joined >= snapshot.registered]
+            memberships = Memberships(own, snapshot.registered)
             for entry in behind:
                 if touches_stays(entry.kind):
                     memberships.apply(entry, user)

@@ -14,7 +14,9 @@ from chatnet.master.imprints import KnownImprints
 from chatnet.master.presence import Presence as PrimarysPresence
 from chatnet.master.registry import Registration
 from chatnet.master.typists import Typists as PrimarysTypists
+from chatnet.store.window import Window
 from chatnet.testing.loopback import Loopback
+from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.imprints import TellImprints
 from chatnet.wire.typists import TellTypists
@@ -141,13 +143,37 @@ class Lane:
         self.typing.lost(self.me)
 
 
-class Fronts:
-    """Two IRC fronts and a worker on one log, and their primary. Each has its own users."""
+class Behind:
+    """A log in memory as another process follows it: with a window of its own, which may lag."""
 
-    def __init__(self, **said: Any) -> None:
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self.window = Window(log.log_id)
+        self.lagging = False
+        log.window.watch(self._grown)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def _grown(self, entries: object) -> None:
+        if not self.lagging:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Bring the window to where that of the log is."""
+        self.window.extend(self._log.entries[self.window.head : self._log.window.head])
+
+
+class Fronts:
+    """Two IRC fronts and a worker on one log, and their primary. Each has its own users. The second one is
+    ``behind``, if it is to be able to."""
+
+    def __init__(self, is_behind: bool = False, **said: Any) -> None:
         self.one = IrcStage(Worker(), **said)
         worker, clock, log = self.one.worker, self.one.worker.clock, self.one.worker.log
-        self.two = IrcStage(Worker(clock=clock, log=log, threads=worker.threads), **said)
+        self.behind = Behind(log)
+        followed = cast(MemoryLog, self.behind) if is_behind else log
+        self.two = IrcStage(Worker(clock=clock, log=followed, threads=worker.threads), **said)
         self.worker = Worker(clock=clock, log=log, threads=worker.threads)
         for at, each in enumerate((self.two.worker, self.worker), 1):
             each.more = at * 1_000_000  # no two processes choose the same keys

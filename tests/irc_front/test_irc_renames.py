@@ -39,12 +39,12 @@ class Guests:
 
     def __init__(self, seed: int, patch: pytest.MonkeyPatch) -> None:
         self.chance = random.Random(seed)
-        self.fronts = Fronts(guests=True)
+        self.fronts = Fronts(is_behind=self.chance.random() < 0.7, guests=True)
         self.stage = self.fronts.one
         self.log = self.stage.worker.log
-        window = self.log.window
         if self.chance.random() < 0.5:  # then pages of the log are read for who is behind
-            window.limits = replace(window.limits, near=2)
+            for window in (self.log.window, self.fronts.behind.window):
+                window.limits = replace(window.limits, near=2)
         self.lines: list[IrcLine] = []
         self.first: dict[IrcClient, Was] = {}
         self.said = 0
@@ -63,7 +63,7 @@ class Guests:
         """Do one thing."""
         chance = self.chance
         line = chance.choice(self.lines) if self.lines else None
-        match chance.choice("gggnnnnssrjjjPPPPPSSStTcQlLLhHHxXfF"):
+        match chance.choice("gggnnnnssrjjjPPPPPSSStTcQlLLhHHxXfFbbB"):
             case "g":
                 new = chance.choice([self.fronts.one, self.fronts.two]).line()
                 new.say(f"NICK {chance.choice(NICKS)}", "USER x 0 * :x")
@@ -92,6 +92,10 @@ class Guests:
                 self.log.lagging = True
             case "L":
                 self.catch_up()
+            case "b":
+                self.fronts.behind.lagging = True
+            case "B":
+                self._follow()
             case "h":
                 self.log.held = True
             case "H":
@@ -118,6 +122,11 @@ class Guests:
         except (ChatnetError, AssertionError):
             self.said -= 1
 
+    def _follow(self) -> None:
+        self.fronts.behind.lagging = False
+        self.fronts.behind.catch_up()
+        self.stage.worker.settle()
+
     def catch_up(self) -> None:
         self.log.lagging = False
         self.log.catch_up()
@@ -136,6 +145,7 @@ class Guests:
             line.wire.client_transport.reading = True
         for _ in range(40):
             self.catch_up()
+            self._follow()
             self.log.let_go()
             self.stage.worker.work()
             self.stage.worker.pass_time(1)
@@ -289,3 +299,21 @@ def test_who_cannot_register_their_nick_is_told_where_they_are(monkeypatch: pyte
     assert [one.split(" ")[0] for one in told] == ["FAIL", "PART"]
     assert list(hal.server.speech.joined) == []
     assert hal.shown("JOIN #t")[0] == "JOIN #t"
+
+
+def test_who_comes_by_a_nick_is_not_where_the_last_one_was() -> None:
+    """Also where the front has not followed the log to the end of that one, and to where they had gone."""
+    stage = IrcStage(Worker(), guests=True)
+    first, log = guest(stage, "hal"), stage.worker.log
+    first.ask("JOIN #t")
+    log.lagging = True
+    does(stage, "join", "~hal", "#u")
+    first.cut()
+    assert [entry.kind for entry in log.entries] == ["guest", "join", "join", "gone"]
+    second = guest(stage, "hal")
+    log.lagging = False
+    log.catch_up()
+    stage.worker.settle()
+    assert second.take() == []
+    assert list(second.server.speech.joined) == []
+    assert second.shown("JOIN #t")[0] == "JOIN #t"
