@@ -5,7 +5,7 @@ They are hunted where some users speak IRC, and others do not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
 from typing import Any
 
 from simulation.mutants.planting import Mutant, Put
@@ -160,10 +160,11 @@ def lines_share_a_key(put: Put) -> None:
 def a_listener_begins_behind(put: Put) -> None:
     """A connection hears only what is said once its client has asked for something."""
 
-    def listen(self: IrcClient) -> None:
-        self.front.shared.outboxes.later(1.0, lambda: self._is_gone or real(self))
+    def listen(self: IrcClient, beginning: Coroutine[Any, Any, object]) -> None:
+        outboxes = self.front.shared.outboxes
+        outboxes.later(1.0, lambda: beginning.close() if self._is_gone else real(self, beginning))
 
-    real = put(IrcClient, "listen", listen)
+    real = put(IrcClient, "_listen", listen)
 
 
 def a_cursor_that_is_moved_by_a_write(put: Put) -> None:
