@@ -373,6 +373,27 @@ def test_a_part_of_a_long_post_is_not_enough(story: Lines) -> None:
     assert story.promises() == {"each_line_is_heard_once"}
 
 
+@pytest.mark.parametrize("connection", [CAROL, "bob/1.2"])
+@pytest.mark.parametrize("lines", [["long"], ["long", "and"], ["long", "and", "h" * 200]])
+def test_the_end_of_the_last_post_of_a_lost_connection_may_be_missed(
+    story: Lines, connection: str, lines: list[str]
+) -> None:
+    """That of an open one must come; and what comes is of that post."""
+    long = story.draft("alice/1", "post", f"long\nand\n{'h' * 500} and more", 17)
+    story.hear(CAROL if connection != CAROL else "bob/1.2", long, "#@alice")
+    at = len(story.events)
+    for number, line in enumerate(lines):
+        story.hear(connection, long if not number else replace(long, seq=0), "#@alice", text=line)
+    assert story.promises() == {"each_line_is_heard_once"}
+    story.add(Stopped, connection)
+    assert story.promises() == set()
+    for text in ("lost", "lon"):
+        heard = story.events[at]
+        assert isinstance(heard, Heard)
+        story.events[at] = replace(heard, message=replace(heard.message, text=text))
+        assert story.promises() == {"each_line_is_heard_once"}
+
+
 def test_a_post_at_another_place_is_found(story: Lines) -> None:
     for connection in ("bob/1.2", CAROL):
         events, at = list(story.events), story.of(Heard, connection)

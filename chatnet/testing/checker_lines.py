@@ -25,6 +25,8 @@ SOON_SECONDS = 2.0
 """For so long after the welcome another connection of a device may say what that has."""
 LATE_SECONDS = 2.0
 """What was said so shortly before the end of the run may be unanswered."""
+FITS = 150
+"""So many bytes of a post fit into a line, if its names are as long as they may be."""
 
 
 def each_line_is_answered_once(evidence: Evidence) -> Violations:
@@ -207,7 +209,8 @@ class _Listener:
         return told, at
 
     def _fits(self, entry: Entry, at: int) -> int:
-        """Return how many of the lines from ``at`` on are those of a post; 0 if they are not."""
+        """Return how many of the lines from ``at`` on are those of a post; 0 if they are not. Of the last one
+        before the connection was lost, some may not have come."""
         heard, text = self._connection.heard, _squeezed(self._evidence.said(entry))
         for target, before in self._ways(entry):
             left, count = _squeezed(before) + text, 0
@@ -217,7 +220,12 @@ class _Listener:
                 if (message.by, message.target) != (entry.user, target) or not left.startswith(words):
                     break
                 left, count = left[len(words) :], count + 1
-            if not left and count:
+            if not count:
+                continue
+            told = len(text) - len(left)
+            is_cut = at + count == len(heard) and not self._connection.is_open and told > 0
+            last = heard[at + count - 1][1].message.text
+            if not left or (is_cut and _may_end(last, self._evidence.said(entry), told)):
                 return count
         return 0
 
@@ -242,7 +250,8 @@ class _Listener:
             elif one.seq not in expected:
                 yield f"{client} was told of {one.seq}, its own, and had not asked for that"
             elif self._begun.has_ids:
-                yield from _untrue(client, self._user, entry, one.messages, self._evidence)
+                is_cut = one is told[-1] and not self._connection.is_open
+                yield from _untrue(client, self._user, entry, one.messages, self._evidence, is_cut=is_cut)
 
     def missing(self, told: Sequence[ToldPost]) -> Violations:
         """Find what should have been told."""
@@ -287,20 +296,43 @@ def _had(evidence: Evidence) -> dict[str, int]:
 
 
 def _untrue(
-    client: str, user: str, entry: Entry, messages: Sequence[Message], evidence: Evidence, in_room: str = ""
+    client: str,
+    user: str,
+    entry: Entry,
+    messages: Sequence[Message],
+    evidence: Evidence,
+    in_room: str = "",
+    is_cut: bool = False,
 ) -> Violations:
-    """Find what is told of a post otherwise than the log has it."""
+    """Find what is told of a post otherwise than the log has it. ``is_cut``: its end may not have come."""
     first, text = messages[0], evidence.said(entry)
     form = "" if entry.more is None else entry.more.form
     if (first.by, first.form) != (entry.user, form):
         yield f"{client} was told of {entry.seq} by {first.by} as {first.form!r}, where the log has {entry}"
     if text and first.is_whole and first.text != text:
         yield f"{client} was told of {entry.seq} as {first.text[:80]!r}, where the log has {text[:80]!r}"
-    elif text and _squeezed("".join(one.text for one in messages)) != _squeezed(text):
+    elif text and not _is_told(messages, text, is_cut):
         yield f"{client} was told of {entry.seq} as {first.text[:80]!r}…, where the log has {text[:80]!r}"
     where = [*_targets(user, entry, evidence)] if not in_room else [*_in_room(user, entry, in_room)]
     if any((one.target, first.context) not in where for one in messages):
         yield f"{client} was told of {entry.seq} in {first.target}, where it is not: {where}"
+
+
+def _is_told(messages: Sequence[Message], text: str, is_cut: bool) -> bool:
+    told, whole = _squeezed("".join(one.text for one in messages)), _squeezed(text)
+    is_begun = is_cut and whole.startswith(told) and _may_end(messages[-1].text, text, len(told))
+    return told == whole or is_begun
+
+
+def _may_end(line: str, text: str, told: int) -> bool:
+    """Return whether a line may end behind so many characters of ``text`` that are no spaces: at the end of
+    one of its own lines, or where the next word does not fit."""
+    places = [at for at, character in enumerate(text) if not character.isspace()]
+    if told >= len(places):
+        return True
+    at = places[told]
+    word, begun = text[at:].split(maxsplit=1)[0], text[:at]
+    return "\n" in begun[len(begun.rstrip()) :] or len((line + word).encode()) >= FITS
 
 
 def _squeezed(text: str) -> str:
