@@ -18,7 +18,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import Unreadable
-from chatnet.reads import AccountOf, History, SnapshotOf
+from chatnet.reads import AccountOf, History, SnapshotOf, UnreadOf
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.sqlite.marks import MARKS
 from chatnet.store.sqlite.readers import SAY_SECONDS
@@ -130,12 +130,30 @@ def test_a_read_that_failed_keeps_nobody_at_its_moment(disk: Any, now: Callable[
     log = disk.open()
     join = Draft("join", "alice", "#tea", "", b"j" * 16)
     assert now(log.append([REGISTER, post(1, "#tea"), join])) == [1, 2, 3]
-    disk.path.with_name(MARKS).mkdir()
+
+    def fails(connection: apsw.Connection) -> None:
+        rows = connection.execute("SELECT seq FROM entry ORDER BY seq")
+        assert next(rows) == (1,)
+        raise Unreadable(Unreadable.sentence)
+
+    pool = log._pools["pages"]
     with pytest.raises(Unreadable) as kept:
-        now(log.read(SnapshotOf("alice", 0, 3, None, 1)))
+        now(log._readers.read(pool, fails))
     assert now(log.append([Draft("register", "bob", "bob", "sha256:2", b"b" * 16)])) == [4]
     assert now(log.read(AccountOf("bob"))) is not None
     assert str(kept.value) == Unreadable.sentence
+
+
+def test_marks_that_cannot_be_read_keep_nobody_out(disk: Any, now: Callable[[Any], Any]) -> None:
+    """When a session was last used is not known then, which is held against nobody: see chatnet.aging."""
+    log = disk.open()
+    now(log.append([REGISTER, post(1, "#tea")]))
+    disk.path.with_name(MARKS).mkdir()
+    snapshot = now(log.read(SnapshotOf("alice", 0, 2, None, 1)))
+    assert snapshot.session is not None
+    assert snapshot.last_use.since == 0
+    with pytest.raises(Unreadable):
+        now(log.read(UnreadOf("alice", 2, "")))
 
 
 def test_what_cannot_be_written_waits(disk: Any, now: Callable[[Any], Any]) -> None:

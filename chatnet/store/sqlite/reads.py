@@ -18,7 +18,7 @@ import msgspec
 from chatnet.aging import NEVER, LastUse
 from chatnet.cursor import Cursor
 from chatnet.entries import ALL, Entry, moderators_told, of_row, other_side
-from chatnet.errors import NoSuchRoom
+from chatnet.errors import NoSuchRoom, Unreadable
 from chatnet.kinds import SAID
 from chatnet.limits import PAGE, PageSize
 from chatnet.marks import heard, used
@@ -224,8 +224,12 @@ def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
 
 
 def _last_use(tables: SqliteTables, user: str, session: int) -> LastUse:
+    """Return when a session was last used, if that is known: nobody is kept out because it is not."""
     now = tables.execute("SELECT time FROM entry ORDER BY seq DESC LIMIT 1").get or 0
-    mark = tables.marks(user, [used(session)]).get(used(session))
+    try:
+        mark = tables.marks(user, [used(session)]).get(used(session))
+    except Unreadable:
+        mark = None
     if mark is None:
         return LastUse(0, now)
     behind = tables.execute("SELECT time FROM entry WHERE seq > ? ORDER BY seq LIMIT 1", (mark,)).get
