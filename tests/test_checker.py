@@ -150,6 +150,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "each_line_is_heard_once",
         "answers_are_behind_what_they_follow",
         "histories_have_no_gap",
+        "who_types_is_told_to_members",
     ]
 
 
