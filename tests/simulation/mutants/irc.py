@@ -5,7 +5,7 @@ They are hunted where some users speak IRC, and others do not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from simulation.mutants.planting import Mutant, Put
@@ -160,9 +160,8 @@ def lines_share_a_key(put: Put) -> None:
 def a_listener_begins_behind(put: Put) -> None:
     """A connection hears only what is said once its client has asked for something."""
 
-    def listen(self: IrcClient, beginning: Coroutine[Any, Any, object]) -> None:
-        outboxes = self.front.shared.outboxes
-        outboxes.later(1.0, lambda: beginning.close() if self._is_gone else real(self, beginning))
+    def listen(self: IrcClient, begin: Any) -> None:
+        self.front.shared.outboxes.later(1.0, lambda: self._is_gone or real(self, begin))
 
     real = put(IrcClient, "_listen", listen)
 

@@ -550,8 +550,11 @@ class IrcClient(ConnectionPeer):
         for room in rooms:
             self.note_stay(room, True)
             self.put_line(events.joined(self.user, room, self.channel.sees))
-        self._listen(self._hear_as_guest() if is_guest(self.user) else self.device.begin())
+        self._listen(self._hear_as_guest if is_guest(self.user) else self.device.begin)
         self.introduce(rooms)
+
+    async def _hear_from_now(self) -> None:
+        await self.session.chat(self.window.cursor)
 
     async def _hear_as_guest(self) -> None:
         """Let a guest hear all that was said to it since the log has it."""
@@ -723,11 +726,11 @@ class IrcClient(ConnectionPeer):
         sentence = "The log was put back: some of what was said last is gone, and is not in the history."
         self.put_line(self.notice(sentence))
         self.device.rewound()
-        self._listen(self.session.chat(self.window.cursor) if is_guest(self.user) else self.device.begin())
+        self._listen(self._hear_from_now if is_guest(self.user) else self.device.begin)
 
-    def _listen(self, beginning: Coroutine[Any, Any, object]) -> None:
+    def _listen(self, begin: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Hear what was missed, and what is said from now on."""
-        Deferred.fromCoroutine(beginning).addErrback(self._not_heard)
+        Deferred.fromCoroutine(begin()).addErrback(self._not_heard)
 
     def _not_heard(self, failure: Failure) -> None:
         self.log_failure(failure, "JOIN")
