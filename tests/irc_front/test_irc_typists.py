@@ -8,6 +8,7 @@ import pytest
 from irc_front.stage import Fronts, IrcLine
 from irc_front.test_irc_guests import guest
 from irc_front.test_irc_rooms import does
+from msgspec.structs import replace
 from twisted.internet.defer import fail
 
 from chatnet.kinds import CLUSTER
@@ -181,6 +182,15 @@ def test_who_may_not_speak_is_not_shown(fronts: Fronts, kind: str, room: str) ->
     assert told(fronts, bob) == [[]]
     if alice.is_open:
         assert types(fronts, alice, "&ops", bob) == [[]]
+
+
+def test_a_device_that_may_only_read_does_not_type(fronts: Fronts) -> None:
+    alice, bob = fronts.one.user("alice", TAGS, "echo-message"), fronts.two.user("bob", TAGS)
+    everybody_in(fronts, "#tea", alice, bob)
+    [client] = fronts.one.irc.crowd.of_user["alice"]
+    client.session.device = replace(client.session.device, scope="read")
+    assert alice.ask(f"{ACTIVE} #tea") == []
+    assert told(fronts, bob) == [[]]
 
 
 @pytest.mark.parametrize("kind", ["remove", "ban"])
