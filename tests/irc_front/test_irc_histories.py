@@ -593,7 +593,15 @@ def test_a_mark_is_looked_up_by_itself(stage: IrcStage, monkeypatch: pytest.Monk
         [told] = alice.ask(f"MARKREAD {room}")
         assert told.shown.startswith(f"MARKREAD {room} {'*' if room == '#@alice' else 'timestamp='}")
         assert sum(isinstance(one, MarksOf) for one in asked) == pages, room
+    for joined, pages in (("#new", 1), ("#some,#more,#still", 2)):
+        wide = stage.user("alice", "draft/read-marker")
+        asked.clear()
+        marks = [one.params for one in wide.ask(f"JOIN {joined}") if one.command == "MARKREAD"]
+        assert marks == [[room, "*"] for room in joined.split(",")]
+        assert sum(isinstance(one, MarksOf) for one in asked) == pages
+        wide.cut()
     stage.worker.pass_time(60)
+    alice.take()
     answers = alice.ask(*["MARKREAD #tea"] * (int(BURST) + 20))
     assert len(answers) == BURST
 

@@ -65,7 +65,7 @@ async def markread(client: IrcClient, slot: Slot, line: Line) -> None:
         room = known_room(client, line.params[0])
         if len(line.params) > 1:
             await _mark(client, room, line.params[1])
-        slot.say(await mark_line(client, room, await _mark_in(client, room)))
+        slot.say(await mark_line(client, room, await mark_in(client, room)))
     except Params as why:
         client.fail(slot, "MARKREAD", "INVALID_PARAMS", str(why), target)
     except (NoTarget, ChatnetError):
@@ -85,7 +85,7 @@ async def _mark(client: IrcClient, room: str, said: str) -> None:
     await client.session.marks.mark(_spelled(client, room), seq)
 
 
-async def _mark_in(client: IrcClient, room: str) -> int:
+async def mark_in(client: IrcClient, room: str) -> int:
     """Return how far the user has read in a room; 0: they have not said it."""
     wanted, has_more = _spelled(client, room), True
     after = room[:-1] + chr(ord(room[-1]) - 1)  # few are between this and the room, mostly none

@@ -61,7 +61,8 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             if isinstance(since, Failure):
                 since.raiseException()
             if since:
-                marks = marks or await marks_of(client)
+                if marks is None:
+                    marks = await marks_of(client, asked)
                 await introduce_one(client, slot.say, room, marks)
                 await say_newest(client, slot, room, since)
         except ChatnetError:  # it was left meanwhile, or cannot be read now

@@ -6,7 +6,7 @@ is brought up to date in the turn in which it is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
@@ -17,7 +17,7 @@ from chatnet.names import is_topic
 from chatnet.reads import MemberPage
 from chatnet.stays import changes
 from chatnet.worker.fronts.irc import events
-from chatnet.worker.fronts.irc.marking import all_marks, mark_line
+from chatnet.worker.fronts.irc.marking import all_marks, mark_in, mark_line
 
 if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
@@ -126,7 +126,7 @@ async def moderates(client: IrcClient, room: str) -> bool:
 
 async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
     """Tell the client what rooms are about that it has just been told it is in, and who is there."""
-    marks = await marks_of(client)
+    marks = await marks_of(client, rooms)
     for room in rooms:
         if room in client.joined:
             try:
@@ -135,9 +135,14 @@ async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
                 client.put_line(end_of_names(client, events.channel(room)))
 
 
-async def marks_of(client: IrcClient) -> Mapping[str, int] | None:
-    """Return how far the user has read, by room; None if the client does not want to know."""
-    return await all_marks(client) if client.has("draft/read-marker") else None
+async def marks_of(client: IrcClient, rooms: Collection[str]) -> Mapping[str, int] | None:
+    """Return how far the user has read in these rooms, and maybe in others; None if the client does not want
+    to know."""
+    if not client.has("draft/read-marker"):
+        return None
+    if len(rooms) > 1:
+        return await all_marks(client)
+    return {room: await mark_in(client, room) for room in rooms}
 
 
 async def introduce_one(
