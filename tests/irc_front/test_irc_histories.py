@@ -19,7 +19,7 @@ from chatnet.reads import MarksOf, Question
 from chatnet.worker.fronts.irc import histories
 from chatnet.worker.fronts.irc.budget import BURST
 from chatnet.worker.fronts.irc.client import IrcClient
-from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS
+from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS, ROOMS_A_LINE
 from chatnet.worker.fronts.irc.patience import GOES_ON, WAITS
 
 T = TypeVar("T")
@@ -564,6 +564,17 @@ def test_pages_of_which_nothing_is_told_have_their_price(stage: IrcStage) -> Non
         told = [one.text for one in alice.ask(f"CHATHISTORY {asked}") if one.command == "PRIVMSG"]
         left.append((told, len(alice.ask(*["PING x"] * int(BURST)))))
     assert left == [(["a question"], BURST - 4 - 10), ([], BURST - 4 - 10)]
+
+
+def test_targets_in_many_rooms_have_their_price(stage: IrcStage) -> None:
+    """Each room is looked into."""
+    alice = stage.user("alice", "batch", "draft/chathistory")
+    for number in range(39):
+        does(stage, "join", "alice", f"#tea{number}")
+    stage.worker.pass_time(60)
+    alice.take()
+    alice.ask("CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z timestamp=2099-01-01T00:00:00.000Z 5")
+    assert len(alice.ask(*["PING x"] * int(BURST))) == BURST - 4 - 40 // ROOMS_A_LINE
 
 
 # ---- MARKREAD ----

@@ -34,6 +34,8 @@ KEPT_CHARACTERS = 64 * 1024
 """How long the texts of a history are together that are kept until they are said; the others are read a
 second time, when it is their turn."""
 MOST_SEQ = (1 << 62) - 1
+ROOMS_A_LINE = 10
+"""So many rooms whose newest message is looked for count as a line."""
 AHEAD_SECONDS = 5.0
 """Seconds to wait for a message that this worker has not reached yet."""
 
@@ -334,6 +336,7 @@ async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> 
         bounds.append(time)
     reads = client.session.reads
     low, high = await reads.seq_before(min(bounds) + 1), await reads.seq_before(max(bounds))
+    client.charge(len(client.joined) // ROOMS_A_LINE)
     newest_of = [found async for found in _newest_of_all(client) if low < found[0] <= high]
     if client.has("batch"):
         slot.begin("draft/chathistory-targets")
