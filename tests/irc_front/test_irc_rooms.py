@@ -505,6 +505,31 @@ def test_who_joins_is_shown_all_once_and_in_order(stage: IrcStage, behind: int) 
     assert ["batch" in one.tags for one in said] == [True, *[False] * behind]
 
 
+def test_who_joins_and_does_not_read_is_shown_all_later(stage: IrcStage) -> None:
+    """What was said last, though it is more than fits, and then what is said behind the join; the client goes
+    on being answered."""
+    [alice] = together(stage, "alice")
+    for number in range(20):
+        does(stage, "post", "alice", "#tea", f"{number} {'x' * 1900}")
+    bob = stage.user("bob", "message-tags", "server-time", "batch")
+    bob.wire.server_transport.bufferSize = 10
+    bob.wire.client_transport.reading = False
+    stage.worker.log.reads_held = True
+    bob.say("JOIN #tea")
+    for _ in range(5):
+        stage.worker.log.let_go()
+        stage.worker.pass_time(1)
+    assert bob.server.full and bob.server.speech.keeps
+    does(stage, "post", "alice", "#tea", "behind")
+    bob.wire.client_transport.reading = True
+    for _ in range(5):
+        stage.worker.pass_time(1)
+    said = [one for one in bob.take() if "msgid" in one.tags and one.command == "PRIVMSG"]
+    texts = [one.text.split(" ")[0] for one in said]
+    assert [text for text in texts if not text.startswith("x")] == [*map(str, range(20)), "behind"]
+    assert [one.command for one in bob.ask("NAMES #tea")][-1] == "366"
+
+
 def test_who_joins_several_is_shown_each_in_order(stage: IrcStage) -> None:
     """Also if all joins and what was said behind them came to the disk at once."""
     [alice] = together(stage, "alice")

@@ -234,7 +234,9 @@ class IrcClient(ConnectionPeer):
         self.session.filled()
 
     def drained(self) -> None:
-        if not self.keeps:  # else it hears more once it was told of what it has heard
+        if self.keeps:  # it hears more once it was told of what it has heard, and that goes on now
+            self.session.reads.go_on()
+        else:
             self.session.drained()
 
     def ping(self) -> None:
