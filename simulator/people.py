@@ -10,7 +10,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from chatnet.addresses import Address, parse_masters
+from chatnet.addresses import parse_masters
 from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.trust import Trust
@@ -21,7 +21,7 @@ from chatnet.testing.recorded import Recorder
 from chatnet.testing.user import Choice
 from chatnet.world import World
 from simulator.users import offers
-from simulator.users.port import User
+from simulator.users.port import Home, MakeUser, User
 from simulator.workload import Step, guest, owner
 
 AGAIN_SECONDS = 2.0
@@ -42,15 +42,14 @@ class Person:
     def __init__(
         self,
         device: str,
-        masters: Sequence[Address],
-        world: World,
+        home: Home,
         keep: Callable[[Event], object],
         now: Callable[[], float],
         passwords: dict[str, list[str]],
         codes: dict[str, str],
         letters: dict[str, str],
         sheets: dict[str, list[str]],
-        make: Callable[..., User],
+        make: MakeUser,
     ) -> None:
         self._make = make
         self._letters = letters
@@ -60,9 +59,9 @@ class Person:
         self._is_new = False
         self._codes = codes
         self._passwords = passwords
-        self.name, self._device = owner(device), device
-        self._masters = masters
-        self._world = world
+        self.name, self._device = home.name, device
+        self._home = home
+        self._world = home.world
         self._keep_event = keep
         self._now = now
         self._clients = 0
@@ -138,7 +137,7 @@ class Person:
     def _new_client(self) -> User:
         self._clients += 1
         record = Recorder(f"{self._device}/{self._clients}", self._keep, self._now)
-        return self._make(self.name, self._masters, self._world, record)
+        return self._make(self._home, record)
 
     def begin_anew(self, seconds: float) -> None:
         """End the client, and start another after ``seconds``."""
@@ -299,13 +298,13 @@ def crowd(
         shared: dict[str, Any] = {}
         for argument in arguments[1:]:
             device, make_user = offers.heard(argument)
-            make_user = partial(make_user, trust=trust, shared=shared)
-            people[device] = Person(*(device, masters, world, keep, now), *known, make_user)
+            home = Home(owner(device), masters, world, trust, shared)
+            people[device] = Person(device, home, keep, now, *known, make_user)
             other = guest(device)
             if other not in people:
                 elsewhere = config_directory(world.environ) / "other"
                 apart = replace(world, environ={**world.environ, "XDG_CONFIG_HOME": str(elsewhere)})
-                people[other] = Person(*(other, masters, apart, keep, now), *known, make_user)
+                people[other] = Person(other, home._replace(world=apart), keep, now, *known, make_user)
         return Crowd(people)
 
     return make

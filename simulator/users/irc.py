@@ -21,7 +21,6 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.race import Unreachable
 from chatnet.client.states import Found
-from chatnet.client.trust import Trust
 from chatnet.errors import WrongSecret
 from chatnet.irc_options import IRC_PORT
 from chatnet.kinds import KindName
@@ -30,7 +29,6 @@ from chatnet.testing.history import Message
 from chatnet.testing.recorded import RecordedIdentity, Recorder
 from chatnet.testing.user import Choice
 from chatnet.worker.users import GONE
-from chatnet.world import World
 from simulator.users.irc_arriving import Arriving
 from simulator.users.irc_lines import Batch, IrcLine, Item, Line, lines_of, tag_value
 from simulator.users.irc_talk import (
@@ -45,7 +43,7 @@ from simulator.users.irc_talk import (
     message_of,
 )
 from simulator.users.irc_words import WORDS, base_36, earlier, fitting, in_lines, seq_in, whole
-from simulator.users.port import MakeUser
+from simulator.users.port import Home, MakeUser
 from simulator.users.simple import SimpleClient, SimpleLine
 
 GUEST = "~"
@@ -98,25 +96,16 @@ class _Keyed(NamedTuple):
 
 
 class IrcUser(SimpleClient):
-    """One client of ``name``: a :class:`~simulator.users.port.User`."""
+    """One client of ``home``: a :class:`~simulator.users.port.User`."""
 
     _logs_in_each_time = True
 
-    def __init__(
-        self,
-        name: str,
-        masters: Sequence[Address],
-        world: World,
-        record: Recorder,
-        *,
-        trust: Trust | None,
-        shared: dict[str, Any],
-    ) -> None:
-        super().__init__(name, masters, world, record, trust=trust, shared=shared)
+    def __init__(self, home: Home, record: Recorder) -> None:
+        super().__init__(home, record)
         chance = self._chance
-        self._is_guest = name[:1] == GUEST
-        self._which = record.client.replace("/", "-").removeprefix(name)
-        self._hosts = [master.host for master in masters]
+        self._is_guest = self.name[:1] == GUEST
+        self._which = record.client.replace("/", "-").removeprefix(self.name)
+        self._hosts = [master.host for master in home.masters]
         self._asks = PLAIN
         if chance.random() < IS_TIMED:
             self._asks = TIMED

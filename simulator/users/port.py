@@ -8,7 +8,7 @@ promises: a draft keeps its key whenever it is sent, and a cursor moves only by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -18,6 +18,18 @@ from chatnet.kinds import KindName
 from chatnet.testing.recorded import Recorder
 from chatnet.testing.user import Choice
 from chatnet.world import World
+
+
+class Home(NamedTuple):
+    """What all clients of the user ``name`` at one device are made with: the ``masters`` whom they know, and
+    the ``world``. Without ``trust`` they use no TLS. In ``shared`` is what the users of one host share; it is
+    empty at first."""
+
+    name: str
+    masters: Sequence[Address]
+    world: World
+    trust: Trust | None
+    shared: dict[str, Any]
 
 
 class User(Protocol):
@@ -120,17 +132,5 @@ class User(Protocol):
         """Return from :meth:`stop_reading` or :meth:`hang_up`."""
 
 
-class MakeUser(Protocol):
-    """Makes a client of the user ``name``, who knows the ``masters``; without ``trust`` it uses no TLS. In
-    ``shared`` is what the users of one host share; it is empty at first."""
-
-    def __call__(
-        self,
-        name: str,
-        masters: Sequence[Address],
-        world: World,
-        record: Recorder,
-        *,
-        trust: Trust | None,
-        shared: dict[str, Any],
-    ) -> User: ...
+MakeUser = Callable[[Home, Recorder], User]
+"""Makes a client, which records what happens to it."""

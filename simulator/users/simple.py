@@ -10,7 +10,7 @@ repeating of requests on the next one, and where the feed continues, are its own
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -31,7 +31,7 @@ from chatnet.client.login import keep, log_in
 from chatnet.client.race import Unreachable
 from chatnet.client.service import PULSE
 from chatnet.client.states import Found
-from chatnet.client.trust import Distrusted, Trust
+from chatnet.client.trust import Distrusted
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.irc_options import IRC_PORT
 from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death, shake_hands
@@ -39,7 +39,7 @@ from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
 from chatnet.testing.recorded import RecordedFeed, RecordedIdentity, Recorder, session_of
-from chatnet.world import World
+from simulator.users.port import Home
 from simulator.users.unanswered import Unanswered
 
 
@@ -72,31 +72,23 @@ class SimpleLine(Protocol):
 
 
 class SimpleClient:
-    """One client of ``name``. A class for a protocol makes lines, and says on each what it has to say."""
+    """One client of ``home``. A class for a protocol makes lines, and says on each what it has to say."""
 
     _logger = Logger()
     _logs_in_each_time = False
 
-    def __init__(
-        self,
-        name: str,
-        masters: Sequence[Address],
-        world: World,
-        record: Recorder,
-        *,
-        trust: Trust | None,
-        shared: dict[str, Any],
-    ) -> None:
-        self.name = name
+    def __init__(self, home: Home, record: Recorder) -> None:
+        world, masters, trust = home.world, home.masters, home.trust
+        self.name = home.name
         self._record = record
         self._reactor: Any = world.reactor
         self._chance: random.Random = world.chance
         self._fresh_key, self._entropy = world.fresh_key, world.entropy
         directory = config_directory(world.environ)
         self._trust = trust
-        self._finder = Finder(world.reactor, Outboxes(world.reactor), masters, self._trust)
+        self._finder = Finder(world.reactor, Outboxes(world.reactor), masters, trust)
         self._identities = Identities(
-            world.files, directory, masters, name, world.entropy, kind=RecordedIdentity
+            world.files, directory, masters, home.name, world.entropy, kind=RecordedIdentity
         )
         self._pulse = Pulse(world.reactor, world.monotonic, *PULSE, world.tell)
         self._feed = RecordedFeed(record)

@@ -29,7 +29,7 @@ def offered(world: World) -> Offer:
 
 
 class ToyUser(SimpleClient):
-    """One client of ``name``: a :class:`~simulator.users.port.User`."""
+    """One client of ``home``: a :class:`~simulator.users.port.User`."""
 
     def _make_line(self) -> Line:
         return Line(self._hears, self._pulse)

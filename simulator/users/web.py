@@ -7,7 +7,7 @@ asked by POST, on another connection, between what is said before and after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -22,7 +22,6 @@ from chatnet.client.feed import Beginning, Following
 from chatnet.client.login import keep_ticket
 from chatnet.client.race import Unreachable
 from chatnet.client.states import Found
-from chatnet.client.trust import Trust
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More, Ref
 from chatnet.errors import (
@@ -65,7 +64,7 @@ from chatnet.worker.fronts.web.dialect import MOST_NUMBER, RENAMED, packed, said
 from chatnet.worker.fronts.web.front import Web
 from chatnet.worker.fronts.web.settings import WebSettings
 from chatnet.world import World
-from simulator.users.port import MakeUser
+from simulator.users.port import Home, MakeUser
 from simulator.users.simple import SimpleClient, SimpleLine
 from simulator.users.unanswered import Question
 from simulator.users.web_lines import Aside, Message, Proxy, WebLine, Who, good
@@ -95,22 +94,13 @@ def offered(world: World) -> Offer:
 
 
 class WebUser(SimpleClient):
-    """One client of ``name``: a :class:`~simulator.users.port.User`."""
+    """One client of ``home``: a :class:`~simulator.users.port.User`."""
 
-    def __init__(
-        self,
-        name: str,
-        masters: Sequence[Address],
-        world: World,
-        record: Recorder,
-        *,
-        trust: Trust | None,
-        shared: dict[str, Any],
-    ) -> None:
-        super().__init__(name, masters, world, record, trust=trust, shared=shared)
-        self._proxy: Proxy = shared.setdefault("proxy", Proxy(world.reactor))
-        self._most = world.chance.choice(MOSTS)
-        self._comes_by_page = world.chance.random() < BY_SHARED_PORT
+    def __init__(self, home: Home, record: Recorder) -> None:
+        super().__init__(home, record)
+        self._proxy: Proxy = home.shared.setdefault("proxy", Proxy(self._reactor))
+        self._most = self._chance.choice(MOSTS)
+        self._comes_by_page = self._chance.random() < BY_SHARED_PORT
         self._home, self._tries = "", TRIES
         self._is_greeting = False
         self._found: Found | None = None
