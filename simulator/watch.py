@@ -11,12 +11,14 @@ from twisted.internet.endpoints import _WrappingProtocol
 from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper
 
+from chatnet.irc.isupport import MOST_TARGETS
 from chatnet.master import log_server
 from chatnet.master.log_server import LogServer
 from chatnet.net.intake import MOST_BOXES
 from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
+from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.session import Session
 from simulator.disk import Disk
 from simulator.host import HOME, Host
@@ -154,7 +156,9 @@ def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
             most = queue._shared.most + 1 + (session._subscription is not None)
             yield "reads that wait for one session", len(queue._waiting or ()), most
         if (stream := session.drafts._stream) is not None:
-            yield "drafts of one session", stream._outstanding, stream._shared.most + 1
+            # Of IRC, a line may be several.
+            a_line = MOST_TARGETS if isinstance(session.peer, IrcClient) else 1
+            yield "drafts of one session", stream._outstanding, stream._shared.most + a_line
     if isinstance(locator, LogServer):
         for lane in locator._lanes.values():
             yield "reads that wait for one worker", lane.waiting, log_server.MOST_WAITING

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from test_checker import Story
+from test_checker import Story, key
 
 from chatnet.entries import Entry, More, Ref
 from chatnet.kinds import KindName
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import (
+    REACTION,
     UNTOLD,
     Acknowledged,
     Answered,
@@ -36,13 +38,13 @@ BOB, CAROL = "bob/1.1", "carol/1.1"
 class Lines(Story):
     """A story with people on IRC: Bob is told ids and has his own posts echoed, Carol is told none."""
 
-    def come(self, connection: str, has_ids: bool) -> None:
+    def come(self, connection: str, has_ids: bool, plays: bool = False) -> None:
         """Let a connection be welcome."""
         self.numbers = getattr(self, "numbers", {})
         self.numbers[connection] = 0
         self.add(LoggedIn, connection, how="each")
         more = {"echoes": has_ids, "own_talks": has_ids, "has_ids": has_ids, "catches_up": has_ids}
-        self.add(Negotiated, connection, **more)
+        self.add(Negotiated, connection, **more, plays=plays)
 
     def say(
         self,
@@ -94,10 +96,22 @@ class Lines(Story):
         self.answer(connection, number, seq=entry.seq if connection.startswith("bob") else 0)
         return entry
 
-    def read(self, how: str, bound: int, entries: list[Entry], limit: int = 5, room: str = "alice") -> None:
+    def read(
+        self,
+        how: str,
+        bound: int,
+        entries: Sequence[Entry | Message],
+        limit: int = 5,
+        room: str = "alice",
+    ) -> None:
         """Let Bob read a page of a history on his last connection."""
         connection = list(self.numbers)[-1]
-        told = [Message(entry.seq, entry.user, f"#@{entry.room}", entry.text) for entry in entries]
+        told = [
+            entry
+            if isinstance(entry, Message)
+            else Message(entry.seq, entry.user, f"#@{entry.room}", entry.text)
+            for entry in entries
+        ]
         asked = self.events[-1].time + 0.5
         fields = {"asked": asked, "room": room, "how": how, "bound": bound, "limit": limit, "messages": told}
         self.add(HistoryHeard, connection, **fields)
@@ -633,3 +647,128 @@ def test_who_had_left_before_they_heard_more_is_told_of_nobody(story: Lines) -> 
     assert story.promises() == set()
     story.add(Typed, connection, by="alice", target="#@alice")
     assert story.promises() == {"who_types_is_told_to_members"}
+
+
+def test_a_line_for_several_is_a_line_for_each(story: Lines) -> None:
+    """Its text is in the log once in each room; one that is not, or is twice, is found."""
+    both = [
+        story.say("bob/1.2", "PRIVMSG", "post", room, "to both of you ~bob 1.2-1")
+        for room in ("@alice", "@carol")
+    ]
+    told = [story.commit("bob/1.2", number) for number in both]
+    events = list(story.events)
+    for number, entry, other in zip(both, told, ("alice", "carol"), strict=True):
+        story.hear("bob/1.2", entry, other)
+        story.answer("bob/1.2", number, seq=entry.seq)
+    story.hear(CAROL, told[1], "carol")
+    assert check(Evidence(story.events, story.log)) == []
+    story.log.append(replace(told[1], seq=15, key=told[1].key[:8] + b"\xff" * 8))
+    assert "each_line_is_answered_once" in story.promises()
+    story.events, story.log = events, story.log[:13]
+    story.answer("bob/1.2", both[1])
+    assert "durable" in story.promises()
+
+
+def test_reactions_are_shown_as_such_to_who_reads_tags(story: Lines) -> None:
+    """To others they would be empty lines; and they say to what."""
+    number = story.say("bob/1.2", "TAGMSG", "post", "", "tea? ~bob 1.2-1", ref=7)
+    entry = story.commit("bob/1.2", number)
+    assert entry.more is not None
+    story.log[-1] = entry = replace(entry, more=More(ref=entry.more.ref, reacts=True))
+    story.answer("bob/1.2", number, seq=entry.seq)
+    story.add(Started, "dan/1")
+    told = Message(entry.seq, "bob", "#@bob", entry.text, True, form=REACTION, ref=7)
+    for message in (told, replace(told, form=""), replace(told, ref=6), replace(told, ref=0)):
+        events = list(story.events)
+        story.add(Heard, "bob/1.2", message=message)
+        assert story.promises() == (set() if message is told else {"each_line_is_heard_once"})
+        story.events = events
+    assert story.promises() == {"each_line_is_heard_once"}
+    story.add(Heard, "bob/1.2", message=told)
+    story.hear(CAROL, entry, "#@bob", form=REACTION)
+    assert story.promises() == {"each_line_is_heard_once"}
+
+
+def test_what_may_not_be_answered(story: Lines) -> None:
+    """A post with the check of another one, or which not all can read who hear the answer."""
+    number = story.say("bob/1.2", "PRIVMSG", "post", "", "which one? ~bob 1.2-1", ref=7, check_of=6)
+    story.answer("bob/1.2", number, code="404")
+    number = story.say("bob/1.2", "PRIVMSG", "post", "", "that is between us ~bob 1.2-2", ref=8)
+    story.answer("bob/1.2", number, code="404")
+    assert story.promises() == set()
+    number = story.say("bob/1.2", "PRIVMSG", "post", "", "and this? ~bob 1.2-3", ref=7)
+    story.answer("bob/1.2", number, code="404")
+    assert story.promises() == {"exactly_once"}
+
+
+@pytest.mark.parametrize("plays", [True, False])
+def test_pages_with_what_was_done(story: Lines, plays: bool) -> None:
+    """For who asked for that: each at its place, by whom, and with the text that the log has."""
+    entry = story.append("describe", "alice", "alice", "of rain", 21)
+    story.add(Sent, "alice/1", key=entry.key, kind="describe", room="alice", text=entry.text)
+    story.add(Acknowledged, "alice/1", key=entry.key, seq=entry.seq)
+    done = Message(entry.seq, "alice", "#@alice", "of rain", True, form="TOPIC")
+    story.come("bob/1.3", True, plays)
+    later = story.draft("alice/1", "post", "later", 22)
+    for connection in ("bob/1.2", "bob/1.3", CAROL):
+        story.hear(connection, later, "#@alice")
+    last = story.log[10]
+    pages: list[tuple[list[Entry | Message], bool]] = [
+        ([last, done, later], plays),
+        ([last, later], not plays),
+        ([last, replace(done, by="bob"), later], False),
+        ([last, replace(done, text="of tea"), later], False),
+        ([last, replace(done, form="PART"), later], False),
+        ([done, last, later], False),
+    ]
+    for page, is_good in pages:
+        events = list(story.events)
+        story.read("AFTER", 10, page)
+        assert story.promises() == (set() if is_good else {"histories_have_no_gap"}), page
+        story.events = events
+
+
+@pytest.mark.parametrize("logs_in", [False, True])
+def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool) -> None:
+    """A guest hears all up to the entry with which it is called otherwise, or gone; and whoever it is then,
+    on the same connection, all behind that."""
+    guest, other = "~dan/1.1", "eve/dan-1.2" if logs_in else "~eve/dan-1.2"
+    what = {"echoes": True, "own_talks": True, "has_ids": True, "catches_up": False}
+
+    def say(text: str, number: int) -> Entry:
+        story.add(Sent, "alice/1", key=key(number), kind="post", room="#tea", text=text)
+        entry = story.append("post", "alice", "#tea", text, number)
+        story.add(Acknowledged, "alice/1", key=key(number), seq=entry.seq)
+        return entry
+
+    story.draft("alice/1", "join", "#tea", 39)
+    story.add(Started, "~dan/1")
+    story.add(Started, other)
+    if logs_in:
+        story.append("register", "eve", "eve", "sha256:\u2026", 40)
+        story.draft(other, "join", "#tea", 41)
+    story.append("guest", "~dan", "~dan", "dan dan dan", 42)
+    story.add(LoggedIn, guest, how="each")
+    story.add(Negotiated, guest, **what)
+    story.add(Said, guest, number=1, command="JOIN", kind="join", room="#tea")
+    story.append("join", "~dan", "#tea", "", 43)
+    story.add(Answered, guest, number=1)
+    posts = [say("one", 44), say("two", 45)]
+    by = story.append("gone" if logs_in else "nick", "~dan", "~dan", "", 46)
+    story.log[-1] = replace(by, more=More(to="~dan" if logs_in else "~eve"))
+    posts += [say("three", 47), say("four", 48)]
+    for missed in (None, *posts):
+        events = list(story.events)
+        for entry in posts:
+            if entry.text == "three":
+                story.add(Stopped, guest)
+                story.add(LoggedIn, other, how="each")
+                story.add(Negotiated, other, **what, before=guest)
+            if entry is not missed:
+                message = Message(entry.seq, "alice", "#tea", entry.text)
+                story.add(Heard, guest if entry.seq < by.seq else other, message=message)
+        broken = {"who_is_somebody_else_misses_nothing"} if missed in posts[1:3] else set()
+        if missed in (posts[0], posts[3]):
+            broken = {"each_line_is_heard_once"}
+        assert story.promises() == broken, missed
+        story.events = events

@@ -28,6 +28,7 @@ PROMISES = (
     checker_log.no_mark_falls,
     checker_lines.each_line_is_answered_once,
     checker_lines.each_line_is_heard_once,
+    checker_lines.who_is_somebody_else_misses_nothing,
     checker_lines.answers_are_behind_what_they_follow,
     checker_lines.histories_have_no_gap,
     checker_lines.who_types_is_told_to_members,

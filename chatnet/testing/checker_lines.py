@@ -16,11 +16,14 @@ from chatnet.kinds import SAID
 from chatnet.names import fold_for
 from chatnet.testing.connections import Connection, ToldPost
 from chatnet.testing.evidence import Evidence, Violations, some
-from chatnet.testing.history import HistoryHeard, Message, Said
+from chatnet.testing.history import REACTION, HistoryHeard, Message, Said
+from chatnet.testing.said_lines import room_of
 from chatnet.testing.standing import FAR
 
-ECHOED = ("PRIVMSG", "NOTICE")
+ECHOED = ("PRIVMSG", "NOTICE", "TAGMSG")
 """The commands that are answered by an echo, where that was asked for."""
+PLAYED = ("join", "leave", "remove", "ban", "describe", "role", "nick", "gone")
+"""What is in histories beside what was said, for who asked for that."""
 SOON_SECONDS = 2.0
 """For so long after the welcome another connection of a device may say what that has."""
 LATE_SECONDS = 2.0
@@ -43,9 +46,11 @@ def each_line_is_answered_once(evidence: Evidence) -> Violations:
             for number, said in connection.said.items():
                 if number not in numbers and said.time < last - LATE_SECONDS:
                     yield f"{client} was never answered its line {number}, a {said.command}"
-    said_by = Counter((entry.user, entry.kind, evidence.said(entry)) for entry in evidence.log)
+    said_by = Counter((entry.user, entry.kind, entry.room, evidence.said(entry)) for entry in evidence.log)
     for event in evidence.events:
-        if isinstance(event, Said) and event.kind in SAID and said_by[event.user, event.kind, event.text] > 1:
+        if not isinstance(event, Said) or event.kind not in SAID:
+            continue
+        if said_by[event.user, event.kind, room_of(event), event.text] > 1:
             yield f"the line {event.number} of {event.client} is in the log more than once: {event.text!r}"
 
 
@@ -103,7 +108,7 @@ def histories_have_no_gap(evidence: Evidence) -> Violations:
         heard = [(event.time, event.message.seq) for _, event in connection.heard]
         for page in connection.histories:
             floor = max((seq for time, seq in heard if time < page.asked), default=0)
-            yield from _wrong_history(page, floor, evidence)
+            yield from _wrong_history(page, connection.begun.plays, floor, evidence)
     yield from _never_caught_up(evidence)
 
 
@@ -125,6 +130,37 @@ def who_types_is_told_to_members(evidence: Evidence) -> Violations:
                     yield f"{connection.client} was told that {typed.by} types in {room}, where {user} is not"
 
 
+def who_is_somebody_else_misses_nothing(evidence: Evidence) -> Violations:
+    """A connection that becomes another user's, since its guest is called otherwise or logs in, hears as the
+    one all up to the entry which says so, and as the other all behind it."""
+    had, its = _had(evidence), {connection.client: connection for connection in evidence.connections}
+    for after in evidence.connections:
+        before = its.get(after.begun.before)
+        if before is None:
+            continue
+        as_guest, as_other = (_Listener(one, evidence, had.get(one.client, FAR)) for one in (before, after))
+        heard, why = as_guest.told()
+        heard_later, why_later = as_other.told()
+        if why or why_later or not heard:
+            continue  # that is found elsewhere
+        last = heard[-1].seq
+        by = next((entry.seq for entry in evidence.log[last:] if _ends(entry, before.user)), FAR)
+        first = heard_later[0].seq if heard_later else len(evidence.log) if after.is_open else 0
+        if not heard_later and not evidence.settled:
+            first = 0
+        missed = [
+            *as_guest.between(last, by),
+            *as_other.between(max(by, had.get(after.client, 0)), first),
+        ]
+        if missed:
+            yield f"{before.client}, who is {after.client} since {by}, was never told of {some(missed)}"
+
+
+def _ends(entry: Entry, guest: str) -> bool:
+    """Return whether the guest is somebody else, or gone, behind this entry."""
+    return (entry.kind, entry.user) == ("nick", guest) or (entry.kind, entry.to) == ("gone", guest)
+
+
 class _Listener:
     """Compares what a connection heard with what the log has for its user."""
 
@@ -142,6 +178,8 @@ class _Listener:
     def _is_expected(self, entry: Entry, own: set[int]) -> bool:
         if entry.seq in own and not self._begun.echoes:
             return False
+        if _is_reaction(entry) and not self._begun.has_ids:
+            return False  # it would be an empty line
         return self._begun.own_talks or not ("=" in entry.room and entry.user == self._user)
 
     def _may_miss(self, entry: Entry) -> bool:
@@ -261,13 +299,15 @@ class _Listener:
         if connection.is_open and evidence.settled:
             last = len(evidence.log)
         given = {one.seq for one in told}
-        left_out = [
-            entry.seq
-            for entry in self._expected
-            if first < entry.seq <= last and entry.seq not in given and not self._may_miss(entry)
-        ]
+        left_out = [seq for seq in self.between(first, last + 1) if seq not in given]
         if left_out:
             yield f"{connection.client} was never told of {some(left_out)}, from {first} to {last}"
+
+    def between(self, after: int, before: int) -> list[int]:
+        """Return the seqs of the posts between two that it has to hear."""
+        return [
+            entry.seq for entry in self._expected if after < entry.seq < before and not self._may_miss(entry)
+        ]
 
 
 def _had(evidence: Evidence) -> dict[str, int]:
@@ -306,15 +346,21 @@ def _untrue(
 ) -> Violations:
     """Find what is told of a post otherwise than the log has it. ``is_cut``: its end may not have come."""
     first, text = messages[0], evidence.said(entry)
-    form = "" if entry.more is None else entry.more.form
-    if (first.by, first.form) != (entry.user, form):
-        yield f"{client} was told of {entry.seq} by {first.by} as {first.form!r}, where the log has {entry}"
+    form = "" if entry.more is None else REACTION if entry.more.reacts else entry.more.form
+    ref, by = 0 if entry.ref is None else entry.ref.seq, entry.user
+    if entry.kind not in SAID:
+        by, form, text = _done(entry)
+        if entry.seq in evidence.standing.taken_back:
+            text = ""
+    if (first.by, first.form, first.ref) != (by, form, ref):
+        told = f"by {first.by} as {first.form!r} to {first.ref}"
+        yield f"{client} was told of {entry.seq} {told}, where the log has {entry}"
     if text and first.is_whole and first.text != text:
         yield f"{client} was told of {entry.seq} as {first.text[:80]!r}, where the log has {text[:80]!r}"
     elif text and not _is_told(messages, text, is_cut):
         yield f"{client} was told of {entry.seq} as {first.text[:80]!r}…, where the log has {text[:80]!r}"
     where = [*_targets(user, entry, evidence)] if not in_room else [*_in_room(user, entry, in_room)]
-    if any((one.target, first.context) not in where for one in messages):
+    if form not in ("NICK", "QUIT") and any((one.target, first.context) not in where for one in messages):
         yield f"{client} was told of {entry.seq} in {first.target}, where it is not: {where}"
 
 
@@ -335,6 +381,37 @@ def _may_end(line: str, text: str, told: int) -> bool:
     return "\n" in begun[len(begun.rstrip()) :] or len((line + word).encode()) >= FITS
 
 
+def _is_reaction(entry: Entry) -> bool:
+    return entry.more is not None and entry.more.reacts
+
+
+def _done(entry: Entry) -> tuple[str, str, str]:
+    """Return who does in a history what an entry is that is no post, the command that shows it, and what that
+    says."""
+    match entry.kind:
+        case "join":
+            shown = "JOIN", ""
+        case "leave":
+            shown = "PART", entry.text
+        case "nick":
+            shown = "NICK", _nick(entry.to)
+        case "gone":
+            return entry.to, "QUIT", entry.text or "Quit"
+        case "describe":
+            shown = "TOPIC", entry.text
+        case "remove" | "ban":
+            why = entry.text or {"remove": "removed", "ban": "banned"}[entry.kind]
+            shown = "KICK", f"{_nick(entry.to)} {why}"
+        case _:
+            shown = "MODE", f"{'-' if entry.text == 'none' else '+'}o {_nick(entry.to)}"
+    return entry.user, *shown
+
+
+def _nick(user: str) -> str:
+    """Return what a user, or a guest, is called on IRC."""
+    return user.removeprefix("~")
+
+
 def _squeezed(text: str) -> str:
     return "".join(text.split())
 
@@ -346,13 +423,13 @@ def _targets(user: str, entry: Entry, evidence: Evidence) -> Iterator[tuple[str,
         if place == user or place in stays or user in place.split("="):
             yield from _in_room(user, entry, place)
         elif place == f"@{user}":
-            yield user, _channel(entry.room)
+            yield _nick(user), _channel(entry.room)
 
 
 def _in_room(user: str, entry: Entry, place: str) -> Iterator[tuple[str, str]]:
     if "=" in place:
         (other,) = (side for side in place.split("=") if side != entry.user)
-        yield other, ""
+        yield _nick(other), ""
     else:
         yield _channel(place), ""
 
@@ -364,7 +441,7 @@ def _channel(room: str) -> str:
 # ---- histories ----
 
 
-def _wrong_history(page: HistoryHeard, floor: int, evidence: Evidence) -> Violations:
+def _wrong_history(page: HistoryHeard, plays: bool, floor: int, evidence: Evidence) -> Violations:
     user, room = page.user, fold_for(page.room, page.user) if page.room else page.user
     given = [message.seq for message in page.messages if message.seq]
     what = f"{page.client} asked for {page.how} {page.room} {page.bound}, at most {page.limit}, and was given"
@@ -375,8 +452,7 @@ def _wrong_history(page: HistoryHeard, floor: int, evidence: Evidence) -> Violat
     if len(given) > page.limit:
         yield f"{what} {len(given)}"
     spans = list(evidence.standing.spans(user, room))
-    places, gone = evidence.standing.places, evidence.standing.taken_back
-    in_room = [post.seq for post in evidence.posts if room in places[post.seq]]
+    in_room, gone = _history(room, plays, evidence)
     whole = [[seq for seq in in_room if first <= seq < last] for first, last in spans]
     if not any(_is_part(page, given, seqs, floor, gone) for seqs in whole):
         yield f"{what} {some(given)} of {some(in_room)}, having heard {floor}"
@@ -388,6 +464,34 @@ def _wrong_history(page: HistoryHeard, floor: int, evidence: Evidence) -> Violat
         entry = evidence.entry(messages[0].seq)
         if entry is not None:
             yield from _untrue(page.client, user, entry, messages, evidence, room)
+
+
+def _history(room: str, plays: bool, evidence: Evidence) -> tuple[list[int], set[int]]:
+    """Return the seqs of all that a history of a room has, and of those that it need not have: what was taken
+    back; and what was done by or to somebody who is forgotten, or is as old as what went for its age."""
+    standing, log = evidence.standing, evidence.log
+    found = {seq for seq, where in standing.places.items() if room in where}
+    found |= {
+        seq
+        for stays in standing.stays.values()
+        for stay in stays.get(room, ())
+        for seq in (stay.begun, stay.ended)
+        if 0 < seq <= len(log)
+    }
+    seqs = sorted(seq for seq in found if _is_in_history(log[seq - 1], plays))
+    gone = {*standing.taken_back}
+    ages = (entry for entry in log if entry.kind == "expire" and entry.room in ("", room))
+    expired = max((entry.ref.seq for entry in ages if entry.ref is not None), default=0)
+    for seq in seqs:
+        entry = log[seq - 1]
+        is_over = seq <= expired or not standing.forgotten.isdisjoint((entry.user, entry.to))
+        if entry.kind not in SAID and is_over:
+            gone.add(seq)
+    return seqs, gone
+
+
+def _is_in_history(entry: Entry, plays: bool) -> bool:
+    return plays and entry.kind in PLAYED if entry.kind not in SAID else plays or not _is_reaction(entry)
 
 
 def _by_post(messages: Sequence[Message]) -> Iterator[list[Message]]:
@@ -402,7 +506,7 @@ def _by_post(messages: Sequence[Message]) -> Iterator[list[Message]]:
 
 
 def _is_part(
-    page: HistoryHeard, given: Sequence[int], in_room: Sequence[int], floor: int, gone: dict[int, int]
+    page: HistoryHeard, given: Sequence[int], in_room: Sequence[int], floor: int, gone: set[int]
 ) -> bool:
     """Return whether a page is right if these are all posts of the room; some of which are gone, and were
     perhaps already."""
@@ -438,10 +542,12 @@ def _never_caught_up(evidence: Evidence) -> Violations:
         known = {*seqs, *(seq for draft in by_key for seq in draft.seqs)}
         first = heard[0] if heard else FAR
         stays = [stay for stay in evidence.standing.stays_of(user) if stay.ended == FAR]
+        plays = all(one.begun.plays for one in its)
         missed = [
             post.seq
             for post in evidence.posts
             if post.seq > first
+            and _is_in_history(post, plays)
             and post.seq not in known
             and post.seq not in evidence.standing.taken_back
             and any(

@@ -269,7 +269,10 @@ def _is_same(seen: Entry, entry: Entry | None, evidence: Evidence) -> bool:
     text = seen.text
     if entry.seq in evidence.standing.taken_back:
         text = entry.text if text in ("", evidence.said(entry)) else text
-    return replace(seen, text=text, at=(), more=_more(seen)) == replace(entry, at=(), more=_more(entry))
+    more = _more(entry)
+    if more is not None and not (seen.more is not None and seen.more.reacts):
+        more = replace(more, reacts=False)  # for who is not told that, it is an answer like others
+    return replace(seen, text=text, at=(), more=_more(seen)) == replace(entry, at=(), more=more)
 
 
 def _more(entry: Entry) -> More | None:

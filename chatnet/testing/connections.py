@@ -81,14 +81,19 @@ def connections(events: Iterable[tuple[Event, int]]) -> list[Connection]:
     """Return the connections, in the order in which they came; with each event is how long the log was then
     at most."""
     found: dict[str, Connection] = {}
+    said_before: dict[str, list[Said]] = {}
     upto = 0
     for at, (event, latest) in enumerate(events):
         if isinstance(event, LoggedIn):
             upto = latest
         if isinstance(event, Negotiated):
-            found[event.client] = Connection(event.client, event.user, event, upto, event.time)
-        if (connection := found.get(event.client)) is not None:
-            _take(connection, at, event)
+            connection = Connection(event.client, event.user, event, upto, event.time)
+            connection.said |= {said.number: said for said in said_before.get(event.client, ())}
+            found[event.client] = connection
+        if event.client in found:
+            _take(found[event.client], at, event)
+        elif isinstance(event, Said):  # before it was known that this is who said it
+            said_before.setdefault(event.client, []).append(event)
     return list(found.values())
 
 

@@ -174,20 +174,24 @@ class Negotiated(Event):
     """A connection that speaks in lines is welcome. ``echoes``: it is given its own posts, too;
     ``own_talks``: and what its user says in conversations elsewhere; ``has_ids``: each post comes with its
     id; ``catches_up``: the client asks for what it missed. What the ``device`` has missed that it names is
-    sent to it; empty: it is none of those."""
+    sent to it; empty: it is none of those. ``plays``: its histories have reactions, and what was done.
+    ``before``: it is that client's connection, which is its user's from now on."""
 
     echoes: bool
     own_talks: bool
     has_ids: bool
     catches_up: bool
     device: str = ""
+    plays: bool = False
+    before: str = ""
 
 
 class Said(Event):
     """A connection said its line ``number``, to which there is one answer there, or, once it is lost, none.
 
     ``command`` is its first word. ``kind`` is that of the entry that it is to become, if it is; then the rest
-    is as in :class:`Sent`, but the key, which only the cluster knows.
+    is as in :class:`Sent`, but the key, which only the cluster knows. If it was said behind the line
+    ``behind``, by which the connection may become that of the client ``either``, it is that one's if it does.
     """
 
     number: int
@@ -198,6 +202,8 @@ class Said(Event):
     to: str = ""
     ref: int = 0
     check_of: int = 0
+    behind: int = 0
+    either: str = ""
 
 
 class Answered(Event):
@@ -210,13 +216,16 @@ class Answered(Event):
 
 
 UNTOLD = "?"
+REACTION = "reaction"
+"""The form of a post that reacts to another one."""
 
 
 class Message(msgspec.Struct, frozen=True):
     """What one line, or several in a batch, told of a post ``by`` somebody: its ``seq``, if it came with an
     id, else 0. ``is_whole``: the text is all of it, as it was said; otherwise more may follow, and spaces
     where it was split are missing. ``context`` is the channel in which it was said, if it is shown
-    elsewhere."""
+    elsewhere; ``ref`` the seq of the message that it answers. Of what was done, and is in a history as well,
+    ``form`` is IRC's command, and the text what that says of it."""
 
     seq: int
     by: str
@@ -225,6 +234,7 @@ class Message(msgspec.Struct, frozen=True):
     is_whole: bool = False
     context: str = ""
     form: str = ""
+    ref: int = 0
 
 
 class Heard(Event):

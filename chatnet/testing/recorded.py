@@ -102,9 +102,12 @@ class Recorder:
         """Record an event of this kind, at the present time."""
         self._keep(kind(time=self._now(), client=self.client, **fields))
 
-    def of(self, connection: int) -> Recorder:
-        """Return what records for one connection of this client, by its number."""
-        return Recorder(f"{self.client}.{connection}", self._keep, self._now)
+    def of(self, connection: int, user: str = "") -> Recorder:
+        """Return what records for one connection of this client, by its number; ``user``: that is another
+        one's than the client itself."""
+        own = self.client.partition("/")[0].rstrip("+")
+        client = self.client if user in ("", own) else f"{user}/{self.client.replace('/', '-')}"
+        return Recorder(f"{client}.{connection}", self._keep, self._now)
 
     @property
     def now(self) -> float:

@@ -27,6 +27,7 @@ from chatnet.testing.history import (
     Event,
     Heard,
     Message,
+    Negotiated,
     PageRead,
     Refused,
     Said,
@@ -53,14 +54,8 @@ class _Line:
 
     @property
     def room(self) -> str:
-        """The room of its entry; empty if there is no such room, or it is about none."""
-        said = self.said
-        if said.kind == "redact":
-            return said.user
-        try:
-            return fold_for(said.room, said.user) if said.room else said.user
-        except Refusal:
-            return ""
+        """The room of its entry."""
+        return room_of(self.said)
 
     @property
     def is_refused(self) -> bool:
@@ -82,8 +77,20 @@ class _Connection:
     lines: list[_Line] = field(default_factory=list)
 
 
+def room_of(said: Said) -> str:
+    """Return the room of the entry that a line is to become; empty if there is no such room, or it is about
+    none."""
+    if said.kind == "redact":
+        return said.user
+    try:
+        return fold_for(said.room, said.user) if said.room else said.user
+    except Refusal:
+        return ""
+
+
 def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
     """Return the events, with those of lines that are drafts as events of drafts besides: behind each."""
+    events = list(_by_whom(events))
     lines: dict[tuple[str, int], _Line] = {}
     chosen = set[tuple[str, bytes]]()
     for event in events:
@@ -95,11 +102,31 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
             case Sent():
                 chosen.add((event.user, event.key))
     if not lines:
-        return list(events)
+        return events
     seen = _seen(events)
     whole = (entry if entry.text else replace(entry, text=seen.get(entry.seq, "")) for entry in log)
     _match(list(lines.values()), [entry for entry in whole if (entry.user, entry.key) not in chosen])
     return list(_told(events, lines, log))
+
+
+def _by_whom(events: Sequence[Event]) -> Iterator[Event]:
+    """Yield the events, with what was said as by whom the connection turned out to be; if it was lost before,
+    by either."""
+    became, answered = set[str](), set[tuple[str, int]]()
+    for event in events:
+        match event:
+            case Negotiated() if event.before:
+                became.add(event.client)
+            case Answered():
+                answered.add((event.client, event.number))
+    for event in events:
+        if not isinstance(event, Said) or not event.either:
+            yield event
+            continue
+        if event.either not in became:
+            yield replace(event, either="")
+        if event.either in became or (event.client, event.behind) not in answered:
+            yield replace(event, client=event.either, either="")
 
 
 def _seen(events: Iterable[Event]) -> dict[int, str]:
@@ -156,10 +183,15 @@ def _changed_nothing(line: _Line, log: Sequence[Entry]) -> bool:
     said = line.said
     if line.answer.code == UNTOLD:
         return True
-    return said.kind == "join" and any(
-        entry.kind in ("join", "create") and (entry.user, entry.room) == (said.user, line.room)
-        for entry in log
-    )
+    if said.kind != "join":
+        return False
+    names = {said.user}
+    for entry in reversed(log):
+        if entry.kind == "nick" and entry.to in names:
+            names.add(entry.user)  # whose rooms are those of the new name, too
+        if entry.kind in ("join", "create") and entry.user in names and entry.room == line.room:
+            return True
+    return False
 
 
 def _no_key(said: Said) -> bytes:
@@ -202,16 +234,17 @@ def _user(client: str) -> str:
 
 def _surely(lines: Sequence[_Line], groups: dict[_Group, list[Entry]]) -> dict[_Group, str]:
     """Match what can be only one line's, or was told of one; return which connections the groups are of."""
-    words: dict[tuple[str, str, str], _Line | None] = {}
+    words: dict[tuple[str, str, str, str], _Line | None] = {}
     for line in lines:
         if line.said.text and line.said.kind in (*SAID, "describe", "remove"):
-            place = line.said.user, line.said.kind, line.said.text
+            place = line.said.user, line.said.kind, line.room, line.said.text
             words[place] = None if place in words else line
     told = {(line.said.user, line.answer.seq): line for line in lines if line.answer and line.answer.seq}
     whose: dict[_Group, str] = {}
     for group, entries in groups.items():
         for entry in entries:
-            sure = told.get((entry.user, entry.seq)) or words.get((entry.user, entry.kind, entry.text))
+            place = entry.user, entry.kind, entry.room, entry.text
+            sure = told.get((entry.user, entry.seq)) or words.get(place)
             if sure is not None and sure.entry is None and sure.can_be(entry):
                 sure.entry = entry
                 whose[group] = sure.said.client

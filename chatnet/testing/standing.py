@@ -402,7 +402,20 @@ class Standing:
                     return code
         elif room[:1] != "&":
             return "NOT_YOURS"
-        return "MUTED" if self._is_muted(user, room) else None
+        if self._is_muted(user, room):
+            return "MUTED"
+        return None if not doing.ref or self._may_refer(doing) else "NO_SUCH_POST"
+
+    def _may_refer(self, doing: Doing) -> bool:
+        """Return whether somebody may answer a post there: one that all who hear the answer can read."""
+        target, room, user = self._said.get(doing.ref), doing.room, doing.user
+        if target is None or not doing.fits or doing.ref in self.taken_back:
+            return False
+        if room == user:
+            return target.room[:1] != "&" and "=" not in target.room
+        if "=" in room and user[:1] == "~":
+            return False
+        return self.is_readable(user, doing.ref) and room in self.places[doing.ref]
 
     def _is_muted(self, user: str, room: str) -> bool:
         return (room, user) in self._muted or ("", user) in self._muted

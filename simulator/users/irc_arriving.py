@@ -25,6 +25,10 @@ REFUSALS: tuple[type[ChatnetError], ...] = (Barred, Disabled, Forgotten, CodeNee
 WRONG = "That name is somebody's, and this is not their password."
 
 
+class NickTaken(Unreachable):
+    """Another nick may be free."""
+
+
 class Arriving:
     """Waits for what the front says to who logs in as ``name``; calls ``welcome`` once they are in."""
 
@@ -40,7 +44,7 @@ class Arriving:
     async def until(self, command: str) -> None:
         """Wait until the front says ``command``.
 
-        :raises ChatnetError: nobody is let in so.
+        :raises ChatnetError: nobody is let in so. :raises NickTaken: nor by that nick.
         """
         while True:
             while self._came:
@@ -50,7 +54,7 @@ class Arriving:
                 if came == "lost":
                     raise ConnectionClosed("it was lost before the welcome")
                 if came == "433":
-                    raise Unreachable("the nick is taken still")
+                    raise NickTaken("the nick is somebody's")
                 if came in ("464", "904"):
                     raise self._refused()
             self._waits = Deferred()

@@ -19,6 +19,8 @@ IN_PARTS = 0.1
 PAUSE_SECONDS = 0.05
 MOST_BYTES, MOST_TAGS = 512, 8_191
 """How long a line is at most, with its end, beside its tags; and those, with the space behind them."""
+LABELLED = "labeled-response"
+"""The batch of what answers one line."""
 ALIVE = "alive"
 """The token of a PING that is a sign of life, and nothing else."""
 _UNESCAPED = {":": ";", "s": " ", "r": "\r", "n": "\n", "\\": "\\"}
@@ -64,6 +66,11 @@ class Batch:
 
 
 Item = Line | Batch
+
+
+def first_of(item: Item) -> Line:
+    """Return the line itself, or that with which a batch begins."""
+    return item if isinstance(item, Line) else item.begun
 
 
 def read_line(said: bytes) -> Line:
@@ -113,13 +120,14 @@ def tag_value(text: str) -> str:
 
 
 class IrcLine(BareLine, Protocol):
-    """One connection: ``hears`` gets each line, or each batch in one piece. It is
-    :class:`~chatnet.net.pulse.Watched`."""
+    """One connection: ``hears`` gets each line, or each batch in one piece. Between the parts of an answer
+    there may be what others say: so it gets each of these parts, too, when that comes, with the batch that it
+    is in. It is :class:`~chatnet.net.pulse.Watched`."""
 
     _logger = Logger()
 
     def __init__(
-        self, hears: Callable[[Item], object], pulse: Pulse, clock: Any, chance: random.Random
+        self, hears: Callable[[Item, Batch | None], object], pulse: Pulse, clock: Any, chance: random.Random
     ) -> None:
         super().__init__()
         self._hears = hears
@@ -192,9 +200,12 @@ class IrcLine(BareLine, Protocol):
             item = line
         outer = item.tags.get("batch")
         if outer is None:
-            self._hears(item)
+            self._hears(item, None)
         elif outer in self._batches:
-            self._batches[outer].items.append(item)
+            batch = self._batches[outer]
+            batch.items.append(item)
+            if batch.kind == LABELLED:
+                self._hears(item, batch)
         else:
             raise Malformed("it is of a batch that is not open")
 

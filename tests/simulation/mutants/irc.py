@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from simulation.mutants.planting import Mutant, Put
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
@@ -23,7 +24,7 @@ from chatnet.names import fold_for
 from chatnet.net.link import Link
 from chatnet.store.remote import RemoteLog
 from chatnet.wire.log import Append
-from chatnet.worker.fronts.irc import histories, rooms, said
+from chatnet.worker.fronts.irc import events, histories, rooms, said
 from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.channel import PREFIX_BYTES
 from chatnet.worker.fronts.irc.client import IrcClient
@@ -189,6 +190,45 @@ def what_a_device_missed_begins_one_too_far(put: Put) -> None:
     real = put(Device, "_start", start)
 
 
+def only_the_first_target_gets_it(put: Put) -> None:
+    """What is said to several is said to one of them."""
+
+    def named(self: Saying, params: tuple[str, ...]) -> list[str]:
+        targets: list[str] = real(self, params)
+        return targets[:1]
+
+    real = put(Saying, "_named", named)
+
+
+def a_reaction_is_shown_as_words(put: Put) -> None:
+    """Who hears a reaction is told of it as of any other post."""
+    put(said, "is_reaction", lambda post: False)
+
+
+def what_is_answered_is_not_told(put: Put) -> None:
+    """A post does not say which other one it answers, unless it reacts to it."""
+
+    def more_tags(post: Entry, context: str) -> str:
+        tags: str = real(post if said.is_reaction(post) else replace(post, more=None), context)
+        return tags
+
+    real = put(said, "_more_tags", more_tags)
+
+
+def what_was_done_is_in_no_history(put: Put) -> None:
+    """Who asks for histories with what was done is given what was said alone."""
+    put(events, "PLAYED", frozenset())
+
+
+def who_is_somebody_else_begins_at_the_head(put: Put) -> None:
+    """A guest with another nick, or who has logged in, hears what is said once it has come in so."""
+
+    async def begin(self: Device, start: Cursor | None = None) -> None:
+        await real(self, None if start is None else self._client.window.cursor)
+
+    real = put(Device, "begin", begin)
+
+
 def a_guest_is_gone_while_it_talks(put: Put) -> None:
     """A primary takes each guest for one whose process died, whatever it is told."""
 
@@ -240,6 +280,11 @@ MUTANTS: tuple[Mutant, ...] = (
     a_listener_begins_behind,
     a_cursor_that_is_moved_by_a_write,
     what_a_device_missed_begins_one_too_far,
+    only_the_first_target_gets_it,
+    a_reaction_is_shown_as_words,
+    what_is_answered_is_not_told,
+    what_was_done_is_in_no_history,
+    who_is_somebody_else_begins_at_the_head,
     a_guest_is_gone_while_it_talks,
     who_types_is_told_to_everybody,
 )
