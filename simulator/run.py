@@ -261,7 +261,7 @@ class Run:
         steps += workload.in_channels(
             simulation.chance("in channels"), devices, self._on_irc, now, scale.seconds
         )
-        steps += workload.visiting(simulation.chance("visiting"), self._guests, now, scale.seconds)
+        steps += workload.visiting(simulation.chance("visiting"), self._guests, devices, now, scale.seconds)
         for step in steps:
             if step.device == workload.OPERATOR:
                 order = self.desk.insist if step.does == "insist" else self.cluster.order

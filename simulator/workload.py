@@ -41,6 +41,8 @@ SECOND = "+"
 """Ends the name of a user's second device."""
 ARRIVAL_SECONDS = 2.0
 """Users start their clients within this many seconds, except some who come later."""
+SOMEBODY_ELSE = "I am somebody else from here on"
+"""What a guest says as it takes another nick, or logs in."""
 BURST = 12
 """How many posts come at once, at most, when somebody writes fast."""
 PASTE = 40
@@ -302,9 +304,12 @@ def in_channels(
     return steps
 
 
-def visiting(chance: random.Random, guests: Sequence[str], start: float, seconds: float) -> list[Step]:
-    """Return what guests do, who have no account: they join topics, and talk there, and sometimes lose their
-    connection, with which they are gone; then they come again. Pure."""
+def visiting(
+    chance: random.Random, guests: Sequence[str], devices: Sequence[str], start: float, seconds: float
+) -> list[Step]:
+    """Return what guests do, who have no account: they join topics, and talk there; are somebody else, just
+    while others speak where they are; and sometimes lose their connection, with which they are gone; then
+    they come again. Pure."""
     steps: list[Step] = []
     for device in guests:
         comes = start + chance.uniform(0, 0.5 * seconds)
@@ -316,6 +321,14 @@ def visiting(chance: random.Random, guests: Sequence[str], start: float, seconds
             for _ in range(chance.randint(1, BURST)):
                 says = there + chance.uniform(0.1, 2.0), f"just visiting {chance.randrange(1000)}"
                 steps.append(Step(says[0], device, "post", (says[1], chance.choice(topics))))
+            if chance.random() < 0.6:
+                changes, topic = there + chance.uniform(0.5, 2.0), chance.choice(topics)
+                other = chance.choice(devices)
+                steps.append(Step(changes - 0.4, other, "join", (topic,)))
+                steps.append(Step(changes, device, "post", (SOMEBODY_ELSE, topic)))
+                for number in range(BURST):
+                    says = changes + chance.uniform(-0.01, 0.04), f"just now {number}"
+                    steps.append(Step(says[0], other, "post", (says[1], topic)))
             if chance.random() < 0.4:
                 steps.append(Step(there + 2.0, device, "hang_up", (_absence(chance),)))
             if chance.random() < 0.3:

@@ -148,6 +148,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "no_mark_falls",
         "each_line_is_answered_once",
         "each_line_is_heard_once",
+        "who_is_somebody_else_misses_nothing",
         "answers_are_behind_what_they_follow",
         "histories_have_no_gap",
         "who_types_is_told_to_members",

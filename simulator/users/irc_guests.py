@@ -21,6 +21,7 @@ from simulator.users.irc_lines import IrcLine
 from simulator.users.irc_talk import PLAIN, PLAYBACK, TIMED, Answer, Talk
 from simulator.users.irc_user import REGISTERED_BY_GUESTS, IrcUser
 from simulator.users.port import Home
+from simulator.workload import SOMEBODY_ELSE
 
 NICKS = ("wanderer", "pilgrim", "nomad", *REGISTERED_BY_GUESTS)
 """Nicks that guests take, beside their first."""
@@ -28,8 +29,8 @@ HOMES = ("traveller", "hermit")
 """The accounts to which guests log in, whoever they are; they register them by that."""
 FIRST_NICK = 0.5
 """How often a guest comes by its first nick, if that is free."""
-RENAMES, LOGS_IN = 0.06, 0.04
-"""How often a guest takes another nick, or logs in, instead of saying something."""
+RENAMES = 0.6
+"""How often a guest that is to be somebody else takes another nick; else it logs in."""
 QUERIES = 0.15
 """How often what it says is for somebody alone."""
 
@@ -76,11 +77,11 @@ class IrcGuest(IrcUser):
     # ---- what it can be told ----
 
     def post(self, text: str, room: str | None = None) -> None:
-        talk, chance = self._talk, self._chance.random()
-        if talk is not None and is_guest(self.name) and not talk.is_becoming:
-            if chance < RENAMES:
+        talk = self._talk
+        if text == SOMEBODY_ELSE and talk is not None and is_guest(self.name) and not talk.is_becoming:
+            if self._chance.random() < RENAMES:
                 self._takes_a_nick(talk)
-            elif chance < RENAMES + LOGS_IN:
+            else:
                 self._logs_in(talk)
         if self._met and self._chance.random() < QUERIES:
             room = self._met[self._chance.choice(sorted(self._met))]
