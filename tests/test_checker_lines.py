@@ -114,7 +114,8 @@ class Lines(Story):
         ]
         asked = self.events[-1].time + 0.5
         fields = {"asked": asked, "room": room, "how": how, "bound": bound, "limit": limit, "messages": told}
-        self.add(HistoryHeard, connection, **fields)
+        begun = next(one for one in self.events if isinstance(one, Negotiated) and one.client == connection)
+        self.add(HistoryHeard, connection, **fields, plays=begun.plays)
 
     def of(self, kind: type[Any], connection: str, which: int = -1) -> int:
         """Return the place of one of the events of this kind."""

@@ -108,7 +108,7 @@ def histories_have_no_gap(evidence: Evidence) -> Violations:
         heard = [(event.time, event.message.seq) for _, event in connection.heard]
         for page in connection.histories:
             floor = max((seq for time, seq in heard if time < page.asked), default=0)
-            yield from _wrong_history(page, connection.begun.plays, floor, evidence)
+            yield from _wrong_history(page, floor, evidence)
     yield from _never_caught_up(evidence)
 
 
@@ -441,7 +441,7 @@ def _channel(room: str) -> str:
 # ---- histories ----
 
 
-def _wrong_history(page: HistoryHeard, plays: bool, floor: int, evidence: Evidence) -> Violations:
+def _wrong_history(page: HistoryHeard, floor: int, evidence: Evidence) -> Violations:
     user, room = page.user, fold_for(page.room, page.user) if page.room else page.user
     given = [message.seq for message in page.messages if message.seq]
     what = f"{page.client} asked for {page.how} {page.room} {page.bound}, at most {page.limit}, and was given"
@@ -452,7 +452,7 @@ def _wrong_history(page: HistoryHeard, plays: bool, floor: int, evidence: Eviden
     if len(given) > page.limit:
         yield f"{what} {len(given)}"
     spans = list(evidence.standing.spans(user, room))
-    in_room, gone = _history(room, plays, evidence)
+    in_room, gone = _history(room, page.plays, evidence)
     whole = [[seq for seq in in_room if first <= seq < last] for first, last in spans]
     if not any(_is_part(page, given, seqs, floor, gone) for seqs in whole):
         yield f"{what} {some(given)} of {some(in_room)}, having heard {floor}"

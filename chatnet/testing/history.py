@@ -260,7 +260,7 @@ class Confirmed(Event):
 
 class HistoryHeard(Event):
     """Such a connection had ``asked`` at that time for at most ``limit`` posts of ``room``, behind or before
-    the seq ``bound``, or for the latest; and got these."""
+    the seq ``bound``, or for the latest; and got these. ``plays``: with reactions, and what was done."""
 
     asked: float
     room: str
@@ -268,6 +268,7 @@ class HistoryHeard(Event):
     bound: int
     limit: int
     messages: list[Message]
+    plays: bool = False
 
 
 class LeaseTaken(Event):

@@ -46,9 +46,11 @@ _Group = tuple[str, bytes]
 
 @dataclass
 class _Line:
-    """A line that is to become an entry, and how it was answered."""
+    """A line that is to become an entry, and how it was answered. Entries up to ``known`` were known before
+    it was said."""
 
     said: Said
+    known: int
     answer: Answered | None = None
     entry: Entry | None = None
 
@@ -90,13 +92,19 @@ def room_of(said: Said) -> str:
 
 def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
     """Return the events, with those of lines that are drafts as events of drafts besides: behind each."""
+    one_connection = _one_connection(events)
     events = list(_by_whom(events))
+    known = 0
     lines: dict[tuple[str, int], _Line] = {}
     chosen = set[tuple[str, bytes]]()
     for event in events:
         match event:
             case Said() if event.kind:
-                lines[event.client, event.number] = _Line(event)
+                lines[event.client, event.number] = _Line(event, known)
+            case Heard():
+                known = max(known, event.message.seq)
+            case Acknowledged():
+                known = max(known, event.seq)
             case Answered() if (line := lines.get((event.client, event.number))) and line.answer is None:
                 line.answer = event
             case Sent():
@@ -105,8 +113,21 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
         return events
     seen = _seen(events)
     whole = (entry if entry.text else replace(entry, text=seen.get(entry.seq, "")) for entry in log)
-    _match(list(lines.values()), [entry for entry in whole if (entry.user, entry.key) not in chosen])
+    unchosen = [entry for entry in whole if (entry.user, entry.key) not in chosen]
+    _match(list(lines.values()), unchosen, one_connection)
     return list(_told(events, lines, log))
+
+
+def _one_connection(events: Sequence[Event]) -> dict[str, str]:
+    """Return whose connection it was first, of the clients whose was another one's before, or perhaps was."""
+    first: dict[str, str] = {}
+    for event in events:
+        match event:
+            case Said() if event.either:
+                first[event.either] = first.get(event.client, event.client)
+            case Negotiated() if event.before:
+                first[event.client] = first.get(event.before, event.before)
+    return first
 
 
 def _by_whom(events: Sequence[Event]) -> Iterator[Event]:
@@ -201,7 +222,7 @@ def _no_key(said: Said) -> bytes:
 # ---- which entry is of which line ----
 
 
-def _match(lines: Sequence[_Line], entries: Sequence[Entry]) -> None:
+def _match(lines: Sequence[_Line], entries: Sequence[Entry], first: dict[str, str]) -> None:
     connections: dict[str, _Connection] = {}
     for line in lines:
         connections.setdefault(line.said.client, _Connection()).lines.append(line)
@@ -212,10 +233,14 @@ def _match(lines: Sequence[_Line], entries: Sequence[Entry]) -> None:
             groups.setdefault((entry.user, entry.key[:ALIKE]), []).append(entry)
     whose = _surely(lines, groups)
     taken = set(whose.values())
+    # All keys of a connection begin alike, whoever its user is.
+    begins = {first.get(client, client): key for (_, key), client in whose.items()}
     fits: dict[_Group, dict[str, int]] = {}
     for group, its in groups.items():
         if group not in whose:
-            free = [client for client in connections if client not in taken and _user(client) == group[0]]
+            user, key = group
+            free = [client for client in connections if client not in taken and _user(client) == user]
+            free = [client for client in free if begins.get(first.get(client, client), key) == key]
             answered = {client: _follow(its, connections[client].lines, keep=False) for client in free}
             fits[group] = {client: count for client, count in answered.items() if count is not None}
     # What was answered has to be somewhere; what can be of one connection alone leaves others no choice.
@@ -263,7 +288,8 @@ def _follow(entries: Sequence[Entry], lines: Sequence[_Line], keep: bool) -> int
             continue
         end = min((found[one.seq] for one in entries[number + 1 :] if one.seq in found), default=len(lines))
         free = [at for at in range(first, end) if lines[at].entry is None and lines[at].can_be(entry)]
-        place = next((at for at in free if not lines[at].is_refused), None)
+        fits = (at for at in free if not lines[at].is_refused and lines[at].known < entry.seq)
+        place = next(fits, None)
         if place is None:
             is_whole = False
             continue

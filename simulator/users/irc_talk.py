@@ -372,7 +372,7 @@ class Talk:
         for item in items:
             first = first_of(item)
             if first.nick == self.name and first.command in (opened.command, "BATCH") and not code:
-                seq = seq_of(item) or seq
+                seq = seq or seq_of(item)
         is_silent = opened.command == "NOTICE" and not seq and not code
         if is_silent or (opened.command, code) in NOT_OF_THE_LOG:
             code = UNTOLD  # no error answers a notice

@@ -36,6 +36,7 @@ from simulator.users.irc_talk import (
     FULL,
     MULTILINE,
     PLAIN,
+    PLAYBACK,
     REACT,
     REPLIES,
     SOMETIMES,
@@ -392,7 +393,8 @@ class IrcUser(SimpleClient):
         ]
         if not answer.code:
             place, messages = seq_in(bound) if is_id else 0, [message for _, message in told]
-            self._tells_history(talk, self._room_of(target), how, place, limit, messages, asked)
+            page = how, place, limit, messages, asked, PLAYBACK in self._asks
+            self._tells_history(talk, self._room_of(target), *page)
             for item, message in told:
                 if message_of(item) is not None:
                     self._notes(message, item)
@@ -561,9 +563,11 @@ class IrcUser(SimpleClient):
 
     def _shown_newest(self, talk: Talk, room: str, answer: Answer) -> None:
         """Record what was shown at a join."""
-        if answer.seq and self._asks == TIMED:
-            messages = [message for item in answer.items if (message := message_of(item)) is not None]
-            self._tells_history(talk, room, "BEFORE", answer.seq, NEWEST, messages, self._record.now)
+        if answer.seq and self._asks >= TIMED and "draft/chathistory" not in self._asks:
+            told = (message_of(item) or event_of(item) for item in answer.items)
+            messages = [one for one in told if one is not None and one.seq != answer.seq]
+            page = "BEFORE", answer.seq, NEWEST, messages, self._record.now, False
+            self._tells_history(talk, room, *page)
 
     def _tells_history(
         self,
@@ -574,6 +578,7 @@ class IrcUser(SimpleClient):
         limit: int,
         messages: Sequence[Message],
         asked: float,
+        plays: bool,
     ) -> None:
         talk.record(
             history.HistoryHeard,
@@ -583,6 +588,7 @@ class IrcUser(SimpleClient):
             bound=bound,
             limit=limit,
             messages=list(messages),
+            plays=plays,
         )
 
     def order(self, kind: KindName, room: str, to: str = "", text: str = "") -> None:

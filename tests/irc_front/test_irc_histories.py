@@ -326,6 +326,18 @@ def test_whoever_did_not_ask_for_events_gets_none(stage: IrcStage, monkeypatch: 
     assert len(reads) <= 3
 
 
+@pytest.mark.parametrize("label", ["", "@label=a "])
+def test_who_joins_is_shown_what_was_said_alone(stage: IrcStage, label: str) -> None:
+    """In the answer to the JOIN, a PART of before would be one of now."""
+    come_and_go(stage)
+    zed = stage.user(
+        "zed", "batch", "server-time", "message-tags", "labeled-response", "draft/event-playback"
+    )
+    told = zed.ask(f"{label}JOIN #tea")
+    moved = [f"{one.nick} {one.command}" for one in told if one.command in ("JOIN", "PART", "PRIVMSG")]
+    assert moved == ["zed JOIN", "bob PRIVMSG", "carol PRIVMSG"]
+
+
 def test_of_one_time_events_are_several_messages(stage: IrcStage) -> None:
     """A bound that a post and a JOIN share leaves neither out."""
     alice, bob = stage.everything("alice"), stage.user("bob")

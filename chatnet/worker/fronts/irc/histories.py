@@ -143,28 +143,33 @@ def plays_events(client: IrcClient) -> bool:
     return client.has("draft/event-playback") and client.has("batch")
 
 
-def _is_told(client: IrcClient, entry: Entry) -> bool:
-    """Return whether an entry is in the histories of a client: posts, but those that were taken back, and
-    some events, of which reactions are."""
+def _is_told(client: IrcClient, entry: Entry, with_events: bool) -> bool:
+    """Return whether an entry is in a history for a client: posts, but those that were taken back, and
+    ``with_events`` some of these, of which reactions are."""
     if entry.kind not in SAID:
         return entry.kind in events.PLAYED
     if not entry.text:
         return False
-    return not is_reaction(entry) or (plays_events(client) and client.has("message-tags"))
+    return not is_reaction(entry) or (with_events and client.has("message-tags"))
 
 
-async def newest(client: IrcClient, room: str, before: int, after: int, limit: int) -> Found:
+async def newest(
+    client: IrcClient, room: str, before: int, after: int, limit: int, with_events: bool | None = None
+) -> Found:
     """Return the newest posts before the seq ``before`` and after ``after``, oldest first; none that was
-    taken back. So there are fewer than the ``limit`` only if there are no more."""
+    taken back. So there are fewer than the ``limit`` only if there are no more. ``with_events``: events, too;
+    None: if the client is shown these."""
     found: Found = []
     room_left = KEPT_CHARACTERS
-    with_events = plays_events(client)
+    if with_events is None:
+        with_events = plays_events(client)
     while len(found) < limit:
         page = await client.session.reads.history(room, before, with_events)
         if not page:
             break
         before = page[0].seq
-        posts = [post for post in page if post.seq > after and _is_told(client, post)][len(found) - limit :]
+        shown = [post for post in page if post.seq > after and _is_told(client, post, with_events)]
+        posts = shown[len(found) - limit :]
         if not posts:
             client.charge()  # it may go on so for long
         kept, room_left = _kept(posts, room_left)
@@ -184,7 +189,8 @@ async def oldest(client: IrcClient, room: str, after: int, before: int, limit: i
         if not page:
             break
         after = page[-1].seq
-        posts = [post for post in page if post.seq < before and _is_told(client, post)][: limit - len(found)]
+        shown = [post for post in page if post.seq < before and _is_told(client, post, with_events)]
+        posts = shown[: limit - len(found)]
         if not posts:
             client.charge()
         kept, room_left = _kept(posts, room_left)
@@ -204,7 +210,7 @@ async def _read_again(client: IrcClient, room: str, found: Found) -> AsyncIterat
         if one not in page:
             read = await client.session.reads.history_after(room, one - 1, plays_events(client))
             page = {post.seq: post for post in read}
-        if one in page and _is_told(client, page[one]):
+        if one in page and _is_told(client, page[one], with_events=True):
             yield page[one]
 
 
@@ -294,10 +300,11 @@ def sees_newest(client: IrcClient) -> bool:
 
 async def say_newest(client: IrcClient, slot: Slot, room: str, before: int) -> None:
     """Say the newest posts of a room that was just joined, if the client :func:`sees_newest`. What is not
-    ``before`` this seq, it hears as it is said."""
+    ``before`` this seq, it hears as it is said. They may stand in the answer to a JOIN, where an event would
+    be one of now."""
     if not sees_newest(client):
         return
-    posts = await newest(client, room, before, 0, NEWEST)
+    posts = await newest(client, room, before, 0, NEWEST, with_events=False)
     if posts:
         await _say_posts(client, slot, room, posts)
 
