@@ -508,7 +508,7 @@ def test_who_joins_is_shown_all_once_and_in_order(stage: IrcStage, behind: int) 
 def test_who_joins_and_does_not_read_is_shown_all_later(stage: IrcStage) -> None:
     """What was said last, though it is more than fits, and then what is said behind the join; the client goes
     on being answered."""
-    [alice] = together(stage, "alice")
+    together(stage, "alice")
     for number in range(20):
         does(stage, "post", "alice", "#tea", f"{number} {'x' * 1900}")
     bob = stage.user("bob", "message-tags", "server-time", "batch")
@@ -519,7 +519,8 @@ def test_who_joins_and_does_not_read_is_shown_all_later(stage: IrcStage) -> None
     for _ in range(5):
         stage.worker.log.let_go()
         stage.worker.pass_time(1)
-    assert bob.server.full and bob.server.speech.keeps
+    assert bob.server.full
+    assert bob.server.speech.keeps
     does(stage, "post", "alice", "#tea", "behind")
     bob.wire.client_transport.reading = True
     for _ in range(5):
