@@ -221,6 +221,17 @@ def test_what_was_answered_is_looked_for_in_the_log_first(story: Lines, joins: b
     assert "durable" in story.promises()
 
 
+@pytest.mark.parametrize("is_right", [True, False])
+def test_what_has_the_right_check_is_looked_for_in_the_log_first(story: Lines, is_right: bool) -> None:
+    """Of two lines that were lost before they were answered, that one had to be refused."""
+    story.say(CAROL, "REDACT", "redact", ref=12, check_of=11)
+    number = story.say(CAROL, "REDACT", "redact", ref=12, check_of=0 if is_right else 11)
+    story.add(Stopped, CAROL)
+    story.commit(CAROL, number)
+    story.log[11] = replace(story.log[11], text="")
+    assert story.promises() == (set() if is_right else {"durable"})
+
+
 def test_a_line_that_is_twice_in_the_log_is_found(story: Lines) -> None:
     """As if it had been sent again under another key."""
     entry = story.log[11]

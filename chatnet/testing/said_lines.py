@@ -288,8 +288,9 @@ def _follow(entries: Sequence[Entry], lines: Sequence[_Line], keep: bool) -> int
             continue
         end = min((found[one.seq] for one in entries[number + 1 :] if one.seq in found), default=len(lines))
         free = [at for at in range(first, end) if lines[at].entry is None and lines[at].can_be(entry)]
-        fits = (at for at in free if not lines[at].is_refused and lines[at].known < entry.seq)
-        place = next(fits, None)
+        fits = [at for at in free if not lines[at].is_refused and lines[at].known < entry.seq]
+        right = (at for at in fits if lines[at].said.check_of in (0, lines[at].said.ref))
+        place = next(right, fits[0] if fits else None)
         if place is None:
             is_whole = False
             continue
