@@ -18,6 +18,7 @@ from chatnet.testing.history import (
     Lost,
     Moved,
     PageRead,
+    Started,
     Stopped,
     Took,
 )
@@ -44,14 +45,20 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
     session: dict[tuple[str, bool], int] = {}
     since: dict[tuple[str, bool], float] = {}
     own: dict[str, int] = {}
+    begins: dict[str, float] = {}
     right = (NOBODY_FOUND, ANOTHER_KEY) if evidence.relayed else NOBODY_FOUND
     for event, upto in zip(evidence.events, evidence.latest, strict=True):
         device = event.user, _is_a_guest(event.client)
         client = event.client.partition("/")[0]
         match event:
+            case Started():
+                begins[event.client] = event.time
             case LoggedIn():
-                began = since.get(device, 0.0) >= event.time - UNDER_WAY_SECONDS and own.get(client, 0)
-                both = _is_over(event.user, began, upto, evidence)
+                newest = since.get(device, 0.0)
+                # Who begins asks its device once for what it knows, and may then wait for whoever is down.
+                is_earlier = begins.pop(event.client, FAR) <= newest
+                is_under_way = is_earlier or newest >= event.time - UNDER_WAY_SECONDS
+                both = is_under_way and _is_over(event.user, own.get(client, 0), upto, evidence)
                 if event.how == "again" and not (both or _has_ended(*device, session, upto, evidence)):
                     yield f"{event.client} had to log in again at {event.time:.3f}"
                 if event.session and event.session != session.get(device):
