@@ -740,6 +740,25 @@ def test_pages_with_what_was_done(story: Lines, plays: bool) -> None:
         story.events = events
 
 
+def test_pages_with_who_was_banned(story: Lines) -> None:
+    """They have left, as members are told live: neither by whom nor why."""
+    story.come("bob/1.3", True, True)
+    story.joins("bob/1.3", "#tea")
+    came = story.joins(CAROL, "#tea")
+    ban = Entry(came.seq + 1, came.time + 1, "ban", "chatnet", "#tea", "spam", b"b" * 16, More(to="carol"))
+    story.log.append(ban)
+    left = Message(ban.seq, "carol", "#tea", "", True, form="PART")
+    for told in (
+        left,
+        replace(left, text="spam"),
+        replace(left, by="chatnet", text="carol spam", form="KICK"),
+    ):
+        events = list(story.events)
+        story.read("AFTER", came.seq, [told], room="#tea")
+        assert story.promises() == (set() if told is left else {"histories_have_no_gap"}), told
+        story.events = events
+
+
 @pytest.mark.parametrize("logs_in", [False, True])
 def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool) -> None:
     """A guest hears all up to the entry with which it is called otherwise, or gone; and whoever it is then,

@@ -355,6 +355,8 @@ def _untrue(
     if (first.by, first.form, first.ref) != (by, form, ref):
         told = f"by {first.by} as {first.form!r} to {first.ref}"
         yield f"{client} was told of {entry.seq} {told}, where the log has {entry}"
+    if entry.kind == "ban" and first.text:
+        yield f"{client} was told of the ban {entry.seq}: {first.text[:80]!r}"
     if text and first.is_whole and first.text != text:
         yield f"{client} was told of {entry.seq} as {first.text[:80]!r}, where the log has {text[:80]!r}"
     elif text and not _is_told(messages, text, is_cut):
@@ -399,9 +401,10 @@ def _done(entry: Entry) -> tuple[str, str, str]:
             return entry.to, "QUIT", entry.text or "Quit"
         case "describe":
             shown = "TOPIC", entry.text
-        case "remove" | "ban":
-            why = entry.text or {"remove": "removed", "ban": "banned"}[entry.kind]
-            shown = "KICK", f"{_nick(entry.to)} {why}"
+        case "remove":
+            shown = "KICK", f"{_nick(entry.to)} {entry.text or 'removed'}"
+        case "ban":  # members are told what it ended, and neither by whom nor why
+            return entry.to, "PART", ""
         case _:
             shown = "MODE", f"{'-' if entry.text == 'none' else '+'}o {_nick(entry.to)}"
     return entry.user, *shown
