@@ -30,8 +30,9 @@ class Successions:
         self._is_shared = is_shared
         self._here: dict[int, dict[str, float]] = defaultdict(dict)
         self._gone: dict[int, dict[str, float]] = defaultdict(dict)
-        # Processes whose connection was forgotten on the way: they seem to hang, but do not.
-        self._out_of_touch: set[SimProcess] = set()
+        # When it was noticed that a connection of theirs had been forgotten on the way: they seemed to hang,
+        # or waited for who was not there any more, but did not hang.
+        self._out_of_touch: dict[SimProcess, float] = {}
 
     def told(self, process: SimProcess, event: Event) -> None:
         now = self._simulation.now
@@ -77,17 +78,14 @@ class Successions:
 
     def _ran(self, victim: SimProcess) -> bool:
         """Return whether it ran until it was killed, just now."""
-        return (
-            victim not in self._out_of_touch
-            and victim.ran_to_the_end
-            and victim.runs_since < self._simulation.now - DISTURBED_SECONDS
-        )
+        undisturbed_since = max(victim.runs_since, self._out_of_touch.get(victim, 0.0))
+        return victim.ran_to_the_end and undisturbed_since < self._simulation.now - DISTURBED_SECONDS
 
     def _fell_silent(self, process: SimProcess, event: FellSilent) -> None:
-        """If their connection was forgotten in between, note that the other one only seems to hang."""
+        """If their connection was forgotten in between, note that neither of them hangs."""
         ours = socket_of(process, event.here, event.peer)
         if ours is None or ours.connection is None:
             return
         ends = [ours.connection.client, ours.connection.server]
         if any(end.inbound is None or end.inbound.is_lost for end in ends):
-            self._out_of_touch.update(end.process for end in ends if end is not ours)
+            self._out_of_touch.update(dict.fromkeys([end.process for end in ends], self._simulation.now))
