@@ -321,13 +321,13 @@ def visiting(
             for _ in range(chance.randint(1, BURST)):
                 says = there + chance.uniform(0.1, 2.0), f"just visiting {chance.randrange(1000)}"
                 steps.append(Step(says[0], device, "post", (says[1], chance.choice(topics))))
-            if chance.random() < 0.6:
+            if chance.random() < 0.9:
                 changes, topic = there + chance.uniform(0.5, 2.0), chance.choice(topics)
                 other = chance.choice(devices)
                 steps.append(Step(changes - 0.4, other, "join", (topic,)))
                 steps.append(Step(changes, device, "post", (SOMEBODY_ELSE, topic)))
                 for number in range(BURST):
-                    says = changes + chance.uniform(-0.01, 0.04), f"just now {number}"
+                    says = changes + chance.uniform(-0.002, 0.012), f"just now {number}"
                     steps.append(Step(says[0], other, "post", (says[1], topic)))
             if chance.random() < 0.4:
                 steps.append(Step(there + 2.0, device, "hang_up", (_absence(chance),)))

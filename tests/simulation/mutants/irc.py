@@ -220,11 +220,16 @@ def what_was_done_is_in_no_history(put: Put) -> None:
     put(events, "PLAYED", frozenset())
 
 
-def who_is_somebody_else_begins_at_the_head(put: Put) -> None:
-    """A guest with another nick, or who has logged in, hears what is said once it has come in so."""
+def who_is_somebody_else_begins_behind(put: Put) -> None:
+    """A guest with another nick, or who has logged in, hears what is said from a moment later on."""
 
     async def begin(self: Device, start: Cursor | None = None) -> None:
-        await real(self, None if start is None else self._client.window.cursor)
+        if start is not None:
+            later: Deferred[None] = Deferred()
+            self._client.front.shared.outboxes.later(0.3, lambda: later.callback(None))
+            await later
+            start = self._client.window.cursor
+        await real(self, start)
 
     real = put(Device, "begin", begin)
 
@@ -284,7 +289,7 @@ MUTANTS: tuple[Mutant, ...] = (
     a_reaction_is_shown_as_words,
     what_is_answered_is_not_told,
     what_was_done_is_in_no_history,
-    who_is_somebody_else_begins_at_the_head,
+    who_is_somebody_else_begins_behind,
     a_guest_is_gone_while_it_talks,
     who_types_is_told_to_everybody,
 )
