@@ -19,7 +19,7 @@ from rigs.chaos import TRACEBACK, final_log
 from rigs.irc_clients.client import TOPIC, Client, Speaker
 from rigs.irc_clients.terminal import Attended
 from rigs.irc_clients.transcript import Heard
-from rigs.irc_clients.verdict import wrongs
+from rigs.irc_clients.verdict import begins, wrongs
 from rigs.processes import Cluster, NotInTime, free_port, send, wait_until
 from rigs.sockets import Connection, other_end
 
@@ -99,7 +99,6 @@ class Stage:
         self._wrong: list[str] = []
         self._unanswered: set[tuple[str, str]] = set()
         self._losses = 0
-        self._before_loss: dict[str, int] = {}
         self._is_over = threading.Event()
 
     @contextmanager
@@ -144,7 +143,6 @@ class Stage:
         this = self._begin("fronts killed", is_felt=True)
         fronts = [front["pid"] for front in self.cluster.workers(2, serves="irc")]
         before = self.connections()
-        self._before_loss = self._before_loss or {one.name: len(one.heard) for one in self.clients}
         at = {name: other_end(fronts, one.local, one.remote) for name, one in before.items() if one}
         for front in fronts:
             theirs = {name for name in at if at[name] == front}
@@ -193,23 +191,24 @@ class Stage:
         self._is_over.set()
         self.cluster.kill_everything()
         log = final_log(self.cluster.data / "log.sqlite", self.cluster.root / "copy")
-        posts = [(entry.user, entry.text) for entry in log if entry.kind in SAID and entry.room == TOPIC]
+        there = [entry for entry in log if entry.room == TOPIC]
+        joins = {entry.user: entry.seq for entry in reversed(there) if entry.kind == "join"}
+        posts = {(entry.user, entry.text): entry.seq for entry in there if entry.kind in SAID}
         wrong = list(self._wrong)
-        wrong += (f"said {count} times: {post}" for post, count in Counter(posts).items() if count > 1)
+        said = Counter((entry.user, entry.text) for entry in there if entry.kind in SAID)
+        wrong += (f"said {count} times: {post}" for post, count in said.items() if count > 1)
         texts = {text for _, text in posts}
         wrong += (f"not in the log: {text}" for text in self._said if text not in texts)
         wrong += (f"answered from before it came: {post}" for post in self._unanswered & set(posts))
         wrong += self._late()
-        early = set(posts[: [text for _, text in posts].index(self._arrived)])
         for one in self._speakers:
-            # Who joins is sent the newest posts, which may come behind some that are said then.
-            heard = [(line.author, line.text) for line in one.heard]
-            first = Counter(post for post in heard[: self._before_loss.get(one.name)] if post in early)
-            wrong += (f"{one.name}: twice: {post}" for post, count in first.items() if count > 1)
-            heard = [post for post in heard if post not in early]
-            others = [post for post in posts if post[0] != one.name and post not in early]
-            losses = self._losses if isinstance(one, Client) else 0
-            wrong += (f"{one.name}: {what}" for what in wrongs(heard, others, losses))
+            others = {post: seq for post, seq in posts.items() if post[0] != one.name}
+            losses, first = 0, set[int]()
+            if isinstance(one, Client):
+                losses = self._losses
+                # With those before the join if it has server-time, which is up to its version.
+                first = {begins(joins[one.name], list(others.values()), sees) for sees in (True, False)}
+            wrong += (f"{one.name}: {what}" for what in wrongs(one.heard, list(others), losses, first))
         logs = [self.cluster.root / "master.log", *(self.cluster.data / "log").glob("*.log")]
         wrong += (f"errors: see {path}" for path in logs if TRACEBACK in path.read_text())
         return wrong
@@ -248,7 +247,6 @@ class Stage:
 
         self._talk_until("all are there", all_are_there)
         self._end([])
-        self._arrived = self._said[-1]
 
     def _look(self) -> None:
         while not self._is_over.wait(LOOK_SECONDS):
