@@ -140,7 +140,7 @@ def test_other_ctcp_goes_nowhere(stage: IrcStage) -> None:
 def test_several_targets(stage: IrcStage) -> None:
     """Each once, at most four; each that is refused is told, and the others get it."""
     alice, bob = members(stage, "alice", "bob")
-    assert [one.shown[:15] for one in alice.ask("PRIVMSG #tea,#nope,bob,#tea :x")] == ["404 alice #nope"]
+    assert [one.shown[:15] for one in alice.ask("PRIVMSG #tea,#nope,bob,#Tea,Bob :x")] == ["404 alice #nope"]
     assert bob.texts() == ["alice #tea x", "alice bob x"]
     assert [one.command for one in alice.ask("PRIVMSG a,b,c,d,e :x")] == ["407"]
 

@@ -142,11 +142,13 @@ class Saying:
                     self._slot.say(typing.line(client.user, self._shown(spelled), does))
 
     def _named(self, params: tuple[str, ...]) -> list[str]:
-        """Return for whom it is; say so, if it is for nobody."""
-        targets = list(dict.fromkeys(filter(None, params[0].split(",")))) if params else []
-        if not targets:
+        """Return for whom it is, each once however they are spelled; say so, if it is for nobody."""
+        named: dict[object, str] = {}
+        for one in filter(None, params[0].split(",") if params else ()):
+            named.setdefault(targets.room_of(one) or one, one)
+        if not named:
             self._no(self._client.numeric(numerics.ERR_NORECIPIENT))
-        return targets
+        return list(named.values())
 
     def _may_be_for(self, targets: list[str]) -> bool:
         """Return whether it may be for so many, with its key; if not, say so."""
