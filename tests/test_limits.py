@@ -27,6 +27,7 @@ BY_ANY_NAME = {
     "tests/simulation/mutants/planting.py": "what a planted bug is",
     "chatnet/net/first_byte.py": "who speaks on a transport",
     "tests/test_rights.py": "what a stand-in does",
+    "tests/irc_front/test_irc_rehearsal.py": "what is broken to see it found",
 }
 """Modules that set attributes whose names are variables, and which."""
 

@@ -421,15 +421,19 @@ def _is_bearable(connection: Any, certificate: Any, error: int, depth: int, ok: 
     try:
         if len(_der(certificate)) > MOST_CERTIFICATE_BYTES:
             return False
-        key = certificate.get_pubkey().to_cryptography_key()
-        if isinstance(key, rsa.RSAPublicKey):
-            exponent = key.public_numbers().e
-            return key.key_size <= MOST_RSA_BITS and exponent.bit_length() <= MOST_EXPONENT_BITS
-        return isinstance(key, _SHORT) or (
-            isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
-        )
+        return is_quick(certificate.get_pubkey().to_cryptography_key())
     except (crypto.Error, *_UNREADABLE):
         return False
+
+
+def is_quick(key: Any) -> bool:
+    """Return whether it takes little to check a signature by this public key."""
+    if isinstance(key, rsa.RSAPublicKey):
+        exponent = key.public_numbers().e
+        return key.key_size <= MOST_RSA_BITS and exponent.bit_length() <= MOST_EXPONENT_BITS
+    return isinstance(key, _SHORT) or (
+        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
+    )
 
 
 def _der(certificate: Any) -> bytes:

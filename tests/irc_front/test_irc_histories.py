@@ -16,6 +16,8 @@ from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.irc import msgids, times
 from chatnet.kinds import CLUSTER
 from chatnet.reads import MarksOf, Question
+from chatnet.rules import MOST_TOPICS
+from chatnet.store.pages import PAGE_ROOMS
 from chatnet.worker.fronts.irc import histories
 from chatnet.worker.fronts.irc.budget import BURST
 from chatnet.worker.fronts.irc.client import IrcClient
@@ -594,10 +596,13 @@ def test_targets_in_many_rooms_have_their_price(stage: IrcStage) -> None:
 
 def test_a_mark_is_looked_up_by_itself(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has thousands of rooms asks for one, and mostly one page is read; and each line has its price."""
-    monkeypatch.setattr("chatnet.testing.memory_log.PAGE_ROOMS", 10)
     alice = stage.user("alice", *WIDE)
-    rooms = [f"#{word}" for word in ("tea", "teapot", "teb", *(f"tea{number}" for number in range(15)))]
-    for room in rooms:
+    many = (f"tea{number}" for number in range(PAGE_ROOMS + 5))
+    rooms = [f"#{word}" for word in ("tea", "teapot", "teb", *many)]
+    for at, room in enumerate(rooms):
+        if at % MOST_TOPICS == 0:
+            stage.user(f"maker{at}")
+        does(stage, "join", f"maker{at - at % MOST_TOPICS}", room)
         does(stage, "join", "alice", room)
         does(stage, "post", "alice", room, "hello")
     log = stage.worker.log

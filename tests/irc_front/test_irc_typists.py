@@ -14,11 +14,11 @@ from twisted.internet.defer import fail
 from chatnet.kinds import CLUSTER
 from chatnet.reads import MOST_BLOCKERS, Question, SpeakerIn
 from chatnet.typists import MOST_WAITING, Typist
-from chatnet.worker.fronts.irc import typists
 from chatnet.worker.fronts.irc.typists import (
     EACH_SECONDS,
     MOST_ASKED,
     MOST_BEHIND,
+    Bounds,
 )
 
 ACTIVE = "@+typing=active TAGMSG"
@@ -300,9 +300,9 @@ def test_each_is_told_of_every_two_seconds_at_most(fronts: Fronts) -> None:
     assert told(fronts, bob) == [["alice #tea active"]]
 
 
-def test_the_log_is_asked_once_in_a_while(fronts: Fronts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_asked_once_in_a_while(fronts: Fronts) -> None:
     """And by a few at a time: nobody waits in a line to be told of."""
-    monkeypatch.setattr(typists, "KNOWN_SECONDS", 20.0)
+    fronts.one.irc.typing.bounds = Bounds(known=20.0)
     names = [f"u{number}" for number in range(MOST_ASKED + 2)]
     alice, *others = (fronts.one.user(name, TAGS) for name in ("alice", *names))
     bob = fronts.two.user("bob", TAGS)
@@ -392,9 +392,9 @@ def test_what_waits_is_bounded(fronts: Fronts) -> None:
     assert not fronts.typing._gathered._telling.is_running
 
 
-def test_in_a_crowd_nobody_is_told(fronts: Fronts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_crowd_nobody_is_told(fronts: Fronts) -> None:
     """Nor more than so many in a moment: each costs a line for each who hears it."""
-    monkeypatch.setattr(typists, "MOST_EARS", 3)
+    fronts.one.irc.typing.bounds = Bounds(ears=3)
     alice, bob, carol, dan = (fronts.one.user(name, TAGS) for name in ("alice", "bob", "carol", "dan"))
     far = fronts.two.user("far", TAGS)
     everybody_in(fronts, "#tea", alice, bob, carol)
@@ -403,7 +403,7 @@ def test_in_a_crowd_nobody_is_told(fronts: Fronts, monkeypatch: pytest.MonkeyPat
     everybody_in(fronts, "#tea", dan)
     assert types(fronts, alice, "#tea", bob, carol, dan) == [[]] * 3
     dan.ask("PART #tea")
-    monkeypatch.setattr(typists, "MOST_LINES", 3)
+    fronts.one.irc.typing.bounds = Bounds(ears=3, lines=3)
     fronts.pass_time(EACH_SECONDS)
     bob.take(), carol.take()
     alice.say(f"{ACTIVE} #tea", f"{ACTIVE} #cake")
@@ -411,9 +411,8 @@ def test_in_a_crowd_nobody_is_told(fronts: Fronts, monkeypatch: pytest.MonkeyPat
     assert heard == [["alice #tea active"], ["alice #tea active"], ["alice #cake active"]]
 
 
-def test_what_is_known_of_users_is_bounded(fronts: Fronts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typists, "MOST_ROOMS", 2)
-    monkeypatch.setattr(typists, "MOST_USERS", 2)
+def test_what_is_known_of_users_is_bounded(fronts: Fronts) -> None:
+    fronts.one.irc.typing.bounds = Bounds(users=2, rooms=2)
     for line in [fronts.one.user(name, TAGS) for name in ("alice", "bob", "carol")]:
         for room in ("#a", "#b", "#c"):
             line.ask(f"JOIN {room}", f"{ACTIVE} {room}")

@@ -430,7 +430,7 @@ def test_a_read_that_our_code_fails_at_is_answered(master: Master, logged_failur
     master.log.entries = None  # type: ignore[assignment]
     worker = master.worker("a")
     with pytest.raises(InternalFailure):
-        worker.ask(Read, question=Newest("alice", 3))
+        worker.ask(Read, question=CursorAt(1))
     assert worker.connected
     assert logged_failures.flush(TypeError)
 

@@ -9,7 +9,7 @@ exact as a post: who hears it are those who would hear a post, at that place of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -39,17 +39,8 @@ TAG = isupport.TYPING
 EACH_SECONDS = 2.0
 """Seconds between two things that are told of one user in a room. Clients wait for three, and take who types
 for silent after six: so if one comes a little sooner, it is not the one that is missed."""
-KNOWN_SECONDS = 600.0
-"""For how long it is known that somebody may speak, unless an order is given."""
-MOST_USERS, MOST_ROOMS = 5_000, 20
-"""Of how many users it is known what they typed, and in how many rooms of each."""
 MOST_ASKED = 4
 """How many questions to the log are under way; of more users it is not told that they type."""
-MOST_EARS = 100
-"""At a place where more connections of this front listen, nobody is told who types: in a crowd somebody
-always does, and each time would cost a line for each of them."""
-MOST_LINES = 1_000
-"""How many lines a front says of it in :data:`~chatnet.typists.GATHER_SECONDS`."""
 MOST_BEHIND = 2_000
 """How many entries may have come since; those are looked at."""
 ORDERS = frozenset(
@@ -60,6 +51,26 @@ ORDERS = frozenset(
 )
 """The kinds that change where somebody may speak, or who blocks them."""
 _TAGS = tag_class(frozenset({"message-tags"}))
+
+
+class Bounds(NamedTuple):
+    """What is known and told of it, at most.
+
+    known   seconds for which it is known that somebody may speak, unless an order is given
+    users   of whom it is known what they typed, and in how many ``rooms`` of each
+    ears    at a place where more connections of this front listen, nobody is told who types: in a crowd
+            somebody always does, and each time would cost a line for each of them
+    lines   that a front says of it in :data:`~chatnet.typists.GATHER_SECONDS`
+    """
+
+    known: float = 600.0
+    users: int = 5_000
+    rooms: int = 20
+    ears: int = 100
+    lines: int = 1_000
+
+
+BOUNDS = Bounds()
 
 
 class _Speaker:
@@ -74,16 +85,17 @@ class _Speaker:
 
 
 class Typing:
-    """Who is typing at this front, and who hears of it here."""
+    """Who is typing at this front, and who hears of it here, within ``bounds``."""
 
     _logger = Logger()
+    bounds = BOUNDS
 
     def __init__(self, crowd: Crowd, seconds: Callable[[], float], wall: Callable[[], float]) -> None:
         self._crowd, self._seconds, self._wall = crowd, seconds, wall
         self._sessions: Sessions | None = None
         self._speakers: dict[str, dict[str, _Speaker]] = {}
         self._asked: set[Deferred[None]] = set()
-        self._since, self._left = 0.0, MOST_LINES
+        self._since, self._left = 0.0, self.bounds.lines
 
     def follow(self, sessions: Sessions) -> None:
         """Tell the primary of these sessions' process, and hear of it, from now on. What an earlier log was
@@ -139,9 +151,9 @@ class Typing:
         self._speakers[user] = rooms = {} if rooms is None else rooms
         speaker = rooms.pop(room, None)
         rooms[room] = speaker = _Speaker() if speaker is None else speaker
-        if len(rooms) > MOST_ROOMS:
+        if len(rooms) > self.bounds.rooms:
             del rooms[next(iter(rooms))]
-        if len(self._speakers) > MOST_USERS:
+        if len(self._speakers) > self.bounds.users:
             del self._speakers[next(iter(self._speakers))]
         return speaker
 
@@ -149,7 +161,7 @@ class Typing:
         log, question = sessions.log, SpeakerIn(said.user, said.room, said.seq)
         blockers = await sessions.reads.lane.run(Visitor(said.user), log.read, question)
         if blockers is not None and self._still_so(sessions, [said]):  # else an order may not be in it
-            speaker.deaf, speaker.until = tuple(blockers), self._seconds() + KNOWN_SECONDS
+            speaker.deaf, speaker.until = tuple(blockers), self._seconds() + self.bounds.known
             self._say(sessions, speaker, said)
 
     def _not_asked(self, failure: Failure) -> None:
@@ -163,7 +175,7 @@ class Typing:
     def _told(self, typists: Sequence[Typist]) -> None:
         now = self._seconds()
         if now - self._since >= GATHER_SECONDS:
-            self._since, self._left = now, MOST_LINES
+            self._since, self._left = now, self.bounds.lines
         if self._sessions is not None:
             keeping = self._crowd.keeping
             for typist in self._still_so(self._sessions, typists):
@@ -190,7 +202,7 @@ class Typing:
             if isinstance(channel, IrcChannel) and channel.sees.tags.every
         ]
         count = sum(map(len, found))
-        if not count or count > min(MOST_EARS, self._left):
+        if not count or count > min(self.bounds.ears, self._left):
             return
         crowd = self._crowd
         deaf = {own.ear for user in (typist.user, *typist.deaf) for own in crowd.of_user.get(user, ())}
