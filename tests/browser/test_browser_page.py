@@ -175,6 +175,7 @@ def test_posts_that_wait_are_counted_and_can_be_withdrawn(chromium: Browser) -> 
         expect(page.locator(".connection")).to_have_text("Offline. 1 post waits here.")
         last = page.locator(".post").last
         expect(last.locator(".state.kept")).to_have_count(1)
+        expect(last).to_be_in_viewport(ratio=1)  # else it still moves away from under the pointer
         last.hover()
         last.locator("[data-act=more]").click()
         page.get_by_role("menuitem", name="Withdraw").click()
