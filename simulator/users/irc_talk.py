@@ -328,8 +328,9 @@ class Talk:
         """Take what says what became of a line for one of its targets, if it does."""
         code, message = refusal(item, opened.command), message_of(item)
         at = first_of(item).params[1:2] if code else []
-        if message is not None and message.by == self.name and not code:
-            # An own post may be heard in a topic that it names, as one is not in the room where it was said.
+        if message is not None and message.by == self.name and "echo-message" in self.on and not code:
+            # To others an own post is one of another device, or from before. It may be heard in a topic that
+            # it names, as one is not in the room where it was said.
             heard = [target for number, target in opened.parts.items() if number not in opened.codes]
             at = [target for target in heard if fold(target) == message.target] or heard[:1]
         for number, target in list(opened.parts.items()):
