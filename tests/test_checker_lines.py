@@ -803,3 +803,51 @@ def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool) -> Non
             broken = {"each_line_is_heard_once"}
         assert story.promises() == broken, missed
         story.events = events
+
+
+def test_who_takes_their_nick_again_has_said_what_each_of_them_said(story: Lines) -> None:
+    """All keys of a connection begin alike: what was said as the same guest before it had another nick, and
+    behind that, is told apart by where that is in the log."""
+    first, between, again = "~dan/1.1", "~eve/dan-1.2", "~dan/1.3"
+    for client in ("~dan/1", between, again):
+        story.add(Started, client)
+    story.append("guest", "~dan", "~dan", "dan dan dan", 42)
+
+    def come(client: str, before: str = "") -> None:
+        if before:
+            story.add(Stopped, before)
+        story.add(LoggedIn, client, how="each")
+        what = {"echoes": False, "own_talks": False, "has_ids": False, "catches_up": False}
+        story.add(Negotiated, client, **what, before=before)
+
+    def say(client: str, number: int, kind: KindName) -> Entry:
+        command = {"join": "JOIN", "leave": "PART"}[kind]
+        story.add(Said, client, number=number, command=command, kind=kind, room="#tea")
+        story.add(Answered, client, number=number)
+        return story.append(kind, client.partition("/")[0], "#tea", "", 42 + number)
+
+    def called(user: str, number: int, to: str) -> None:
+        by = story.append("nick", user, user, f"{to[1:]} dan dan", 42 + number)
+        story.log[-1] = replace(by, more=More(to=to))
+
+    come(first)
+    joined = say(first, 1, "join")
+    called("~dan", 2, "~eve")
+    come(between, first)
+    say(between, 3, "leave")
+    called("~eve", 4, "~dan")
+    come(again, between)
+    say(again, 5, "join")
+    left = say(again, 6, "leave")
+    log = story.log
+    assert story.promises() == set()
+    for lost in (joined, left):  # it was answered, and is not there
+        story.log = [
+            replace(entry, seq=seq)
+            for seq, entry in enumerate((one for one in log if one.seq != lost.seq), 1)
+        ]
+        assert "durable" in story.promises()
+    # In the log it is said by whom it was said before.
+    early = [*log[: joined.seq], left, *log[joined.seq : -1]]
+    story.log = [replace(entry, seq=seq) for seq, entry in enumerate(early, 1)]
+    assert "durable" in story.promises()

@@ -3,22 +3,25 @@ what the log has of it. Pure.
 
 All drafts of one connection have keys that begin alike, and stand in the log in the order of the lines. A
 text that only one line has, and what a client was told, say of which connection some of them are; the others
-follow.
+follow. A guest may take its nick again on its connection: what it said as the same name before it had another
+one, and behind that, are two clients' lines.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import Refusal
 from chatnet.kinds import SAID
-from chatnet.names import fold_for
+from chatnet.names import fold_for, is_guest
 from chatnet.testing.history import (
     UNTOLD,
     Acknowledged,
@@ -41,7 +44,15 @@ ALIKE = 8
 """How many bytes the keys of one connection begin with alike."""
 _NOT_SAID = {"register", "session", "secret", "code", "revoke", "guest", "gone", "nick", "spelling"}
 
-_Group = tuple[str, bytes]
+_Group = tuple[str, bytes, int]
+"""Entries by one user, on one connection: how their keys begin, and after how many other nicks."""
+
+
+class _Turn(NamedTuple):
+    """When a connection was a client's: it was ``first``'s, and has taken ``nicks`` others since."""
+
+    first: str
+    nicks: int = 0
 
 
 @dataclass
@@ -92,7 +103,7 @@ def room_of(said: Said) -> str:
 
 def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
     """Return the events, with those of lines that are drafts as events of drafts besides: behind each."""
-    one_connection = _one_connection(events)
+    turns = _turns(events)
     events = list(_by_whom(events))
     known = 0
     lines: dict[tuple[str, int], _Line] = {}
@@ -114,20 +125,24 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
     seen = _seen(events)
     whole = (entry if entry.text else replace(entry, text=seen.get(entry.seq, "")) for entry in log)
     unchosen = [entry for entry in whole if (entry.user, entry.key) not in chosen]
-    _match(list(lines.values()), unchosen, one_connection)
+    _match(list(lines.values()), unchosen, turns)
     return list(_told(events, lines, log))
 
 
-def _one_connection(events: Sequence[Event]) -> dict[str, str]:
-    """Return whose connection it was first, of the clients whose was another one's before, or perhaps was."""
-    first: dict[str, str] = {}
+def _turns(events: Sequence[Event]) -> dict[str, _Turn]:
+    """Return when it was theirs, of the clients whose connection was another one's before, or perhaps was."""
+    turns: dict[str, _Turn] = {}
     for event in events:
         match event:
             case Said() if event.either:
-                first[event.either] = first.get(event.client, event.client)
+                before, after = event.client, event.either
             case Negotiated() if event.before:
-                first[event.client] = first.get(event.before, event.before)
-    return first
+                before, after = event.before, event.client
+            case _:
+                continue
+        first, nicks = turns.get(before, _Turn(before))
+        turns[after] = _Turn(first, nicks + is_guest(_user(after)))  # who logs in takes no nick
+    return turns
 
 
 def _by_whom(events: Sequence[Event]) -> Iterator[Event]:
@@ -222,25 +237,23 @@ def _no_key(said: Said) -> bytes:
 # ---- which entry is of which line ----
 
 
-def _match(lines: Sequence[_Line], entries: Sequence[Entry], first: dict[str, str]) -> None:
+def _match(lines: Sequence[_Line], entries: Sequence[Entry], turns: dict[str, _Turn]) -> None:
     connections: dict[str, _Connection] = {}
     for line in lines:
         connections.setdefault(line.said.client, _Connection()).lines.append(line)
-    users = {line.said.user for line in lines}
-    groups: dict[_Group, list[Entry]] = {}
-    for entry in entries:
-        if entry.user in users and entry.kind not in _NOT_SAID:
-            groups.setdefault((entry.user, entry.key[:ALIKE]), []).append(entry)
+    groups = _groups(entries, {line.said.user for line in lines})
     whose = _surely(lines, groups)
     taken = set(whose.values())
     # All keys of a connection begin alike, whoever its user is.
-    begins = {first.get(client, client): key for (_, key), client in whose.items()}
+    turn = {client: turns.get(client, _Turn(client)) for client in connections}
+    begins = {turn[client].first: key for (_, key, _), client in whose.items()}
     fits: dict[_Group, dict[str, int]] = {}
     for group, its in groups.items():
         if group not in whose:
-            user, key = group
+            user, key, nicks = group
             free = [client for client in connections if client not in taken and _user(client) == user]
-            free = [client for client in free if begins.get(first.get(client, client), key) == key]
+            free = [client for client in free if begins.get(turn[client].first, key) == key]
+            free = [client for client in free if turn[client].nicks == nicks]
             answered = {client: _follow(its, connections[client].lines, keep=False) for client in free}
             fits[group] = {client: count for client, count in answered.items() if count is not None}
     # What was answered has to be somewhere; what can be of one connection alone leaves others no choice.
@@ -251,6 +264,18 @@ def _match(lines: Sequence[_Line], entries: Sequence[Entry], first: dict[str, st
             taken.add(whose[group])
     for group, client in whose.items():
         _follow(groups[group], connections[client].lines, keep=True)
+
+
+def _groups(entries: Sequence[Entry], users: set[str]) -> dict[_Group, list[Entry]]:
+    groups: dict[_Group, list[Entry]] = {}
+    nicks = Counter[bytes]()
+    for entry in entries:
+        key = entry.key[:ALIKE]
+        if entry.kind == "nick":
+            nicks[key] += 1
+        elif entry.user in users and entry.kind not in _NOT_SAID:
+            groups.setdefault((entry.user, key, nicks[key]), []).append(entry)
+    return groups
 
 
 def _user(client: str) -> str:
