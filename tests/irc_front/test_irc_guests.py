@@ -44,6 +44,23 @@ def codes(line: IrcLine, *said: str) -> list[str]:
     return [one.command for one in line.ask(*said)]
 
 
+ALL_TIMES = "timestamp=1970-01-01T00:00:00.000Z timestamp=2970-01-01T00:00:00.000Z"
+
+
+def targets(line: IrcLine) -> list[str]:
+    """Return with whom, and where, there was something, by what TARGETS says."""
+    line.take()
+    return [one.params[1] for one in line.ask(f"CHATHISTORY TARGETS {ALL_TIMES} 9")[1:-1]]
+
+
+def read(line: IrcLine, target: str, since: str = "*") -> list[tuple[str, str]]:
+    """Return who said what with that target, by its history, which is said to be of that."""
+    how = "LATEST" if since == "*" else "AFTER"
+    begin, *found, _ = line.ask(f"CHATHISTORY {how} {target} {since} 9")
+    assert begin.params[1:] == ["chathistory", target]
+    return [(one.source, one.text) for one in found]
+
+
 # ---- they come ----
 
 
@@ -136,6 +153,57 @@ def test_nobody_has_the_name_of_a_guest_who_is_here(stage: IrcStage) -> None:
     owner = stage.everything("bob")
     assert not [one for one in owner.ask("CHATHISTORY LATEST alice * 10") if "secret" in one.text]
     assert [text for kind, _, text in log(stage, "gone")] == ["", ""]
+
+
+def test_users_keep_what_guests_said_to_them(stage: IrcStage) -> None:
+    """TARGETS names ``~nick``, and by that it is read, whether the guest is here, gone, or called otherwise,
+    and whoever has that nick now. By the nick itself one reads what was said with who has it now; and with
+    the guests who had it, if there is no such user."""
+    stage.worker.pass_time(1)
+    alice, bob = stage.everything("alice"), guest(stage, "bob")
+    bob.ask("PRIVMSG alice :one")
+    [one] = alice.take()
+    since = f"msgid={one.tags['msgid']}"
+    bob.ask("PRIVMSG alice :two")
+    one_and_two = [("bob!~bobs@guest", "one"), ("bob!~bobs@guest", "two")]
+    assert targets(alice) == ["~bob"]
+    assert read(alice, "~bob") == read(alice, "bob") == one_and_two
+    bob.ask("NICK rob", "PRIVMSG alice :three")
+    assert targets(alice) == ["~bob", "~rob"]
+    bob.ask("QUIT")
+    assert targets(alice) == ["~bob", "~rob"]
+    gone = [("bob!~guest@guest", "one"), ("bob!~guest@guest", "two")]
+    assert read(alice, "~bob") == gone
+    assert read(alice, "~bob", since) == gone[1:]
+    assert [text for _, text in read(alice, "~rob")] == ["three"]
+    assert alice.ask("CHATHISTORY LATEST bob * 9")[0].params[1:] == ["chathistory", "~bob"]
+    other = stage.everything("bob")
+    other.ask("PRIVMSG alice :I have an account")
+    assert targets(alice) == ["~bob", "~rob", "bob"]
+    assert read(alice, "~bob") == gone
+    assert read(alice, "bob") == [("bob!bob@user", "I have an account")]
+    assert [text for _, text in read(other, "alice")] == ["I have an account"]
+    for target in ("~alice", "~zed", "~", "~~bob", "~#tea", "~#@bob", "zed"):
+        [no] = other.ask(f"CHATHISTORY LATEST {target} * 9")
+        assert no.shown.startswith(f"FAIL CHATHISTORY INVALID_TARGET LATEST {target} "), target
+
+
+def test_how_far_one_has_read_what_a_guest_said(stage: IrcStage) -> None:
+    """By ``~nick``, also of a guest who is gone; who is called so now is somebody else."""
+    alice, bob = stage.everything("alice"), guest(stage, "bob")
+    bob.ask("PRIVMSG alice :one")
+    time = f"timestamp={alice.take()[0].tags['time']}"
+    assert [one.params for one in alice.ask("MARKREAD :~Bob ", "MARKREAD bob")] == [
+        ["~bob", "*"],
+        ["bob", "*"],
+    ]
+    bob.ask("QUIT")
+    alice.take()
+    stage.user("bob").ask("PRIVMSG alice :two")
+    alice.take()
+    assert [one.params for one in alice.ask(f"MARKREAD ~bob {time}")] == [["~bob", time]]
+    assert [one.params for one in alice.ask("MARKREAD ~bob")] == [["~bob", time]]
+    assert [one.params for one in alice.ask("MARKREAD bob")] == [["bob", "*"]]
 
 
 def test_where_guests_are_not_let_in() -> None:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Ref
-from chatnet.errors import ChatnetError, CursorAhead
+from chatnet.errors import ChatnetError, CursorAhead, NoSuchRoom
 from chatnet.irc import msgids, times, writer
 from chatnet.irc.isupport import MOST_HISTORY
 from chatnet.kinds import SAID
@@ -17,7 +17,15 @@ from chatnet.names import is_talk
 from chatnet.store.verifying import verify
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
-from chatnet.worker.fronts.irc.marking import NoTarget, Params, known_room, spelled_for, time_of
+from chatnet.worker.fronts.irc.marking import (
+    NoTarget,
+    Params,
+    known_room,
+    room_of_guests,
+    shown_as,
+    spelled_for,
+    time_of,
+)
 from chatnet.worker.fronts.irc.said import is_reaction
 
 if TYPE_CHECKING:
@@ -233,7 +241,11 @@ async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
             raise Params("A target, bounds and a limit are needed.")
         limit = _limit(bounds.pop())
         room = known_room(client, target)
-        posts = await _SUBCOMMANDS[subcommand](client, room, bounds, limit)
+        try:
+            posts = await _SUBCOMMANDS[subcommand](client, room, bounds, limit)
+        except NoSuchRoom:
+            room = room_of_guests(client, target)
+            posts = await _SUBCOMMANDS[subcommand](client, room, bounds, limit)
     except Params as why:
         client.fail(slot, "CHATHISTORY", "INVALID_PARAMS", str(why), word)
     except Gone:
@@ -243,7 +255,7 @@ async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
         sentence = "There is no such history for you."
         client.fail(slot, "CHATHISTORY", "INVALID_TARGET", sentence, word, writer.word(target))
     else:
-        await _say_posts(client, slot, room, posts)
+        await _say_posts(client, slot, room, posts, shown_as(client, target, room))
 
 
 def _limit(said: str) -> int:
@@ -306,14 +318,14 @@ async def say_newest(client: IrcClient, slot: Slot, room: str, before: int) -> N
         return
     posts = await newest(client, room, before, 0, NEWEST, with_events=False)
     if posts:
-        await _say_posts(client, slot, room, posts)
+        await _say_posts(client, slot, room, posts, spelled_for(client, room))
 
 
-async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found) -> None:
+async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found, target: str) -> None:
     """Say posts, some in each turn of the reactor, and no more while the client does not read."""
     size, batches = 0, client.has("batch") and not slot.is_in_batch
     if batches:
-        slot.begin("chathistory", spelled_for(client, room))
+        slot.begin("chathistory", target)
     place = f"@{client.user}" if is_talk(room) else room
     async for post in _read_again(client, room, posts):
         if size > A_TURN_BYTES:
@@ -332,7 +344,8 @@ async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found) -> 
 async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> None:
     """List the channels and conversations of which the newest message is between two times, by that. Behind
     the limit come those that have the same time as the last one: who asks on from there, exclusively, would
-    never hear of them."""
+    never hear of them. Of guests it names ``~nick``, also of those who are here: when the client asks for
+    that history, their nick may be somebody else's."""
     if len(params) != 3:
         raise Params(TWO_TIMES)
     limit, bounds = _limit(params[2]), []

@@ -8,7 +8,7 @@ from chatnet.entries import other_side
 from chatnet.errors import ChatnetError
 from chatnet.irc import targets, times, writer
 from chatnet.irc.targets import Nick
-from chatnet.names import is_talk, sides, talk
+from chatnet.names import GUEST, is_guest, is_talk, sides, talk
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 
@@ -28,11 +28,17 @@ class NoTarget(Exception):
 
 def known_room(client: IrcClient, target: str) -> str:
     """Return the room of a target whose history the client may read over IRC: one that its user is in.
+    ``~nick`` is whatever guests with that nick have said to it, and have heard, also when they are gone.
 
     :raises NoTarget: it is none.
     """
-    meant = targets.room_of(target)
-    other = client.front.faces.user_of(meant.name) if isinstance(meant, Nick) else ""
+    is_of_guests = target[:1] == GUEST
+    meant = targets.room_of(target[1:] if is_of_guests else target)
+    other = ""
+    if isinstance(meant, Nick):
+        other = GUEST + meant.name if is_of_guests else client.front.faces.user_of(meant.name)
+    elif is_of_guests:
+        raise NoTarget
     if meant is None or other == client.user:
         raise NoTarget
     room = talk(client.user, other) if isinstance(meant, Nick) else meant.room
@@ -42,9 +48,29 @@ def known_room(client: IrcClient, target: str) -> str:
 
 
 def spelled_for(client: IrcClient, room: str) -> str:
-    """Return the target by which the client knows a room."""
+    """Return the target by which the client knows a room: the nick of who is there, but ``~nick`` of a guest
+    who is gone, as by then a user may be called so."""
     other = next((side for side in sides(room) if side != client.user), "")
-    return client.front.faces.nick(other) if other else events.channel(room)
+    faces = client.front.faces
+    if is_guest(other) and other not in faces:
+        return other
+    return faces.nick(other) if other else events.channel(room)
+
+
+def shown_as(client: IrcClient, target: str, room: str) -> str:
+    """Return the target of an answer about the room that the client asked for by ``target``."""
+    return other_side(room, client.user) if target[:1] == GUEST else spelled_for(client, room)
+
+
+def room_of_guests(client: IrcClient, target: str) -> str:
+    """Return the room of ``target`` if that is the nick of a guest who is gone, when there is no user who is
+    called so.
+
+    :raises NoTarget: it is no nick.
+    """
+    if not isinstance(targets.room_of(target), Nick):
+        raise NoTarget
+    return known_room(client, GUEST + target)
 
 
 async def time_of(client: IrcClient, room: str, seq: int) -> int | None:
@@ -65,7 +91,8 @@ async def markread(client: IrcClient, slot: Slot, line: Line) -> None:
         room = known_room(client, line.params[0])
         if len(line.params) > 1:
             await _mark(client, room, line.params[1])
-        slot.say(await mark_line(client, room, await mark_in(client, room)))
+        shown = shown_as(client, line.params[0], room)
+        slot.say(await mark_line(client, room, await mark_in(client, room), shown))
     except Params as why:
         client.fail(slot, "MARKREAD", "INVALID_PARAMS", str(why), target)
     except (NoTarget, ChatnetError):
@@ -110,11 +137,11 @@ async def all_marks(client: IrcClient) -> dict[str, int]:
     return found
 
 
-async def mark_line(client: IrcClient, room: str, seq: int) -> bytes:
-    """Return the line that says how far the user has read in a room."""
+async def mark_line(client: IrcClient, room: str, seq: int, target: str = "") -> bytes:
+    """Return the line that says how far the user has read in a room; ``target``: as this."""
     time = await time_of(client, room, seq) if seq else None
     shown = "*" if time is None else f"timestamp={times.shown(time)}"
-    return writer.line(client.front.settings.name, "MARKREAD", spelled_for(client, room), shown)
+    return writer.line(client.front.settings.name, "MARKREAD", target or spelled_for(client, room), shown)
 
 
 async def tell_marked(client: IrcClient, room: str, seq: int) -> None:
