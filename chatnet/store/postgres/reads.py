@@ -572,30 +572,28 @@ def feed(tables: PostgresTables, asked: Feed) -> FeedPage:
 
 
 def history(tables: PostgresTables, asked: History) -> list[Entry]:
-    room, upto = known_room(asked.room), known_seq(asked.upto)
-    after = _readable(tables, asked)
+    upto, after = known_seq(asked.upto), _readable(tables, asked)
     before = upto + 1 if asked.before is None else min(upto + 1, asked.before)
     sql = tables.sql.heard if asked.events else tables.sql.history
-    while True:
-        rows = tables.execute(sql, {"room": room, "before": before, "after": after})
-        page = take_page(map(of_row, rows), tables.page)[0]
-        told = _of_known(tables, page)
-        if told or not page:
-            return told[::-1]
-        before = page[-1].seq
+    bounds = {"room": known_room(asked.room), "before": before, "after": after}
+    return _first_told(tables, sql, bounds, "before")[::-1]
 
 
 def history_after(tables: PostgresTables, asked: HistoryAfter) -> list[Entry]:
-    room, upto = known_room(asked.room), known_seq(asked.upto)
-    after = max(_readable(tables, asked), known_seq(asked.after))
+    upto, after = known_seq(asked.upto), max(_readable(tables, asked), known_seq(asked.after))
     sql = tables.sql.heard_after if asked.events else tables.sql.history_after
+    bounds = {"room": known_room(asked.room), "before": upto + 1, "after": after}
+    return _first_told(tables, sql, bounds, "after")
+
+
+def _first_told(tables: PostgresTables, sql: str, bounds: dict[str, Any], side: str) -> list[Entry]:
+    """Return the first page of a history that has something to tell; it goes on from the bound ``side``."""
     while True:
-        rows = tables.execute(sql, {"room": room, "before": upto + 1, "after": after})
-        page = take_page(map(of_row, rows), tables.page)[0]
+        page = take_page(map(of_row, tables.execute(sql, bounds)), tables.page)[0]
         told = _of_known(tables, page)
         if told or not page:
             return told
-        after = page[-1].seq
+        bounds[side] = page[-1].seq
 
 
 def _of_known(tables: PostgresTables, page: list[Entry]) -> list[Entry]:
