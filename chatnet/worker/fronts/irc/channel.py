@@ -7,7 +7,7 @@ There is a :class:`~chatnet.worker.peer.Channel` for each class. What of an entr
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chatnet.entries import Entry
 from chatnet.irc import isupport
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
     from chatnet.worker.fronts.irc.presence import Presence
 
+K = TypeVar("K")
 PREFIX_BYTES = 8
 """How many bytes of a draft's key are those of its connection."""
 
@@ -55,31 +56,21 @@ class Crowd:
     def enter(self, client: IrcClient) -> None:
         """Add a connection."""
         self.of_key[client.prefix] = client
-        self.of_user[client.user] = (*self.of_user.get(client.user, ()), client)
+        _add(self.of_user, client.user, client)
 
     def leave(self, client: IrcClient) -> None:
         """Remove a connection."""
         del self.of_key[client.prefix]
-        others = tuple(other for other in self.of_user[client.user] if other is not client)
-        if others:
-            self.of_user[client.user] = others
-        else:
-            del self.of_user[client.user]
+        _remove(self.of_user, client.user, client)
         self.look_for_bots(client.user)
 
     def wait_for(self, key: bytes, client: IrcClient) -> None:
         """A client waits for a draft whose key it has chosen."""
-        place = client.user, key
-        self.of_chosen_key[place] = (*self.of_chosen_key.get(place, ()), client)
+        _add(self.of_chosen_key, (client.user, key), client)
 
     def wait_no_more(self, key: bytes, client: IrcClient) -> None:
         """A client no longer waits for such a draft."""
-        place = client.user, key
-        others = tuple(other for other in self.of_chosen_key[place] if other is not client)
-        if others:
-            self.of_chosen_key[place] = others
-        else:
-            del self.of_chosen_key[place]
+        _remove(self.of_chosen_key, (client.user, key), client)
 
     def look_for_bots(self, user: str) -> None:
         """Note whether a connection of the user has said that it is a bot."""
@@ -87,6 +78,18 @@ class Crowd:
             self.bots.add(user)
         else:
             self.bots.discard(user)
+
+
+def _add(clients: dict[K, tuple[IrcClient, ...]], key: K, client: IrcClient) -> None:
+    clients[key] = (*clients.get(key, ()), client)
+
+
+def _remove(clients: dict[K, tuple[IrcClient, ...]], key: K, client: IrcClient) -> None:
+    others = tuple(other for other in clients[key] if other is not client)
+    if others:
+        clients[key] = others
+    else:
+        del clients[key]
 
 
 class IrcChannel:
