@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -15,7 +15,7 @@ from chatnet.irc.isupport import TYPING
 from chatnet.irc.targets import CHANTYPES, Nick
 from chatnet.irc.texts import Dropped, Said
 from chatnet.names import is_talk
-from chatnet.typists import DOES
+from chatnet.typists import DOES, Does
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import Faces
@@ -137,7 +137,7 @@ class Saying:
         for target in targets:
             spelled = to_room(target, client.front.faces)
             if spelled is not None and (room := typing.room(client, spelled)) is not None:
-                typing.says(client, room, does)
+                typing.says(client, room, cast(Does, does))
                 if client.has("echo-message"):
                     self._slot.say(typing.line(client.user, self._shown(spelled), does))
 

@@ -9,7 +9,7 @@ exact as a post: who hears it are those who would hear a post, at that place of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,7 +22,7 @@ from chatnet.irc.caps import tag_class
 from chatnet.lanes import Visitor
 from chatnet.names import fold_for, is_private, is_talk, is_topic
 from chatnet.reads import SpeakerIn
-from chatnet.typists import DOES, GATHER_SECONDS, Does, Typist
+from chatnet.typists import GATHER_SECONDS, Does, Typist
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.channel import IrcChannel
 from chatnet.worker.fronts.irc.said import BOT, account_of
@@ -70,9 +70,6 @@ class Bounds(NamedTuple):
     lines: int = 1_000
 
 
-BOUNDS = Bounds()
-
-
 class _Speaker:
     """What is known of a user in a room: ``at`` what time they typed last; and that they may speak there
     ``until`` some time, but for the ``deaf``, who block them."""
@@ -88,7 +85,7 @@ class Typing:
     """Who is typing at this front, and who hears of it here, within ``bounds``."""
 
     _logger = Logger()
-    bounds = BOUNDS
+    bounds = Bounds()
 
     def __init__(self, crowd: Crowd, seconds: Callable[[], float], wall: Callable[[], float]) -> None:
         self._crowd, self._seconds, self._wall = crowd, seconds, wall
@@ -127,17 +124,17 @@ class Typing:
             is_in = is_talk(room) or room == client.user
         return room if is_in and client.session.device.scope != "read" else None
 
-    def says(self, client: IrcClient, room: str, does: str) -> None:
+    def says(self, client: IrcClient, room: str, does: Does) -> None:
         """A client says what its user does in a room. The log is asked whether they may speak there, if that
         is not known; nobody waits for the answer."""
         sessions, now = client.sessions, self._seconds()
-        if client.is_over or not sessions.typists.are_told or does not in DOES:
+        if client.is_over or not sessions.typists.are_told:
             return
         speaker = self._speaker(client.user, room)
         if now - speaker.at < EACH_SECONDS:
             return
         speaker.at = now
-        said = Typist(client.user, room, cast(Does, does), sessions.log.window.head)
+        said = Typist(client.user, room, does, sessions.log.window.head)
         if now < speaker.until:
             self._say(sessions, speaker, said)
         elif len(self._asked) < MOST_ASKED:
