@@ -759,6 +759,34 @@ def test_pages_with_who_was_banned(story: Lines) -> None:
         story.events = events
 
 
+def test_a_page_of_a_private_room_begins_behind_the_entry_that_let_its_reader_in(story: Lines) -> None:
+    """Who came before is in none, since it was not told to those who came later; nor is the reader's own
+    coming, which each of their connections was told."""
+    story.come("bob/1.3", True, True)
+
+    def rule(kind: KindName, number: int, text: str = "", to: str = "") -> None:
+        story.add(Sent, "alice/1", key=key(number), kind=kind, room="&den", text=text, to=to)
+        entry = story.append(kind, "alice", "&den", text, number)
+        story.log[-1] = replace(entry, more=More(to=to) if to else None)
+        story.add(Acknowledged, "alice/1", key=key(number), seq=entry.seq)
+
+    rule("create", 30, "joined")
+    came = []
+    for connection, number in ((CAROL, 31), ("bob/1.3", 32)):
+        rule("invite", number, to=connection.partition("/")[0])
+        came.append(story.joins(connection, "&den"))
+    number = story.say(CAROL, "PART", "leave", "&den")
+    left = story.commit(CAROL, number)
+    story.answer(CAROL, number)
+    shown = [Message(one.seq, one.user, "&den", "", True, form="JOIN") for one in came]
+    shown.append(Message(left.seq, "carol", "&den", "", True, form="PART"))
+    for told in (shown[2:], shown[1:], shown):
+        events = list(story.events)
+        story.read("AFTER", came[0].seq - 1, told, room="&den")
+        assert story.promises() == (set() if told == shown[2:] else {"histories_have_no_gap"}), told
+        story.events = events
+
+
 @pytest.mark.parametrize("logs_in", [False, True])
 def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool) -> None:
     """A guest hears all up to the entry with which it is called otherwise, or gone; and whoever it is then,

@@ -456,7 +456,7 @@ def _wrong_history(page: HistoryHeard, floor: int, evidence: Evidence) -> Violat
         yield f"{what} {len(given)}"
     spans = list(evidence.standing.spans(user, room))
     in_room, gone = _history(room, page.plays, evidence)
-    whole = [[seq for seq in in_room if first <= seq < last] for first, last in spans]
+    whole = [[seq for seq in in_room if begun < seq < ended] for begun, ended in spans]
     if not any(_is_part(page, given, seqs, floor, gone) for seqs in whole):
         yield f"{what} {some(given)} of {some(in_room)}, having heard {floor}"
         return

@@ -62,7 +62,7 @@ def confidential(evidence: Evidence) -> Violations:
             case PageRead():
                 spans = list(evidence.standing.spans(event.user, fold_for(event.room, event.user)))
                 seqs = seqs_of(event.posts)
-                if seqs and not any(first <= min(seqs) and max(seqs) < last for first, last in spans):
+                if seqs and not any(begun < min(seqs) and max(seqs) < ended for begun, ended in spans):
                     yield f"{event.client} read what {event.user} may not read in {event.room}: {some(seqs)}"
             case ReportRead():
                 report = evidence.entry(event.report)

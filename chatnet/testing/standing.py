@@ -312,14 +312,14 @@ class Standing:
     # ---- what may be read ----
 
     def spans(self, user: str, room: str) -> Iterator[tuple[int, int]]:
-        """Return what ``user`` could ever read of a room, each time as first and last seq: a page comes from
-        one of them. Of a private room it begins with the stay, or where the room began."""
+        """Return what ``user`` could ever read of a room, each time behind one seq and before another: a page
+        comes from one of them. Of a private room it begins behind the entry that began the stay, or the room."""
         if room[:1] == "&":
             made, history = self.made.get(room, (FAR, "joined"))
             for stay in self.stays.get(user, {}).get(room, ()):
                 yield (made if history == "all" else stay.begun), stay.ended
         elif "=" not in room or user in room.split("="):
-            yield 1, FAR
+            yield 0, FAR
 
     def is_readable(self, user: str, seq: int) -> bool:
         """Return whether ``user`` can read a post now, beside mentions: it was said where everybody may read,
@@ -327,7 +327,7 @@ class Standing:
         room = self._said[seq].room
         if room[:1] == "&" and user not in self._members.get(room, ()):
             return False
-        return any(first <= seq and self.seq < last for first, last in self.spans(user, room))
+        return any(begun < seq and self.seq < ended for begun, ended in self.spans(user, room))
 
     # ---- what may be done ----
 
