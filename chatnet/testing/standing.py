@@ -313,7 +313,7 @@ class Standing:
 
     def spans(self, user: str, room: str) -> Iterator[tuple[int, int]]:
         """Return what ``user`` could ever read of a room, each time behind one seq and before another: a page
-        comes from one of them. Of a private room it begins behind the entry that began the stay, or the room."""
+        comes from one of them. Of a private room it begins behind what began the stay, or the room."""
         if room[:1] == "&":
             made, history = self.made.get(room, (FAR, "joined"))
             for stay in self.stays.get(user, {}).get(room, ()):
