@@ -289,6 +289,25 @@ def test_an_echo_may_come_before_a_refusal(story: Lines) -> None:
     assert story.promises() == set()
 
 
+@pytest.mark.parametrize("is_one_line", [True, False])
+def test_what_is_not_said_of_one_target_comes_with_the_echo_of_another(
+    story: Lines, is_one_line: bool
+) -> None:
+    """A notice for several targets is answered at the place of its echo; another one only in its turn."""
+    first = story.say("bob/1.2", "PRIVMSG", "post", "#tea", "no")
+    echoed = story.say("bob/1.2", "NOTICE", "post", "", "yes")
+    said = story.events[-1]
+    refused = story.say("bob/1.2", "NOTICE", "post", "#tea", "yes")
+    if is_one_line:
+        story.events[-1] = replace(story.events[-1], time=said.time)
+    entry = story.commit("bob/1.2", echoed)
+    story.hear("bob/1.2", entry, "#@bob")
+    story.answer("bob/1.2", echoed, seq=entry.seq)
+    story.answer("bob/1.2", refused, code=UNTOLD)
+    story.answer("bob/1.2", first, code="404")
+    assert story.promises() == (set() if is_one_line else {"each_line_is_answered_once"})
+
+
 def test_an_answer_before_what_it_follows_is_found(story: Lines) -> None:
     """A PONG says that all was delivered that stands before what it acknowledges."""
     said = story.draft("alice/1", "post", "and another", 14)

@@ -16,7 +16,7 @@ from chatnet.kinds import SAID
 from chatnet.names import fold_for
 from chatnet.testing.connections import Connection, ToldPost
 from chatnet.testing.evidence import Evidence, Violations, some
-from chatnet.testing.history import REACTION, HistoryHeard, Message, Said
+from chatnet.testing.history import REACTION, UNTOLD, HistoryHeard, Message, Said
 from chatnet.testing.said_lines import room_of
 from chatnet.testing.standing import FAR
 
@@ -56,14 +56,16 @@ def each_line_is_answered_once(evidence: Evidence) -> Violations:
 
 def _out_of_turn(connection: Connection) -> Violations:
     """Find answers that came before that to an earlier line: an echo may, as it stands at its place in the
-    log, but not before another; one of what was said on another connection, too, is read there."""
-    echoed, done = 0, set[int]()
+    log, but not before another; one of what was said on another connection, too, is read there. With the echo
+    of a line for several targets ends what is not said of the others."""
+    echoed, done, lines = 0, set[int](), set[tuple[float, str]]()
     for one in connection.answered:
-        said = connection.said.get(one.number)
+        said, open_before = connection.said.get(one.number), list[int]()
         if said is not None and said.command in ECHOED and one.seq:
             open_before = [one.number] if said.kind and one.number < echoed else []
             echoed = max(echoed, one.number if said.kind else 0)
-        else:
+            lines.add((said.time, said.text))
+        elif said is None or one.code != UNTOLD or (said.time, said.text) not in lines:
             open_before = [number for number in connection.said if number < one.number and number not in done]
         if open_before:
             client, before = connection.client, echoed if said is not None and said.kind else open_before[0]
