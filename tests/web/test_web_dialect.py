@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from chatnet.worker.fronts.web.dialect import (
     FORMS,
     MOST_NUMBER,
     form_of,
+    number_in,
     packed,
     said_as,
     unpacked,
@@ -220,6 +222,19 @@ def test_a_number_is_one_that_all_can_read(number: object) -> None:
     message = dialect.read(json.dumps({"id": number}))
     with pytest.raises(BadRequest):
         dialect.id_of(message)
+
+
+@given(st.text("0123456789-+._ ²٣x", max_size=20) | st.integers(0, 1 << 60).map(str), st.integers(0, 1 << 53))
+def test_a_number_in_a_url_is_no_greater_than_it_may_be(text: str, most: int) -> None:
+    """However it is written; and what is too long is not looked at."""
+    with suppress(ValueError):
+        assert 0 <= number_in(text, most) <= most
+        assert number_in(text, most) == int(text)
+        assert text.isascii()
+        assert text.isdecimal()
+    for digits in ("0" * 5_000, "9" * 5_000, "0" * 100 + "1"):
+        with pytest.raises(ValueError, match="not a whole number"):
+            number_in(digits, most)
 
 
 @pytest.mark.parametrize(

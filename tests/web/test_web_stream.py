@@ -431,7 +431,9 @@ def test_a_cursor_that_is_none_or_of_another_log(
     assert not stage.worker.sessions.open
 
 
-@pytest.mark.parametrize("wait", ["x", "-1", "1.5", str(MOST_WAIT + 1), "9" * 5000, "²"])
+@pytest.mark.parametrize(
+    "wait", ["x", "-1", "1.5", str(MOST_WAIT + 1), "9" * 5000, "0000" + "9" * 12, "0" * 5000 + "9", "²"]
+)
 def test_how_long_one_may_wait(stage: WebStage, wait: str) -> None:
     quoted = wait.replace("²", "%C2%B2")
     assert Listener(stage, "alice", f"?wait={quoted}").answer().status == 400

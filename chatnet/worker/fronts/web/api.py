@@ -19,7 +19,7 @@ from chatnet.store.window import Window
 from chatnet.text import legible
 from chatnet.worker.fronts.web import openapi, slack
 from chatnet.worker.fronts.web.bodies import Me, Membership, NewPost, Posted, Posts
-from chatnet.worker.fronts.web.dialect import MOST_NUMBER, Message, packed, shown, unpacked
+from chatnet.worker.fronts.web.dialect import Message, number_in, packed, shown, unpacked
 from chatnet.worker.fronts.web.exchange import Answer
 from chatnet.worker.fronts.web.kept import Kept, said
 from chatnet.worker.fronts.web.settings import WebSettings
@@ -212,9 +212,10 @@ def _number(request: Request, name: str) -> int | None:
     said = request.query.get(name)
     if said is None:
         return None
-    if not (said.isascii() and said.isdecimal() and len(said) <= 16) or int(said) > MOST_NUMBER:
-        raise BadRequest.of(why=f"the value of “{name}” is wrong (not a whole number).")
-    return int(said)
+    try:
+        return number_in(said)
+    except ValueError as error:
+        raise BadRequest.of(why=f"the value of “{name}” is wrong ({error}).") from error
 
 
 def _ticket_in(token: str) -> bytes:

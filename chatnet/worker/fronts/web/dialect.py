@@ -28,6 +28,7 @@ VERSION = 1
 """The version of this dialect."""
 MOST_NUMBER = (1 << 53) - 1
 """The greatest number: JavaScript has none beyond it that are exact."""
+_MOST_DIGITS = len(str(MOST_NUMBER))
 MISSED = 2_000
 """How many entries a client may be behind, and still gets all of them, unless it says another number."""
 
@@ -86,6 +87,16 @@ def _number(said: object) -> int:
     if said > MOST_NUMBER:
         raise ValueError("too large a number")
     return said
+
+
+def number_in(text: str, most: int = MOST_NUMBER) -> int:
+    """Return the whole number from 0 to ``most`` that stands so in a URL.
+
+    :raises ValueError: there is none.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS) or int(text) > most:
+        raise ValueError("not a whole number")
+    return int(text)
 
 
 def _flag(said: object) -> bool:

@@ -23,7 +23,7 @@ from chatnet.presence import GRACE_SECONDS
 from chatnet.worker.fronts.channel import HeardChannel
 from chatnet.worker.fronts.web import dialect
 from chatnet.worker.fronts.web.connection import WebConnection
-from chatnet.worker.fronts.web.dialect import encode, packed, shown, unpacked
+from chatnet.worker.fronts.web.dialect import encode, number_in, packed, shown, unpacked
 from chatnet.worker.fronts.web.exchange import Answer, Switch
 from chatnet.worker.fronts.web.peer import SocketChannel, WebPeer, resumed
 from chatnet.worker.fronts.web.problems import LATER_SECONDS
@@ -54,18 +54,12 @@ def cursor_in(text: str) -> Cursor:
     """
     seq, _, check = text.partition(".")
     try:
-        found = Cursor(_number(seq), unpacked(check))
+        found = Cursor(number_in(seq), unpacked(check))
         if len(found.check) == CHECK_BYTES:
             return found
     except ValueError:
         pass
     raise BadRequest.of(why="a cursor is SEQ.CHECK, as it was given.")
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 16) or int(text) > dialect.MOST_NUMBER:
-        raise ValueError("not a seq")
-    return int(text)
 
 
 # ---- how it is said ----
@@ -419,6 +413,7 @@ class Streams:
 
 
 def _seconds(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 <= int(text[:4]) <= MOST_WAIT):
-        raise BadRequest.of(why=f"one may wait for 0 to {MOST_WAIT} seconds.")
-    return int(text)
+    try:
+        return number_in(text, MOST_WAIT)
+    except ValueError as error:
+        raise BadRequest.of(why=f"one may wait for 0 to {MOST_WAIT} seconds.") from error
