@@ -151,6 +151,7 @@ def test_who_wants_to_close_is_closed_after_the_answer(stage: WebStage) -> None:
         (posted("content-length: -1"), 400),
         (posted("content-length: +1"), 400),
         (posted("content-length: 1", "transfer-encoding: chunked"), 400),
+        (posted("transfer-encoding: chunked").replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
         (posted("transfer-encoding: gzip, chunked"), 501),
         (posted("transfer-encoding: identity"), 501),
         (posted(f"content-length: {MOST_BODY + 1}"), 413),
