@@ -90,6 +90,47 @@ test("One is believed to be in the room that one opens, until it is known", asyn
   assert.deepEqual(isIn(), [true, false]);
 });
 
+test("A link to a post shows what was said around it, also if the page is opened by it", async () => {
+  const all = world();
+  const posts = Array.from({ length: 1500 }, (_, at) => all.server.say("bob", "#tea", `post ${at}`));
+  const { seq = 0 } = posts[600] ?? {};
+  const page = all.profile.open();
+  await all.clock.pass(0);
+  page.app.open("#tea", seq); // before anybody has said welcome
+  await all.clock.pass(3000);
+  const shown = page.placed("#tea");
+  for (const at of [580, 600, 620, 1499]) assert.ok(shown.includes(`post ${at}`), `${at} of ${shown.length}`);
+});
+
+test("A link that is followed while there is no connection leads to its post later", async () => {
+  const all = world();
+  const page = await opened(all);
+  await offline(all);
+  const posts = Array.from({ length: 1500 }, (_, at) => all.server.say("bob", "#coffee", `post ${at}`));
+  page.app.open("#coffee", posts[700]?.seq);
+  all.server.isDown = false;
+  await all.clock.pass(15_000);
+  assert.ok(page.placed("#coffee").includes("post 700"));
+});
+
+for (const beyond of [0, 1, 100, 1e15])
+  test(`What is said after a page was read does not count as known: a link ${beyond} beyond the newest`, async () => {
+    const all = world();
+    all.server.join("bob", "#coffee");
+    const { seq } = all.server.say("bob", "#coffee", "one");
+    const page = await opened(all, "#tea");
+    page.app.open("#coffee", seq - 1 + beyond);
+    await all.clock.pass(500);
+    all.server.say("bob", "#coffee", "two");
+    all.server.say("bob", "#tea", "elsewhere");
+    all.server.say("bob", "#coffee", "three");
+    await all.clock.pass(500);
+    page.app.order("join", { room: "#coffee" });
+    all.server.say("bob", "#coffee", "four");
+    await all.clock.pass(3000);
+    assert.deepEqual(page.placed("#coffee"), ["one", "two", "three", "four"]);
+  });
+
 test("A post that is read at once leaves the column of rooms and the title as they are", async () => {
   const all = world();
   const page = await opened(all);

@@ -32,6 +32,8 @@ export class Places {
   }
 
   #listings = 0;
+  /** The post that is to be shown in the open room, until it can be asked for; 0: none. */
+  #wanted = 0;
   /** The rooms that the user has joined or left since it was asked: whether they are in them. @type {Map<string, boolean>} */
   #since = new Map();
   /** @type {(() => void) | null} */
@@ -166,11 +168,8 @@ export class Places {
       this.chat.told.changed("here");
       this.chat.told.changed("rooms");
     }
+    this.#wanted = seq ?? 0;
     this.show(room);
-    if (seq !== undefined && !this.chat.feed.timeline(room).post(seq)) {
-      this.#readPage(room, seq + 1);
-      this.#readPage(room, seq + SMALL_GAP);
-    }
   }
 
   /**
@@ -181,10 +180,25 @@ export class Places {
     if (room !== this.chat.here || this.chat.session === null) return;
     const timeline = this.chat.feed.timeline(room);
     if (timeline.stale) this.#readPage(room, timeline.stale + 1);
+    this.#readWanted(timeline);
     const { newestGap } = timeline;
     if (!timeline.isLive) this.#readPage(room, undefined);
     else if (newestGap && newestGap.to - newestGap.from <= SMALL_GAP) this.#readPage(room, newestGap.to);
     else if (timeline.placed.length < FEWEST_SHOWN) this.older(room);
+  }
+
+  /**
+   * Read what is around the post that was asked for, of what the log has had by now: of what comes later no page tells.
+   * @param {import("./timeline.js").RoomTimeline} timeline
+   */
+  #readWanted(timeline) {
+    const seq = this.#wanted;
+    const next = (this.chat.feed.cursor?.seq ?? 0) + 1;
+    if (!seq || seq >= next) return;
+    this.#wanted = 0;
+    if (timeline.post(seq)) return;
+    this.#readPage(timeline.room, seq + 1);
+    this.#readPage(timeline.room, Math.min(seq + SMALL_GAP, next));
   }
 
   /** @param {string} room */
