@@ -17,7 +17,7 @@ from chatnet.errors import BadName, CannotStart
 from chatnet.kinds import HIDDEN, KINDS
 from chatnet.names import fold_name
 from chatnet.operator.source import Source, blankings_of, head_of, open_source, read
-from chatnet.rules import FOR_EVER, ROLES
+from chatnet.rules import ROLES
 from chatnet.store.blanking import LEFT, ROOMS
 from chatnet.store.pages import OPEN
 from chatnet.store.sqlite.marks import MARKS
@@ -145,6 +145,7 @@ def _ended(left: int) -> int | None:
 
 
 def _moment(ms: int) -> str:
-    if ms >= FOR_EVER:
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):  # who bans somebody may say any end
         return "for ever"
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

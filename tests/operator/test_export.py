@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
+from chatnet.codes import MOST_UNTIL
 from chatnet.entries import More, packed_more
 from chatnet.operator.__main__ import main
 
@@ -65,6 +66,20 @@ def test_the_devices_of_a_user_are_printed(data: Path, capfd: pytest.CaptureFixt
         store.execute("UPDATE entry SET more = ? WHERE seq = 7", (more,))
     (line,) = (line for line in exported(["--data", str(data)], capfd) if line.get("seq") == 7)
     assert (line["device"], line["label"], line["scope"]) == ("ab" * 16, "my phone", "read")
+
+
+@pytest.mark.parametrize("until", [253_402_300_800_000, (1 << 53) - 1, MOST_UNTIL])
+def test_a_ban_whose_end_no_calendar_has_is_printed(
+    data: Path, capfd: pytest.CaptureFixture[str], until: int
+) -> None:
+    """Whoever owns a room may have said it."""
+    more = packed_more(More(until=until))
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        store.execute("UPDATE entry SET more = ? WHERE seq = 7", (more,))
+        store.execute("INSERT INTO standing (user, room, banned) VALUES ('alice', '&ops', ?)", (until,))
+    lines = exported(["--data", str(data)], capfd)
+    assert [line["until"] for line in lines if line.get("seq") == 7] == ["for ever"]
+    assert [line["banned_until"] for line in lines if line["is"] == "standing"] == ["for ever"]
 
 
 def test_who_does_not_exist_has_nothing(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:

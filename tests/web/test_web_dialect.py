@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet.codes import MOST_UNTIL
 from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import KEY_BYTES, Entry, More, Ref
 from chatnet.errors import BadRequest, NotAllowed
@@ -222,6 +223,12 @@ def test_a_number_is_one_that_all_can_read(number: object) -> None:
     message = dialect.read(json.dumps({"id": number}))
     with pytest.raises(BadRequest):
         dialect.id_of(message)
+
+
+def test_a_ban_holds_no_longer_than_all_can_read() -> None:
+    """In AMP its end may be a greater number."""
+    ban = Entry(7, 7, "ban", "alice", "&ops", "", b"k" * KEY_BYTES, More(to="bob", until=MOST_UNTIL))
+    assert dialect.shown("log", ban).until == MOST_NUMBER
 
 
 @given(st.text("0123456789-+._ ²٣x", max_size=20) | st.integers(0, 1 << 60).map(str), st.integers(0, 1 << 53))

@@ -2,6 +2,9 @@
 
 import { en } from "../words/en.js";
 
+/** The last moment that a browser can write, in milliseconds since 1970; the first is as far away. */
+const LAST = 8.64e15;
+
 export const clock = formatted({ hour: "2-digit", minute: "2-digit" });
 export const moment = formatted({ dateStyle: "full", timeStyle: "medium" });
 export const shortMoment = formatted({ dateStyle: "medium", timeStyle: "short" });
@@ -18,8 +21,19 @@ function formatted(options) {
   let format;
   return time => {
     format ??= new Intl.DateTimeFormat(undefined, options);
-    return format.format(time);
+    return format.format(known(time));
   };
+}
+
+/** @param {number} time */
+export const standard = time => new Date(known(time)).toISOString();
+
+/**
+ * Return the time, or the last one that a browser knows: a ban may last longer.
+ * @param {number} time
+ */
+function known(time) {
+  return Math.max(-LAST, Math.min(time, LAST));
 }
 
 /** @param {number} time */

@@ -170,7 +170,7 @@ def shown(log_id: str, entry: Entry) -> ShownEntry:
     )
     more = entry.more
     if more is not None:
-        one.to, one.form, one.until = more.to, more.form, more.until
+        one.to, one.form, one.until = more.to, more.form, min(more.until, MOST_NUMBER)
         if more.ref is not None:
             one.ref = ShownRef(more.ref.seq, packed(more.ref.check))
     if not entry.text and entry.kind in SAID:
