@@ -82,6 +82,8 @@ class MasterService(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        if self._replica is not None:
+            self._replica.stop()  # at once: who has closed its port can lead no more
         return Deferred.fromCoroutine(self._stop())
 
     def _started(self) -> None:
@@ -238,8 +240,6 @@ class MasterService(Service):
         self._renewal.stop()
         if self._patience is not None and self._patience.active():
             self._patience.cancel()
-        if self._replica is not None:
-            self._replica.stop()
         if self._looking is not None:
             self._looking.cancel()
         for doing in list(self._doing):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -471,3 +471,52 @@ async def test_a_log_that_fails_ends_the_process_at_once(
     worker.abort()
     with pytest.raises(ConnectionAborted):
         await appended
+
+
+class FreeStore:
+    """A shared store that holds no log yet, and whose lease is free. ``asked`` fires when that is to be
+    taken, and it is when ``taken`` fires."""
+
+    is_shared, seen_as, epoch = True, "", 0
+
+    def __init__(self) -> None:
+        self.asked: Deferred[None] = Deferred()
+        self.taken: Deferred[bool] = Deferred()
+        self.released = 0
+
+    async def take(self, me: Holder) -> bool:
+        if not self.asked.called:
+            self.asked.callback(None)
+        return await self.taken
+
+    async def release(self) -> None:
+        self.released += 1
+
+    async def is_of(self, token: Token) -> bool:
+        return True
+
+    async def holder(self) -> Holder | None:
+        return None
+
+    async def open(self) -> None:
+        """Do nothing: it is open."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def watch(self, free: Callable[[], None]) -> None:
+        """Do nothing: nobody else has the lease."""
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_that_stops_while_it_takes_the_lease_gives_that_back(masters: Masters) -> None:
+    """It has no port any more at which it could lead, and the next one shall not wait for the lease's end."""
+    service = masters.make("--store", "postgresql://nobody@127.0.0.1:1/nowhere")
+    store: Any = FreeStore()
+    service.store = store
+    service.startService()
+    await store.asked
+    stopped = service.stopService()
+    store.taken.callback(True)
+    await stopped
+    assert store.released == 1
