@@ -3,10 +3,23 @@ import { test } from "node:test";
 import { addressOf, routeOf } from "../../chatnet/page/view/route.js";
 
 test("An address of a room leads to it, whatever it is called", () => {
-  for (const room of ["alice", "#tea", "&ops", "@bob", "*", "#पुणे", "#ﻣﺮﺣﺒﺎ"]) {
+  for (const room of ["alice", "#tea", "&ops", "@bob", "*", "#पुणे", "#ﻣﺮﺣﺒﺎ", "code", `#${"𐐨".repeat(64)}`]) {
     assert.deepEqual(routeOf(addressOf(room)), { room, seq: undefined, code: "" });
     assert.deepEqual(routeOf(addressOf(room, 41)), { room, seq: 41, code: "" });
   }
+});
+
+test("However a room is written, it is in its one spelling", () => {
+  for (const [written, room] of [
+    ["%23Tea", "#tea"],
+    ["Alice", "alice"],
+    ["@Bob", "@bob"],
+    ["%23STRASSE", "#strasse"],
+    ["%23Straße", "#strasse"],
+    ["%23te%E2%80%8Ba", "#tea"],
+    ["%23cafe%CC%81", "#café"],
+  ])
+    assert.deepEqual(routeOf(`#/${written}/7`), { room, seq: 7, code: "" });
 });
 
 test("An invitation has a code", () => {

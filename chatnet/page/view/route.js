@@ -1,24 +1,27 @@
 // What the address says: `#/ROOM` shows a room, `#/ROOM/SEQ` a post in it, `#/code/CODE` is an invitation. Pure.
 
+import { fold } from "../state/names.js";
+
 /** @typedef {{room: string, seq: number | undefined, code: string}} Route an empty room: the list of rooms */
 
-const LONGEST_ADDRESS = 200; // characters of a room, as it stands in an address
+const LONGEST_ADDRESS = 1000; // in characters: a topic has 64 letters, and one may take twelve in an address
 const ROOM = /^(?:[#&][\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_-]{0,63}|@?[a-z0-9][a-z0-9_-]{0,31}|\*)$/u;
 
 /**
  * @param {string} hash
- * @returns {Route}
+ * @returns {Route} its room in the one spelling, however somebody has written it
  */
 export function routeOf(hash) {
-  const [room = "", second = ""] = hash
+  const [first = "", second = ""] = hash
     .replace(/^#\/?/, "")
-    .slice(0, 3 * LONGEST_ADDRESS)
+    .slice(0, LONGEST_ADDRESS)
     .split("/")
     .map(decoded);
-  if (room === "code") return { room: "", seq: undefined, code: second.slice(0, 40) };
-  if (!ROOM.test(room)) return { room: "", seq: undefined, code: "" };
   const seq = /^[1-9]\d{0,14}$/.test(second) ? Number(second) : undefined;
-  return { room, seq, code: "" };
+  // Somebody may be called “code”.
+  if (first === "code" && second && !seq) return { room: "", seq: undefined, code: second.slice(0, 40) };
+  const room = fold(first);
+  return ROOM.test(room) ? { room, seq, code: "" } : { room: "", seq: undefined, code: "" };
 }
 
 /** @param {string} part */
