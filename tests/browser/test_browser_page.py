@@ -278,6 +278,7 @@ HOSTILE = [
     "> > > <b onclick=window.hit=1>x</b>",
     "#<img> @<img>",
     "\u202egnp.exe",
+    "\u202e[moc.elpmaxe//:sptth](https://evil.example/) #tea",
     "a" * 2_000,
     "*" * 1_000 + "_" * 1_000,
 ]
@@ -295,6 +296,10 @@ def test_hostile_texts_and_names_stay_text(chromium: Browser) -> None:
         assert all(link.startswith(("https://", "http://", "#/")) for link in links), links
         rels = page.locator(".text a[target]").evaluate_all("links => links.map(link => link.rel)")
         assert set(rels) == {"noopener noreferrer"}
+        bidi = page.locator(".text a").evaluate_all(
+            "links => links.map(link => getComputedStyle(link).unicodeBidi)"
+        )
+        assert set(bidi) == {"isolate"}
         assert page.evaluate("window.hit") is None
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -155,3 +155,49 @@ test("A hostile text takes no long time, and no deep tree", () => {
 test("For a notification a text is one line without marks", () => {
   assert.equal(plain("**hi** @bob\n> so\n```\ncode\n```\n`x`"), "hi @bob so code x");
 });
+
+test("No label passes for another address, by whatever letters", () => {
+  for (const label of [
+    "https://example.com",
+    "see https://example.com",
+    " www.example.com",
+    "https:\u200b//example.com",
+    "w\u00adww.example.com",
+    "ｈｔｔｐｓ：／／example.com",
+    "\u202emoc.elpmaxe//:sptth",
+    "\u2067moc.elpmaxe\u2069",
+    "\u200b",
+    "\u3164",
+    " ",
+  ]) {
+    const links = linksOf(`[${label}](https://evil.example/)`);
+    assert.ok(
+      links.every(link => link.url.startsWith(new URL(link.text).origin)),
+      JSON.stringify([label, links]),
+    );
+  }
+  assert.deepEqual(
+    linksOf("https://evil.example/\u202egpj.exe").map(link => link.text),
+    ["https://evil.example/"],
+  );
+  assert.deepEqual(
+    linksOf("[דף הבית](https://example.org/)").map(link => link.text),
+    ["דף הבית"],
+  );
+});
+
+/**
+ * @param {string} text
+ * @returns {{url: string, text: string}[]}
+ */
+function linksOf(text) {
+  /** @type {{url: string, text: string}[]} */
+  const links = [];
+  /** @param {any} node */
+  const look = node => {
+    if (node.type === "link") links.push(node);
+    for (const child of node.children ?? []) look(child);
+  };
+  for (const block of parse(text)) look(block);
+  return links;
+}

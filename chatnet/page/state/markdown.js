@@ -5,7 +5,7 @@
  * Everything else stays text. A hostile text costs time in proportion to its length.
  */
 
-import { findNamed } from "./names.js";
+import { findNamed, visible } from "./names.js";
 
 /** How deep quotes, bold and italic go into each other. */
 const DEEPEST = 6;
@@ -21,11 +21,13 @@ const DEEPEST = 6;
 
 /** A piece of a line that nothing inside takes apart, or one character that may be a mark. */
 const PIECE =
-  /\\(?<escaped>[\\`*_[\]()>#@~-])|(?<ticks>`+)|\[(?<label>[^\][\n]{1,300})\]\((?<target>https?:\/\/[^\s()<>]{1,1000}(?:\([^\s()<>]{0,300}\)[^\s()<>]{0,1000})?)\)|(?<![\p{L}\p{Nd}])(?<url>https?:\/\/[^\s<>"“”«»`]+)|(?<mark>\*{1,3}|_{1,3})|\n/gu;
+  /\\(?<escaped>[\\`*_[\]()>#@~-])|(?<ticks>`+)|\[(?<label>[^\][\n]{1,300})\]\((?<target>https?:\/\/[^\s()<>]{1,1000}(?:\([^\s()<>]{0,300}\)[^\s()<>]{0,1000})?)\)|(?<![\p{L}\p{Nd}])(?<url>https?:\/\/[^\s<>"“”«»`\u202a-\u202e\u2066-\u2069]+)|(?<mark>\*{1,3}|_{1,3})|\n/gu;
 const TRAILING = /[.,;:!?'"’”)\]}>*_]+$/;
 const FENCE = /^ {0,3}```[ \t]*([\w+#.-]{0,30})[ \t]*$/;
 const FENCE_END = /^ {0,3}```[ \t]*$/;
 const QUOTE = /^ {0,3}> ?/;
+/** Characters that turn round the order of those behind them. */
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/;
 const LETTER = /[\p{L}\p{Nd}\p{M}]/u;
 const SPACE = /^\s?$/u;
 
@@ -156,8 +158,7 @@ function tokensOf(text) {
       }
     } else if (target !== undefined && label !== undefined) {
       const href = asLink(target);
-      // A label that looks like another address would lie.
-      if (href && !/:\/\/|^\s*www\./i.test(label)) token = { node: { type: "link", url: href, text: label } };
+      if (href && !mayLie(label)) token = { node: { type: "link", url: href, text: label } };
     } else if (url !== undefined) {
       const shown = trimmed(url);
       const href = asLink(shown);
@@ -321,6 +322,16 @@ function asLink(target) {
   } catch {
     return "";
   }
+}
+
+/**
+ * Return whether a label may pass for another address than its own, or for nothing at all: also by letters that are turned
+ * round, are not seen, or look the same.
+ * @param {string} label
+ */
+function mayLie(label) {
+  const seen = visible(label).normalize("NFKC").trim();
+  return !seen || TURNING.test(label) || /:\/\/|^www\./i.test(seen);
 }
 
 /** @param {Block} block @returns {string} */

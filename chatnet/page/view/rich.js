@@ -39,6 +39,7 @@ const inlines = (children, me) => children.map(child => inlineOf(child, me));
 
 /** @param {Inline} inline @param {string} me @returns {Node} */
 function inlineOf(inline, me) {
+  // A direction isolates a link: nothing that stands before it turns round what it shows.
   switch (inline.type) {
     case "text":
       return document.createTextNode(inline.text);
@@ -51,7 +52,11 @@ function inlineOf(inline, me) {
     case "italic":
       return h("em", null, inlines(inline.children, me));
     case "link":
-      return h("a", { href: inline.url, target: "_blank", rel: "noopener noreferrer" }, inline.text);
+      return h(
+        "a",
+        { href: inline.url, dir: "auto", target: "_blank", rel: "noopener noreferrer" },
+        inline.text,
+      );
     case "user":
       return h(
         "button",
@@ -63,6 +68,6 @@ function inlineOf(inline, me) {
         inline.text,
       );
     case "topic":
-      return h("a", { class: "named", href: addressOf(inline.room) }, inline.text);
+      return h("a", { class: "named", dir: "auto", href: addressOf(inline.room) }, inline.text);
   }
 }
