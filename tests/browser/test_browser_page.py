@@ -518,8 +518,10 @@ def test_reporting_says_who_reads_it(chromium: Browser) -> None:
         post.locator("[data-act=more]").click()
         page.get_by_role("menuitem", name="Report").click()
         expect(page.get_by_role("dialog")).to_contain_text("Moderators")
+        page.get_by_role("dialog").get_by_role("textbox").fill(" rude,\n and\u00a0loud\n")
         page.get_by_role("dialog").get_by_role("button", name="Report").click()
         expect(page.get_by_role("status").last).to_contain_text("Reported")
+        assert fake(page, "fake.ordered.at(-1)[1].reason") == "rude, and loud"
 
 
 def test_an_invitation_is_accepted(chromium: Browser) -> None:

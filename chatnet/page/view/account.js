@@ -352,7 +352,7 @@ function forget(app) {
     go: WORDS.forget,
     isDangerous: true,
     act: async ({ name: typed = "", password }) => {
-      if (typed.trim().toLowerCase() !== name) throw new Error(WORDS.forgetType(name));
+      if (typed.toLowerCase() !== name) throw new Error(WORDS.forgetType(name));
       await app.forget(password || undefined);
       closeAll();
     },

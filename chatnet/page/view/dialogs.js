@@ -116,8 +116,12 @@ export function form({ fields = [], text, go, isDangerous, cancel, isFocused, ac
     fill(refused);
     button.disabled = true;
     try {
-      const values = Object.fromEntries(new FormData(element));
-      await act(/** @type {Record<string, string>} */ (values));
+      const values = /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(element)));
+      // No reason, description or name has line breaks, or other spaces than the usual one.
+      for (const { name, type = "text" } of fields)
+        if (type === "text" || type === "area")
+          values[name] = (values[name] ?? "").replace(/\s+/g, " ").trim();
+      await act(values);
       element.reset();
     } catch (error) {
       fill(refused, sentence(error));

@@ -197,9 +197,8 @@ export function openAdd(app, join) {
       go: en.add.go[kind],
       act: async ({ name = "", all }) => {
         const word = name
-          .trim()
           .replace(/^[#&@]/, "")
-          .replace(/\s+/g, "-")
+          .replaceAll(" ", "-")
           .toLowerCase();
         const room = { topic: "#", private: "&", talk: "@" }[kind] + word;
         if (kind === "private") await app.order("create", { room, history: all ? "all" : "joined" });

@@ -167,7 +167,7 @@ export class ChatPeople extends HTMLElement {
         fields: [{ name: "text", label: en.people.about, type: "area", value: this.#about, max: 500 }],
         go: en.save,
         act: async ({ text = "" }) => {
-          await app.order("describe", { room, text: text.replace(/\s+/g, " ").trim() });
+          await app.order("describe", { room, text });
           await this.learn();
         },
       });
@@ -216,8 +216,8 @@ export class ChatPeople extends HTMLElement {
         fields: [{ name: "to", label: en.people.inviteName, required: true, max: 40 }],
         go: en.people.inviteGo,
         act: async ({ to = "" }) => {
-          await app.order("invite", { room, to: to.trim().toLowerCase() });
-          toast(en.people.invited(to.trim()));
+          await app.order("invite", { room, to: to.toLowerCase() });
+          toast(en.people.invited(to));
         },
       });
     return h("section", null, h("button", { onclick: open }, icon("add"), en.people.invite));
