@@ -359,3 +359,44 @@ def test_who_is_lost_between_the_ack_and_what_is_heard_leaves_nothing(stage: Irc
     assert len(worker.entrance.sessions.users) == 0
     worker.log.catch_up()
     assert worker.log.window.head == head + 1
+
+
+def test_what_is_asked_for_begins_and_ends_at_the_ack(stage: IrcStage) -> None:
+    """A line is answered, and what others say is told, by what was on before a CAP REQ up to its ACK."""
+    before, bob = stage.everything("alice", "server-time"), stage.user("bob")
+    after = stage.user("alice", "cap-notify")
+    for line in (before, after, bob):
+        line.ask("JOIN #tea")
+    for line in (before, after, bob):
+        line.take()
+    stage.worker.log.held = True
+    before.say("@label=1 PRIVMSG #tea :x", "CAP REQ :-echo-message -message-tags -labeled-response")
+    after.say("PRIVMSG #tea :y", "CAP REQ :echo-message server-time", "PRIVMSG #tea :z")
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    bob.say("PRIVMSG #tea :from bob")
+    told = [(one.nick, one.text, "label" in one.tags, "msgid" in one.tags) for one in before.take()]
+    at_ack = told.index((SERVER, "-echo-message -message-tags -labeled-response", False, False))
+    assert ("alice", "x", True, True) in told[:at_ack]
+    assert ("bob", "from bob", False, False) in told[at_ack:]
+    told = [(one.nick, one.text, "time" in one.tags) for one in after.take()]
+    at_ack = told.index((SERVER, "echo-message server-time", False))
+    assert {tagged for _, _, tagged in told[:at_ack]} <= {False}
+    assert told[at_ack + 1 :] == [("alice", "z", True), ("bob", "from bob", True)]
+
+
+@pytest.mark.parametrize("asked", ["MONITOR + bob", "ISON bob", "USERHOST bob", "WHO bob", "WHOIS bob"])
+def test_no_answer_is_older_than_what_was_told_before_it(stage: IrcStage, asked: str) -> None:
+    """Who is here is looked up once all lines before are answered: what is told meanwhile, as that somebody
+    has come, is not taken back by an answer from before."""
+    alice = stage.user("alice")
+    alice.ask("MONITOR + bob")
+    stage.worker.log.held = True
+    alice.say("PRIVMSG #@alice :x", asked)
+    stage.worker.log.held = False
+    stage.user("bob")
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    came, *answer = alice.shown("PING x")[:-1]
+    assert came == "730 alice bob!bob@user"
+    assert answer == alice.shown(asked) != ["731 alice bob"]

@@ -363,9 +363,9 @@ COMMANDS = {
     "WHO": Command(who, 0, Pace.ALONE, price=4),
     "WHOIS": Command(whois, 0, Pace.ALONE, price=2),
     "WHOWAS": Command(whowas),
-    "USERHOST": Command(userhost, 1),
-    "ISON": Command(ison, 1),
+    "USERHOST": Command(userhost, 1, Pace.ALONE),
+    "ISON": Command(ison, 1, Pace.ALONE),
     "AWAY": Command(away, price=10),
-    "MONITOR": Command(monitor, 1, price=2),
+    "MONITOR": Command(monitor, 1, Pace.ALONE, price=2),
     "SETNAME": Command(setname, 1, Pace.ALONE, price=10),
 }

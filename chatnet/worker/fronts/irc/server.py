@@ -81,7 +81,7 @@ def message_of_the_day(client: IrcClient) -> list[bytes]:
 
 
 def cap(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Negotiate capabilities, at any time."""
+    """Negotiate capabilities, at any time: what changes begins at the answer, and not at lines before it."""
     before = client.caps.on
     for command, *params in client.caps.answer(client.nick, line.params):
         slot.say(writer.line(client.front.settings.name, command, *params, trailing=True))
@@ -205,7 +205,7 @@ def lusers(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 COMMANDS = {
-    "CAP": Command(cap),
+    "CAP": Command(cap, 0, Pace.ALONE),
     "PING": Command(ping),
     "PONG": Command(pong, price=0),
     "QUIT": Command(leave, 0, Pace.ALONE),
