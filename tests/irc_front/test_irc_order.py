@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from irc_front.stage import SERVER, Heard, IrcStage
+from irc_front.stage import SERVER, Heard, IrcLine, IrcStage
+from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
@@ -113,6 +114,25 @@ def test_a_batch_around_what_is_heard_does_not_stay_open() -> None:
     assert sent.take() == ["@label=c :s BATCH +2 labeled-response", "@batch=2 echo"]
     first.end()
     assert sent.take() == ["@batch=2 404", ":s BATCH -2"]
+
+
+def test_a_batch_that_may_have_to_begin_at_once_does_so_for_a_line() -> None:
+    """Answers that are ready in their turn are labelled as all are: alone, or by ACK. Once there is a batch,
+    it begins before all that it holds, whatever still waits for its turn."""
+    sent = Sent()
+    first, none, one, refused = (sent.answers.slot(label) for label in ("", "a", "b", "c"))
+    for slot in (none, one, refused):
+        slot.begin_now()
+    one.say(b"404\r\n")
+    refused.say(b"401\r\n", b"404\r\n")
+    refused.now(b"echo\r\n")
+    for slot in (none, one, refused):
+        slot.close_now()
+        slot.end()
+    assert sent.take() == ["@label=c :s BATCH +1 labeled-response", "@batch=1 echo"]
+    first.end()
+    answers = ["@label=a :s ACK", "@label=b 404", "@batch=1 401", "@batch=1 404", ":s BATCH -1"]
+    assert sent.take() == answers
 
 
 def test_a_batch_that_is_the_answer_has_the_label_itself() -> None:
@@ -286,6 +306,43 @@ def test_a_labelled_join_is_one_batch(stage: IrcStage) -> None:
     assert [one.params[-2] for one in answers if one.command == "353"] == ["#tea", "#cake"]
 
 
+def test_who_has_no_echo_gets_labels_on_what_they_get(stage: IrcStage) -> None:
+    """labeled-response: one line has the label itself, several are a batch, and for none there is ACK:
+    whatever the line might have been answered by. A NOTICE that is refused at all its targets is none."""
+    alice = stage.user("alice", "labeled-response", "batch")
+    wide, bob = stage.everything("carol"), stage.user("bob")
+    for line in (alice, wide):
+        line.ask("JOIN #tea,#cake")
+    bob.ask("AWAY :lunch")
+    alice.take()
+
+    def answer(line: str, client: IrcLine = alice) -> list[str]:
+        heard = [one for one in client.ask(f"@label=L {line}") if one.source == SERVER]
+        assert [one.tags.get("label") for one in heard].count("L") == 1
+        assert heard[0].tags["label"] == "L"
+        return [one.command for one in heard]
+
+    assert answer("PRIVMSG #tea,#cake :x") == ["ACK"]
+    assert answer("PRIVMSG bob :x") == ["301"]
+    assert answer("PRIVMSG bob,#tea,#nowhere :x") == ["BATCH", "301", "404", "BATCH"]
+    assert answer("NOTICE #tea,nobody_here :x") == ["ACK"]
+    assert answer("NOTICE #nowhere,nobody_here :x", wide) == ["ACK"]
+    assert answer("PRIVMSG #nowhere,nobody_here :x", wide) == ["BATCH", "404", "401", "BATCH"]
+    assert answer("PRIVMSG bob :x", wide) == ["BATCH", "301", "BATCH"]
+
+
+def test_a_change_of_a_mode_has_the_label_itself(stage: IrcStage) -> None:
+    alice, bob = stage.everything("alice"), stage.user("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    does(stage, "role", "chatnet", "#tea", "moderator", to="alice")
+    alice.take()
+    changed, parted = alice.ask("@label=L MODE #tea +b bob")
+    assert (changed.command, changed.tags["label"], "label" in parted.tags) == ("MODE", "L", False)
+    several = alice.ask("@label=L MODE #tea -b+b bob nobody_here")
+    assert [one.command for one in several] == ["BATCH", "MODE", "401", "BATCH"]
+
+
 @pytest.mark.parametrize("caps", [(), ("labeled-response",), ("batch",)])
 def test_who_did_not_ask_for_labels_gets_none(stage: IrcStage, caps: tuple[str, ...]) -> None:
     alice = stage.user("alice", *caps)
@@ -379,10 +436,10 @@ def test_what_is_asked_for_begins_and_ends_at_the_ack(stage: IrcStage) -> None:
     at_ack = told.index((SERVER, "-echo-message -message-tags -labeled-response", False, False))
     assert ("alice", "x", True, True) in told[:at_ack]
     assert ("bob", "from bob", False, False) in told[at_ack:]
-    told = [(one.nick, one.text, "time" in one.tags) for one in after.take()]
-    at_ack = told.index((SERVER, "echo-message server-time", False))
-    assert {tagged for _, _, tagged in told[:at_ack]} <= {False}
-    assert told[at_ack + 1 :] == [("alice", "z", True), ("bob", "from bob", True)]
+    timed = [(one.nick, one.text, "time" in one.tags) for one in after.take()]
+    at_ack = timed.index((SERVER, "echo-message server-time", False))
+    assert {has_time for _, _, has_time in timed[:at_ack]} <= {False}
+    assert timed[at_ack + 1 :] == [("alice", "z", True), ("bob", "from bob", True)]
 
 
 @pytest.mark.parametrize("asked", ["MONITOR + bob", "ISON bob", "USERHOST bob", "WHO bob", "WHOIS bob"])

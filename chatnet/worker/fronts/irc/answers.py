@@ -28,7 +28,10 @@ class Slot:
     Until :meth:`end` it may :meth:`say` lines, which go out once all earlier slots have ended.
     """
 
-    __slots__ = ("_answers", "_batch", "_first", "_has_label", "_is_told", "_later", "has_ended", "label")
+    __slots__ = (
+        *("_answers", "_batch", "_begins_now", "_first", "_has_label", "_is_told", "_later"),
+        *("has_ended", "label"),
+    )
 
     def __init__(self, answers: Answers, label: str) -> None:
         self._answers = answers
@@ -36,6 +39,7 @@ class Slot:
         self._has_label = bool(label)
         self._is_told = not label
         self._batch = ""
+        self._begins_now = False
         self._first: bytes | None = None
         self._later: list[bytes] | None = None
         self.has_ended = False
@@ -48,8 +52,10 @@ class Slot:
     def now(self, line: bytes) -> None:
         """Answer with this line, at its place between the things that others say.
 
-        It is the only line of this answer, or :meth:`begin` was called before.
+        It is the only line of this answer, or :meth:`begin` or :meth:`begin_now` was called before.
         """
+        if self._begins_now and not self._batch:
+            self._begin_around_first()
         self._is_told, line = True, self._marked(line)
         self._answers.put(line)
 
@@ -58,9 +64,9 @@ class Slot:
         self._begin(self._put, kind, *params)
 
     def begin_now(self) -> None:
-        """If the line has a label, begin a batch at this place: some of what it holds is said :meth:`now`."""
-        if self.label and not self._batch:
-            self._begin(self._answers.put, "labeled-response")
+        """If the line has a label, a batch begins with the first line that is said :meth:`now`: others may
+        follow it. If none is, each may be the only one."""
+        self._begins_now = bool(self.label)
 
     def close_now(self) -> None:
         """End the batch that was begun at this place, if all of it was said :meth:`now`.
@@ -68,7 +74,7 @@ class Slot:
         Who waits for its end shall see what it holds before what follows in the log.
         """
         if self._batch and self._later is None:
-            batch, self._batch = self._batch, ""
+            batch, self._batch, self._begins_now = self._batch, "", False
             self._answers.put(writer.line(self._answers.server, "BATCH", f"-{batch}"))
 
     def _begin(self, put: Callable[[bytes], None], kind: str, *params: str) -> None:
@@ -106,10 +112,15 @@ class Slot:
         elif self._first is None:
             self._first = line  # only one more tells whether it needs a batch
         else:
-            first, self._first = self._first, None
-            self.begin("labeled-response")
-            self._put(self._marked(first))
+            self._begin_around_first()
             self._put(self._marked(line))
+
+    def _begin_around_first(self) -> None:
+        """Begin the batch of several lines, of which one may have been said."""
+        self._begin(self._answers.put if self._begins_now else self._put, "labeled-response")
+        first, self._first = self._first, None
+        if first is not None:
+            self._put(self._marked(first))
 
     def _marked(self, line: bytes) -> bytes:
         if self._batch:

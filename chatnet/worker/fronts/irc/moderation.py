@@ -138,6 +138,8 @@ def modes_of(room: str) -> str:
 
 async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks: list[str]) -> None:
     sign, changes, has_asked = "+", 0, False
+    if sum(letter not in CHANGES for letter in letters) > 1:
+        slot.begin_now()
     for letter in letters:
         if letter in CHANGES:
             sign = letter
@@ -189,7 +191,6 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
     except ChatnetError as why:
         client.refuse(slot, "MODE", events.channel(room), await _reason(client, room, why))
     else:
-        slot.begin_now()
         _say_event(client, slot, entry, place or room)
 
 

@@ -23,7 +23,7 @@ from chatnet.worker.fronts.irc.marking import NoTarget, known_room
 from chatnet.worker.fronts.irc.said import REACT, command_of, head_of, reaction, room_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from chatnet.irc.lines import Line
     from chatnet.worker.fronts.irc.answers import Slot
@@ -159,7 +159,7 @@ class Saying:
         if self._chosen is not None and (len(targets) > 1 or _key_in(self._chosen) is None):
             self._fail("INVALID_KEY", "A key is 22 letters of base64url, for one target.")
             return False
-        if len(targets) > 1:
+        if len(targets) > 1 and self._client.has("echo-message"):
             self._slot.begin_now()
         return True
 
@@ -227,22 +227,26 @@ class Saying:
 
     def _echo(self, entry: Entry, place: str) -> None:
         client = self._client
-        self._is_told_of_absence(entry)
-        if client.has("echo-message") and (lines := client.channel.lines(entry, place or self._place(entry))):
-            self._slot.now(lines)
+        absent = self._absence(entry)
+        if not client.has("echo-message"):
+            self._slot.say(*absent)
+        elif lines := client.channel.lines(entry, place or self._place(entry)):
+            if absent:
+                self._slot.begin_now()
+            for line in (*absent, lines):
+                self._slot.now(line)
 
     def _place(self, entry: Entry) -> str:
         return f"@{self._client.user}" if is_talk(entry.room) else entry.room
 
-    def _is_told_of_absence(self, entry: Entry) -> None:
-        """Tell the author what the other one in a conversation has said of being away."""
+    def _absence(self, entry: Entry) -> Sequence[bytes]:
+        """Return what the author is told of the other one in a conversation who is away."""
         if self._command != "PRIVMSG" or not is_talk(entry.room):
-            return
+            return ()
         client = self._client
         other = other_side(entry.room, client.user)
-        if words := client.front.presence.words(other):
-            self._slot.begin_now()
-            self._slot.now(client.numeric(numerics.RPL_AWAY, client.front.faces.nick(other), words))
+        words = client.front.presence.words(other)
+        return (client.numeric(numerics.RPL_AWAY, client.front.faces.nick(other), words),) if words else ()
 
     def _refused(self, failure: Failure, target: str) -> None:
         if isinstance(failure.value, ChatnetError):
