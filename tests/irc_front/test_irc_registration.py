@@ -233,6 +233,52 @@ def test_a_second_user_or_pass_is_refused(stage: IrcStage) -> None:
     assert codes(fresh.ask("USER a 0 * :a", "USER a 0 * :a")) == ["462"]
 
 
+def test_labels_before_the_welcome(stage: IrcStage) -> None:
+    """labeled-response: from its ACK on every line is answered by its label, once; the welcome is nobody's
+    answer, and comes behind that of the last line."""
+    line = stage.line()
+    line.ask("CAP LS 302", "@label=0 CAP REQ :labeled-response batch sasl")
+
+    def answer(said: str) -> list[str]:
+        heard = asked(line, f"@label=L {said}")
+        assert [one.tags.get("label") for one in heard].count("L") == 1
+        assert heard[0].tags["label"] == "L"
+        return codes(heard)
+
+    assert answer("PING x") == ["PONG"]
+    assert answer("PONG x") == answer("NOTICE x :y") == ["ACK"]
+    assert answer("NONSENSE") == answer("JOIN #tea") == ["451"]
+    assert answer("NICK a.b") == ["432"]
+    assert answer("USER b 0 * :b") == ["ACK"]
+    assert answer("USER b 0 * :b") == ["462"]
+    assert answer("PRIVMSG " + "x" * 600) == ["417"]
+    assert answer("AUTHENTICATE NONSENSE") == ["BATCH", "908", "904", "BATCH"]
+    assert answer("AUTHENTICATE PLAIN") == ["AUTHENTICATE"]
+    assert answer(f"AUTHENTICATE {plain('bob')}") == ["BATCH", "900", "903", "BATCH"]
+    assert answer("NICK Bob") == ["ACK"]
+    assert answer("REGISTER * * x") == ["FAIL"]
+    assert answer("CAP END")[:3] == ["ACK", "001", "002"]
+    assert asked(line, "@label=M PING x")[0].tags["label"] == "M"
+    other = stage.line()
+    other.ask("CAP REQ :labeled-response batch")
+    [last] = other.ask("@label=L QUIT")
+    assert (last.command, last.tags) == ("ERROR", {"label": "L"})
+
+
+def test_what_ends_an_attempt_has_one_label(stage: IrcStage) -> None:
+    line = stage.line()
+    line.ask("CAP REQ :labeled-response batch", "NICK Bob", "USER b 0 * :b")
+    begin, *said = asked(line, "@label=L REGISTER * * :a long password")
+    assert begin.tags == {"label": "L"}
+    assert codes(said) == ["REGISTER", "900", "BATCH"]
+    wrong = stage.line()
+    wrong.ask("CAP REQ :labeled-response batch", "NICK Bob", "USER b 0 * :b")
+    begin, *said = asked(wrong, "@label=L CAP END")
+    assert begin.tags == {"label": "L"}
+    assert codes(said) == ["464", "ERROR", "BATCH"]
+    assert not wrong.is_open
+
+
 def test_quit_before_the_welcome(stage: IrcStage) -> None:
     line = stage.line()
     assert codes(line.ask("QUIT", "NICK bob")) == ["ERROR"]

@@ -33,6 +33,7 @@ from chatnet.net.tls import shown_fingerprint, shown_name
 from chatnet.reads import ShownFace
 from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import account, guests, server
+from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
 from chatnet.worker.logins import Shown, by_certificate
 from chatnet.worker.session import Session
@@ -53,7 +54,9 @@ class Registration:
 
     __slots__ = (
         *(
+            "_answers",
             "_arrival",
+            "_attempts",
             "_away",
             "_caps",
             "_client",
@@ -73,6 +76,7 @@ class Registration:
             "_password",
             "_real_name",
             "_session",
+            "_slot",
         ),
     )
 
@@ -83,11 +87,13 @@ class Registration:
         self._connection = connection
         self._front = front
         self._entrance = entrance
+        self._answers = Answers(self._send, front.settings.name, lambda: None)
+        self._slot: Slot | None = None
         self._caps = Negotiation(front.offered)
         self._exchange = Exchange()
         self._nick = self._ident = self._real_name = self._password = ""
         self._away: str | None = None
-        self._failures = 0
+        self._attempts = self._failures = 0
         self._is_closing = self._is_lost = self._is_new = False
         self._arrival: Arrival | None = None
         self._client: IrcClient | None = None
@@ -113,17 +119,21 @@ class Registration:
 
     def step(self) -> bool:
         received = None if self._is_closing else self._connection.lines.next()
+        if received is None:
+            if self._connection.at_end:
+                self._close("You have ended the connection")
+            return False
+        has_labels = {"labeled-response", "batch"} <= self._caps.on
+        self._slot = self._answers.slot(received.label if has_labels else "")
         match received:
-            case None:
-                if self._connection.at_end:
-                    self._close("You have ended the connection")
-                return False
             case Line():
                 self._obey(received)
             case TooLong():
                 self._say(numerics.ERR_INPUTTOOLONG)
             case NotUtf8(command) | WithNul(command):
                 self._not_text(command)
+        if not self._attempts:
+            self._answered()
         return True
 
     def filled(self) -> None:
@@ -447,9 +457,16 @@ class Registration:
 
     def _begin(self, attempt: Coroutine[Any, Any, None]) -> None:
         """Make an attempt; no line is read until its end."""
+        self._attempts += 1
         self._connection.hold()
         running = Deferred.fromCoroutine(attempt)
-        running.addErrback(self._broken).addCallback(lambda _: self._connection.release())
+        running.addErrback(self._broken).addCallback(lambda _: self._attempted())
+
+    def _attempted(self) -> None:
+        self._attempts -= 1
+        if not self._attempts:
+            self._answered()
+        self._connection.release()
 
     def _broken(self, failure: Failure) -> None:
         self._connection.broken(failure)
@@ -460,6 +477,7 @@ class Registration:
         if self._is_lost:
             return  # while it was kept how the user spells their name
         self._stop_waiting()
+        self._answered()
         client.said_user, client.real_name = self._ident, self._real_name
         self._front.came(client, self._away)
         self._connection.goes_on_as(client)
@@ -476,12 +494,28 @@ class Registration:
         self._put(writer.numeric(self._front.settings.name, self._nick or "*", what, *params))
 
     def _put(self, line: bytes) -> None:
-        if self._connection.transport is not None and not self._is_closing:
+        """Say this: as an answer to the line that is being done, if one is."""
+        if self._is_closing:
+            return
+        if self._slot is None:
+            self._send(line)
+        else:
+            self._slot.say(line)
+
+    def _send(self, line: bytes) -> None:
+        if self._connection.transport is not None:
             self._connection.outbox.put(line)
+
+    def _answered(self) -> None:
+        """The line that is being done has its whole answer."""
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.end()
 
     def _close(self, sentence: str) -> None:
         if not self._is_closing:
             self._put(error(sentence))
+            self._answered()
             self._is_closing = True
             self._stop_waiting()
             self._connection.close()
