@@ -58,6 +58,15 @@ def channel_of(room: str, me: str) -> str | None:
     return OWN + room if room else None
 
 
+def is_nick(said: str) -> bool:
+    """Return whether this is the name of a user or guest in capitals of their choice: no other spelling is
+    ever shown."""
+    try:
+        return said.isascii() and said.lower() == fold_name(said)
+    except BadName:
+        return False
+
+
 def nick_of(name: str) -> str:
     """Return the nick of a user or guest, in the one spelling of their name."""
     return name.removeprefix(GUEST)

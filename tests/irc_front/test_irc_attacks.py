@@ -154,10 +154,26 @@ def test_what_waits_for_an_earlier_answer_has_a_bound(stage: IrcStage) -> None:
     assert len([one for one in alice.heard if one.command == "PONG"]) == 600
 
 
-@pytest.mark.parametrize("nick", [":bob ", ":bob x", ": bob"])
-def test_a_nick_with_spaces_is_none(stage: IrcStage, nick: str) -> None:
+NO_NICKS = [
+    *("::alice", ": alice", ":alice ", ":a b", ":\talice", ":alice\u3000", ":al\u200bice"),
+    *("\u017fam", "\u212aate", "\uff41lice", "al\u0131ce", "a\u0308lice", "alice@phone", "~alice", "x" * 33),
+]
+"""What is folded to a name, and is spelled otherwise than in capitals; and what is never one."""
+
+
+@pytest.mark.parametrize("nick", NO_NICKS)
+def test_a_nick_is_spelled_in_capitals_at_most(nick: str) -> None:
+    """Before the welcome, of a guest and of a user: it is 432, and nobody is called so for a moment."""
+    stage = IrcStage(Worker(), guests=True)
     line = stage.line()
     assert [one.command for one in line.ask(f"NICK {nick}", "NONSENSE", "CAP LIST")] == ["432", "451", "CAP"]
+    assert [one.params[0] for one in line.ask("NICK :", "PASS")] == ["*", "*"]
+    other, user = stage.line(), stage.user("Alice")
+    other.ask("NICK Bob", "USER b 0 * :b")
+    other.take()
+    for one, name in ((other, "Bob"), (user, "Alice")):
+        [refused] = one.ask(f"NICK {nick}")
+        assert (refused.command, refused.params[0]) == ("432", name)
 
 
 def test_who_is_away_before_the_welcome(stage: IrcStage) -> None:
@@ -419,15 +435,18 @@ def test_a_client_that_never_asked_for_what_it_uses(stage: IrcStage) -> None:
 @pytest.mark.parametrize("nick", ["\u0430lice", "al\u0456ce", "\uff41lice", "al\u0131ce", "a|ice", "[alice]"])
 def test_names_that_look_alike(stage: IrcStage, nick: str) -> None:
     """A name is of ASCII letters, digits, - and _: nobody has one that only looks like another's. In
-    capitals, or with letters that nobody sees, it is the same one, and needs its password."""
+    capitals it is the same one, and for SASL with letters that nobody sees, too: it needs the password."""
     stage.user("alice")
     line = stage.line()
     assert [one.command for one in line.ask(f"NICK {nick}")] == ["432"]
-    for same in ("ALICE", "alice\u200b"):
-        line = stage.line()
-        line.log_in(same, password="mallory's own")
-        stage.worker.pass_time(3)  # tries of one password take turns
-        stage.worker.work()
-        assert "464" in [one.command for one in line.take()]
+    line.say("PASS :mallory's own", "NICK ALICE", "USER a 0 * :a")
+    stage.worker.work()
+    assert "464" in [one.command for one in line.take()]
+    line = stage.line()
+    message = plain("alice\u200b", "mallory's own")
+    line.say("CAP REQ sasl", "AUTHENTICATE PLAIN", f"AUTHENTICATE {message}")
+    stage.worker.pass_time(3)  # tries of one password take turns
+    stage.worker.work()
+    assert "904" in [one.command for one in line.take()]
     bob = stage.user("bob")
     assert [one.command for one in bob.ask(f"PRIVMSG {nick} :x")] == ["401"]

@@ -28,6 +28,7 @@ from chatnet.irc.caps import Negotiation
 from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
+from chatnet.irc.targets import is_nick
 from chatnet.names import fold
 from chatnet.net.tls import shown_fingerprint, shown_name
 from chatnet.reads import ShownFace
@@ -220,7 +221,7 @@ class Registration:
         nick = line.params[0] if line.params else ""
         if not nick:
             self._say(numerics.ERR_NONICKNAMEGIVEN)
-        elif sasl.login_of(nick) is None or "@" in nick or " " in nick:
+        elif not is_nick(nick):
             self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), server.NO_NICK)
         else:
             self._nick = nick

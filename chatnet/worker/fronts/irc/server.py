@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from chatnet.errors import ChatnetError, NameTaken
 from chatnet.faces import guest
-from chatnet.irc import isupport, numerics, sasl, times, words, writer
-from chatnet.irc.targets import nick_of
+from chatnet.irc import isupport, numerics, times, words, writer
+from chatnet.irc.targets import is_nick, nick_of
 from chatnet.names import fold, is_guest
 from chatnet.worker.fronts.irc import guests
 from chatnet.worker.fronts.irc.command import Command, Pace
@@ -118,6 +118,8 @@ async def nick(client: IrcClient, slot: Slot, line: Line) -> None:
     wanted = line.params[0] if line.params else ""
     if not wanted:
         slot.say(client.numeric(numerics.ERR_NONICKNAMEGIVEN))
+    elif not is_nick(wanted):
+        slot.say(client.numeric(numerics.ERR_ERRONEUSNICKNAME, writer.word(wanted), NO_NICK))
     elif fold(wanted) == nick_of(client.user):
         await _respell(client, slot, wanted)
     elif is_guest(client.user):
@@ -141,9 +143,6 @@ async def _respell(client: IrcClient, slot: Slot, wanted: str) -> None:
 
 
 async def _rename(client: IrcClient, slot: Slot, wanted: str) -> None:
-    if sasl.login_of(wanted) is None or "@" in wanted:
-        slot.say(client.numeric(numerics.ERR_ERRONEUSNICKNAME, writer.word(wanted), NO_NICK))
-        return
     client.charge(CHANGED)
     before, face = client.source, client.front.faces.face(client.user)._replace(spelled=wanted)
     try:
