@@ -210,7 +210,7 @@ def _check_more(draft: Draft, kind: Kind) -> None:
     if more.ref is not None:
         if not (kind.has_ref or kind.is_said or (kind.may_have_ref and draft.user == CLUSTER)):
             raise ValueError(f"A {draft.kind} refers to no entry")
-        if not 0 <= more.ref.seq < 1 << 63 or len(more.ref.check) != CHECK_BYTES:
+        if not 0 < more.ref.seq < 1 << 63 or len(more.ref.check) != CHECK_BYTES:
             raise NoSuchPost.of()
     if kind.of_guests and not is_guest(more.to):
         raise ValueError(f"A {draft.kind} is about a guest")

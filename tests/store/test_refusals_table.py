@@ -77,7 +77,8 @@ CODES = {
     "re": "OUT_OF_REACH",
 }
 
-# kind, room, text or whom it is for, or which post: then one answer for each of COLUMNS.
+# kind, room, text or whom it is for, or which post, or ">" and which it answers: then one answer for each of
+# COLUMNS.
 TABLE = """
             kind      room   about            O  o  m  e  u  i  r  b  s  a  M
             post      #tea   hi               -  .  .  .  mu nj nj ba nj nj mu
@@ -87,6 +88,24 @@ TABLE = """
             post      @noname hi               -  us us us us us us us us us us
             post      own    hi               -  .  .  .  .  .  .  .  .  .  .
             post      own    see-#tea         -  .  .  .  mt .  .  bt .  .  mt
+            post      own    >in-#tea         -  .  .  .  .  .  .  .  .  .  .
+            post      own    >in-&ops         -  np np np np np np np np np np
+            post      own    >between         -  np np np np np np np np np np
+            post      #tea   >in-#tea         -  .  .  .  mu nj nj ba nj nj mu
+            post      #tea   >names-#tea      -  .  .  .  mu nj nj ba nj nj mu
+            post      #tea   >in-&ops         -  np np np mu nj nj ba nj nj mu
+            post      #tea   >mine            -  np np np mu nj nj ba nj nj mu
+            post      &ops   >in-&ops         -  .  .  .  mu nr nr nr nr nr mu
+            post      &ops   >in-#tea         -  np np np mu nr nr nr nr nr mu
+            post      @guest >between         -  .  np np np np np np np np np
+            post      @guest >in-#tea         -  np np np np np np np np np np
+            post      own    >gone            -  np np np np np np np np np np
+            post      own    >the-redaction   -  np np np np np np np np np np
+            post      own    >0               -  np np np np np np np np np np
+            post      #tea   >0               -  np np np np np np np np np np
+            post      own    >2**63-1         -  np np np np np np np np np np
+            post      own    >2**63           -  np np np np np np np np np np
+            post      own    >other-check     -  np np np np np np np np np np
             join      #tea   -                -  aj aj aj aj .  .  ba .  .  aj
             join      &ops   -                -  aj aj aj aj .  nr nr nr nr aj
             join      &none  -                -  nr nr nr nr nr nr nr nr nr nr
@@ -287,7 +306,9 @@ class Log:
         if room[:1] == "@":
             room = "=".join(sorted((user, room[1:])))
         text, more = "", None
-        if kind.has_ref:
+        if about[0] == ">":
+            text, more = "hi", More(ref=self._refs[about[1:]])
+        elif kind.has_ref:
             about, _, text = about.partition(":")
             more = More(ref=self._refs[user if about == "theirs" else about])
         elif kind.has_to:
