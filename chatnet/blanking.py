@@ -78,14 +78,14 @@ class Blankings:
     """What was taken back together, as far as somebody has followed the log: one for each user and room.
 
     Beyond ``most`` the oldest are dropped: their texts have been overwritten long ago. ``upto`` is the
-    greatest seq of a text that is taken back.
+    greatest seq of a text that is taken back; ``count``: how many were ever taken.
     """
 
-    __slots__ = ("_by_place", "_most", "upto")
+    __slots__ = ("_by_place", "_most", "count", "upto")
 
     def __init__(self, known: Iterable[Blanking] = (), most: int = 100_000) -> None:
         self._by_place: dict[tuple[str, str], Blanking] = {}
-        self.upto = 0
+        self.upto = self.count = 0
         self._most = most
         for blanking in known:
             self.add(blanking)
@@ -94,6 +94,7 @@ class Blankings:
         """Take one more."""
         place = blanking.user, blanking.room
         self.upto = max(self.upto, blanking.upto)
+        self.count += 1
         before = self._by_place.pop(place, None)
         self._by_place[place] = blanking if before is None else before.merged(blanking)
         if len(self._by_place) > self._most:

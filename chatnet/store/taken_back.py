@@ -1,7 +1,8 @@
 """What was taken back lately, so that an answer that was under way then does not carry its text. Pure.
 
 A store blanks a post when it commits the redaction, and a window when the redaction passes. An answer that
-was read before, and comes after, is blanked here, by what its own process has followed meanwhile.
+was read before, and comes after, is blanked here, by what its own process has followed meanwhile; or it is
+asked for again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from chatnet.blanking import Blankings
 from chatnet.entries import Entry, blanked
-from chatnet.reads import FeedPage
+from chatnet.reads import FeedPage, MemberPage, RoomFacts
 
 MOST_REMEMBERED = 10_000
 """How many redactions are remembered; an answer that missed more than these is asked for again."""
@@ -64,13 +65,20 @@ async def up_to_date(window: Followed, ask: Callable[[], Awaitable[T]]) -> T:
     The store must be at least as far as ``window`` when it is asked.
     """
     while True:
-        before = window.taken_back.count
+        before, together = window.taken_back.count, window.taken_back.blankings.count
         answer = await ask()
         taken_back = window.taken_back
+        if taken_back.blankings.count != together and _describes(answer):
+            continue  # it does not say by which entry, so nobody can say here whether that is covered
         seqs = taken_back.since(before)
         if seqs is not None:
             is_as_read = not seqs and not taken_back.blankings
             return answer if is_as_read else _without(answer, seqs, taken_back.blankings)
+
+
+def _describes(answer: object) -> bool:
+    """Return whether it has what somebody has said that a room is about."""
+    return isinstance(answer, MemberPage | RoomFacts) and bool(answer.about)
 
 
 def _without(answer: T, seqs: set[int], blankings: Blankings) -> T:

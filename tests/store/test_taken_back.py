@@ -3,14 +3,29 @@ from __future__ import annotations
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from msgspec.structs import replace
 from store.conftest import Slow
 from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
-from chatnet.reads import OF_A_STORE, CursorAt, Feed, FeedPage, History, Newest, Question
+from chatnet.reads import (
+    OF_A_STORE,
+    CursorAt,
+    Feed,
+    FeedPage,
+    History,
+    MemberPage,
+    Members,
+    Newest,
+    Question,
+    RoomFacts,
+    RoomOf,
+)
 from chatnet.store.taken_back import TakenBack, up_to_date
 from chatnet.store.window import Window
+
+ABOUT = RoomFacts(1, 1, "the secret", "alice", 1)
 
 
 def post(seq: int) -> Entry:
@@ -84,6 +99,28 @@ def test_an_answer_that_missed_too_much_is_asked_for_again(now: Any) -> None:
     assert texts(now(answer)) == ["", "text 5"]
 
 
+@pytest.mark.parametrize("kind", ["purge", "forget"])
+@pytest.mark.parametrize("before", [MemberPage([], False, "the secret", "alice", 1), ABOUT])
+def test_a_description_that_was_taken_back_meanwhile_is_asked_for_again(
+    now: Any, before: MemberPage | RoomFacts, kind: Any
+) -> None:
+    """What says what a room is about does not name the entry that said so."""
+    window = Window("log", Cursor.at("log", post(5)))
+    asked: list[Deferred[Any]] = []
+
+    def ask() -> Deferred[Any]:
+        asked.append(Deferred())
+        return asked[-1]
+
+    answer = Deferred.fromCoroutine(up_to_date(window, ask))
+    window.extend([Entry(6, 6, kind, "alice", "", "", b"6" * 16, More(to="alice"))])
+    asked[0].callback(before)
+    assert not answer.called
+    without = replace(before, about="")
+    asked[1].callback(without)
+    assert now(answer) is without
+
+
 @pytest.mark.parametrize("kind", ["open", "open_postgres"])
 @pytest.mark.parametrize(
     "question",
@@ -115,3 +152,34 @@ def test_a_page_that_was_read_before_a_redaction_comes_without_the_text(
     assert log.window.head == 3
     tell()
     assert texts(now(answer)) == [""]
+
+
+@pytest.mark.parametrize("kind", ["open", "open_postgres"])
+@pytest.mark.parametrize("question", [Members("#tea", "alice", 4), RoomOf("#tea", "alice", 4)], ids=str)
+def test_a_description_that_was_read_before_its_author_was_forgotten_is_not_given(
+    disk: Any, now: Any, kind: str, question: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(Slow, "done", done)
+    disk.threads = Slow
+    log = getattr(disk, kind)()
+    drafts = [
+        *(Draft("register", user, user, "sha256:1", b"1" * 16) for user in ("alice", "bob")),
+        Draft("join", "bob", "#tea", "", b"2" * 16),
+        Draft("describe", "bob", "#tea", "the secret", b"3" * 16),
+    ]
+    assert now(log.append(drafts)) == [1, 2, 3, 4]
+    disk.reactor.advance(2)
+    answer = Deferred.fromCoroutine(log.read(question))
+    if kind == "open_postgres":
+        done.pop(0)()  # the connection that it needs
+    (tell,) = done
+    now(log.append([Draft("forget", "bob", "bob", "", b"4" * 16, more=More(to="bob"))]))
+    disk.reactor.advance(2)
+    assert log.window.head == 5
+    done.clear()
+    tell()
+    assert not answer.called
+    (tell_again,) = done
+    tell_again()
+    assert now(answer).about == ""
