@@ -116,7 +116,25 @@ def test_names_are_spelled_as_the_cluster_knows_them(stage: IrcStage) -> None:
     alice = stage.user("alice", "echo-message")
     assert alice.shown("JOIN #Ärger")[0] == "JOIN #ärger"
     assert alice.shown("PRIVMSG #ÄRGER :x") == ["PRIVMSG #ärger x"]
+    assert alice.shown("NAMES #ÄRGER") == ["353 alice = #ärger @alice", "366 alice #ÄRGER End of NAMES."]
     assert alice.shown("PART #ärGER") == ["PART #ärger"]
+
+
+def test_users_are_spelled_as_they_spell_themselves(stage: IrcStage) -> None:
+    """Also where a line names them beside its source: who was invited or banned, and who has set a topic."""
+    alice, bob = stage.user("Alice"), stage.user("Bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    does(stage, "create", "alice", "&ops", "all")
+    does(stage, "role", CLUSTER, "#tea", "moderator", to="alice")
+    alice.ask("TOPIC #tea :x")
+    assert alice.shown("TOPIC #TEA")[1] == "333 Alice #tea Alice 0"
+    assert alice.shown("INVITE BOB &OPS") == ["341 Alice Bob &ops"]
+    bob.ask("JOIN &ops")
+    alice.take()
+    assert alice.shown("INVITE bob &ops") == ["443 Alice Bob &ops is in that channel already"]
+    alice.ask("MODE #tea +b bob")
+    assert alice.shown("MODE #tea b")[0] == "367 Alice #tea Bob!*@*"
 
 
 def test_leaving_the_server_is_not_leaving_a_channel(stage: IrcStage) -> None:
@@ -172,6 +190,37 @@ def test_a_part(stage: IrcStage) -> None:
     ]
 
 
+@pytest.mark.parametrize("said", ["PART {}", "TOPIC {}", "TOPIC {} :x", "KICK {} bob", "MODE {} +b bob"])
+def test_a_channel_that_one_is_not_in_or_that_does_not_exist(stage: IrcStage, said: str) -> None:
+    """RFC 2812, modern.ircdocs.horse: 442 (or 482 for what operators do) for one that is there, 403 for one
+    that is not; nobody learns whether there is a private one."""
+    moderated(stage)
+    together(stage, "dora")
+    carol = stage.user("carol")
+    for there, not_there in (("#tea", "#nowhere"), ("#@alice", "#@nobody_here")):
+        [code] = [one.command for one in carol.ask(said.format(there))]
+        assert code == (
+            "331" if said == "TOPIC {}" else "482" if "bob" in said and there[1] != "@" else "442"
+        )
+        assert [one.command for one in carol.ask(said.format(not_there))] == ["403"]
+    assert [one.command for one in carol.ask(said.format("&ops"), said.format("&none"))] == ["403", "403"]
+
+
+def test_in_a_users_channel_there_are_no_orders(stage: IrcStage) -> None:
+    """Members are told that they are no operators (482), its owner that there is no such thing (FAIL); the
+    owner alone sets what it is about."""
+    alice, bob = stage.user("alice", "standard-replies"), stage.user("bob")
+    bob.ask("JOIN #@alice")
+    alice.take()
+    orders = "KICK #@alice bob", "MODE #@alice +b bob", "MODE #@alice +o bob"
+    assert [one.command for one in bob.ask(*orders, "TOPIC #@alice :x")] == ["482"] * 4
+    assert {one.shown.rpartition(" In a ")[0] for one in alice.ask(*orders)} == {
+        "FAIL KICK BAD_REQUEST #@alice",
+        "FAIL MODE BAD_REQUEST #@alice",
+    }
+    assert alice.shown("TOPIC #@alice :mine") == ["TOPIC #@alice mine"]
+
+
 def test_words_with_what_the_log_does_not_take(stage: IrcStage) -> None:
     """Clients send colours and joined emojis in topics and reasons: these are left out, and what was to be
     done is done."""
@@ -193,7 +242,7 @@ def test_a_part_of_several(stage: IrcStage) -> None:
     alice.ask("JOIN #cake,#pie")
     assert sorted(alice.shown("PART #tea,#nowhere,#a/b,#tea,#cake :bye")) == [
         "403 alice #a/b There is no such channel.",
-        "442 alice #nowhere You are not in that channel.",
+        "403 alice #nowhere There is no such channel.",
         "442 alice #tea You are not in that channel.",
         "PART #cake bye",
         "PART #tea bye",
@@ -204,7 +253,7 @@ def test_a_part_of_several(stage: IrcStage) -> None:
     assert (begin.tags, begin.params[1]) == ({"label": "1"}, "labeled-response")
     assert {one.tags["batch"] for one in parted} == {begin.params[0][1:]} == {end.params[0][1:]}
     assert sorted(one.shown.split(" :")[0] for one in parted) == [
-        "442 alice #nowhere You are not in that channel.",
+        "403 alice #nowhere There is no such channel.",
         "PART #pie",
         "PART #tea",
     ]

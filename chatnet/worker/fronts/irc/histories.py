@@ -13,7 +13,7 @@ from chatnet.errors import ChatnetError, CursorAhead, NoSuchRoom
 from chatnet.irc import msgids, times, writer
 from chatnet.irc.isupport import MOST_HISTORY
 from chatnet.kinds import SAID
-from chatnet.names import is_talk
+from chatnet.names import is_guest, is_talk
 from chatnet.store.verifying import verify
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
@@ -368,9 +368,14 @@ async def _say_targets(client: IrcClient, slot: Slot, params: Sequence[str]) -> 
         if told >= limit and time > last:
             break
         told, last = told + 1, time
-        target = room[1:] if room[0] == "@" else events.channel(room)
-        words = "CHATHISTORY", "TARGETS", target, times.shown(time)
+        words = "CHATHISTORY", "TARGETS", _target(client, room), times.shown(time)
         slot.say(writer.line(client.front.settings.name, *words))
+
+
+def _target(client: IrcClient, room: str) -> str:
+    if room[0] != "@":
+        return events.channel(room)
+    return room[1:] if is_guest(room[1:]) else client.front.faces.nick(room[1:])
 
 
 async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str, int]]:

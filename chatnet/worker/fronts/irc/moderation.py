@@ -8,10 +8,7 @@ from chatnet.entries import Entry, More
 from chatnet.errors import (
     AlreadyThere,
     ChatnetError,
-    NoSuchRoom,
     NoSuchUser,
-    NotModerator,
-    NotOwner,
     NotThere,
 )
 from chatnet.irc import isupport, numerics, texts, writer
@@ -20,7 +17,7 @@ from chatnet.names import fold_name
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.people import CHANGES, own_modes
-from chatnet.worker.fronts.irc.roster import moderates
+from chatnet.worker.fronts.irc.roster import moderates, reason_of
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -62,23 +59,13 @@ async def invite(client: IrcClient, slot: Slot, line: Line) -> None:
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
     except AlreadyThere:
-        words = name, events.channel(room)
+        words = client.front.faces.nick(name), events.channel(room)
         slot.say(client.numeric(numerics.ERR_USERONCHANNEL, *words))
     except ChatnetError as why:
         client.refuse(slot, "INVITE", writer.word(channel), why)
     else:
-        slot.say(client.numeric(numerics.RPL_INVITING, name, events.channel(room)))
-
-
-async def _reason(client: IrcClient, room: str, why: ChatnetError) -> ChatnetError:
-    """Return why an order is refused: of a channel that does not exist, that it does not, and not that one
-    does not moderate it."""
-    if isinstance(why, (NotModerator, NotOwner)):
-        try:
-            await client.session.reads.facts_of(room)
-        except NoSuchRoom as none:
-            return none
-    return why
+        nick = client.front.faces.nick(name)
+        slot.say(client.numeric(numerics.RPL_INVITING, nick, events.channel(room)))
 
 
 async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -99,7 +86,7 @@ async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_USERNOTINCHANNEL, *words))
         return
     except ChatnetError as why:
-        client.refuse(slot, "KICK", writer.word(channel), await _reason(client, room, why))
+        client.refuse(slot, "KICK", writer.word(channel), await reason_of(client, room, why))
         return
     _say_event(client, slot, entry, place or room)
 
@@ -167,7 +154,8 @@ async def _say_bans(client: IrcClient, slot: Slot, room: str) -> None:
     while has_more:
         page = await client.session.reads.bans(room, after)
         for ban in page.bans:
-            slot.say(client.numeric(numerics.RPL_BANLIST, channel, events.banned(ban.user)))
+            mask = events.banned(client.front.faces.nick(ban.user))
+            slot.say(client.numeric(numerics.RPL_BANLIST, channel, mask))
         has_more = page.more and bool(page.bans)
         after = page.bans[-1].user if page.bans else after
     slot.say(client.numeric(numerics.RPL_ENDOFBANLIST, channel))
@@ -189,7 +177,7 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
     except ChatnetError as why:
-        client.refuse(slot, "MODE", events.channel(room), await _reason(client, room, why))
+        client.refuse(slot, "MODE", events.channel(room), await reason_of(client, room, why))
     else:
         _say_event(client, slot, entry, place or room)
 

@@ -21,6 +21,7 @@ from chatnet.worker.fronts.irc.roster import (
     introduce_one,
     marks_of,
     moderates,
+    reason_of,
     say_names,
     topic_lines,
 )
@@ -130,7 +131,7 @@ async def _part(client: IrcClient, slot: Slot, channel: str, why: str) -> None:
     try:
         entry, seq = await _leave(client, room, why)
     except ChatnetError as no:
-        client.refuse(slot, "PART", writer.word(channel), no)
+        client.refuse(slot, "PART", writer.word(channel), await reason_of(client, room, no))
         return
     stays = client.session.local_user.memberships
     if room in client.joined and stays.since(room) < seq:  # else it has joined again elsewhere
@@ -164,7 +165,7 @@ async def names(client: IrcClient, slot: Slot, line: Line) -> None:
             if room is None:
                 slot.say(end_of_names(client, channel))
             else:
-                await say_names(client, slot.say, room)
+                await say_names(client, slot.say, room, channel)
         except ChatnetError:
             slot.say(end_of_names(client, channel))
 
@@ -196,7 +197,10 @@ async def _set_topic(client: IrcClient, slot: Slot, room: str, text: str) -> Non
         slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, events.channel(room)))
         return
     drafts = client.session.drafts
-    entry, place = await client.drafts.append(lambda key: drafts.order(key, "describe", room, text))
+    try:
+        entry, place = await client.drafts.append(lambda key: drafts.order(key, "describe", room, text))
+    except ChatnetError as why:
+        raise await reason_of(client, room, why) from None
     slot.now(_described(client, room, text, entry, place))
 
 

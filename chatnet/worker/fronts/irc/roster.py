@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
-from chatnet.errors import BadRequest, ChatnetError
+from chatnet.errors import BadRequest, BadRoom, ChatnetError, NoSuchRoom, NotJoined, NotModerator, NotOwner
 from chatnet.irc import numerics, writer
 from chatnet.irc.lines import MOST_BYTES
 from chatnet.names import is_topic
@@ -124,6 +124,23 @@ async def moderates(client: IrcClient, room: str) -> bool:
     return room == user or (room[0] != "&" and bool((await reads.who_is(user)).role))
 
 
+async def reason_of(client: IrcClient, room: str, why: ChatnetError) -> ChatnetError:
+    """Return why something is refused in a channel: of one that does not exist, that it does not, and not
+    that one is not in it, or does not moderate it. Of a user's, for which the log knows no such orders, it is
+    not that it does not exist."""
+    if not isinstance(why, (BadRoom, NotJoined, NotModerator, NotOwner)):
+        return why
+    try:
+        await client.session.reads.facts_of(room)
+    except NoSuchRoom as none:
+        return none
+    if not isinstance(why, BadRoom):
+        return why
+    if room == client.user:
+        return BadRequest("In a user's channel nobody is removed or banned, and nobody else is an operator.")
+    return NotModerator.of() if room in client.joined else NotJoined.of(room=events.channel(room))
+
+
 async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
     """Tell the client what rooms are about that it has just been told it is in, and who is there."""
     marks = await marks_of(client, rooms)
@@ -157,6 +174,7 @@ async def introduce_one(
         say(await mark_line(client, room, marks.get(room, 0)))
     if not client.has("no-implicit-names"):
         await _say_names(client, say, room, roster, members)
+        say(end_of_names(client, events.channel(room)))
 
 
 def topic_lines(client: IrcClient, room: str, roster: Roster) -> list[bytes]:
@@ -166,18 +184,19 @@ def topic_lines(client: IrcClient, room: str, roster: Roster) -> list[bytes]:
     channel = events.channel(room)
     lines = [client.numeric(numerics.RPL_TOPIC, channel, roster.about)]
     if roster.by:  # an older primary does not say it
-        since = str(roster.since // 1000)
-        lines.append(client.numeric(numerics.RPL_TOPICWHOTIME, channel, roster.by, since))
+        by, since = client.front.faces.nick(roster.by), str(roster.since // 1000)
+        lines.append(client.numeric(numerics.RPL_TOPICWHOTIME, channel, by, since))
     return lines
 
 
-async def say_names(client: IrcClient, say: Say, room: str) -> None:
-    """Say who is in a room.
+async def say_names(client: IrcClient, say: Say, room: str, asked: str) -> None:
+    """Say who is in a room, which the client has ``asked`` for by this name.
 
     :raises NoSuchRoom: there is no such room for this user.
     """
     roster = Roster(client, room, has_first=True)
     await _say_names(client, say, room, roster, await roster.next())
+    say(end_of_names(client, asked))
 
 
 async def _say_names(
@@ -188,7 +207,6 @@ async def _say_names(
         for line in _name_lines(client, channel, members):
             say(line)
         members = await roster.next()
-    say(end_of_names(client, channel))
 
 
 def _name_lines(client: IrcClient, channel: str, members: dict[str, str]) -> Iterator[bytes]:
