@@ -287,12 +287,22 @@ def test_a_real_name(stage: IrcStage) -> None:
 def test_own_modes(stage: IrcStage) -> None:
     alice = stage.user("alice")
     assert alice.shown("MODE alice") == ["221 alice +"]
-    assert alice.shown("MODE Alice +iB") == ["MODE alice +iB"]
+    assert alice.shown("MODE Alice +iB") == ["MODE alice +Bi"]
     assert alice.shown("MODE alice +B") == []
     assert alice.shown("MODE alice") == ["221 alice +Bi"]
     assert alice.shown("MODE alice -i+x") == ["501 alice There is no such mode of users.", "MODE alice -i"]
     stage.user("bob")
     assert [one.command for one in alice.ask("MODE bob", "MODE nobody_here")] == ["502", "401"]
+
+
+def test_of_a_mode_that_is_changed_often_the_last_change_counts(stage: IrcStage) -> None:
+    """What is echoed is what has changed; of modes that there are not, it is said once, however many."""
+    alice = stage.user("alice")
+    assert alice.shown("MODE alice +B-B+B") == ["MODE alice +B"]
+    assert alice.shown("MODE alice +B-B+B", "MODE alice -i+i-i") == []
+    assert alice.shown("MODE alice -B+iB-B") == ["MODE alice +i-B"]
+    assert alice.shown("MODE alice") == ["221 alice +i"]
+    assert [one.command for one in alice.ask(f"MODE alice {'x' * 400}")] == ["501"]
 
 
 def test_a_nick_is_the_name_of_the_account(stage: IrcStage) -> None:

@@ -345,17 +345,18 @@ def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
     if len(line.params) == 1:
         slot.say(client.numeric(numerics.RPL_UMODEIS, "+" + "".join(sorted(client.modes))))
         return
-    sign, changed = "+", {"+": "", "-": ""}
+    sign, before, modes = "+", client.modes, set(client.modes)
     for letter in line.params[1]:
         if letter in CHANGES:
             sign = letter
-        elif letter not in isupport.USER_MODES:
-            slot.say(client.numeric(numerics.ERR_UMODEUNKNOWNFLAG))
-        elif (letter in client.modes) is not (sign == "+"):
-            client.modes ^= {letter}
-            changed[sign] += letter
+        elif letter in isupport.USER_MODES:
+            (modes.add if sign == "+" else modes.discard)(letter)
+    if not {*CHANGES, *isupport.USER_MODES}.issuperset(line.params[1]):
+        slot.say(client.numeric(numerics.ERR_UMODEUNKNOWNFLAG))
+    client.modes = frozenset(modes)
     client.front.presence.modes_changed(client)
-    if said := "".join(sign + letters for sign, letters in changed.items() if letters):
+    changed = {"+": sorted(modes - before), "-": sorted(before - modes)}
+    if said := "".join(sign + "".join(letters) for sign, letters in changed.items() if letters):
         slot.say(writer.line(client.source, "MODE", client.nick, said))
 
 
