@@ -14,6 +14,7 @@ from worker.conftest import Worker
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.irc import msgids, times
+from chatnet.irc.isupport import MOST_HISTORY
 from chatnet.kinds import CLUSTER
 from chatnet.reads import MarksOf, Question
 from chatnet.rules import MOST_TOPICS
@@ -480,13 +481,20 @@ def test_a_history_that_is_not_for_one(stage: IrcStage) -> None:
         ),
         *("LATEST #tea * -1", "BEFORE #tea * 9", "BEFORE #tea timestamp=x 9", "BETWEEN #tea msgid=x 9"),
         *("AFTER #tea nonsense=x 9", "LATEST #tea timestamp=2020-13-01T00:00:00.000Z 9", "TARGETS x y 9"),
-        *("TARGETS", "LATEST #tea * 9 9"),
+        *("TARGETS", "LATEST #tea * 9 9", ""),
     ],
 )
 def test_what_makes_no_sense_is_told_so(stage: IrcStage, asked: str) -> None:
     alice, _ = talk(stage, 1)
     [heard] = alice.ask(f"CHATHISTORY {asked}")
-    assert heard.shown.startswith(f"FAIL CHATHISTORY INVALID_PARAMS {asked.split(' ')[0]} ")
+    assert heard.shown.startswith(f"FAIL CHATHISTORY INVALID_PARAMS {asked.split(' ')[0] or '*'} ")
+
+
+@pytest.mark.parametrize("limit", [MOST_HISTORY + 1, 10**9, 10**100])
+def test_a_limit_over_the_maximum_is_lowered_to_it(stage: IrcStage, limit: int) -> None:
+    alice, _ = talk(stage, 2)
+    heard = alice.ask(f"CHATHISTORY LATEST #tea * {limit}")
+    assert [one.command for one in heard] == ["BATCH", "PRIVMSG", "PRIVMSG", "BATCH"]
 
 
 def test_a_message_that_is_not_in_the_log(stage: IrcStage) -> None:

@@ -227,7 +227,7 @@ async def _read_again(client: IrcClient, room: str, found: Found) -> AsyncIterat
 
 async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
     """Read what was said in a channel that one is in, or in a conversation."""
-    subcommand, *params = line.params
+    subcommand, *params = line.params or ("",)
     subcommand = subcommand.upper()
     word = writer.word(subcommand)
     try:
@@ -259,7 +259,7 @@ async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def _limit(said: str) -> int:
-    if not (said.isascii() and said.isdigit() and len(said) < 10 and int(said) > 0):
+    if not (said.isascii() and said.isdigit() and int(said) > 0):
         raise Params("A limit is a whole number.")
     return min(int(said), MOST_HISTORY)
 
@@ -397,5 +397,5 @@ async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str, int
 
 
 COMMANDS = {
-    "CHATHISTORY": Command(chathistory, 1, Pace.ALONE, price=4),
+    "CHATHISTORY": Command(chathistory, 0, Pace.ALONE, price=4),
 }
