@@ -231,6 +231,8 @@ def test_a_second_user_or_pass_is_refused(stage: IrcStage) -> None:
     assert line.shown("PASS x") == ["462 bob You are logged in already."]
     fresh = stage.line()
     assert codes(fresh.ask("USER a 0 * :a", "USER a 0 * :a")) == ["462"]
+    assert codes(fresh.ask(f"PASS :{PASSWORD}", "PASS :another one")) == ["462"]
+    assert "001" in codes(asked(fresh, "NICK bob"))
 
 
 def test_labels_before_the_welcome(stage: IrcStage) -> None:

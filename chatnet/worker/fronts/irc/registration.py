@@ -212,7 +212,7 @@ class Registration:
     def _pass(self, line: Line) -> None:
         if not line.params or not line.params[0]:
             self._say(numerics.ERR_NEEDMOREPARAMS, "PASS")
-        elif self._session is not None:
+        elif self._session is not None or self._password:
             self._say(numerics.ERR_ALREADYREGISTERED)
         else:
             self._password = line.params[0]
