@@ -255,6 +255,40 @@ def test_the_list_of_monitor_has_an_end(stage: IrcStage) -> None:
     assert not stage.irc.presence._watched
 
 
+@pytest.mark.parametrize("server", [SERVER, "irc." + "x" * 59])
+def test_no_list_is_cut(server: str) -> None:
+    """Whatever the names are, and that of the server: what does not fit into a line is in the next one. ISON
+    has one line, of whole names."""
+    stage = IrcStage(Worker(), name=server)
+    names = [f"{'n' * 29}{number:03}" for number in range(15)]
+    me = stage.user("m" * 32)
+    for number in range(12):
+        does(stage, "join", "m" * 32, f"#{'t' * 40}{number}")
+    there = [stage.user(name) for name in names]
+    me.take()
+
+    def words(line: str, command: str, between: str = ",", at: int = -1) -> list[str]:
+        heard = [one for one in me.ask(line) if one.command == command]
+        return [word for one in heard for word in one.params[at].split(between)]
+
+    asked = "MONITOR + " + ",".join(names)
+    assert [one.partition("!")[0] for one in words(asked, "730")] == names
+    assert words("MONITOR L", "732") == names
+    for first in range(0, 85, 5):
+        me.ask("MONITOR + " + ",".join(f"a{number}" for number in range(first, first + 5)))
+    stage.worker.pass_time(60)
+    others = [f"{'o' * 29}{number:03}" for number in range(14)]
+    me.take()
+    assert words(f"MONITOR + {names[0]},{','.join(others)}", "734", at=2) == others
+    assert len(words(f"WHOIS {'m' * 32}", "319", " ")) == 13
+    for line in there:
+        line.cut()
+    assert words("MONITOR S", "731")[:15] == names
+    shown = [stage.user(name) for name in names] and words(f"ISON {' '.join(names)}", "303", " ")
+    assert shown == names[: len(shown)]
+    assert len(shown) >= 11
+
+
 def test_more_is_told_of_who_is_watched(stage: IrcStage) -> None:
     """AWAY and SETNAME, to who asked for that, and once even if a channel is shared."""
     alice = stage.user("alice", "extended-monitor", "away-notify", "setname")

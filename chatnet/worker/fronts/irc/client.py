@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from chatnet.faces import NO_IDENT, Face
 from chatnet.form import MAX_WORDS
 from chatnet.irc import numerics, texts, writer
 from chatnet.irc.batches import MULTILINE, Failed, Multiline
-from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
+from chatnet.irc.lines import MOST_BYTES, Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.names import fold_for, is_guest, is_room, is_talk
 from chatnet.stays import changes
@@ -382,6 +382,23 @@ class IrcClient(ConnectionPeer):
     def numeric(self, what: Numeric, *params: str) -> bytes:
         """Return an answer with a number."""
         return writer.numeric(self.front.settings.name, self.nick, what, *params)
+
+    def listed(self, words: Iterable[str], between: str, what: Numeric, *before: str) -> Iterator[bytes]:
+        """Yield answers with a number that have these words, as many in each as fit into a line, behind the
+        parameters ``before``; nothing for no words."""
+        alone = len(self.numeric(what, *before, "x")) - len(b"x\r\n")
+        whole = MOST_BYTES - alone + len(between)
+        some: list[str] = []
+        left = whole
+        for word in words:
+            size = len(word.encode()) + len(between)
+            if some and size > left:
+                yield self.numeric(what, *before, between.join(some))
+                some, left = [], whole
+            some.append(word)
+            left -= size
+        if some:
+            yield self.numeric(what, *before, between.join(some))
 
     def refuse(self, slot: Slot, command: str, target: str, why: ChatnetError) -> None:
         """Answer that ``command`` was refused."""

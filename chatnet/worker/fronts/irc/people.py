@@ -32,7 +32,6 @@ MOST_LOOKED_UP = 100
 LOOKED_BACK = 2_000
 """How many of the newest entries are looked at for when somebody last said something."""
 INVISIBLE = "i"
-_MOST_BYTES = 400
 CHANGES = ("+", "-")
 
 
@@ -190,8 +189,7 @@ def _whois(client: IrcClient, name: str, rooms: Mapping[str, bool]) -> Iterator[
     real_name = faces.real_name(name) if one is None or name in faces else one.real_name
     yield say(numerics.RPL_WHOISUSER, nick, ident, host(name), "*", real_name)
     channels = [(OPERATOR if leads else "") + events.channel(room) for room, leads in rooms.items()]
-    for words in in_lists(channels, " "):
-        yield say(numerics.RPL_WHOISCHANNELS, nick, words)
+    yield from client.listed(channels, " ", numerics.RPL_WHOISCHANNELS, nick)
     yield say(numerics.RPL_WHOISSERVER, nick, settings.name, "chatnet")
     if words := presence.words(name):
         yield say(numerics.RPL_AWAY, nick, words)
@@ -205,20 +203,6 @@ def _whois(client: IrcClient, name: str, rooms: Mapping[str, bool]) -> Iterator[
     if presence.is_here(name):
         idle = _idle(client, name, _spoke_last(client, name))
         yield say(numerics.RPL_WHOISIDLE, nick, str(idle), str(presence.since(name) // 1000))
-
-
-def in_lists(words: Iterable[str], between: str) -> Iterator[str]:
-    """Yield words in lists that fit a line; nothing for no words."""
-    some: list[str] = []
-    size = 0
-    for word in words:
-        size += len(word.encode()) + len(between)
-        if some and size > _MOST_BYTES:
-            yield between.join(some)
-            some, size = [], len(word.encode())
-        some.append(word)
-    if some:
-        yield between.join(some)
 
 
 def whowas(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -248,12 +232,13 @@ def userhost(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def ison(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Say which of these are here."""
+    """Say which of these are here: as RFC 2812 has it, in one line, of as many as it has room for."""
     nicks = [nick for param in line.params for nick in param.split(" ")]
     faces = client.front.faces
     users = [faces.user_of(fold(nick)) for nick in nicks]
     here = [faces.nick(user) for user in users if client.front.presence.is_here(user)]
-    slot.say(client.numeric(numerics.RPL_ISON, " ".join(dict.fromkeys(here))))
+    lines = list(client.listed(dict.fromkeys(here), " ", numerics.RPL_ISON))
+    slot.say(lines[0] if lines else client.numeric(numerics.RPL_ISON, ""))
 
 
 def away(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -278,8 +263,7 @@ def monitor(client: IrcClient, slot: Slot, line: Line) -> None:
             for name in list(client.monitors):
                 client.front.presence.unwatch(client, name)
         case "L":
-            for names in in_lists(client.monitors, ","):
-                slot.say(client.numeric(numerics.RPL_MONLIST, names))
+            slot.say(*client.listed(client.monitors, ",", numerics.RPL_MONLIST))
             slot.say(client.numeric(numerics.RPL_ENDOFMONLIST))
         case "S":
             _say_states(client, slot, client.monitors)
@@ -288,21 +272,18 @@ def monitor(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def _monitor_more(client: IrcClient, slot: Slot, nicks: list[str]) -> None:
-    added: dict[str, None] = {}
-    for at, nick in enumerate(nicks):
-        name = fold(nick)
-        if not is_name(name) or name in client.monitors:
-            if is_name(name):
-                added[name] = None
+    named = {name: nick for nick in nicks if is_name(name := fold(nick))}
+    left_out: list[str] = []
+    for name, nick in list(named.items()):
+        if name in client.monitors:
             continue
-        if len(client.monitors) >= isupport.MOST_MONITORED:
-            most, rest = str(isupport.MOST_MONITORED), ",".join(map(writer.word, nicks[at:]))
-            _say_states(client, slot, added)
-            slot.say(client.numeric(numerics.ERR_MONLISTFULL, most, rest))
-            return
-        client.front.presence.watch(client, name)
-        added[name] = None
-    _say_states(client, slot, added)
+        if len(client.monitors) < isupport.MOST_MONITORED:
+            client.front.presence.watch(client, name)
+        else:
+            left_out.append(nick)
+            del named[name]
+    _say_states(client, slot, named)
+    slot.say(*client.listed(left_out, ",", numerics.ERR_MONLISTFULL, str(isupport.MOST_MONITORED)))
 
 
 def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
@@ -310,10 +291,8 @@ def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
     users = [faces.user_of(name) for name in names]
     here = [faces.source(user) for user in users if presence.is_here(user)]
     others = [faces.nick(user) for user in users if not presence.is_here(user)]
-    for words in in_lists(here, ","):
-        slot.say(client.numeric(numerics.RPL_MONONLINE, words))
-    for words in in_lists(others, ","):
-        slot.say(client.numeric(numerics.RPL_MONOFFLINE, words))
+    slot.say(*client.listed(here, ",", numerics.RPL_MONONLINE))
+    slot.say(*client.listed(others, ",", numerics.RPL_MONOFFLINE))
 
 
 # ---- oneself ----

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, BadRoom, ChatnetError, NoSuchRoom, NotJoined, NotModerator, NotOwner
 from chatnet.irc import numerics, writer
-from chatnet.irc.lines import MOST_BYTES
 from chatnet.names import is_topic
 from chatnet.reads import MemberPage
 from chatnet.stays import changes
@@ -210,19 +209,10 @@ async def _say_names(
 
 
 def _name_lines(client: IrcClient, channel: str, members: dict[str, str]) -> Iterator[bytes]:
-    head = client.numeric(numerics.RPL_NAMREPLY, "=", channel, "")
-    left = room = MOST_BYTES - len(head) + len(b"\r\n")
-    words: list[str] = []
-    whole, faces = client.has("userhost-in-names"), client.front.faces
-    for name, role in members.items():
-        word = prefix_of(role) + (faces.source(name) if whole else faces.nick(name))
-        if len(word) + 1 > left:
-            yield client.numeric(numerics.RPL_NAMREPLY, "=", channel, " ".join(words))
-            words, left = [], room
-        words.append(word)
-        left -= len(word) + 1
-    if words:
-        yield client.numeric(numerics.RPL_NAMREPLY, "=", channel, " ".join(words))
+    faces = client.front.faces
+    shown = faces.source if client.has("userhost-in-names") else faces.nick
+    words = (prefix_of(role) + shown(name) for name, role in members.items())
+    return client.listed(words, " ", numerics.RPL_NAMREPLY, "=", channel)
 
 
 def end_of_names(client: IrcClient, channel: str) -> bytes:
