@@ -244,6 +244,59 @@ def test_so_many_come_from_one_address() -> None:
     assert len(arrivals._full_at) == 10_000
 
 
+def test_who_finds_their_nick_taken_has_not_come(stage: IrcStage) -> None:
+    """A client whose server died finds its nick taken for half a minute, and tries others again and again:
+    it comes once one is free, and its address has still nearly all its places."""
+    guest(stage, "bob")
+    host = "192.0.2.1"
+    for _ in range(3):
+        line = stage.line(host)
+        line.say("USER b 0 * :b", *["NICK bob"] * AT_ONCE)
+        assert [one.command for one in line.take()] == ["433"] * AT_ONCE
+        line.cut()
+    for number in range(AT_ONCE - 2):
+        line = stage.line(host)
+        line.say(f"NICK b{number}", "USER b 0 * :b")
+        assert line.take()[0].command == "001", number
+
+
+def test_tries_without_end_are_bounded(stage: IrcStage) -> None:
+    """Each makes the log judge a name: so an address has many at once, and then one in a second; and it
+    waits no longer to come in by a name that is free."""
+    stage.user("alice")
+    host, codes = "192.0.2.1", list[str]()
+    for _ in range(7):
+        line = stage.line(host)
+        line.say("USER a 0 * :a", *["NICK a1ice"] * 100)
+        codes += [one.command for one in line.take()]
+        line.cut()
+    tries = codes.index("ERROR")
+    assert set(codes[:tries]) == {"433"}
+    assert set(codes[tries:]) == {"ERROR"}
+    assert (AT_ONCE - 1) * SECONDS < tries <= AT_ONCE * SECONDS
+    stage.worker.pass_time(1)
+    line = stage.line(host)
+    line.say("USER a 0 * :a", "NICK a1ice", "NICK zed")
+    assert [one.command for one in line.take()] == ["433", "ERROR"]
+    stage.worker.pass_time(1)
+    line = stage.line(host)
+    line.say("USER a 0 * :a", "NICK zed")
+    assert line.take()[0].command == "001"
+
+
+def test_who_is_refused_for_another_reason_has_not_come(stage: IrcStage) -> None:
+    """Once they are let in, their address has its places."""
+    level, stage.worker.log.state.level = stage.worker.log.state.level, 1
+    for _ in range(2 * AT_ONCE):
+        line = stage.line("192.0.2.1")
+        line.say("NICK bob", "USER b 0 * :b")
+        assert [one.command for one in line.take()] == ["464", "ERROR"]
+    stage.worker.log.state.level = level
+    line = stage.line("192.0.2.1")
+    line.say("NICK bob", "USER b 0 * :b")
+    assert line.take()[0].command == "001"
+
+
 # ---- what they do not do ----
 
 

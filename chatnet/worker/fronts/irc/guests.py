@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 AT_ONCE, SECONDS = 20, 30.0
 """How many guests may come from one address (of IPv6: one /64) at once; another after so many seconds."""
+REFUSED_SECONDS = 1.0
+"""For how many of these seconds somebody counts who is refused: they add nothing to the log, but ask it."""
 MOST_ADDRESSES = 10_000
 """Of how many addresses it is remembered how many came; then the oldest is forgotten."""
 LOGGED_IN = "logged in"
@@ -66,16 +68,28 @@ class Arrivals:
             self._full_at.popitem(last=False)
         return may
 
+    def refused(self, host: str) -> None:
+        """One who was counted has not come: count no more than that they tried."""
+        address = network(host)
+        if address in self._full_at:
+            self._full_at[address] -= SECONDS - REFUSED_SECONDS
 
-async def come(sessions: Sessions, peer: Peer, user: str, face: Face, key: bytes) -> Session:
-    """Let a guest in.
+
+async def come(
+    arrivals: Arrivals, sessions: Sessions, peer: Peer, user: str, face: Face, key: bytes
+) -> Session:
+    """Let a guest in, who was counted among the arrivals.
 
     :raises NameTaken: the name is somebody's, or looks like it. :raises ChatnetError: they are not let in.
     """
-    _check_free(sessions, user)
-    [outcome] = await sessions.log.append([Draft("guest", user, user, face.text, key)])
-    if isinstance(outcome, Refused):
-        raise refusal(outcome)
+    try:
+        _check_free(sessions, user)
+        [outcome] = await sessions.log.append([Draft("guest", user, user, face.text, key)])
+        if isinstance(outcome, Refused):
+            raise refusal(outcome)
+    except ChatnetError:
+        arrivals.refused(peer.address)
+        raise
     return await admitted(sessions, peer, user, outcome, ages=False)
 
 

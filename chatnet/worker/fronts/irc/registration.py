@@ -383,7 +383,7 @@ class Registration:
         sessions = self._entrance.sessions
         client.choose_prefix()
         try:
-            session = await guests.come(sessions, client, user, face, key)
+            session = await guests.come(front.arrivals, sessions, client, user, face, key)
         except NameTaken:
             sentence = f"The nick {nick} is somebody's, or looks like theirs: choose another, or log in."
             self._nick = ""
