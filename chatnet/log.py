@@ -61,6 +61,8 @@ class Log(Protocol):
     async def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
         """Keep ``marks``, at most :data:`~chatnet.marks.MOST_MARKS`; return those that are news, as kept.
 
+        Waits without limit for what will pass, as :meth:`append`.
+
         Of two marks of a user in a room the greater one is kept, and none above the log's head, and none of
         who is forgotten: a worker may have gathered it before. They are not
         part of the log, and not synced: a process that dies costs none that were kept, a loss of power may.

@@ -14,6 +14,9 @@ from chatnet.net.timer import Timer
 from chatnet.worker.gathered_marks import Gathered, GatheredMarks
 from chatnet.worker.users import Users
 
+KEPT_SECONDS = 5.0
+"""Seconds for which anything waits until marks are kept."""
+
 
 def passed_on_already(marks: Sequence[UserMark]) -> None:
     """Do nothing: whoever keeps them tells other workers."""
@@ -71,7 +74,12 @@ class UsersMarks:
         self._gathered.hasten(user)
 
     async def settle(self, user: str) -> None:
-        """Wait until the log has kept all marks of ``user`` that were set here."""
+        """Wait until the log has kept all marks of ``user`` that were set here; not for ever, as its disk may
+        be full."""
+        settling = Deferred.fromCoroutine(self._settle(user))
+        await settling.addTimeout(KEPT_SECONDS, self._clock, lambda *_: None)
+
+    async def _settle(self, user: str) -> None:
         while self._waits(user):
             self._gathered.hasten(user)
             self._go_on()

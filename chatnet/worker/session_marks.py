@@ -83,7 +83,7 @@ class SessionMarks:
         return self._shared.marks.mark(UserMark(session.user, heard(session.device.device), seq), session)
 
     async def kept(self) -> None:
-        """Wait until what was marked here is kept."""
+        """Wait until what was marked here is kept, but not for ever: who comes is let in."""
         await self._shared.marks.settle(self._session.user)
 
     def used(self, soon: bool = False) -> None:

@@ -233,7 +233,8 @@ class SessionReads:
         return self._queue
 
     async def settled(self, question: Callable[[int], Question[T]]) -> T:
-        """Return the log's answer, as :meth:`_read`, once it has also kept what the user has marked here."""
+        """Return the log's answer, as :meth:`_read`, once it has also kept what the user has marked here, or
+        cannot do that now."""
         queue = self.turn()
         async with queue:
             await self.own_followed()

@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import implementer
 
@@ -18,6 +19,7 @@ from chatnet.errors import Unreadable
 from chatnet.marks import UserMark
 from chatnet.reads import MarkPage, MarksOf, UnreadOf
 from chatnet.store.sqlite import slack
+from chatnet.store.sqlite.log import RETRY_SECONDS
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.world.real import RealFiles
 
@@ -175,16 +177,19 @@ def says(log: Any, now: Callable[[Any], Any], *numbers: int) -> None:
 
 
 def test_what_cannot_be_read_is_said(disk: Any, now: Callable[[Any], Any], said: list[str]) -> None:
-    """Marks that cannot be kept are dropped, with one line, and the log goes on."""
+    """Marks that cannot be kept wait, with one line, and the log goes on."""
     disk.path.with_name(MARKS).mkdir()
     log = opened(disk, now)
-    for _ in range(2):
-        assert now(log.keep_marks([UserMark("alice", "alice", 3)])) == []
+    kept = Deferred.fromCoroutine(log.keep_marks([UserMark("alice", "alice", 3)]))
+    disk.reactor.advance(RETRY_SECONDS)
+    assert not kept.called
     with pytest.raises(Unreadable):
         marks(log, now)
     assert len([line for line in said if "cannot be kept now" in line]) == 1
     disk.path.with_name(MARKS).rmdir()
-    assert now(log.keep_marks([UserMark("alice", "alice", 3)])) == [UserMark("alice", "alice", 3)]
+    disk.reactor.advance(RETRY_SECONDS)
+    assert now(kept) == [UserMark("alice", "alice", 3)]
+    assert marks(log, now) == [("alice", 3)]
 
 
 def test_marks_are_not_written_anew_where_there_is_no_room(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from chatnet.marks import MOST_MARKS, UserMark, used
 from chatnet.reads import UnreadPage
 from chatnet.wire import session as wire
 from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
+from chatnet.worker.marks import KEPT_SECONDS
 
 
 def kept(worker: Any) -> dict[tuple[str, str], int]:
@@ -173,6 +175,28 @@ def test_marks_that_cannot_be_kept_are_logged_and_dropped(worker: Any, logged_fa
     worker.log.keep_marks = keep
     assert marks(alice) == []
     alice.ask(wire.Mark, room="alice", seq=1)
+    assert marks(alice) == [["alice", 1]]
+
+
+def test_marks_that_cannot_be_kept_now_wait(worker: Any) -> None:
+    """Whoever asks is answered by what is kept, as soon as it is plain that this takes long."""
+    alice = worker.client("alice")
+    keep, room = worker.log.keep_marks, Deferred[None]()
+
+    async def keep_marks(marks: Sequence[UserMark]) -> list[UserMark]:
+        await room
+        kept: list[UserMark] = await keep(marks)
+        return kept
+
+    worker.log.keep_marks = keep_marks
+    alice.ask(wire.Mark, room="alice", seq=1)
+    answers = alice.begin(wire.Marks, after="")
+    worker.pass_time(KEPT_SECONDS - 1)
+    assert answers == []
+    worker.pass_time(2)
+    assert [answer["marks"] for answer in answers] == [[]]
+    room.callback(None)
+    worker.settle()
     assert marks(alice) == [["alice", 1]]
 
 

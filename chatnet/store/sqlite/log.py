@@ -370,22 +370,23 @@ class SqliteLog:
     # ---- marks ----
 
     async def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
-        """See :meth:`chatnet.log.Log.keep_marks`. While the disk refuses them, none is kept."""
-        if self._closed:
-            return await Deferred()
-        blankings = self.window.taken_back.blankings
-        marks = [mark for mark in marks if not blankings.has_forgotten(mark.user)]
-        try:
-            kept = await deferToThreadPool(
-                self._reactor, self._marker, self._marks.keep, marks, self.window.cursor
-            )
-        except (apsw.Error, OSError) as error:
-            if not self._said_unkept:
-                self._logger.warn("How far users have read cannot be kept now ({why})", why=error)
-            self._said_unkept = True
-            return []
-        self._said_unkept = False
-        return kept
+        """See :meth:`chatnet.log.Log.keep_marks`. While the disk refuses them, they wait."""
+        while not self._closed:
+            blankings = self.window.taken_back.blankings
+            marks = [mark for mark in marks if not blankings.has_forgotten(mark.user)]
+            try:
+                kept = await deferToThreadPool(
+                    self._reactor, self._marker, self._marks.keep, marks, self.window.cursor
+                )
+            except (apsw.Error, OSError) as error:
+                if not self._said_unkept:
+                    self._logger.warn("How far users have read cannot be kept now ({why})", why=error)
+                self._said_unkept = True
+                await deferLater(self._reactor, RETRY_SECONDS)
+            else:
+                self._said_unkept = False
+                return kept
+        return await Deferred()
 
     # ---- reading ----
 
