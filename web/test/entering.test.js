@@ -94,6 +94,32 @@ test("An answer that is lost is asked for again with the same secret, also by th
   page.kill();
 });
 
+test("Where the browser keeps no cookie, that is said, and the name is not lost", async () => {
+  const { clock, server, profile, page } = await stranger();
+  const api = server.apiFor(profile.jar);
+  let isForbidden = true;
+  server.apiFor = () => async (method, path, body) => {
+    const answer = await api(method, path, body);
+    if (isForbidden) profile.jar.user = null;
+    return answer;
+  };
+  page.kill();
+  const next = profile.open();
+  await clock.pass(100);
+  for (let at = 0; at < 2; at++) {
+    next.app.enter({ name: "alice" });
+    await clock.pass(3000);
+    assert.equal(next.app.stage(), "entering");
+    assert.equal(next.app.entering().code, "NO_COOKIE");
+    assert.equal(next.app.entering().isAsking, false);
+  }
+  isForbidden = false;
+  next.app.enter({ name: "alice" });
+  await clock.pass(1000);
+  assert.equal(next.app.me()?.name, "alice");
+  assert.equal(await profile.store.setting("entering"), undefined);
+});
+
 test("One logs out, and what was written is gone from this browser", async () => {
   const { clock, profile, page } = await stranger();
   page.app.enter({ name: "alice" });

@@ -105,3 +105,16 @@ test("Without locks every other tab counts as gone, and each speaks", async () =
   await two.gone("one");
   assert.deepEqual([one.isSpeaker(), two.isSpeaker()], [true, true]);
 });
+
+test("Where a browser may keep nothing, a tab is alone, and any other one is gone", async () => {
+  const refusing = /** @type {any} */ ({
+    request: async () => {
+      throw new DOMException("denied", "SecurityError");
+    },
+  });
+  const tab = new BrowserTabs("one", refusing, null);
+  tab.begin();
+  tab.say({ t: "in" });
+  await tab.gone("two");
+  tab.end();
+});

@@ -25,7 +25,7 @@ export function browserPorts() {
     dial: listener => dial(url, listener),
     api: askServer,
     store: new BrowserStore(databases(), later),
-    tabs: new BrowserTabs(encoded(entropy(ID_BYTES)), navigator.locks, new BroadcastChannel("chatnet")),
+    tabs: new BrowserTabs(encoded(entropy(ID_BYTES)), navigator.locks, channel()),
     onPage,
     hasFocus,
   };
@@ -76,6 +76,15 @@ function databases() {
     return globalThis.indexedDB ?? undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Where a browser may keep nothing, some let no tabs talk, either. */
+function channel() {
+  try {
+    return new BroadcastChannel("chatnet");
+  } catch {
+    return null;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * A tab holds a lock that has its name; whoever gets that lock knows that the tab is gone. Locks only say who sends what:
  * that it is sent once is the work of the keys. On a page that is not secure (plain HTTP, and not of this machine)
- * there are no locks: then any other tab counts as gone.
+ * there are no locks, and where a browser may keep nothing they cannot be had: then any other tab counts as gone.
  */
 
 /** @typedef {import("../state/ports.js").Tabs} Tabs */
@@ -14,7 +14,7 @@ export class BrowserTabs {
   /**
    * @param {string} id
    * @param {LockManager | undefined} locks
-   * @param {BroadcastChannel} channel
+   * @param {BroadcastChannel | null} channel null: tabs cannot tell each other anything
    */
   constructor(id, locks, channel) {
     this.id = id;
@@ -25,7 +25,7 @@ export class BrowserTabs {
     this.speaks = locks === undefined;
     /** @type {AbortController | null} */
     this.here = null;
-    channel.addEventListener("message", event => this.#heard(event.data));
+    channel?.addEventListener("message", event => this.#heard(event.data));
   }
 
   begin() {
@@ -47,12 +47,12 @@ export class BrowserTabs {
   /** @param {string} tab */
   async gone(tab) {
     if (this.locks === undefined || tab === this.id) return;
-    await this.locks.request(lockOf(tab), () => {});
+    await this.locks.request(lockOf(tab), () => {}).catch(() => {});
   }
 
   /** @param {TabMessage} message */
   say(message) {
-    this.channel.postMessage(message);
+    this.channel?.postMessage(message);
   }
 
   /** @param {(message: TabMessage) => void} listener */

@@ -67,6 +67,13 @@ export class EntryForm {
       const answer = await this.ports.api("POST", "/session", body).catch(() => null);
       if (attempt !== this.#attempt) return;
       if (answer !== null && answer.status < 300) {
+        // Where the browser keeps no cookies, what is kept here is all that opens the name.
+        const about = await this.ports.api("GET", "/about").catch(() => null);
+        if (attempt !== this.#attempt) return;
+        if (about?.status === 200 && about.body?.user === null) {
+          this.#show({ isAsking: false, code: "NO_COOKIE", sentence: "" });
+          return;
+        }
         await this.ports.store.keepSetting("entering", undefined);
         this.#show({ isAsking: false, code: "", sentence: "" });
         this.entered(answer.body.name, answer.body.log);

@@ -72,6 +72,8 @@ const REFUSED = {
   TOO_MANY_SESSIONS:
     "You are logged in on 50 devices, as many as one may be. End one of these sessions first.",
   WRONG_SECRET: "That is not the password of this name.",
+  NO_COOKIE:
+    "This browser keeps no cookies of this page, so nobody knows you here. Allow them, and come in again.",
   NO_ANSWER: "The server does not answer. Try again in a moment.",
 };
 
