@@ -345,6 +345,14 @@ test("What is written is kept for each room, and seen in another tab", async () 
   await all.clock.pass(1000);
   assert.equal(second.app.composer("#tea").text, "half a");
   assert.equal(second.app.room("@bob").hasDraft, true);
+  second.app.send("#tea");
+  await all.clock.pass(1000);
+  assert.equal(first.app.composer("#tea").text, "");
+  assert.equal(first.app.send("#tea"), false);
+  all.server.refuse = () => "MUTED";
+  first.say("#tea", "may I?");
+  await all.clock.pass(1000);
+  for (const page of [first, second]) assert.equal(page.app.composer("#tea").refusal?.code, "MUTED");
   first.kill();
   second.kill();
   const third = await opened(all);

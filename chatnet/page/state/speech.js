@@ -76,7 +76,7 @@ export class Speech {
     const { post } = draft;
     if (post === null) return;
     this.chat.composers.putBack(post.room, post, refusal);
-    this.chat.ports.store.dropPost(post.key, this.#composerRecord(post.room));
+    this.chat.ports.store.dropPost(post.key, this.#composerToKeep(post.room));
     this.pendingChanged(post.room);
     this.chat.told.changed(`composer:${post.room}`);
   }
@@ -130,9 +130,7 @@ export class Speech {
    * @param {string} room
    */
   async #keepPost(post, room) {
-    this.#writing.get(room)?.();
-    this.#writing.delete(room);
-    await this.chat.ports.store.keepPost(post, this.#composerRecord(room));
+    await this.chat.ports.store.keepPost(post, this.#composerToKeep(room));
     this.chat.outbox.kept(post.key);
     this.pendingChanged(post.room);
     this.chat.flush();
@@ -243,11 +241,7 @@ export class Speech {
 
   /** @param {string} room */
   #keepComposer(room) {
-    this.#writing.get(room)?.();
-    this.#writing.delete(room);
-    const record = this.#composerRecord(room);
-    this.chat.ports.store.keepComposer(record);
-    this.chat.ports.tabs.say({ t: "composer", ...record });
+    this.chat.ports.store.keepComposer(this.#composerToKeep(room));
   }
 
   /**
@@ -261,9 +255,17 @@ export class Speech {
     this.#composerChanged(room);
   }
 
-  /** @param {string} room */
-  #composerRecord(room) {
-    return { log: this.chat.log, user: this.chat.name, room, composer: this.chat.composers.of(room) };
+  /**
+   * Return what is in a composer now, to be kept; other tabs are told of it.
+   * @param {string} room
+   */
+  #composerToKeep(room) {
+    this.#writing.get(room)?.();
+    this.#writing.delete(room);
+    const { composers, log, name, ports } = this.chat;
+    const record = { log, user: name, room, composer: composers.of(room) };
+    ports.tabs.say({ t: "composer", ...record });
+    return record;
   }
 
   /** @param {string} room */
