@@ -232,6 +232,49 @@ def test_what_has_the_right_check_is_looked_for_in_the_log_first(story: Lines, i
     assert story.promises() == (set() if is_right else {"durable"})
 
 
+@pytest.mark.parametrize(
+    ("command", "lost", "said", "is_whole"),
+    [
+        ("PRIVMSG", "one", "two #tea", False),
+        ("PRIVMSG", "one #tea", "two", False),
+        ("PRIVMSG", "one @alice", "two @bob", False),
+        ("PRIVMSG", "one", "two @bob #tea", False),
+        ("NOTICE", "one", "two", False),
+        ("TAGMSG", "one", "two", False),
+        ("PRIVMSG", "one", "two", True),
+    ],
+)
+def test_what_was_taken_back_is_of_the_line_that_fits_what_is_known_of_it(
+    story: Lines, command: str, lost: str, said: str, is_whole: bool
+) -> None:
+    """Two lines were lost before they were answered, and the log has one. That it cannot be the other is told
+    by where it was heard, which blocks leave out; by its form; or by who was given all of its text."""
+    story.add(Sent, "bob/1", key=key(50), kind="block", room="", text="", to="carol")
+    block = story.append("block", "bob", "bob", "", 50)
+    story.log[-1] = replace(block, more=More(to="carol"))
+    story.add(Acknowledged, "bob/1", key=key(50), seq=block.seq)
+    story.come("carol/1.7", False)
+    story.say("carol/1.7", command, "post", "", lost)
+    entry = story.commit("carol/1.7", story.say("carol/1.7", "PRIVMSG", "post", "", said))
+    story.add(Stopped, "carol/1.7")
+    story.come("bob/1.3", True)
+    story.read("AFTER", 12, [Message(entry.seq, "carol", "#@carol", said, is_whole)], room="carol")
+    story.come("carol/1.9", False)
+    number = story.say("carol/1.9", "REDACT", "redact", ref=entry.seq)
+    story.commit("carol/1.9", number)
+    story.answer("carol/1.9", number)
+    at = ("carol", "#tea") if "#tea" in said else ("carol",)
+    kept = replace(entry, text="", at=at)
+    story.log[entry.seq - 1] = kept
+    assert story.promises() == set()
+    for nobodys in (replace(kept, at=(*at, "#chess")), replace(kept, at=(*at, "@dave"))):
+        story.log[entry.seq - 1] = nobodys
+        assert "durable" in story.promises()
+    if command == "PRIVMSG":
+        story.log[entry.seq - 1] = replace(kept, more=More(form="notice"))
+        assert "durable" in story.promises()
+
+
 def test_a_line_that_is_twice_in_the_log_is_found(story: Lines) -> None:
     """As if it had been sent again under another key."""
     entry = story.log[11]

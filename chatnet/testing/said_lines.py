@@ -3,15 +3,17 @@ what the log has of it. Pure.
 
 All drafts of one connection have keys that begin alike, and stand in the log in the order of the lines. A
 text that only one line has, and what a client was told, say of which connection some of them are; the others
-follow. A guest may take its nick again on its connection: what it said as the same name before it had another
-one, and behind that, are two clients' lines.
+follow. Of a post that was taken back the log still says in which form it was said and where it was heard, and
+who was given its text, what that was: it is a line's that fits all this. A guest may take its nick again on
+its connection: what it said as the same name before it had another one, and behind that, are two clients'
+lines.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -23,12 +25,14 @@ from chatnet.errors import Refusal
 from chatnet.kinds import SAID
 from chatnet.names import fold_for, is_guest
 from chatnet.testing.history import (
+    REACTION,
     UNTOLD,
     Acknowledged,
     Answered,
     ChatBegun,
     Event,
     Heard,
+    HistoryHeard,
     Message,
     Negotiated,
     PageRead,
@@ -37,6 +41,8 @@ from chatnet.testing.history import (
     Sent,
     Took,
 )
+from chatnet.testing.rules import heard_at
+from chatnet.testing.standing import Standing
 
 MARKED = re.compile(r" ~\S+ \S+$")
 """How the texts of lines end: what came without an id, or in several lines, may be a part."""
@@ -58,10 +64,11 @@ class _Turn(NamedTuple):
 @dataclass
 class _Line:
     """A line that is to become an entry, and how it was answered. Entries up to ``known`` were known before
-    it was said."""
+    it was said. ``unheard`` are the mentions that nobody would hear in posts that were taken back, by seq."""
 
     said: Said
     known: int
+    unheard: Mapping[int, frozenset[str]]
     answer: Answered | None = None
     entry: Entry | None = None
 
@@ -76,11 +83,19 @@ class _Line:
         return self.answer is not None and self.answer.code not in ("", UNTOLD)
 
     def can_be(self, entry: Entry) -> bool:
-        """Return whether the entry may be what became of it. A text that was taken back may not be known."""
+        """Return whether the entry may be what became of it. A text that was taken back may not be known; but
+        of a post its form is, and its places are."""
         said, ref = self.said, 0 if entry.ref is None else entry.ref.seq
         is_gone = said.kind in (*SAID, "describe", "remove") and not entry.text
         same = (entry.kind, entry.room, entry.to, ref) == (said.kind, self.room, said.to, said.ref)
-        return same and (is_gone or entry.text == said.text)
+        return same and (is_gone or entry.text == said.text) and self._has_its_form_and_places(entry)
+
+    def _has_its_form_and_places(self, entry: Entry) -> bool:
+        unheard = self.unheard.get(entry.seq)
+        if unheard is None:
+            return True
+        places = {*heard_at(entry.user, entry.room, self.said.text)} - unheard
+        return self.said.command == _command_of(entry) and places == {*(entry.at or (entry.room,))}
 
 
 @dataclass
@@ -103,15 +118,17 @@ def room_of(said: Said) -> str:
 
 def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
     """Return the events, with those of lines that are drafts as events of drafts besides: behind each."""
+    if not any(isinstance(event, Said) and event.kind for event in events):
+        return list(events)
     turns = _turns(events)
     events = list(_by_whom(events))
-    known = 0
+    known, unheard = 0, _unheard(log)
     lines: dict[tuple[str, int], _Line] = {}
     chosen = set[tuple[str, bytes]]()
     for event in events:
         match event:
             case Said() if event.kind:
-                lines[event.client, event.number] = _Line(event, known)
+                lines[event.client, event.number] = _Line(event, known, unheard)
             case Heard():
                 known = max(known, event.message.seq)
             case Acknowledged():
@@ -120,8 +137,6 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
                 line.answer = event
             case Sent():
                 chosen.add((event.user, event.key))
-    if not lines:
-        return events
     seen = _seen(events)
     whole = (entry if entry.text else replace(entry, text=seen.get(entry.seq, "")) for entry in log)
     unchosen = [entry for entry in whole if (entry.user, entry.key) not in chosen]
@@ -165,6 +180,23 @@ def _by_whom(events: Sequence[Event]) -> Iterator[Event]:
             yield replace(event, client=event.either, either="")
 
 
+def _unheard(log: Iterable[Entry]) -> dict[int, frozenset[str]]:
+    """Return, of each post that was taken back, which mentions nobody hears, since they block its author."""
+    standing, found = Standing(), dict[int, frozenset[str]]()
+    for entry in log:
+        if entry.kind in SAID and not entry.text:
+            found[entry.seq] = standing.unheard(entry.user)
+        standing.take(entry, entry.text)
+    return found
+
+
+def _command_of(post: Entry) -> str:
+    """Return the command with which a post of this form is said."""
+    if post.more is None:
+        return "PRIVMSG"
+    return "TAGMSG" if post.more.reacts else "NOTICE" if post.more.form == "notice" else "PRIVMSG"
+
+
 def _seen(events: Iterable[Event]) -> dict[int, str]:
     """Return the texts that somebody was given as those of posts: some were taken back later."""
     found: dict[int, str] = {}
@@ -177,10 +209,18 @@ def _seen(events: Iterable[Event]) -> dict[int, str]:
                 given = event.newest
             case PageRead():
                 given = event.posts
-            case Heard() if event.message.is_whole or MARKED.search(event.message.text):
+            case Heard() if _is_whole(event.message):
                 given = (event.message,)
+            case HistoryHeard():
+                given = [message for message in event.messages if _is_whole(message)]
         found |= {post.seq: post.text for post in given if post.seq and post.text}
     return found
+
+
+def _is_whole(message: Message) -> bool:
+    """Return whether it is a post, with all of its text."""
+    is_post = message.form in ("", "notice", "action", REACTION)
+    return is_post and (message.is_whole or MARKED.search(message.text) is not None)
 
 
 def _told(

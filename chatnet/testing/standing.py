@@ -249,7 +249,7 @@ class Standing:
         user, room, to = entry.user, entry.room, entry.to
         match entry.kind:
             case "post" | "shout":
-                unheard = {"@" + who for who, whom in self._blocks if whom == user}
+                unheard = self.unheard(user)
                 where = heard_at(user, room, text) if text else entry.at or (room,)
                 yield from (place for place in where if place not in unheard)
             case "create" | "block" | "unblock":
@@ -285,6 +285,10 @@ class Standing:
             case "report":
                 yield "!" + user
                 yield from self._moderators_of(0 if entry.ref is None else entry.ref.seq)
+
+    def unheard(self, user: str) -> frozenset[str]:
+        """Return the mentions that nobody hears if ``user`` says them now: who is named blocks them."""
+        return frozenset("@" + who for who, whom in self._blocks if whom == user)
 
     def _moderators_of(self, seq: int) -> Iterator[str]:
         """Those of the topics and the private room where a post is heard, and of the cluster."""
