@@ -102,6 +102,23 @@ test("A link to a post shows what was said around it, also if the page is opened
   for (const at of [580, 600, 620, 1499]) assert.ok(shown.includes(`post ${at}`), `${at} of ${shown.length}`);
 });
 
+test("What cannot be read for a while is read later, and what is known stays", async () => {
+  const all = world();
+  for (let at = 0; at < 300; at++) all.server.say("bob", "#tea", `old ${at}`);
+  all.server.isUnreadable = true;
+  const page = await opened(all);
+  page.app.older("#tea");
+  all.server.say("bob", "#tea", "new");
+  await all.clock.pass(5000);
+  assert.deepEqual([page.app.timeline("#tea").sentence, page.placed("#tea").at(-1)], ["", "new"]);
+  all.server.isUnreadable = false;
+  await all.clock.pass(15_000);
+  assert.equal(page.app.room("#tea").isJoined, true);
+  assert.equal(page.app.rooms().length, 2);
+  await page.readAll("#tea");
+  assert.equal(page.placed("#tea").length, 301);
+});
+
 test("A link that is followed while there is no connection leads to its post later", async () => {
   const all = world();
   const page = await opened(all);

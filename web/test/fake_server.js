@@ -57,6 +57,8 @@ export class FakeServer {
     this.delay = () => 1;
     /** Whether new sockets are refused. */
     this.isDown = false;
+    /** Whether nothing can be read. */
+    this.isUnreadable = false;
     /** Whether new sockets hang. */
     this.isHung = false;
     /** @type {(draft: {user: string, t: string, words: Record<string, unknown>}) => string} a code: it is refused */
@@ -351,6 +353,7 @@ export class FakeServer {
    */
   do(user, t, words) {
     if (typeof words.key === "string") return this.#draft(user, t, words);
+    if (this.isUnreadable) throw new No("UNREADABLE");
     const room = typeof words.room === "string" ? this.#spelled(words.room, user) : "";
     const rooms = this.#roomsOf(user);
     switch (t) {

@@ -14,6 +14,11 @@ const LIST_AGAIN = 60_000;
 /** A gap of so many seqs is filled without being asked. */
 const SMALL_GAP = 500;
 const MOST_PAGES = 100;
+/** Refusals of what cannot be read now. */
+const UNREADABLE_NOW = new Set(["TRY_LATER", "TOO_SLOW", "UNREADABLE"]);
+/** It is asked for again after so long; then after twice as long, up to the second. */
+const READ_AGAIN = 500;
+const LONGEST_READ_AGAIN = 10_000;
 
 export class Places {
   /** @param {import("./chat.js").Chat} chat */
@@ -102,13 +107,30 @@ export class Places {
     const all = [];
     let after = "";
     for (let page = 0; page < MOST_PAGES; page++) {
-      const answer = await this.chat.ask(t, { after }, true);
+      const answer = await this.#ask(t, { after }, true);
       const rows = answer[field] ?? [];
       all.push(...rows);
       if (!answer.more || !rows.length) break;
       after = rows.at(-1).room;
     }
     return all;
+  }
+
+  /**
+   * Ask until it is answered, or refused for good.
+   * @param {string} t
+   * @param {Record<string, unknown>} words
+   * @param {boolean} [isFleeting]
+   */
+  async #ask(t, words, isFleeting) {
+    for (let pause = READ_AGAIN; ; pause = Math.min(2 * pause, LONGEST_READ_AGAIN)) {
+      try {
+        return await this.chat.ask(t, words, isFleeting);
+      } catch (why) {
+        if (!(why instanceof Refused && UNREADABLE_NOW.has(why.code))) throw why;
+      }
+      await new Promise(go => this.chat.ports.later(pause, () => go(undefined)));
+    }
   }
 
   /**
@@ -239,7 +261,7 @@ export class Places {
     const isMember = this.chat.feed.joined.has(room);
     const words = { ...(room === ALL ? {} : { room }), ...(before === undefined ? {} : { before }) };
     try {
-      const { posts } = await this.chat.ask(room === ALL ? "earlier" : "history", words);
+      const { posts } = await this.#ask(room === ALL ? "earlier" : "history", words);
       this.sentences.delete(room);
       this.chat.feed.page(room, posts, before, isMember);
       for (const post of posts) {
