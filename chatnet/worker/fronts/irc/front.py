@@ -151,7 +151,7 @@ class Irc:
         now = self.faces.face(entry.user)
         if entry.kind != "spelling" or before == now:
             return
-        rooms = {room for own in self.crowd.of_user.get(entry.user, ()) for room in own.joined}
+        rooms = {room for own in self.crowd.of_user.get(entry.user, ()) for room in own.rooms()}
         if before.spelled != now.spelled:
             line = writer.line(source_of(before, entry.user), "NICK", now.spelled)
             own = self.crowd.of_key.get(entry.key[:PREFIX_BYTES])
