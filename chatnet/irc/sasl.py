@@ -66,14 +66,15 @@ def mechanisms(has_certificate: bool) -> str:
 
 class Exchange:
     """SASL on one connection, which shows a certificate or does not. Whatever ends an exchange, another can
-    begin."""
+    begin. ``failures``: how many logins have failed."""
 
-    __slots__ = ("_mechanism", "_mechanisms", "_pieces")
+    __slots__ = ("_mechanism", "_mechanisms", "_pieces", "failures")
 
     def __init__(self, has_certificate: bool = False) -> None:
         self._mechanisms = mechanisms(has_certificate)
         self._mechanism = PLAIN
         self._pieces: list[str] | None = None
+        self.failures = 0
 
     @property
     def is_open(self) -> bool:

@@ -486,6 +486,43 @@ def test_a_login_that_fails_leaves_the_guest(stage: IrcStage) -> None:
     assert log(stage, "gone") == []
 
 
+def test_three_logins_that_fail_end_a_guest_too(stage: IrcStage) -> None:
+    """With those before its welcome, by SASL or REGISTER; the words are not those for another program."""
+    stage.user("alice")
+    bob = stage.line()
+    message = plain("alice", "wrong horse")
+    bob.say("CAP REQ :sasl labeled-response batch", "AUTHENTICATE PLAIN", f"AUTHENTICATE {message}")
+    stage.worker.work()
+    bob.say("NICK bob", "USER b 0 * :b", "CAP END", "JOIN #tea")
+    assert "001" in [one.command for one in bob.take()]
+    bob.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {message}")
+    stage.worker.pass_time(5)
+    stage.worker.work()
+    refused = bob.take()[-1]
+    assert (refused.command, "--with-code" in refused.text) == ("904", False)
+    said = ("AUTHENTICATE PLAIN", "@label=L AUTHENTICATE !!!", "PRIVMSG #tea :x")
+    heard = bob.ask(*said)
+    assert [(one.command, one.tags.get("label")) for one in heard] == [
+        ("AUTHENTICATE", None),
+        ("904", "L"),
+        ("ERROR", None),
+    ]
+    assert not bob.is_open
+    assert [user for kind, user, _ in log(stage, "gone", "post")] == ["~bob"]
+
+
+def test_who_registers_is_news_to_nobody_who_shares_no_channel(stage: IrcStage) -> None:
+    """A guest who registers leaves its channels by that: how its user is shown, they tell nobody there."""
+    alice, bob = stage.everything("alice"), guest(stage, "BOB")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take()
+    bob.say(f"REGISTER * * :{PASSWORD}")
+    stage.worker.work()
+    assert "BOB" in [one.params[0] for one in bob.take() if one.command == "900"]
+    assert [one.command for one in alice.take()] == ["QUIT"]
+
+
 def test_a_guest_registers_its_name(stage: IrcStage) -> None:
     """REGISTER SUCCESS, 900; from then on the name is its account."""
     bob = guest(stage, "Bob", "draft/account-registration")

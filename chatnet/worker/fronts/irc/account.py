@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatnet.credentials import normalized
 from chatnet.entries import More
-from chatnet.errors import BadSecret, ChatnetError, NameTaken, WrongSecret
+from chatnet.errors import BadSecret, ChatnetError, NameTaken, NoSuchUser, WrongSecret
 from chatnet.form import MAX_LABEL
 from chatnet.irc import numerics, sasl, writer
 from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 NOT_READ = "That could not be read: in PLAIN it is a name and a password, in EXTERNAL a name or nothing."
 NOT_THEIRS = "That certificate is not one of theirs: they log in by password, with it, and say CERT ADD."
 WHOSE = "Say NICK first, or whose certificate that is; or have one with your account's name as its CN."
+MOST_FAILURES = 3
+"""After so many logins that failed, by SASL or REGISTER, the connection is closed."""
+TOO_MANY_FAILED = "Too many logins have failed"
 NAMELESS = "irc"
 """The device of those who name none: all of them are one."""
 
@@ -65,6 +68,15 @@ def code_of(why: ChatnetError) -> str:
     return "WEAK_PASSWORD" if isinstance(why, BadSecret) else "TEMPORARILY_UNAVAILABLE"
 
 
+def sentence_of(why: ChatnetError) -> str:
+    """Return the words for who is not let in; the usual ones are for people at another program."""
+    if isinstance(why, WrongSecret):
+        return "That name is somebody's, and this is not their password."
+    if isinstance(why, NoSuchUser):
+        return "Nobody has that name, and none is registered so here."
+    return str(why)
+
+
 def success(server: str, name: str) -> bytes:
     """Return the answer to a REGISTER that was done."""
     sentence = f"The name {name} is yours, with this password."
@@ -88,8 +100,9 @@ async def register(client: IrcClient, slot: Slot, line: Line) -> None:
     try:
         await _register(client, Credentials(login, line.params[2].encode()))
     except ChatnetError as why:
-        client.fail(slot, "REGISTER", code_of(why), str(why), login.name)
+        client.fail(slot, "REGISTER", code_of(why), sentence_of(why), login.name)
         client.compare_stays()
+        _failed(client, slot)
         return
     slot.begin_now()
     slot.now(success(client.front.settings.name, login.name))
@@ -135,7 +148,10 @@ def names_device(login: Login, shown: Shown) -> bool:
 
 async def _login(client: IrcClient, login: Login, shown: Shown) -> Begun:
     client.device.is_named = names_device(login, shown)
-    return await client.front.entrance.logins.login(Claimant(login.name, client.address), shown)
+    try:
+        return await client.front.entrance.logins.login(Claimant(login.name, client.address), shown)
+    except (WrongSecret, NoSuchUser) as why:
+        raise type(why)(sentence_of(why)) from None
 
 
 async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
@@ -143,9 +159,7 @@ async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
     if not is_guest(client.user):
         slot.say(client.numeric(numerics.ERR_SASLALREADY))
         return
-    has_certificate = bool(client.fingerprint)
-    client.exchange = exchange = client.exchange or Exchange(has_certificate)
-    match exchange.said(line.params[0]):
+    match _exchange(client).said(line.params[0]):
         case Credentials() as credentials:
             await _log_in(client, slot, _by_password(client, credentials))
         case External(login):
@@ -157,10 +171,24 @@ async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
         case Step.ABORTED:
             slot.say(client.numeric(numerics.ERR_SASLABORTED))
         case Step.UNKNOWN:
-            slot.say(client.numeric(numerics.RPL_SASLMECHS, sasl.mechanisms(has_certificate)))
+            slot.say(client.numeric(numerics.RPL_SASLMECHS, sasl.mechanisms(bool(client.fingerprint))))
             slot.say(client.numeric(numerics.ERR_SASLFAIL, "That mechanism is not known here."))
         case Step.FAILED:
             slot.say(client.numeric(numerics.ERR_SASLFAIL, NOT_READ))
+            _failed(client, slot)
+
+
+def _exchange(client: IrcClient) -> Exchange:
+    assert client.exchange is not None  # a guest goes on with that of its registration
+    return client.exchange
+
+
+def _failed(client: IrcClient, slot: Slot) -> None:
+    exchange = _exchange(client)
+    exchange.failures += 1
+    if exchange.failures == MOST_FAILURES:
+        slot.end()
+        client.close(TOO_MANY_FAILED)
 
 
 async def _by_password(client: IrcClient, credentials: Credentials) -> None:
@@ -194,6 +222,7 @@ async def _log_in(client: IrcClient, slot: Slot, proving: Coroutine[Any, Any, No
         client.charge(FAILED)
         slot.say(client.numeric(numerics.ERR_SASLFAIL, str(why)))
         client.compare_stays()
+        _failed(client, slot)
         return
     slot.begin_now()
     _say_changed(client, slot, before)

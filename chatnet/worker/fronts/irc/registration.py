@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft, fresh_key
-from chatnet.errors import ChatnetError, NameTaken, NoSuchUser, WrongSecret
+from chatnet.errors import ChatnetError, NameTaken, WrongSecret
 from chatnet.faces import NO_IDENT, Face, guest, ident_of
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
@@ -29,7 +29,7 @@ from chatnet.irc.lines import Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
 from chatnet.irc.targets import is_nick
-from chatnet.names import fold
+from chatnet.names import fold, is_guest
 from chatnet.net.tls import shown_fingerprint, shown_name
 from chatnet.reads import ShownFace
 from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0
 """Seconds that a client has until its welcome."""
-MOST_FAILURES = 3
-"""After so many logins that failed, the connection is closed."""
 NOBODY = "Who are you? Log in by SASL, or say PASS and a password before NICK; a free name is then yours."
 
 
@@ -65,7 +63,6 @@ class Registration:
             "_deadline",
             "_entrance",
             "_exchange",
-            "_failures",
         ),
         *(
             "_front",
@@ -94,7 +91,7 @@ class Registration:
         self._exchange = Exchange()
         self._nick = self._ident = self._real_name = self._password = ""
         self._away: str | None = None
-        self._attempts = self._failures = 0
+        self._attempts = 0
         self._is_closing = self._is_lost = self._is_new = False
         self._arrival: Arrival | None = None
         self._client: IrcClient | None = None
@@ -285,7 +282,7 @@ class Registration:
         try:
             session = await self._login(login, shown)
         except ChatnetError as why:
-            self._no_sasl(account.NOT_THEIRS if _is_unknown(why, shown) else _sentence(why))
+            self._no_sasl(account.NOT_THEIRS if _is_unknown(why, shown) else account.sentence_of(why))
             self._failed()
             return
         self._say_logged_in(session)
@@ -310,7 +307,7 @@ class Registration:
         try:
             session = await self._login(credentials.login, self._shown(credentials, registers=True))
         except ChatnetError as why:
-            self._fail("REGISTER", account.code_of(why), _sentence(why), name)
+            self._fail("REGISTER", account.code_of(why), account.sentence_of(why), name)
             self._failed()
             return
         if not self._is_new:  # it was theirs before
@@ -329,9 +326,9 @@ class Registration:
         self._say(numerics.ERR_SASLFAIL, sentence)
 
     def _failed(self) -> None:
-        self._failures += 1
-        if self._failures == MOST_FAILURES:
-            self._close("Too many logins have failed")
+        self._exchange.failures += 1
+        if self._exchange.failures == account.MOST_FAILURES:
+            self._close(account.TOO_MANY_FAILED)
 
     # ---- the login ----
 
@@ -359,7 +356,7 @@ class Registration:
         try:
             session = await self._login(credentials.login, self._shown(credentials))
         except ChatnetError as why:
-            self._say(numerics.ERR_PASSWDMISMATCH, _sentence(why))
+            self._say(numerics.ERR_PASSWDMISMATCH, account.sentence_of(why))
             self._close("Login failed")
             return
         if self._is_spelled_anew(session):
@@ -479,6 +476,7 @@ class Registration:
             return  # while it was kept how the user spells their name
         self._stop_waiting()
         self._answered()
+        client.exchange = self._exchange if is_guest(client.user) else None  # nobody else logs in later
         client.said_user, client.real_name = self._ident, self._real_name
         self._front.came(client, self._away)
         self._connection.goes_on_as(client)
@@ -537,12 +535,3 @@ class Registration:
 
 def _is_unknown(why: ChatnetError, shown: Shown) -> bool:
     return bool(shown.fingerprint) and isinstance(why, WrongSecret)
-
-
-def _sentence(why: ChatnetError) -> str:
-    """Return the words for who is not let in; the usual ones are for people at another program."""
-    if isinstance(why, WrongSecret):
-        return "That name is somebody's, and this is not their password."
-    if isinstance(why, NoSuchUser):
-        return "Nobody has that name, and none is registered so here."
-    return str(why)
