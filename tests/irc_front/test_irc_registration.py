@@ -370,6 +370,38 @@ def test_three_logins_that_fail_end_the_connection(stage: IrcStage) -> None:
     assert not line.is_open
 
 
+def test_after_a_login_that_failed_there_is_time_for_another(stage: IrcStage) -> None:
+    """As long as for the first one; and whoever does not use it is told why they are closed."""
+    stage.user("bob"), stage.user("carol")
+    line, idle = stage.line(), stage.line()
+    assert by_sasl(line, plain("bob", "a wrong one"))[-1].startswith("904 ")
+    idle.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('carol', 'a wrong one')}")
+    stage.worker.pass_time(3)  # wrong ones from one address take turns
+    stage.worker.work()
+    assert codes(idle.take())[-1] == "904"
+    stage.worker.pass_time(SECONDS - 5)
+    assert by_sasl(line, plain("bob"))[-1].startswith("903 ")
+    assert "001" in codes(asked(line, "NICK bob", "USER b 0 * :b"))
+    stage.worker.pass_time(SECONDS)
+    assert line.is_open
+    assert codes(idle.take()) == ["ERROR"]
+
+
+@pytest.mark.parametrize("said", ["AUTHENTICATE", "REGISTER"])
+def test_who_goes_on_as_a_guest_after_a_login_that_failed_stays(said: str) -> None:
+    stage = IrcStage(Worker(), guests=True)
+    stage.user("bob")
+    line = stage.line()
+    if said == "REGISTER":
+        assert codes(asked(line, "CAP LS", "NICK bob", "REGISTER * * :a wrong one")) == ["CAP", "FAIL"]
+    else:
+        line.ask("CAP LS")
+        assert by_sasl(line, plain("bob", "a wrong one"))[-1].startswith("904 ")
+    assert "001" in codes(asked(line, "NICK guest", "USER b 0 * :b", "CAP END"))
+    stage.worker.pass_time(2 * SECONDS)
+    assert line.is_open
+
+
 def test_long_messages_come_in_pieces_of_400(stage: IrcStage) -> None:
     """A full last piece is followed by an empty one, ``+``; a longer piece is refused by 905, and more than
     8 KB in all by 904."""

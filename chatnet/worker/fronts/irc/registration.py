@@ -413,11 +413,15 @@ class Registration:
         :raises ChatnetError: nobody is let in.
         """
         client = self._the_client()
-        if self._arrival is None:
-            self._arrival = self._entrance.arrival(client, SECONDS)
+        self._arrival = arrival = self._entrance.arrival(client, SECONDS)
         client.device.is_named = account.names_device(login, shown)
         before = client.window.head
-        session = await self._arrival.login(login.name, shown)
+        try:
+            session = await arrival.login(login.name, shown)
+        except Exception:  # it has the time that is left for another attempt, or goes on as a guest
+            arrival.lost()
+            self._arrival = None
+            raise
         self._session = client.session = session
         client.capabilities_changed()  # there may have been others at an attempt before
         self._is_new = before < session.local_user.memberships.registered == session.by
