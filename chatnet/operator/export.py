@@ -14,7 +14,7 @@ import apsw
 from chatnet.blanking import Blankings, emptied
 from chatnet.entries import Entry, of_row
 from chatnet.errors import BadName, CannotStart
-from chatnet.kinds import HIDDEN, KINDS
+from chatnet.kinds import HIDDEN, KINDS, Heard
 from chatnet.names import fold_name
 from chatnet.operator.source import Source, blankings_of, head_of, open_source, read
 from chatnet.rules import ROLES
@@ -36,7 +36,7 @@ def export(name: str, data: Path, url: str, world: World) -> None:
     """Print what the store at ``url``, or else the one in ``data``, keeps of a user. Blocks; a cluster may
     run meanwhile.
 
-    Secrets are left out: what is kept of one serves to check it, and nothing else.
+    Secrets are left out: what is kept of one serves to check it, and nothing else; and so is who blocks them.
 
     :raises CannotStart: there is no such user, or the store cannot be read.
     """
@@ -87,14 +87,21 @@ def _lines(user: str, source: Source) -> Iterator[dict[str, Any]]:
 
 
 def _entries(user: str, source: Source) -> Iterator[Entry]:
-    """Yield what the user did, and what others did about them."""
+    """Yield what the user did, and what others did about them, but what is hidden from them."""
     head = head_of(source) or 0
     for after in range(0, head, SPAN):
         rows = [of_row(row) for row in source.ask(_ENTRIES, after, min(head, after + SPAN), user)]
         gone: Blankings = blankings_of(source)
         for entry in rows:
-            if user in (entry.user, entry.to):
+            if entry.user == user or (entry.to == user and not _is_hidden(entry)):
                 yield emptied(entry) if gone.cover(entry) else entry
+
+
+def _is_hidden(entry: Entry) -> bool:
+    """Return whether this is its author's own affair, as who blocks whom is: whom it is about is not told,
+    and the export is often handed to them."""
+    kind = KINDS.get(entry.kind)
+    return kind is not None and kind.heard == (Heard.AUTHOR,)
 
 
 def _told(entry: Entry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 
 from chatnet.codes import MOST_UNTIL
 from chatnet.entries import More, packed_more
+from chatnet.kinds import KINDS, Kind
 from chatnet.operator.__main__ import main
 
 
@@ -80,6 +81,21 @@ def test_a_ban_whose_end_no_calendar_has_is_printed(
     lines = exported(["--data", str(data)], capfd)
     assert [line["until"] for line in lines if line.get("seq") == 7] == ["for ever"]
     assert [line["banned_until"] for line in lines if line["is"] == "standing"] == ["for ever"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.has_to], ids=lambda kind: kind.name)
+def test_it_tells_nobody_who_blocks_them(data: Path, capfd: pytest.CaptureFixture[str], kind: Kind) -> None:
+    """It is often handed to the user. Their own blocks are in it, and all else that others did about them."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        for seq, author, to in ((3, "bob", "alice"), (7, "alice", "bob")):
+            values = (kind.name, author, author, packed_more(More(to=to)), seq)
+            store.execute(
+                "UPDATE entry SET kind = ?, user = ?, room = ?, text = '', more = ? WHERE seq = ?", values
+            )
+    lines = exported(["--data", str(data)], capfd)
+    is_own_affair = kind.name in ("block", "unblock")
+    seqs = [line["seq"] for line in lines if line.get("kind") == kind.name]
+    assert seqs == ([7] if is_own_affair else [3, 7])
 
 
 def test_who_does_not_exist_has_nothing(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:
