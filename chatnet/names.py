@@ -28,6 +28,8 @@ MAX_SPELLED = 2_000
 """The longest name or topic as typed, in characters; this is checked first."""
 GUEST = "~"
 """With this begins what a guest is called. It sorts behind every name."""
+MAX_USER = len(GUEST) + MAX_NAME
+"""The longest of what users and guests are called, in characters."""
 MAX_MARKS = 30
 """How many marks may follow one another: sorting them takes the square of their number."""
 

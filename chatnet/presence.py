@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chatnet.names import MAX_NAME
+from chatnet.names import MAX_USER
 
 MOST_AWAY = 200
 """The longest text of who is away, in characters."""
@@ -30,7 +30,7 @@ class Present(msgspec.Struct, frozen=True, array_like=True, gc=False):
     milliseconds since 1970; what they have said of being ``away``, empty if they are not, and at what time
     they last said so or took it back, 0 if never; and the modes that they have set for themselves."""
 
-    user: Annotated[str, Meta(min_length=1, max_length=1 + MAX_NAME)]
+    user: Annotated[str, Meta(min_length=1, max_length=MAX_USER)]
     sessions: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     since: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] = 0
     away: Annotated[str, Meta(max_length=MOST_AWAY)] = ""

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from twisted.internet.interfaces import IReactorTime
 
-from chatnet.names import MAX_NAME, MAX_ROOM
+from chatnet.names import MAX_NAME, MAX_ROOM, MAX_USER
 from chatnet.net.timer import Timer
 from chatnet.reads import MOST_BLOCKERS
 
@@ -24,7 +24,7 @@ MOST_TOLD = 50
 MOST_WAITING = 200
 """How many are told at a time; of more it is not told that they type."""
 
-_User = Annotated[str, Meta(min_length=1, max_length=1 + MAX_NAME)]
+_User = Annotated[str, Meta(min_length=1, max_length=MAX_USER)]
 
 
 class Typist(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -13,7 +13,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.form import MAX_TEXT
 from chatnet.kinds import EVENTS, KINDS, SAID
-from chatnet.names import MAX_NAME, MAX_ROOM
+from chatnet.names import MAX_ROOM, MAX_USER
 
 OWN_KEYS = 10_000
 """How many keys of the user's own posts are remembered."""
@@ -42,9 +42,9 @@ def check_entry(post: Entry) -> None:
     """
     if not (0 < post.seq < 1 << 63 and 0 <= post.time < 1 << 63 and post.kind not in _NEVER_SHOWN):
         raise Unbelievable("what it delivers is no post")
-    if len(post.user) > MAX_NAME or len(post.room) > MAX_ROOM or len(post.text) > MAX_TEXT:
+    if len(post.user) > MAX_USER or len(post.room) > MAX_ROOM or len(post.text) > MAX_TEXT:
         raise Unbelievable("a post longer than any")
-    if len(post.to) > MAX_NAME:
+    if len(post.to) > MAX_USER:
         raise Unbelievable("an event for nobody")
     if len(post.key) != KEY_BYTES:
         raise Unbelievable("a post whose key is none")

@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from chatnet.client.feed import MOST_HELD, OWN_KEYS, Feed, Following, Unbelievable
 from chatnet.cursor import Cursor
-from chatnet.entries import KEY_BYTES, Draft, Entry
+from chatnet.entries import KEY_BYTES, Draft, Entry, More, entry_of
 from chatnet.form import MAX_TEXT, check_form
+from chatnet.kinds import KindName
 from chatnet.names import MAX_NAME, MAX_TOPIC, is_name
+
+LONGEST_NAME = MAX_NAME * "a"
+LONGEST_GUEST = "~" + MAX_NAME * "x"
 
 
 def post(seq: int) -> Entry:
@@ -88,7 +92,7 @@ def test_own_posts_move_the_cursor_unseen() -> None:
         {"seq": -5},
         {"time": -1},
         {"kind": "secret"},
-        {"user": "x" * 33},
+        {"user": "x" * 34},
         {"room": "x" * 66},
         {"text": "x" * 2_001},
         {"key": b""},
@@ -117,6 +121,32 @@ def test_the_longest_rooms_are_believed(room: str) -> None:
     draft = Draft("post", room if is_name(room) else MAX_NAME * "x", room, MAX_TEXT * "x", KEY_BYTES * b"k")
     check_form(draft)
     assert feed.take(Entry(6, 0, draft.kind, draft.user, draft.room, draft.text, draft.key))
+
+
+@pytest.mark.parametrize(
+    ("kind", "user", "room", "to"),
+    [
+        ("post", LONGEST_GUEST, "#tea", ""),
+        ("post", LONGEST_GUEST, f"{'b' * (MAX_NAME - 1)}={LONGEST_GUEST}", ""),
+        ("post", LONGEST_NAME, f"{LONGEST_NAME}={LONGEST_GUEST[:-1]}", ""),
+        ("nick", LONGEST_GUEST, LONGEST_GUEST, "~" + "y" * MAX_NAME),
+        ("gone", LONGEST_GUEST, LONGEST_GUEST, LONGEST_GUEST),
+        ("remove", LONGEST_NAME, "#tea", LONGEST_GUEST),
+        ("ban", LONGEST_NAME, "#tea", LONGEST_GUEST),
+        ("block", LONGEST_NAME, LONGEST_NAME, LONGEST_GUEST),
+    ],
+)
+def test_whoever_does_something_is_believed(kind: KindName, user: str, room: str, to: str) -> None:
+    """Also a guest, who is called by one letter more than a user with as long a name."""
+    feed = Feed()
+    feed.begin()
+    feed.began(at(5))
+    text = f"{'y' * MAX_NAME} id Me" if kind == "nick" else "hi"
+    draft = Draft(
+        kind, user, room, "" if kind == "block" else text, KEY_BYTES * b"k", 0, More(to=to) if to else None
+    )
+    check_form(draft)
+    assert feed.take(entry_of(draft, 6, 0, ()))
 
 
 def test_what_is_held_is_bounded() -> None:

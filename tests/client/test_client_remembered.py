@@ -9,7 +9,7 @@ from chatnet.client.feed import Feed, Unbelievable
 from chatnet.client.remembered import MOST_REMEMBERED
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, More
-from chatnet.names import MAX_NAME
+from chatnet.names import MAX_USER
 
 
 def post(seq: int) -> Entry:
@@ -33,7 +33,7 @@ def test_an_event_for_a_name_that_nobody_can_have_is_not_believed() -> None:
     """It would be shown."""
     feed = Feed()
     feed.begin()
-    event = replace(post(1), kind="invite", more=More(to="b" * MAX_NAME))
+    event = replace(post(1), kind="invite", more=More(to="b" * MAX_USER))
     feed.take(event)
     with pytest.raises(Unbelievable, match="an event for nobody"):
-        feed.take(replace(event, seq=2, more=More(to="b" * (MAX_NAME + 1))))
+        feed.take(replace(event, seq=2, more=More(to="b" * (MAX_USER + 1))))
