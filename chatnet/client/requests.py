@@ -113,7 +113,7 @@ class Requests:
             page = await self.ask(Unread, after=after)
             since = chain(page["since"] or (), repeat(0))
             rooms += [(room, posts, at) for (room, posts, _), at in zip(page["rooms"], since, strict=False)]
-            more = page["more"] and bool(page["rooms"]) and page["rooms"][-1][0] > after
+            more = page["more"] and bool(page["rooms"])
             after = rooms[-1][0] if more else ""
         return rooms
 

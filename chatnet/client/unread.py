@@ -20,6 +20,7 @@ async def show_unread(
     :raises Unbelievable: the pages do not go on.
     """
     after, more, pages, found = "", True, 0, False
+    ends: set[str] = set()
     while more and pages < most_pages:
         page = await ask(Unread, after=after)
         rooms: list[tuple[str, int, int]] = page["rooms"]
@@ -28,9 +29,12 @@ async def show_unread(
                 found = True
                 show(line_of(room, posts, mentions))
         more, pages = page["more"] and bool(rooms), pages + 1
-        if more and rooms[-1][0] <= after:
-            raise Unbelievable("a list of rooms that does not go on")
         after = rooms[-1][0] if rooms else ""
+        # They are in the order of what the log calls them, which for conversations is not how they are
+        # spelled here.
+        if more and after in ends:
+            raise Unbelievable("a list of rooms that does not go on")
+        ends.add(after)
     if not found:
         show("You have read all.")
 

@@ -33,7 +33,7 @@ from chatnet.errors import (
     WrongSecret,
 )
 from chatnet.kinds import EVENTS, SAID, KindName
-from chatnet.names import fold_for, sides, spelled_for
+from chatnet.names import fold_for, sides, spelled_for, talk
 from chatnet.net.first_byte import TLS
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
@@ -635,8 +635,13 @@ class FakeSession(Locator):
 
     @wire.Unread.responder
     def unread(self, after: str) -> dict[str, Any]:
-        """Answer pages of two."""
-        rooms = [row for row in self.cluster.unread_of(self.user) if row[0] > after]
+        """Answer pages of two, in the order of what the log calls the rooms."""
+
+        def as_kept(room: str) -> str:
+            return talk(self.user, room[1:]) if room[:1] == "@" else room
+
+        found = sorted(self.cluster.unread_of(self.user), key=lambda row: as_kept(row[0]))
+        rooms = [row for row in found if as_kept(row[0]) > as_kept(after)]
         since = [self.cluster.since.get(room, 0) for room, _, _ in rooms[:2]]
         return {"rooms": rooms[:2], "more": len(rooms) > 2, "since": since if self.cluster.since else None}
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from client.person import Person
+from client.person import WORKER, Person
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from chatnet.client.marks import MARK_SECONDS, MOST_ELSEWHERE, MOST_ROOMS, Say, ShownPosts
 from chatnet.entries import Entry
-from chatnet.testing.fake_cluster import FakeCluster, Network
+from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
+from chatnet.wire.session import Unread
 
 
 def post(seq: int, room: str, text: str = "hi", user: str = "bob") -> Entry:
@@ -139,6 +141,37 @@ def test_unread_says_where_and_how_much(alice: Person, cluster: FakeCluster) -> 
         "bob: 1 new, 1 of them with your name",
         "UNREAD takes nothing after it; nothing was done.",
     ]
+
+
+def test_rooms_of_all_sorts_may_stand_on_each_page(
+    alice: Person, cluster: FakeCluster, network: Network
+) -> None:
+    """Pages are in the order of what the log calls rooms, in which conversations are elsewhere."""
+    rooms = ["#x", "abe", "@bob", "@carol", "@~zed", "dave", "zoe"]
+    cluster.unread = [(room, 1, 0) for room in rooms]
+    alice.type("UNREAD")
+    assert alice.seen() == [f"{room}: 1 new" for room in rooms]
+    listed: list[tuple[str, int, int]] = []
+    Deferred.fromCoroutine(alice.client._connection.own_rooms()).addCallback(listed.extend)
+    network.settle()
+    assert [room for room, _, _ in listed] == rooms
+
+
+def test_unread_that_does_not_go_on_is_given_up(
+    alice: Person, cluster: FakeCluster, network: Network
+) -> None:
+    class Liar(FakeSession):
+        @Unread.responder
+        def unread(self, after: str) -> dict[str, Any]:
+            ends = "@bob" if after == "abe" else "abe"
+            return {"rooms": [(ends, 0, 0)], "more": True, "since": None}
+
+    network.listeners[WORKER] = lambda: Liar(cluster)
+    network.cut()
+    network.pass_time(1)
+    alice.seen()
+    alice.type("UNREAD")
+    assert "a list of rooms that does not go on" in "".join(alice.seen())
 
 
 def test_unread_in_a_chat_counts_what_was_shown(alice: Person, cluster: FakeCluster) -> None:
