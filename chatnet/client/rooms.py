@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from chatnet.blanking import Blanking
 from chatnet.client.said import Said
-from chatnet.names import is_name, is_room, is_talk, named
+from chatnet.names import is_room, is_talk, is_user, named
 from chatnet.reads import MOST_UNREAD
 
 _MARKS = "#&@"
@@ -227,4 +227,4 @@ class Rooms:
 
 def _can_be_listed(room: str) -> bool:
     """Return whether this is a room, as a user spells it."""
-    return is_name(room[1:]) if room[:1] == "@" else is_room(room) and not is_talk(room)
+    return is_user(room[1:]) if room[:1] == "@" else is_room(room) and not is_talk(room)

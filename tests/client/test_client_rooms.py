@@ -198,13 +198,14 @@ def test_one_moves_round_the_rooms_where_one_can_post(rooms: Rooms) -> None:
 
 def test_private_rooms_and_conversations_are_rooms_where_one_can_post(rooms: Rooms) -> None:
     """They are behind the topics. What is no room of one's own spelling is not listed."""
-    for room in ("@carol", "&ops", "@bob", "dave", "&", "@", "@b b", "bob=carol"):
+    for room in ("@carol", "&ops", "@bob", "@~zed", "dave", "&", "@", "@b b", "@~", "~zed", "bob=carol"):
         say(rooms, room, is_new=False)
-    assert list(new(rooms)) == ["alice", "#tea", "#zoo", "&ops", "@bob", "@carol", "bob", "dave"]
-    assert [rooms.beside(room, 1) for room in ("#zoo", "&ops", "@bob", "@carol")] == [
+    assert list(new(rooms)) == ["alice", "#tea", "#zoo", "&ops", "@bob", "@carol", "@~zed", "bob", "dave"]
+    assert [rooms.beside(room, 1) for room in ("#zoo", "&ops", "@bob", "@carol", "@~zed")] == [
         "&ops",
         "@bob",
         "@carol",
+        "@~zed",
         "alice",
     ]
 
