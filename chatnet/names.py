@@ -208,7 +208,7 @@ def fold_room(room: str) -> str:
         is_good = _is_topic_word(folded[1:])
     elif "=" in folded:
         first, _, second = folded.partition("=")
-        is_good = is_user(first) and is_user(second) and first < second
+        is_good = is_user(first) and is_user(second) and first < second and len(folded) <= MAX_ROOM
     else:
         is_good = is_name(folded)
     if not is_good and folded[:1] == "@" and is_user(folded[1:]):
@@ -221,7 +221,7 @@ def fold_room(room: str) -> str:
 def fold_for(room: str, user: str) -> str:
     """Return a room as ``user`` spells it in its one spelling: ``@bob`` is their conversation with bob.
 
-    :raises BadRoom: it is not a room.
+    :raises BadRoom: it is not a room; nor is a conversation with a guest if both are called too long.
     :raises OwnRoom: it is a conversation with oneself.
     """
     if room[:1] != "@":
@@ -229,7 +229,10 @@ def fold_for(room: str, user: str) -> str:
     other = fold_user(room[1:])
     if other == user:
         raise OwnRoom("That would be a conversation with yourself.")
-    return talk(user, other)
+    found = talk(user, other)
+    if len(found) > MAX_ROOM:
+        raise BadRoom(f"{quoted(other)} and “{user}” are too long together for a conversation.")
+    return found
 
 
 def fold_prefix(prefix: str) -> str:

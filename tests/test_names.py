@@ -14,14 +14,19 @@ from hypothesis import strategies as st
 from chatnet.errors import BadName, BadRoom, ChatnetError
 from chatnet.ignorable import RANGES, bare
 from chatnet.names import (
+    MAX_NAME,
+    MAX_ROOM,
     MAX_SPELLED,
     RESERVED,
     fold,
+    fold_for,
     fold_name,
     fold_prefix,
     fold_room,
     is_name,
+    is_room,
     named,
+    talk,
     too_many_marks,
 )
 
@@ -297,3 +302,19 @@ def test_what_is_named_can_be_joined(text: str) -> None:
     """It is a topic, or a name after an ``@``, in its one spelling."""
     for word in named(text):
         assert is_name(word[1:]) if word.startswith("@") else fold_room(word) == word
+
+
+@pytest.mark.parametrize("mine", ["b", "b" * MAX_NAME, "~" + "b" * MAX_NAME])
+@pytest.mark.parametrize("letters", [1, MAX_NAME - 1, MAX_NAME])
+@pytest.mark.parametrize("guest", ["", "~"])
+def test_what_is_taken_for_a_room_is_one(mine: str, letters: int, guest: str) -> None:
+    """However long the names of two are. Whatever is said to the log about a room has room for it."""
+    other = guest + "a" * letters
+    is_short = len(mine) + len(other) < MAX_ROOM
+    for spelled in ("@" + other, talk(mine, other)):
+        assert is_room(talk(mine, other)) is is_short
+        if is_short:
+            assert fold_for(spelled, mine) == talk(mine, other)
+        else:
+            with pytest.raises(BadRoom):
+                fold_for(spelled, mine)

@@ -12,6 +12,7 @@ from chatnet.entries import Draft, More
 from chatnet.errors import BadRoom, NotJoined, TryLater
 from chatnet.kinds import CLUSTER
 from chatnet.marks import MOST_MARKS, UserMark, used
+from chatnet.names import MAX_NAME
 from chatnet.reads import UnreadPage
 from chatnet.wire import session as wire
 from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
@@ -39,6 +40,18 @@ def test_a_mark_is_kept_after_ten_seconds_and_told_to_the_other_sessions(worker:
     worker.pass_time(3)
     assert kept(worker)["alice", "#tea"] == seq
     assert [alice.hears.marked, laptop.hears.marked, bob.hears.marked] == [[], [("#tea", seq)], []]
+
+
+@pytest.mark.parametrize("spelled", ["@~{0}", "{1}=~{0}"])
+def test_a_mark_that_no_log_would_take_spoils_no_others(worker: Any, spelled: str) -> None:
+    """Those of many users go to the log together. Nobody marks a room with a longer name than any has."""
+    name = "b" * MAX_NAME
+    bob, alice = worker.client(name), worker.client("alice")
+    with pytest.raises(BadRoom):
+        bob.ask(wire.Mark, room=spelled.format("a" * MAX_NAME, name), seq=1)
+    alice.ask(wire.Mark, room="alice", seq=1)
+    worker.pass_time(GATHER_SECONDS + 1)
+    assert kept(worker) == {("alice", "alice"): 1}
 
 
 def test_the_end_of_a_session_hastens_its_marks(worker: Any) -> None:
