@@ -39,6 +39,20 @@ def test_the_files_of_the_page_need_no_log(stage: WebStage) -> None:
     assert stage.ask("GET", f"/a/{PAGE.hash}/nothing.js").status == 404
 
 
+@pytest.mark.parametrize(
+    ("accepted", "is_zipped"),
+    [
+        *(("gzip", True), ("br, GZip;q=0.1", True), ("deflate , gzip; q=1.0", True)),
+        *(("-", False), ("identity", False), ("gzip;q=0", False), ("br, gzip; Q=0.000 ", False)),
+        *(("x-gzipped", False), (";q=1", False)),
+    ],
+)
+def test_a_file_is_compressed_for_who_takes_that(stage: WebStage, accepted: str, is_zipped: bool) -> None:
+    file = stage.ask("GET", f"/a/{PAGE.hash}/main.js", accept_encoding=accepted)
+    assert ("content-encoding" in file.headers) is is_zipped
+    assert (file.body == PAGE.files["main.js"].content) is not is_zipped
+
+
 def test_a_file_of_another_version_is_to_be_asked_again(stage: WebStage) -> None:
     """Another worker has it: the connection is closed, so that the next one may lead there."""
     line = stage.line()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -47,6 +48,7 @@ _POLICY = (
 )
 """What a page of ours may do. Older Safaris take the socket only by its name: w3c/webappsec-csp#7."""
 NOT_KEPT = ("Cache-Control", "no-store")
+_NO_WEIGHT = re.compile(r"\s*q=0(\.0*)?\s*", re.IGNORECASE)
 NOT_SERVING = "This worker does not serve yet, or no longer; try again in a second."
 FULL = "This worker has as many connections as it can have; try again in a second: another may have room."
 
@@ -360,9 +362,18 @@ def _of_asset(asset: Asset, request: Request, kept: tuple[str, str]) -> Answer:
     if asset.etag in request.headers.get("if-none-match", ""):
         return Answer(304, headers)
     named = (("Content-Type", asset.kind), *headers)
-    if asset.zipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if asset.zipped is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
         return Answer(200, (*named, ("Content-Encoding", "gzip")), asset.zipped)
     return Answer(200, named, asset.content)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Return whether who says this in ``Accept-Encoding`` takes gzip; with a weight of 0 they do not."""
+    for coding in accepted.split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip().lower() == "gzip":
+            return not _NO_WEIGHT.fullmatch(weight)
+    return False
 
 
 def _check_origin(route: Route, request: Request) -> None:
