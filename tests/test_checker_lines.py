@@ -289,6 +289,19 @@ def test_a_line_that_is_refused_and_in_the_log_is_found(story: Lines) -> None:
     assert "exactly_once" in story.promises()
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_of_what_does_not_exist_it_is_said_that_it_does_not(story: Lines, is_there: bool) -> None:
+    """By the number that says so (403), and not by that for who is not in it (442)."""
+    if is_there:
+        story.joins(CAROL, "#tea")
+        story.joins(CAROL, "#go")
+    for code, room in (("403", "#tea"), ("442", "#go")):
+        number = story.say("bob/1.2", "PART", "leave", room)
+        story.answer("bob/1.2", number, code=code)
+    refused = [why for why in check(Evidence(story.events, story.log)) if why.startswith("exactly_once")]
+    assert len(refused) == is_there
+
+
 def test_a_refusal_for_no_reason_is_found(story: Lines) -> None:
     """A number that stands for several reasons is as good as the right one of them."""
     for code in ("404", "401"):

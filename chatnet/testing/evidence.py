@@ -375,7 +375,10 @@ class _Refused:
         """Note why it may be refused now; return whether that is what its client was told."""
         reasons = followed.reasons.setdefault(self._place, set(self._codes))
         if self._doing is not None:
-            reasons |= {code for code in [followed.standing.refusal(self._doing)] if code is not None}
+            code, room = followed.standing.refusal(self._doing), self._doing.room
+            reasons |= {code} if code is not None else set()
+            if code in _OF_ROOMS and room and not followed.standing.has_room(room):
+                reasons.add("NO_SUCH_ROOM")  # what IRC says of it
         elif self._sent.kind == "revoke" and self._sent.to == self._sent.user:
             ways = followed.standing.ways.get(self._sent.user, {})
             reasons |= {"LAST_WAY"} if {*ways.values()} <= {int(self._sent.text)} else set()
@@ -424,19 +427,18 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     return Doing(sent.kind, sent.user, room, sent.text, sent.to, sent.ref, fits), wrong
 
 
+_OF_ROOMS = {"NOT_JOINED", "NOT_MODERATOR", "NOT_OWNER"}
+"""Codes that are also those of a room that does not exist, in which nobody is and which nobody moderates."""
 _MEANS: dict[str, Callable[[str], bool]] = {
     "401": {"NO_SUCH_USER", "BAD_NAME", "OWN_ROOM"}.__contains__,
-    "403": {
-        *("NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"),
-        *("NOT_MODERATOR", "NOT_OWNER"),  # of what does not exist
-    }.__contains__,
+    "403": {"NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"}.__contains__,
     "404": lambda reason: reason not in ("NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"),
     "405": {"TOO_MANY_ROOMS", "TOO_MANY_TOPICS"}.__contains__,
     "441": {"NOT_THERE"}.__contains__,
-    "442": {"NOT_JOINED"}.__contains__,
+    "442": {"NOT_JOINED", "BAD_ROOM"}.__contains__,
     "443": {"ALREADY_THERE"}.__contains__,
     "474": {"BANNED"}.__contains__,
-    "482": {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH"}.__contains__,
+    "482": {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH", "BAD_ROOM"}.__contains__,
     "INVALID_TEXT": {"BAD_TEXT"}.__contains__,
     "UNKNOWN_MSGID": {"NO_SUCH_POST"}.__contains__,
     "REDACT_FORBIDDEN": {"NOT_MODERATOR", "MUTED", "NO_REASON"}.__contains__,

@@ -79,6 +79,7 @@ class Standing:
         self._reported: set[int] = set()
         self._blocks: set[tuple[str, str]] = set()
         self._mentioned: set[tuple[str, str]] = set()
+        self._topics: set[str] = set()
 
     # ---- what entries change ----
 
@@ -93,6 +94,8 @@ class Standing:
         elif entry.kind in _WORDS:
             self._worded[entry.seq] = entry
         user, room, to = entry.user, entry.room, entry.to
+        if entry.kind in ("post", "shout", "join"):
+            self._topics.update(place for place in (*where, room) if place[:1] == "#")
         match entry.kind:
             case "register":
                 self.registered[user] = entry.seq
@@ -334,6 +337,10 @@ class Standing:
         return any(begun < seq and self.seq < ended for begun, ended in self.spans(user, room))
 
     # ---- what may be done ----
+
+    def has_room(self, room: str) -> bool:
+        """Return whether there is such a room: a topic that somebody has used, or a user's own."""
+        return room in (self._topics if room[:1] == "#" else self.made) or self._is_known(room)
 
     def operator_may_not(self, room: str, to: str, role: str) -> str | None:
         """Return with which code an operator who gives a role in a private room should have been refused."""
