@@ -48,13 +48,13 @@ def is_mask(said: str) -> bool:
 
 class Wanted(msgspec.Struct, frozen=True, gc=False):
     """Which channels a LIST is to have: those of one of the ``masks`` if there are any, and of none of
-    ``but``; with more than ``above`` members and, unless that is 0, fewer than ``below``.
+    ``but``; with more than ``above`` members and, unless that is None, fewer than ``below``.
     """
 
     masks: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
     above: int = -1
-    below: int = 0
+    below: int | None = None
 
     @property
     def prefix(self) -> str:
@@ -64,7 +64,7 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     def has(self, channel: str, members: int) -> bool:
         """Return whether a channel, in its one spelling, is to be listed. A user's room is if it is asked
         for."""
-        if members <= self.above or (self.below and members >= self.below):
+        if members <= self.above or (self.below is not None and members >= self.below):
             return False
         masks = self.masks
         if channel.startswith(OWN):
@@ -79,13 +79,13 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
 def wanted(said: str) -> Wanted:
     """Return what the parameter of a LIST asks for: masks, names, ``!mask``, ``>n`` and ``<n``."""
     masks, but = [], []
-    above, below = -1, 0
+    above, below = -1, None
     for one in said.split(","):
         if _COUNT.fullmatch(one):
             if one[0] == ">":
                 above = max(above, int(one[1:]))
             else:
-                below = min(below or int(one[1:]), int(one[1:]))
+                below = int(one[1:]) if below is None else min(below, int(one[1:]))
         elif one[:1] == "!":
             but.append(fold(one[1:]))
         elif one:

@@ -69,6 +69,8 @@ def test_no_mask_takes_long(mask: str) -> None:
         (">5,>8", ["#teapot"]),
         ("<9,<5", []),
         ("<1", []),
+        ("<0", []),
+        ("<9,<0", []),
         (">0", ["#milk", "#tea", "#teapot"]),
         ("#@*", ["#@alice"]),
         ("#@alice", ["#@alice"]),

@@ -58,7 +58,7 @@ def test_who_of_a_mask(stage: IrcStage) -> None:
     def names(mask: str) -> list[str]:
         return [one.params[5] for one in alice.ask(f"WHO {mask}") if one.command == "352"]
 
-    assert names("*") == ["alice", "bob"]
+    assert names("*") == names("0") == names(":") == names("") == ["alice", "bob"]
     assert names("b?b") == ["bob"]
     assert names("bob") == ["bob"]
     assert names("carol") == ["carol"]

@@ -64,7 +64,9 @@ async def _who_is_in(client: IrcClient, slot: Slot, channel: str, asked: Whox | 
 
 
 async def _who_matches(client: IrcClient, slot: Slot, mask: str, asked: Whox | None) -> None:
-    matches = masks.matcher("*" if mask == "0" else mask)
+    if mask in ("", "0"):
+        mask = "*"
+    matches = masks.matcher(mask)
     presence, spoken = client.front.presence, _spoken(client, asked)
     is_named, left = not masks.is_mask(mask), MOST_LOOKED_UP
     faces = client.front.faces
