@@ -68,6 +68,11 @@ class Multiline:
         self._ignored = ""
         self._forget()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a batch has begun that has not come to its end."""
+        return self._opened is not None
+
     def _forget(self) -> None:
         self._opened: Line | None = None
         self._name = self._target = self._command = ""

@@ -792,6 +792,15 @@ def test_a_long_post(stage: IrcStage) -> None:
     assert [one.text for one in rest[:-1]] == ["one two", "", "three four"]
 
 
+def test_what_has_begun_is_said_whole_without_the_capability(stage: IrcStage) -> None:
+    """Who gives up draft/multiline within a batch has said its lines: they are one post, in their order."""
+    alice = stage.everything("alice")
+    alice.ask("BATCH +x draft/multiline #@alice", "@batch=x PRIVMSG #@alice :one")
+    alice.ask("CAP REQ :-draft/multiline", "@batch=x PRIVMSG #@alice :two", "BATCH -x")
+    assert [one.text for one in stage.worker.log.entries if one.kind == "post"] == ["one\ntwo"]
+    assert [one.command for one in alice.ask("BATCH +x draft/multiline #@alice")] == ["421"]
+
+
 def test_a_long_post_that_is_refused(stage: IrcStage) -> None:
     alice = stage.everything("alice")
     heard = alice.ask(

@@ -283,8 +283,10 @@ class IrcClient(ConnectionPeer):
         slot.end()
 
     def _is_of_batch(self, line: Line) -> bool:
-        """Return whether it is a part of something long that the client says."""
-        return (line.command == "BATCH" or "batch" in line.tags) and self.has(MULTILINE)
+        """Return whether it is a part of something long that the client says. What has begun is said whole,
+        though the client has given up the capability meanwhile."""
+        has_begun = self._batch is not None and self._batch.is_open
+        return (line.command == "BATCH" or "batch" in line.tags) and (has_begun or self.has(MULTILINE))
 
     def _take_of_batch(self, line: Line) -> None:
         if self._batch is None:
