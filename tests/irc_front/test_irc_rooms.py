@@ -206,6 +206,22 @@ def test_a_channel_that_one_is_not_in_or_that_does_not_exist(stage: IrcStage, sa
     assert [one.command for one in carol.ask(said.format("&ops"), said.format("&none"))] == ["403", "403"]
 
 
+def test_whatever_modes_a_line_has_its_answers_are_few(stage: IrcStage) -> None:
+    """Of a letter that changes nothing it is said once; and of those beyond what a line may change, that they
+    do not."""
+    alice, bob = together(stage, "alice", "bob")
+    does(stage, "role", CLUSTER, "#tea", "moderator", to="alice")
+    alice.take()
+    for letters in ("x", "i", "o", "b", "+x-"):
+        assert len(alice.ask(f"MODE #tea {letters * (400 // len(letters))}")) == 1, letters
+    alice.ask("CAP REQ standard-replies")
+    heard = alice.shown("MODE #tea +bbbbbb bob carol carol carol carol carol")
+    heard.remove("PART #tea")
+    assert [one.split(" ")[0] for one in heard] == ["MODE", "401", "401", "401", "FAIL"]
+    assert heard[-1] == "FAIL MODE NOT_DONE #tea +b A line makes at most 4 changes."
+    assert bob.is_open
+
+
 def test_in_a_users_channel_there_are_no_orders(stage: IrcStage) -> None:
     """Members are told that they are no operators (482), its owner that there is no such thing (FAIL); the
     owner alone sets what it is about."""

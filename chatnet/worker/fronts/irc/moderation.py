@@ -124,26 +124,35 @@ def modes_of(room: str) -> str:
 
 
 async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks: list[str]) -> None:
-    sign, changes, has_asked = "+", 0, False
+    sign, changes, told = "+", 0, set[str]()  # of letters that change nothing it is said once
     if sum(letter not in CHANGES for letter in letters) > 1:
         slot.begin_now()
     for letter in letters:
         if letter in CHANGES:
             sign = letter
-        elif letter not in isupport.CHANNEL_MODES:
-            slot.say(client.numeric(numerics.ERR_UNKNOWNMODE, writer.word(letter)))
-        elif letter == "b" and not nicks:
-            if not has_asked:
-                has_asked = True
-                await _say_bans(client, slot, room)
-        elif letter not in WITH_NICK:
-            sentence = "What this channel is follows from its name: nobody changes that."
-            client.fail(slot, "MODE", "NOT_DONE", sentence, events.channel(room), sign + letter)
-        elif not nicks:
-            slot.say(client.numeric(numerics.ERR_NEEDMOREPARAMS, "MODE"))
-        elif changes < isupport.MOST_MODES:
+        elif letter in WITH_NICK and nicks and changes < isupport.MOST_MODES:
             changes += 1
             await _change_one(client, slot, room, sign + letter, nicks.pop(0))
+        elif letter not in told:
+            told.add(letter)
+            await _change_nothing(client, slot, room, sign + letter, bool(nicks))
+
+
+async def _change_nothing(client: IrcClient, slot: Slot, room: str, change: str, has_nicks: bool) -> None:
+    """Answer to a letter that changes nothing: it asks for bans, or cannot be."""
+    letter, channel = change[1], events.channel(room)
+    if letter not in isupport.CHANNEL_MODES:
+        slot.say(client.numeric(numerics.ERR_UNKNOWNMODE, writer.word(letter)))
+    elif letter not in WITH_NICK:
+        sentence = "What this channel is follows from its name: nobody changes that."
+        client.fail(slot, "MODE", "NOT_DONE", sentence, channel, change)
+    elif has_nicks:
+        sentence = f"A line makes at most {isupport.MOST_MODES} changes."
+        client.fail(slot, "MODE", "NOT_DONE", sentence, channel, change)
+    elif letter == "b":
+        await _say_bans(client, slot, room)
+    else:
+        slot.say(client.numeric(numerics.ERR_NEEDMOREPARAMS, "MODE"))
 
 
 async def _say_bans(client: IrcClient, slot: Slot, room: str) -> None:
