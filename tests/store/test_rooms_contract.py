@@ -253,10 +253,10 @@ def free(subject: Subject) -> None:
             pass
 
 
-def read_by_all(subject: Subject) -> list[Any]:
-    """Return what everybody can read."""
+def read_by_all(subject: Subject, upto: int | None = None) -> list[Any]:
+    """Return what everybody can read, as of the head, or as of ``upto``."""
     found: list[Any] = []
-    head = subject.log.window.head
+    head = subject.log.window.head if upto is None else upto
     found.append(subject.read(Rooms("", "")))
     for user in [*USERS, "zoe"]:
         found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))
@@ -524,6 +524,8 @@ def told_of(subject: Subject, plan: list[list[Told]]) -> list[Any]:
     head = subject.read(Head())
     assert subject.log.window.head == head
     found += [(entry.seq, entry.kind, entry.text, entry.at) for entry in subject.log.window.after(0)]
+    for upto in (0, 8, head // 2, head - 3):  # of a worker that is behind
+        found += read_by_all(subject, upto)
     return found + read_by_all(subject)
 
 
