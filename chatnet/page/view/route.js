@@ -5,7 +5,7 @@ import { fold } from "../state/names.js";
 /** @typedef {{room: string, seq: number | undefined, code: string}} Route an empty room: the list of rooms */
 
 const LONGEST_ADDRESS = 1000; // in characters: a topic has 64 letters, and one may take twelve in an address
-const ROOM = /^(?:[#&][\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_-]{0,63}|@?[a-z0-9][a-z0-9_-]{0,31}|\*)$/u;
+const ROOM = /^(?:[#&][\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_-]{0,63}|(?:@~?)?[a-z0-9][a-z0-9_-]{0,31}|\*)$/u;
 
 /**
  * @param {string} hash
