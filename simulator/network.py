@@ -148,6 +148,7 @@ class Connection:
     def forget(self) -> None:
         """Forget it in between: neither end hears of the other again."""
         for end in (self.client, self.server):
+            end.process.out_of_touch = end.process.simulation.now
             if end.inbound is not None:
                 end.inbound.is_lost = True
 

@@ -54,7 +54,9 @@ class SimProcess:
     ``stood_still`` seconds. ``status`` is None while it lives. At its end, ``ran_to_the_end``: its code ran;
     ``led_to_the_end``: it held the lease of its host's disk.
 
-    What it prints is appended to the file ``output``. ``level`` is what its program understands.
+    What it prints is appended to the file ``output``. ``level`` is what its program understands. Until
+    ``out_of_touch`` it may have waited for who was not there any more: a connection of its was forgotten on
+    the way.
     """
 
     _logger = Logger()
@@ -79,7 +81,7 @@ class SimProcess:
         self.runs = not host.is_asleep
         self.runs_since = self._stands_since = host.simulation.now
         self.stood_still = 0.0
-        self.busy_until = 0.0
+        self.busy_until = self.out_of_touch = 0.0
         self.started = int(self.simulation.now * 100) + 1
         self.is_dead = False
         self.status: Status | None = None

@@ -30,9 +30,6 @@ class Successions:
         self._is_shared = is_shared
         self._here: dict[int, dict[str, float]] = defaultdict(dict)
         self._gone: dict[int, dict[str, float]] = defaultdict(dict)
-        # When it was noticed that a connection of theirs had been forgotten on the way: they seemed to hang,
-        # or waited for who was not there any more, but did not hang.
-        self._out_of_touch: dict[SimProcess, float] = {}
 
     def told(self, process: SimProcess, event: Event) -> None:
         now = self._simulation.now
@@ -78,7 +75,7 @@ class Successions:
 
     def _ran(self, victim: SimProcess) -> bool:
         """Return whether it ran until it was killed, just now."""
-        undisturbed_since = max(victim.runs_since, self._out_of_touch.get(victim, 0.0))
+        undisturbed_since = max(victim.runs_since, victim.out_of_touch)
         return victim.ran_to_the_end and undisturbed_since < self._simulation.now - DISTURBED_SECONDS
 
     def _fell_silent(self, process: SimProcess, event: FellSilent) -> None:
@@ -88,4 +85,5 @@ class Successions:
             return
         ends = [ours.connection.client, ours.connection.server]
         if any(end.inbound is None or end.inbound.is_lost for end in ends):
-            self._out_of_touch.update(dict.fromkeys([end.process for end in ends], self._simulation.now))
+            for end in ends:
+                end.process.out_of_touch = self._simulation.now

@@ -222,6 +222,7 @@ def test_a_forgotten_connection_is_silent_at_both_ends(simulation: Toys) -> None
     assert not simulation.network.any_forgotten()
     connection.forget()
     assert simulation.network.any_forgotten()
+    assert pair.client.out_of_touch == simulation.now
     pair.client.soon(pair.near.transport.write, b"anybody?")
     simulation.run(100)
     assert pair.far.received == b""
