@@ -102,6 +102,7 @@ ERR_INVITEONLYCHAN = Numeric("473", "You cannot join that channel: you need an i
 ERR_BANNEDFROMCHAN = Numeric("474", "You cannot join that channel: you are banned (+b).")
 ERR_BADCHANNELKEY = Numeric("475", "You cannot join that channel: its key is another (+k).")
 ERR_BADCHANMASK = Numeric("476", "No channel can have that name.")
+ERR_NEEDREGGEDNICK = Numeric("477")
 ERR_CHANOPRIVSNEEDED = Numeric("482", "Only its operators may do that.")
 
 # ---- lines ----

@@ -301,15 +301,24 @@ def test_who_is_refused_for_another_reason_has_not_come(stage: IrcStage) -> None
 
 
 def test_what_a_guest_cannot_do(stage: IrcStage) -> None:
-    """No private rooms, no rooms of users, no marks: each is told so."""
-    stage.user("alice")
+    """No private rooms, no rooms of users, no marks: each is told so, by a number where IRC has one. Whether
+    a private room exists it does not learn."""
+    stage.user("alice").ask("JOIN #tea")
+    does(stage, "create", "alice", "&ops", "all")
     bob = guest(stage, "bob", "draft/read-marker", "standard-replies")
     bob.ask("JOIN #tea")
     assert bob.shown("PRIVMSG #@bob :mine")[0].startswith("40")
-    assert [one.command for one in bob.ask("JOIN &ops", "JOIN #@alice")] != ["JOIN", "JOIN"]
-    assert [one.command for one in bob.ask("TOPIC #tea :mine")] != ["TOPIC"]
+    assert [one.params[:2] for one in bob.ask("JOIN &ops,#@alice,&none,#@nobody_here,#@bob")] == [
+        ["bob", channel] for channel in ("&ops", "#@alice", "&none", "#@nobody_here", "#@bob")
+    ]
+    assert codes(bob, "JOIN &ops", "JOIN &none", "JOIN #@alice", "JOIN #@bob") == ["403", "403", "477", "403"]
+    assert codes(bob, "PART &ops", "PART #@alice", "PART #@bob") == ["403", "442", "403"]
+    assert codes(bob, "TOPIC #tea :mine", "KICK #tea alice", "MODE #tea +b alice") == ["482"] * 3
     assert codes(bob, "MARKREAD #tea timestamp=2020-01-01T00:00:00.000Z") == ["FAIL"]
-    assert [kind for kind, *_ in log(stage, "join", "describe")] == ["join"]
+    assert [(kind, user) for kind, user, _ in log(stage, "join", "describe")] == [
+        ("join", "alice"),
+        ("join", "~bob"),
+    ]
 
 
 def test_a_guest_is_removed_and_banned_by_name(stage: IrcStage) -> None:

@@ -10,6 +10,7 @@ from chatnet.errors import (
     ChatnetError,
     NoSuchRoom,
     NoSuchUser,
+    NotForGuests,
     NotJoined,
     NotModerator,
     NotOwner,
@@ -31,6 +32,7 @@ _ROOMS: _Numbers = {
     NotModerator: numerics.ERR_CHANOPRIVSNEEDED,
     NotOwner: numerics.ERR_CHANOPRIVSNEEDED,
     OutOfReach: numerics.ERR_CHANOPRIVSNEEDED,
+    NotForGuests: numerics.ERR_CHANOPRIVSNEEDED,
     Banned: numerics.ERR_BANNEDFROMCHAN,
 }
 _SAID: _Numbers = {
@@ -47,9 +49,11 @@ _OF: dict[str, _Numbers] = {
         **_ROOMS,
         NoSuchUser: numerics.ERR_NOSUCHCHANNEL,
         BadName: numerics.ERR_NOSUCHCHANNEL,
+        NotForGuests: numerics.ERR_NEEDREGGEDNICK,
         TooManyRooms: numerics.ERR_TOOMANYCHANNELS,
         TooManyTopics: numerics.ERR_TOOMANYCHANNELS,
     },
+    "PART": {**_ROOMS, NotForGuests: numerics.ERR_NOTONCHANNEL},
 }
 _SPECIFIED = frozenset({"BATCH", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "SETNAME"})
 """The commands whose own specifications say by which FAIL they are refused."""

@@ -95,7 +95,7 @@ async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
     except AlreadyJoined:  # by another connection, a moment ago
         entry, seq = None, stays.since(room) or client.session.reached + 1
     except ChatnetError as why:
-        client.refuse(slot, "JOIN", writer.word(channel), why)
+        client.refuse(slot, "JOIN", writer.word(channel), await reason_of(client, room, why))
         return 0
     has_left = stays.changed_at(room) > head and not stays.has(room)  # elsewhere, and it was told that
     if room in client.joined or has_left:

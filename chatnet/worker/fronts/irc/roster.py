@@ -10,7 +10,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
-from chatnet.errors import BadRequest, BadRoom, ChatnetError, NoSuchRoom, NotJoined, NotModerator, NotOwner
+from chatnet.errors import (
+    BadRequest,
+    BadRoom,
+    ChatnetError,
+    NoSuchRoom,
+    NotForGuests,
+    NotJoined,
+    NotModerator,
+    NotOwner,
+)
 from chatnet.irc import numerics, writer
 from chatnet.names import is_topic
 from chatnet.reads import MemberPage
@@ -127,7 +136,7 @@ async def reason_of(client: IrcClient, room: str, why: ChatnetError) -> ChatnetE
     """Return why something is refused in a channel: of one that does not exist, that it does not, and not
     that one is not in it, or does not moderate it. Of a user's, for which the log knows no such orders, it is
     not that it does not exist."""
-    if not isinstance(why, (BadRoom, NotJoined, NotModerator, NotOwner)):
+    if not isinstance(why, (BadRoom, NotForGuests, NotJoined, NotModerator, NotOwner)):
         return why
     try:
         await client.session.reads.facts_of(room)
