@@ -431,14 +431,15 @@ _OF_ROOMS = {"NOT_JOINED", "NOT_MODERATOR", "NOT_OWNER"}
 """Codes that are also those of a room that does not exist, in which nobody is and which nobody moderates."""
 _MEANS: dict[str, Callable[[str], bool]] = {
     "401": {"NO_SUCH_USER", "BAD_NAME", "OWN_ROOM"}.__contains__,
-    "403": {"NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"}.__contains__,
+    "403": {"NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME", "NOT_FOR_GUESTS"}.__contains__,
     "404": lambda reason: reason not in ("NO_SUCH_ROOM", "BAD_ROOM", "NO_SUCH_USER", "BAD_NAME"),
     "405": {"TOO_MANY_ROOMS", "TOO_MANY_TOPICS"}.__contains__,
     "441": {"NOT_THERE"}.__contains__,
-    "442": {"NOT_JOINED", "BAD_ROOM"}.__contains__,
+    "442": {"NOT_JOINED", "BAD_ROOM", "NOT_FOR_GUESTS"}.__contains__,
     "443": {"ALREADY_THERE"}.__contains__,
     "474": {"BANNED"}.__contains__,
-    "482": {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH", "BAD_ROOM"}.__contains__,
+    "477": {"NOT_FOR_GUESTS"}.__contains__,
+    "482": {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH", "BAD_ROOM", "NOT_FOR_GUESTS"}.__contains__,
     "INVALID_TEXT": {"BAD_TEXT"}.__contains__,
     "UNKNOWN_MSGID": {"NO_SUCH_POST"}.__contains__,
     "REDACT_FORBIDDEN": {"NOT_MODERATOR", "MUTED", "NO_REASON"}.__contains__,
