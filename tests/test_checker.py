@@ -387,6 +387,17 @@ def test_what_can_be_in_no_log_is_refused_whatever_the_log_has(good: Story) -> N
     assert not any("for no reason" in broken for broken in good.broken())
 
 
+@pytest.mark.parametrize("is_forgotten", [True, False])
+def test_who_is_forgotten_may_nothing_any_more(good: Story, is_forgotten: bool) -> None:
+    """Neither may they what the checker says nothing else about."""
+    if is_forgotten:
+        good.append("forget", "chatnet", "chatnet", "", 30)
+        good.log[-1] = msgspec.structs.replace(good.log[-1], more=More(to="alice"))
+    good.add(Sent, "alice/1", key=key(31), kind="secret", room="", text="")
+    good.add(Refused, "alice/1", key=key(31), code="FORGOTTEN")
+    assert any("for no reason" in broken for broken in good.broken()) is not is_forgotten
+
+
 def test_a_refusal_that_was_taken_back(good: Story) -> None:
     """Bob's join of Eve was refused, and its answer lost; when it is sent again, Eve is there."""
     good.send("bob/1", "join", "eve", 30)

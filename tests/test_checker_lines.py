@@ -862,6 +862,28 @@ def test_a_page_of_a_private_room_begins_behind_the_entry_that_let_its_reader_in
         story.events = events
 
 
+def test_pages_with_a_guest_who_was_lost(story: Lines) -> None:
+    """The primary says which entry let them in: that is told to nobody."""
+    story.come("bob/1.3", True, True)
+    story.joins("bob/1.3", "#tea")
+    story.add(Started, "~dan/1")
+    came = story.append("guest", "~dan", "~dan", "dan dan dan", 42)
+    story.add(LoggedIn, "~dan/1.1", how="each")
+    story.add(Negotiated, "~dan/1.1", echoes=True, own_talks=True, has_ids=True, catches_up=False)
+    story.add(Said, "~dan/1.1", number=1, command="JOIN", kind="join", room="#tea")
+    joined = story.append("join", "~dan", "#tea", "", 43)
+    story.add(Answered, "~dan/1.1", number=1)
+    story.add(Stopped, "~dan/1.1")
+    gone = story.append("gone", "chatnet", "chatnet", "connection lost", 44)
+    story.log[-1] = replace(gone, more=More(to="~dan", ref=Ref(came.seq, b"12345678")))
+    shown = Message(gone.seq, "~dan", "#tea", "connection lost", True, form="QUIT")
+    for told in (shown, replace(shown, ref=came.seq)):
+        events = list(story.events)
+        story.read("AFTER", joined.seq, [told], room="#tea")
+        assert story.promises() == (set() if told is shown else {"histories_have_no_gap"}), told
+        story.events = events
+
+
 @pytest.mark.parametrize("logs_in", [False, True])
 def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool) -> None:
     """A guest hears all up to the entry with which it is called otherwise, or gone; and whoever it is then,

@@ -351,7 +351,7 @@ def _untrue(
     form = "" if entry.more is None else REACTION if entry.more.reacts else entry.more.form
     ref, by = 0 if entry.ref is None else entry.ref.seq, entry.user
     if entry.kind not in SAID:
-        by, form, text = _done(entry)
+        (by, form, text), ref = _done(entry), 0  # it answers nothing, whatever entry it is about
         if entry.seq in evidence.standing.taken_back:
             text = ""
     if (first.by, first.form, first.ref) != (by, form, ref):

@@ -373,15 +373,15 @@ class _Refused:
 
     def is_explained(self, followed: _Followed) -> bool:
         """Note why it may be refused now; return whether that is what its client was told."""
-        reasons = followed.reasons.setdefault(self._place, set(self._codes))
-        if self._doing is not None:
-            code, room = followed.standing.refusal(self._doing), self._doing.room
-            reasons |= {code} if code is not None else set()
-            if code in _OF_ROOMS and room and not followed.standing.has_room(room):
-                reasons.add("NO_SUCH_ROOM")  # what IRC says of it
-        elif self._sent.kind == "revoke" and self._sent.to == self._sent.user:
-            ways = followed.standing.ways.get(self._sent.user, {})
-            reasons |= {"LAST_WAY"} if {*ways.values()} <= {int(self._sent.text)} else set()
+        reasons, standing = followed.reasons.setdefault(self._place, set(self._codes)), followed.standing
+        doing, sent = self._doing, self._sent
+        code = standing.shut_out(sent.user) if doing is None else standing.refusal(doing)
+        reasons |= {code} if code is not None else set()
+        if doing is not None and code in _OF_ROOMS and doing.room and not standing.has_room(doing.room):
+            reasons.add("NO_SUCH_ROOM")  # what IRC says of it
+        if sent.kind == "revoke" and sent.to == sent.user:
+            ways = standing.ways.get(sent.user, {})
+            reasons |= {"LAST_WAY"} if {*ways.values()} <= {int(sent.text)} else set()
         return explains(self._told, reasons)
 
 

@@ -349,15 +349,19 @@ class Standing:
             return "NO_SUCH_ROOM"
         return "NOT_OPERATORS" if is_left or role != "owner" else None
 
-    def refusal(self, doing: Doing) -> str | None:
-        """Return the code with which it would be refused now; None if it may be done."""
-        room, user, to = doing.room, doing.user, doing.to
+    def shut_out(self, user: str) -> str | None:
+        """Return with which code ``user`` is refused whatever they do; None if they are not."""
         if user in self.forgotten:
             return "FORGOTTEN"
         if ("", user) in self._banned:
             return "BARRED"
-        if user in self._disabled:
-            return "DISABLED"
+        return "DISABLED" if user in self._disabled else None
+
+    def refusal(self, doing: Doing) -> str | None:
+        """Return the code with which it would be refused now; None if it may be done."""
+        room, user, to = doing.room, doing.user, doing.to
+        if shut := self.shut_out(user):
+            return shut
         if doing.kind == "expire":
             return None if doing.fits else "NO_SUCH_POST"
         if doing.kind == "forget":
