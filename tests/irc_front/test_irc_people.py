@@ -67,6 +67,10 @@ def test_who_of_a_mask(stage: IrcStage) -> None:
     assert {one.params[1] for one in alice.ask("WHO *")[:-1]} == {"*"}
     assert alice.shown("WHO nobody_here") == ["315 alice nobody_here End of WHO."]
     assert alice.shown("WHO #nothing") == ["315 alice #nothing End of WHO."]
+    for mask in ("*", "alice", "#@alice"):
+        for options in ("o", "o%na", "ox"):
+            assert alice.shown(f"WHO {mask} {options}") == [f"315 alice {mask} End of WHO."]
+        assert len(alice.shown(f"WHO {mask} x")) > 1
     assert alice.shown("WHO &ops") == ["315 alice &ops End of WHO."]
     assert bob.is_open
 

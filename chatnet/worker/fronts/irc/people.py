@@ -32,6 +32,8 @@ MOST_LOOKED_UP = 100
 LOOKED_BACK = 2_000
 """How many of the newest entries are looked at for when somebody last said something."""
 INVISIBLE = "i"
+OPERATORS = "o"
+"""The option of WHO that asks for operators alone."""
 CHANGES = ("+", "-")
 
 
@@ -39,10 +41,13 @@ CHANGES = ("+", "-")
 
 
 async def who(client: IrcClient, slot: Slot, line: Line) -> None:
-    """List the members of a channel, or the users who are here and match a mask."""
-    mask = line.params[0] if line.params else "*"
-    asked = masks.whox(line.params[1]) if len(line.params) > 1 else None
-    if mask[:1] in ("#", "&"):
+    """List the members of a channel, or the users who are here and match a mask; of operators alone, none, as
+    there are none here."""
+    mask, options = (*(line.params or ("*",)), "")[:2]
+    asked = masks.whox(options)
+    if OPERATORS in options.partition("%")[0]:
+        pass
+    elif mask[:1] in ("#", "&"):
         await _who_is_in(client, slot, mask, asked)
     else:
         await _who_matches(client, slot, mask, asked)

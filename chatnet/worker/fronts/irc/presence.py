@@ -281,10 +281,6 @@ class Presence:
                 if is_near or (nick_of(user) in other.monitors and other.has("extended-monitor")):
                     yield other
 
-    def neighbours(self, client: IrcClient, capability: str) -> Iterator[IrcClient]:
-        """Yield the others who are told what a client's user does: see :meth:`near`."""
-        return (one for one in self.near(client.user, client.joined, capability) if one is not client)
-
     def words_at_join(self, user: str, room: str) -> str:
         """Return the words with which a user is away who joins a room; empty if they are not. That somebody
         is not here is told a moment later, if it is still so: who has just come may not be known here."""
