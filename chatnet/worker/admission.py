@@ -24,13 +24,9 @@ class Admission:
     """
 
     def __init__(self) -> None:
-        self._refusal: type[Refusal] | None = None
+        self.refusal: type[Refusal] | None = None
+        """With what the log would refuse a new name without a code; None: that is not known."""
         self._asking: set[Answer] = set()
-
-    def check(self) -> None:
-        """:raises Refusal: the log would take no new name without a code."""
-        if self._refusal is not None:
-            raise self._refusal.of()
 
     @contextmanager
     def asking(self) -> Iterator[Answer]:
@@ -42,17 +38,17 @@ class Admission:
         finally:
             self._asking.discard(answer)
         if answer.is_current:
-            self._refusal = answer.refusal or self._refusal
+            self.refusal = answer.refusal or self.refusal
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the window: after a new policy the log must be asked again."""
-        if self._refusal is None and not self._asking:
+        if self.refusal is None and not self._asking:
             return
         if any(
             entry.kind == "policy" and not entry.room and parted(entry.text)[0] == "signup"
             for entry in entries
         ):
-            self._refusal = None
+            self.refusal = None
             for answer in self._asking:
                 answer.is_current = False
 

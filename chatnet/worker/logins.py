@@ -40,6 +40,8 @@ from chatnet.worker.tries import Tries
 
 _BY_CODE: dict[CodePurpose, KindName] = {"device": "session", "reset": "secret", "recovery": "secret"}
 """What somebody who has the name appends by a code, by what that is for."""
+_SOMEBODY_WAS_FASTER = (NameTaken.code, BadCode.code)
+"""What a login is refused by if another came between: then the account is looked up again."""
 
 
 class Shown(NamedTuple):
@@ -111,21 +113,31 @@ class Logins:
         :raises Forgotten: the name was that of a user who is forgotten.
         :raises Refusal: the log takes no new name, or no new session. :raises TryLater: too many attempts.
         """
-        user = claimant.user
+        closed = self.admission.refusal
         account = await self._account(claimant, shown)
         if shown.fingerprint:
             return await self._by_certificate(claimant, account, shown.fingerprint)
+        outcome = await self._enter(claimant, shown, account, closed)
+        if isinstance(outcome, Refused) and outcome.code in _SOMEBODY_WAS_FASTER:
+            # Perhaps an earlier attempt of this client, which has used the code.
+            there = await self._account(claimant, shown)
+            if there != account:
+                outcome = await self._enter(claimant, shown, there, None)
+        if not isinstance(outcome, Refused):
+            return outcome
+        raise await self._bad_code(claimant) if outcome.code == BadCode.code else refusal(outcome)
+
+    async def _enter(
+        self, claimant: Claimant, shown: Shown, account: Account | None, closed: type[Refusal] | None
+    ) -> Begun | Refused:
+        """Let the claimant in, whose account is this one. ``closed`` is what new names were told before that
+        was looked up: what is known only since may be about a time when the name was not new any more."""
+        user = claimant.user
         if account is None:
             if not shown.new:
                 raise NoSuchUser.of(name=user)
-            outcome = await self._register(claimant, shown)
-            if not isinstance(outcome, Refused):
-                return Begun(outcome, shown.chosen)
-            # Somebody was faster, perhaps an earlier attempt of this client.
-            is_taken = outcome.code == NameTaken.code
-            account = await self._account(claimant, shown) if is_taken else None
-            if account is None:
-                raise refusal(outcome)
+            outcome = await self._register(claimant, shown, closed)
+            return outcome if isinstance(outcome, Refused) else Begun(outcome, shown.chosen)
         if account.is_forgotten:
             raise Forgotten.of(name=user)
         if await self._secrets.proves(claimant, account, shown.secret, is_login=True):
@@ -139,17 +151,18 @@ class Logins:
         asked = AccountOf(claimant.user, shown.more.device)
         return await self._lane.run(claimant, self._log.read, asked)
 
-    async def _register(self, claimant: Claimant, shown: Shown) -> Outcome:
+    async def _register(self, claimant: Claimant, shown: Shown, closed: type[Refusal] | None) -> Outcome:
         key = self._entropy(KEY_BYTES)
         made = normalized(shown.secret) if shown.chosen else random_credential(shown.secret)
         if shown.more.code:
             await self._secrets.pause(claimant)
             if await self._purpose(claimant, shown) not in ("invitation", "reset"):
-                raise await self._bad_code(claimant)
+                return Refused.of(BadCode.of())
             credential = await self._credential(claimant, made, key)
             outcome = await self._append("register", claimant, credential, key, shown.more)
         else:
-            self.admission.check()
+            if closed is not None and closed is self.admission.refusal:
+                raise closed.of()
             credential = await self._credential(claimant, made, key)
             # Behind the hash, which never ends if the claimant leaves: nothing would give the place back.
             self._new_names.take(self._monotonic(), claimant.network, key)
@@ -158,8 +171,6 @@ class Logins:
                 answer.is_(outcome)
         if isinstance(outcome, Refused):
             self._new_names.refused(key)
-            if outcome.code == BadCode.code:
-                raise await self._bad_code(claimant)
             if outcome.code == NameKept.code or (shown.more.code and outcome.code == SignupClosed.code):
                 if not shown.more.code:
                     await self._secrets.pause(claimant)
@@ -198,7 +209,7 @@ class Logins:
             raise WrongSecret.of(name=claimant.user)
         return Begun(device.seq, ages=False)
 
-    async def _by_code(self, claimant: Claimant, shown: Shown) -> Begun:
+    async def _by_code(self, claimant: Claimant, shown: Shown) -> Begun | Refused:
         """Let in another device of the user, or set a new secret for them, by what the code is for."""
         user, now = claimant.user, self._monotonic()
         await self._secrets.pause(claimant)
@@ -216,7 +227,7 @@ class Logins:
             if outcome.code != BadCode.code:
                 raise refusal(outcome)
         self._tries.failed(now, user)
-        raise await self._bad_code(claimant)
+        return Refused.of(BadCode.of())
 
     def _made(self, shown: Shown, kind: KindName) -> str | bytes:
         """Return what is kept of random bytes that are shown with a code; or, as a new ``secret``, the

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 from worker.conftest import Client, answered
 
 from chatnet.codes import code_text, hashes_of, kept
@@ -25,6 +26,7 @@ from chatnet.errors import (
 )
 from chatnet.kinds import CLUSTER
 from chatnet.marks import UserMark
+from chatnet.reads import CodeOf
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.wire.encode import PING
@@ -133,6 +135,40 @@ def test_a_device_is_let_in_by_a_code(worker: Any) -> None:
     with pytest.raises(BadCode):
         answered(found)
     assert laptop.post("hi") == 4
+
+
+@pytest.mark.parametrize("purpose", ["invitation", "device", "recovery"])
+def test_who_has_used_the_code_by_an_earlier_attempt_is_let_in(worker: Any, purpose: str) -> None:
+    """That one may be under way, through another worker, when the account is looked up."""
+    code = CODE
+    if purpose == "invitation":
+        order(worker, "code", code_text(kept(CODE), 1), until=FAR)
+    else:
+        laptop = worker.client()
+        login(laptop, LAPTOP)
+        if purpose == "device":
+            pair(laptop)
+        else:
+            code = RECOVERIES[0]
+            recovery(laptop)
+    read, late, held = worker.log.read, Deferred[None](), list[Any]()
+
+    async def slow(asked: Any) -> Any:
+        if isinstance(asked, CodeOf) and not held:
+            held.append(asked)
+            await late
+        return await read(asked)
+
+    worker.log.read = slow
+    found = begin(worker.client(), PHONE, NEW, code=code)
+    assert recovers(worker, code, NEW)
+    assert held
+    assert not found
+    entries = len(worker.log.entries)
+    late.callback(None)
+    settle(worker)
+    assert answered(found)["name"] == "alice"
+    assert len(worker.log.entries) == entries
 
 
 def test_a_recovery_code_sets_a_new_password(worker: Any) -> None:
