@@ -11,6 +11,7 @@ from test_checker import Story, key, only
 from chatnet.codes import code_text, kept, recovery_text
 from chatnet.entries import Entry, More
 from chatnet.errors import BadCode, CodeNeeded, Disabled, NameKept, SessionEnded, SignupClosed
+from chatnet.testing.checker_accounts import LOGIN_SECONDS
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -283,6 +284,35 @@ def test_who_is_turned_away(story: Accounts, sentence: str, why: tuple[str, str]
     story.log[-2:] = [replace(made, seq=made.seq - 1), replace(story.log[-2], seq=made.seq)]
     story.add(Sent, "alice/1", key=made.key, kind="post", room="", text="before that")
     only(story, "nobody_logs_in_again", "bob/1 gave up at", sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "why"),
+    [
+        (CodeNeeded.sentence, ("policy", "signup code")),
+        (str(NameKept.of(name="bob")), ("code", code_text(kept("0000-0000-0003"), 1))),
+    ],
+)
+def test_who_was_looked_up_before_another_registered_the_name(
+    story: Accounts, sentence: str, why: tuple[str, str]
+) -> None:
+    """They may be answered later; not who began when the other was in, nor after longer than logins take."""
+    story.log[1] = replace(story.log[1], more=More(to="alice"))
+    kind, text = why
+    story.entry(kind, "chatnet", text, "", **({} if kind == "policy" else {"to": "bob"}))
+    for client in ("bob/1", "bob+/1"):
+        story.add(Started, client)
+    bob = story.entry("register", "bob", "sha256:1")
+    story.add(LoggedIn, "bob/1", how="first", session=bob.seq)
+    came = story.events[-1].time
+    story.add(Ended, "bob+/1", sentence=sentence)
+    assert [how for how in story.broken() if how.startswith(AGAIN)] == []
+    story.events[-1] = replace(story.events[-1], time=came + LOGIN_SECONDS)
+    only(story, "nobody_logs_in_again", "bob+/1 gave up at", sentence)
+    story.events.pop()
+    story.add(Started, "bob+/2")
+    story.add(Ended, "bob+/2", sentence=sentence)
+    only(story, "nobody_logs_in_again", "bob+/2 gave up at", sentence)
 
 
 def test_who_is_forgotten_was_shut_out_until_then(story: Accounts) -> None:

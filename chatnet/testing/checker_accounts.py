@@ -29,6 +29,8 @@ AT_THE_DOOR = {error.sentence for error in (CodeNeeded, SignupClosed)}
 CLOSED = ("signup code", "signup closed")
 UNDER_WAY_SECONDS = 2.0
 """A login may be under way for so long: the log was asked before the session ended."""
+LOGIN_SECONDS = 15.0
+"""No user waits longer for the answer to a login."""
 NOBODY_FOUND = "No cluster was found"
 """One that finds nobody when it starts may give up, with a sentence that begins like this."""
 ANOTHER_KEY = "The public key of "
@@ -40,10 +42,12 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
 
     Exceptions: who uses a session that the log has ended by then (another client on the device may have a
     newer one meanwhile), is shut out, comes to a closed door, or shows a code that is not good, as guests do.
-    Of two clients on a device whose session has ended both may be logging in at the same time.
+    Of two clients on a device whose session has ended both may be logging in at the same time. So may two
+    with a new name: the log may be asked for one before the other has registered it, and answer later.
     """
     session: dict[tuple[str, bool], int] = {}
     since: dict[tuple[str, bool], float] = {}
+    first: dict[tuple[str, bool], float] = {}
     own: dict[str, int] = {}
     begins: dict[str, float] = {}
     right = (NOBODY_FOUND, ANOTHER_KEY) if evidence.relayed else NOBODY_FOUND
@@ -63,9 +67,11 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
                     yield f"{event.client} had to log in again at {event.time:.3f}"
                 if event.session and event.session != session.get(device):
                     session[device], since[device] = event.session, event.time
+                    first.setdefault(device, event.time)
                 own[client] = event.session or own.get(client, 0)
             case Ended() if not event.sentence.startswith(right):
-                is_new = device not in session
+                came = first.get(device, FAR)
+                is_new = begins.get(event.client, FAR) <= came and event.time - came < LOGIN_SECONDS
                 about_codes = (BadCode.sentence, *([str(NameKept.of(name=event.user))] if is_new else []))
                 if event.sentence in about_codes and _shows_codes(*device, upto, evidence):
                     continue

@@ -26,6 +26,7 @@ from chatnet.irc_options import IRC_PORT
 from chatnet.kinds import KindName
 from chatnet.names import GUEST, fold_for, is_guest
 from chatnet.testing import history
+from chatnet.testing.checker_accounts import LOGIN_SECONDS
 from chatnet.testing.history import Message
 from chatnet.testing.recorded import RecordedIdentity, Recorder
 from chatnet.testing.user import Choice
@@ -63,8 +64,6 @@ BY_KEY = 0.3
 """How many posts of those are said with a key, and said again until they are answered."""
 AT_HOME = 0.8
 """How often a client comes back to the host where it was."""
-LOGIN_SECONDS = 15.0
-"""Seconds after which a client gives a login up."""
 AGAIN_SECONDS = 1.0
 """Seconds after which a client asks again for a history that could not be read yet."""
 PAGES = (2, 5, 50, 200)
