@@ -259,14 +259,14 @@ class SimReactor(_DisconnectSelectableMixin):
     def addReader(self, reader: Any) -> None:
         socket = self._socket(reader)
         if socket is not None:
-            socket.reader = reader
+            socket.reader = socket.handler = reader
             self._sockets[reader] = socket
             socket.wake()
 
     def addWriter(self, writer: Any) -> None:
         socket = self._socket(writer)
         if socket is not None:
-            socket.writer = writer
+            socket.writer = socket.handler = writer
             self._writers[writer] = socket
             socket.wake()
 

@@ -33,7 +33,9 @@ def _error(number: int) -> OSError:
 
 
 class SimSocket:
-    """One socket of ``process``. ``reader`` and ``writer`` are the descriptors that wait for it."""
+    """One socket of ``process``. ``reader`` and ``writer`` are the descriptors that wait for it. ``handler``
+    is the last that did: of a connection that is held, nothing is read, and there may be nothing to write.
+    """
 
     def __init__(self, process: SimProcess, descriptor: int) -> None:
         self.process = process
@@ -43,6 +45,7 @@ class SimSocket:
         self.peer: Address = ("0.0.0.0", 0)
         self.reader: Any = None
         self.writer: Any = None
+        self.handler: Any = None
         self.is_polled = False
         self.is_closed = False
         self.connection: Connection | None = None
@@ -290,6 +293,7 @@ class SimSocket:
         if self.is_closed:
             return
         self.is_closed = True
+        self.handler = None
         self.process.closed(self.descriptor)
         self.host.free_port(self)
         for waiting in self._offered:

@@ -122,10 +122,9 @@ class Vitals:
 
 
 def connections_of(process: SimProcess) -> list[Any]:
-    """Return the connections of a process, as its reactor has them."""
-    reactor = process.reactor
-    found = {**dict.fromkeys(reactor.getReaders()), **dict.fromkeys(reactor.getWriters())}
-    return [descriptor for descriptor in found if isinstance(descriptor, Connection)]
+    """Return the connections of a process, also those that are held: these its reactor does not know."""
+    handlers = [socket.handler for socket in process.sockets.values()]
+    return [handler for handler in handlers if isinstance(handler, Connection)]
 
 
 def _spoken(connection: Any) -> Any:
