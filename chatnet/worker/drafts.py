@@ -42,8 +42,13 @@ class Drafter(Protocol):
 
 
 def shows_secret(draft: Draft) -> bool:
-    """Return whether a secret was shown for ``draft``: then ``by`` says which one it was."""
+    """Return whether a secret was shown for ``draft``: ``by`` says which one, or :data:`NO_ONES`."""
     return draft.kind in ("secret", "forget") or (draft.kind == "code" and draft.to == draft.user)
+
+
+NO_ONES = 1 << 62
+"""By which session a draft is for which a wrong secret was shown: none. The log takes it only if it has it
+already, as of a client that repeats what it has said before its secret was replaced."""
 
 
 class _Place:

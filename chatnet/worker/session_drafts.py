@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft, More
-from chatnet.errors import BadText, ChatnetError, NotInScope, Poison, SecretChanged, WrongSecret
+from chatnet.errors import BadText, ChatnetError, NotInScope, Poison, SecretChanged, SessionEnded, WrongSecret
 from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import SAID, KindName
 from chatnet.log import Refused
 from chatnet.marks import UserMark
 from chatnet.names import fold_for, is_guest
 from chatnet.store.refusals import OF_A_SESSION
-from chatnet.worker.drafts import DraftStream, shows_secret
+from chatnet.worker.drafts import NO_ONES, DraftStream, shows_secret
 from chatnet.worker.logins import refusal
 from chatnet.worker.whose import Whose
 
@@ -134,7 +134,8 @@ class SessionDrafts:
                 self._shared.marks.mark(UserMark(self._user, draft.room, seq), self._session)
 
     def refused(self, draft: Draft, no: Refused) -> ChatnetError | None:
-        if no.code == SecretChanged.code and shows_secret(draft):
+        is_wrong = no.code == SecretChanged.code or (no.code == SessionEnded.code and draft.by == NO_ONES)
+        if is_wrong and shows_secret(draft):
             return WrongSecret(NOT_YOUR_OLD_ONE if draft.kind == "secret" else NOT_YOUR_SECRET)
         if (error := _ENDS.get(no.code)) is not None:
             # The log says that the session has ended; the window will show why soon. This draft is neither

@@ -13,11 +13,12 @@ from twisted.internet.defer import Deferred, DeferredLock
 from chatnet.aging import NEVER, day_of
 from chatnet.credentials import normalized
 from chatnet.entries import Draft, More
-from chatnet.errors import Forgotten, NoSuchUser, WrongSecret
+from chatnet.errors import Forgotten, NoSuchUser
 from chatnet.kinds import KindName
 from chatnet.reads import Account, AccountOf
+from chatnet.worker.drafts import NO_ONES
 from chatnet.worker.hashing import Claimant
-from chatnet.worker.session_drafts import NOT_YOUR_OLD_ONE, NOT_YOUR_SECRET, SessionDrafts
+from chatnet.worker.session_drafts import SessionDrafts
 from chatnet.worker.session_reads import SessionReads
 from chatnet.worker.whose import Whose, check_whole
 
@@ -106,7 +107,7 @@ class SessionSecret:
 
     async def _new(self, key: bytes, old: bytes, password: bytes) -> Draft:
         session, claimant = self._session, self._as_claimant()
-        by, is_new = await self._by(claimant, old, NOT_YOUR_OLD_ONE)
+        by, is_new = await self._by(claimant, old)
         credential = await self._shared.secrets.credential(claimant, password, key, is_new)
         return Draft("secret", session.user, session.user, credential, key, by, self._begins())
 
@@ -119,12 +120,10 @@ class SessionSecret:
         self, kind: KindName, key: bytes, text: str, secret: bytes, of_account: bool = False
     ) -> Draft:
         user = self._session.user
-        by, _ = await self._by(self._as_claimant(), secret, NOT_YOUR_SECRET, of_account)
+        by, _ = await self._by(self._as_claimant(), secret, of_account)
         return Draft(kind, user, user, text, key, by, More(to=user))
 
-    async def _by(
-        self, claimant: Claimant, secret: bytes, wrong: str, of_account: bool = False
-    ) -> tuple[int, bool]:
+    async def _by(self, claimant: Claimant, secret: bytes, of_account: bool = False) -> tuple[int, bool]:
         """Return by which session a draft counts for which this ``secret`` is shown, and whether it can add
         anything new. ``of_account``: the device's own secret does not count."""
         account = await self._account()
@@ -133,11 +132,8 @@ class SessionSecret:
         if await self._shared.secrets.proves(claimant, account, secret, is_login=False):
             return self._session.by, True
         # The client may be repeating this draft after the log took it: then the log knows the key, and
-        # answers with the seq. A draft of a session before the newest secret adds nothing new.
-        by = account.secret_seq - 1
-        if not (by and account.credential):
-            raise WrongSecret(wrong)
-        return by, False
+        # answers with the seq.
+        return NO_ONES, False
 
     async def _account(self) -> Account:
         session = self._session

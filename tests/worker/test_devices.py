@@ -335,6 +335,25 @@ def test_a_reset_lets_the_owner_in_by_a_code(worker: Any) -> None:
         worker.client().resume(answer["ticket"])
 
 
+def test_who_repeats_a_draft_is_answered_whatever_became_of_their_secret(worker: Any) -> None:
+    """It stands in the log; and what does not, is refused, and ends nobody's session. Here the secret of all
+    devices is gone with the one that kept it, and the phone has its own."""
+    _, phone, _ = paired(worker)
+    revoke(phone, 1)
+    made = {"key": phone.key(), "code": bytes.fromhex(kept(RECOVERIES[0][:14])), "secret": NEW}
+    seqs = []
+    for secret in (NEW, OLD, b"w" * 32):
+        found = phone.begin(wire.Pair, **{**made, "secret": secret})
+        settle(worker)
+        seqs.append(answered(found)["seq"])
+    assert seqs == [len(worker.log.entries)] * 3
+    found = phone.begin(wire.Pair, **{**made, "key": phone.key(), "secret": OLD})
+    settle(worker)
+    with pytest.raises(WrongSecret, match="nothing was done"):
+        answered(found)
+    assert phone.post("still here")
+
+
 def test_a_new_name_shows_a_code_where_the_policy_says_so(worker: Any) -> None:
     """Others are told what they need; who has a name needs none."""
     worker.client("bob")
