@@ -3,7 +3,18 @@ import { test } from "node:test";
 import { addressOf, routeOf } from "../../chatnet/page/view/route.js";
 
 test("An address of a room leads to it, whatever it is called", () => {
-  for (const room of ["alice", "#tea", "&ops", "@bob", "@~bob", "*", "#पुणे", "#ﻣﺮﺣﺒﺎ", "code", `#${"𐐨".repeat(64)}`]) {
+  for (const room of [
+    "alice",
+    "#tea",
+    "&ops",
+    "@bob",
+    "@~bob",
+    "*",
+    "#पुणे",
+    "#ﻣﺮﺣﺒﺎ",
+    "code",
+    `#${"𐐨".repeat(64)}`,
+  ]) {
     assert.deepEqual(routeOf(addressOf(room)), { room, seq: undefined, code: "" });
     assert.deepEqual(routeOf(addressOf(room, 41)), { room, seq: 41, code: "" });
   }
