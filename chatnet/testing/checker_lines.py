@@ -456,10 +456,9 @@ def _wrong_history(page: HistoryHeard, floor: int, evidence: Evidence) -> Violat
             return
     if len(given) > page.limit:
         yield f"{what} {len(given)}"
-    spans = list(evidence.standing.spans(user, room))
     in_room, gone = _history(room, page.plays, evidence)
-    whole = [[seq for seq in in_room if begun < seq < ended] for begun, ended in spans]
-    if not any(_is_part(page, given, seqs, floor, gone) for seqs in whole):
+    stretches = evidence.standing.stretches(user, room, in_room)
+    if not any(_is_part(page, given, seqs, floor, gone) for seqs in stretches):
         yield f"{what} {some(given)} of {some(in_room)}, having heard {floor}"
         return
     if [message for message in page.messages[:1] if not message.seq]:

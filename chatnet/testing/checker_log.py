@@ -342,9 +342,8 @@ def _wrong_page(page: PageRead, evidence: Evidence) -> Violations:
     room = fold_for(page.room, page.user)
     places = evidence.standing.places
     in_room = [post.seq for post in evidence.posts if room in places[post.seq]]
-    spans = list(evidence.standing.spans(page.user, room))
-    whole = [[seq for seq in in_room if begun < seq < ended] for begun, ended in spans]
-    if not any(_is_page(page, seqs, evidence) for seqs in whole):
+    stretches = evidence.standing.stretches(page.user, room, in_room)
+    if not any(_is_page(page, seqs, evidence) for seqs in stretches):
         where = f"{page.room} before {page.before}"
         yield f"{page.client} read {where}, and was given {some(seqs_of(page.posts))} of {some(in_room)}"
 

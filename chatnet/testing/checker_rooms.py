@@ -60,9 +60,8 @@ def confidential(evidence: Evidence) -> Violations:
                 if wrong := [post.seq for post in event.newest if not readable(post.seq)]:
                     yield f"{event.client} was given what {event.user} may not read: {some(wrong)}"
             case PageRead():
-                spans = list(evidence.standing.spans(event.user, fold_for(event.room, event.user)))
-                seqs = seqs_of(event.posts)
-                if seqs and not any(begun < min(seqs) and max(seqs) < ended for begun, ended in spans):
+                room, seqs = fold_for(event.room, event.user), seqs_of(event.posts)
+                if seqs and seqs not in evidence.standing.stretches(event.user, room, seqs):
                     yield f"{event.client} read what {event.user} may not read in {event.room}: {some(seqs)}"
             case ReportRead():
                 report = evidence.entry(event.report)

@@ -7,7 +7,7 @@ runs that are checked no invitation runs out, and bans hold until they are lifte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from chatnet.entries import Entry
@@ -318,9 +318,14 @@ class Standing:
 
     # ---- what may be read ----
 
-    def spans(self, user: str, room: str) -> Iterator[tuple[int, int]]:
-        """Return what ``user`` could ever read of a room, each time behind one seq and before another: a page
-        comes from one of them. Of a private room it begins behind what began the stay, or the room."""
+    def stretches(self, user: str, room: str, seqs: Sequence[int]) -> list[list[int]]:
+        """Return which of these seqs of a room ``user`` could ever read, each time: a page comes from one of
+        these stretches."""
+        return [[seq for seq in seqs if begun < seq < ended] for begun, ended in self._spans(user, room)]
+
+    def _spans(self, user: str, room: str) -> Iterator[tuple[int, int]]:
+        """Yield behind which seq and before which ``user`` could read a room: of a private one, behind what
+        began the stay, or the room."""
         if room[:1] == "&":
             made, history = self.made.get(room, (FAR, "joined"))
             for stay in self.stays.get(user, {}).get(room, ()):
@@ -334,7 +339,7 @@ class Standing:
         room = self._said[seq].room
         if room[:1] == "&" and user not in self._members.get(room, ()):
             return False
-        return any(begun < seq and self.seq < ended for begun, ended in self.spans(user, room))
+        return any(begun < seq and self.seq < ended for begun, ended in self._spans(user, room))
 
     # ---- what may be done ----
 
