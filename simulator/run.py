@@ -322,7 +322,8 @@ class Run:
     def _look_into_windows(self) -> None:
         """Record the texts that each worker holds."""
         for process in self.cluster.living("chat-worker"):
-            _, state = _worker(process)
+            worker = _worker(process)
+            state = None if worker is None else worker._state
             if isinstance(state, Frontend):
                 window = state.store.log.window
                 seqs = [entry.seq for entry in window.after(window.start - 1) if entry.text]
@@ -394,11 +395,11 @@ class Run:
         round. One that nobody has come to since it began asks nobody."""
         fronts, here, leaving = dict[str, Irc](), set[str](), set[str]()
         for process in (*self.cluster.living("chat-worker"), *self.cluster.living("chat-front")):
-            worker, state = _worker(process)
-            if worker is None or not isinstance(state, Frontend):
+            worker = _worker(process)
+            if worker is None or not isinstance(worker._state, Frontend):
                 return
-            leaving |= state.presence._leaving.keys()
-            for session in state._sessions.open:
+            leaving |= worker._state.presence._leaving.keys()
+            for session in worker._state._sessions.open:
                 peer = session.peer
                 if peer.shows if isinstance(peer, IrcClient) else peer.lingers is not None:
                     here.add(session.user)
@@ -462,10 +463,9 @@ def hush() -> None:
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
 
 
-def _worker(process: SimProcess) -> tuple[Worker | None, object]:
-    """Return the worker, or front, that runs in a process, and its state; None if it has not begun yet."""
-    worker = cast(Worker, process.service) if process.reactor.running else None
-    return worker, None if worker is None else worker._state
+def _worker(process: SimProcess) -> Worker | None:
+    """Return the worker, or front, that runs in a process; None if it has not begun yet."""
+    return cast(Worker, process.service) if process.reactor.running else None
 
 
 def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bool = False) -> Verdict:
