@@ -100,7 +100,7 @@ async def register(client: IrcClient, slot: Slot, line: Line) -> None:
     try:
         await _register(client, Credentials(login, line.params[2].encode()))
     except ChatnetError as why:
-        client.fail(slot, "REGISTER", code_of(why), sentence_of(why), login.name)
+        client.fail(slot, "REGISTER", code_of(why), str(why), login.name)
         client.compare_stays()
         _failed(client, slot)
         return

@@ -45,12 +45,9 @@ async def who(client: IrcClient, slot: Slot, line: Line) -> None:
     there are none here."""
     mask, options = (*(line.params or ("*",)), "")[:2]
     asked = masks.whox(options)
-    if OPERATORS in options.partition("%")[0]:
-        pass
-    elif mask[:1] in ("#", "&"):
-        await _who_is_in(client, slot, mask, asked)
-    else:
-        await _who_matches(client, slot, mask, asked)
+    if OPERATORS not in options.partition("%")[0]:
+        found = _who_is_in if mask[:1] in ("#", "&") else _who_matches
+        await found(client, slot, mask, asked)
     slot.say(client.numeric(numerics.RPL_ENDOFWHO, writer.word(mask)))
 
 
