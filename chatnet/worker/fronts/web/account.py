@@ -30,7 +30,7 @@ from chatnet.reads import PoliciesIn
 from chatnet.wire.session import DEVICE_BYTES
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.fronts.commands import scope_of
-from chatnet.worker.fronts.web.dialect import number_in, packed, unpacked
+from chatnet.worker.fronts.web.dialect import number_as, packed, unpacked
 from chatnet.worker.fronts.web.exchange import Answer, Headers
 from chatnet.worker.fronts.web.kept import Kept, said
 from chatnet.worker.fronts.web.origins import secret_cookie, ticket_cookie
@@ -167,11 +167,7 @@ class Account:
 
     async def revoke(self, request: Request) -> Answer:
         """End one of them."""
-        try:
-            number = number_in(request.rest["id"])
-        except ValueError as error:
-            raise BadRequest.of(why=f"the value of “id” is wrong ({error}).") from error
-        arguments = {"key": packed(self._key()), "session": number}
+        arguments = {"key": packed(self._key()), "session": number_as("id", request.rest["id"])}
         with suppress(SessionEnded):  # it was this one
             await self._in_session(request, lambda one: said(one, "revoke", arguments))
         return Answer(204, (NOT_KEPT,))

@@ -19,7 +19,7 @@ from chatnet.store.window import Window
 from chatnet.text import legible
 from chatnet.worker.fronts.web import openapi, slack
 from chatnet.worker.fronts.web.bodies import Me, Membership, NewPost, Posted, Posts
-from chatnet.worker.fronts.web.dialect import Message, number_in, packed, shown, unpacked
+from chatnet.worker.fronts.web.dialect import Message, number_as, packed, shown, unpacked
 from chatnet.worker.fronts.web.exchange import Answer
 from chatnet.worker.fronts.web.kept import Kept, said
 from chatnet.worker.fronts.web.settings import WebSettings
@@ -210,12 +210,7 @@ def _kind(request: Request) -> str:
 
 def _number(request: Request, name: str) -> int | None:
     said = request.query.get(name)
-    if said is None:
-        return None
-    try:
-        return number_in(said)
-    except ValueError as error:
-        raise BadRequest.of(why=f"the value of “{name}” is wrong ({error}).") from error
+    return None if said is None else number_as(name, said)
 
 
 def _ticket_in(token: str) -> bytes:

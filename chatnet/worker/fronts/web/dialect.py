@@ -99,6 +99,17 @@ def number_in(text: str, most: int = MOST_NUMBER) -> int:
     return int(text)
 
 
+def number_as(name: str, text: str) -> int:
+    """Return the number that stands so in a URL as the value of ``name``.
+
+    :raises BadRequest: there is none.
+    """
+    try:
+        return number_in(text)
+    except ValueError as error:
+        raise BadRequest.of(why=f"the value of “{name}” is wrong ({error}).") from error
+
+
 def _flag(said: object) -> bool:
     if type(said) is not bool:
         raise ValueError("neither true nor false")
