@@ -121,6 +121,23 @@ def test_a_description_that_was_taken_back_meanwhile_is_asked_for_again(
     assert now(answer) is without
 
 
+def asked_slowly(
+    disk: Any, now: Any, kind: str, drafts: list[Draft], question: Any, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, Deferred[Any], list[Any]]:
+    """Ask a log that has taken these drafts, and whose reading threads have read, but not told, the answer;
+    return it, the answer, and what is left to be told."""
+    done: list[Any] = []
+    monkeypatch.setattr(Slow, "done", done)
+    disk.threads = Slow
+    log = getattr(disk, kind)()
+    assert now(log.append(drafts)) == list(range(1, len(drafts) + 1))
+    disk.reactor.advance(2)
+    answer = Deferred.fromCoroutine(log.read(question))
+    if kind == "open_postgres":
+        done.pop(0)()  # the connection that it needs
+    return log, answer, done
+
+
 @pytest.mark.parametrize("kind", ["open", "open_postgres"])
 @pytest.mark.parametrize(
     "question",
@@ -132,19 +149,11 @@ def test_a_page_that_was_read_before_a_redaction_comes_without_the_text(
 ) -> None:
     """A page that a reading thread has read, and that comes after its process has followed a redaction, has
     no text of what was taken back."""
-    done: list[Any] = []
-    monkeypatch.setattr(Slow, "done", done)
-    disk.threads = Slow
-    log = getattr(disk, kind)()
     drafts = [
         Draft("register", "alice", "alice", "sha256:1", b"1" * 16),
         Draft("post", "alice", "alice", "the secret", b"2" * 16),
     ]
-    now(log.append(drafts))
-    disk.reactor.advance(2)
-    answer = Deferred.fromCoroutine(log.read(question))
-    if kind == "open_postgres":
-        done.pop(0)()  # the connection that it needs
+    log, answer, done = asked_slowly(disk, now, kind, drafts, question, monkeypatch)
     (tell,) = done
     check = now(log.read(CursorAt(2))).check
     now(log.append([Draft("redact", "alice", "alice", "", b"3" * 16, more=More(ref=Ref(2, check)))]))
@@ -159,20 +168,12 @@ def test_a_page_that_was_read_before_a_redaction_comes_without_the_text(
 def test_a_description_that_was_read_before_its_author_was_forgotten_is_not_given(
     disk: Any, now: Any, kind: str, question: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[Any] = []
-    monkeypatch.setattr(Slow, "done", done)
-    disk.threads = Slow
-    log = getattr(disk, kind)()
     drafts = [
         *(Draft("register", user, user, "sha256:1", b"1" * 16) for user in ("alice", "bob")),
         Draft("join", "bob", "#tea", "", b"2" * 16),
         Draft("describe", "bob", "#tea", "the secret", b"3" * 16),
     ]
-    assert now(log.append(drafts)) == [1, 2, 3, 4]
-    disk.reactor.advance(2)
-    answer = Deferred.fromCoroutine(log.read(question))
-    if kind == "open_postgres":
-        done.pop(0)()  # the connection that it needs
+    log, answer, done = asked_slowly(disk, now, kind, drafts, question, monkeypatch)
     (tell,) = done
     now(log.append([Draft("forget", "bob", "bob", "", b"4" * 16, more=More(to="bob"))]))
     disk.reactor.advance(2)
