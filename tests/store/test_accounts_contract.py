@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
+from msgspec.structs import replace
 from store.test_log_contract import Subject, key, new_log, registered, said
 from store.test_rooms_contract import LOGS
 
@@ -39,6 +40,7 @@ from chatnet.errors import (
 from chatnet.kinds import CLUSTER, KindName
 from chatnet.marks import UserMark, used
 from chatnet.reads import AccountOf, CodeOf, Device, DevicesOf, Head, InvitationsOf, SnapshotOf
+from chatnet.worker.drafts import NO_ONES
 
 __all__ = ["new_log"]
 
@@ -182,6 +184,19 @@ def test_a_reset_ends_what_was_there(subject: Subject) -> None:
         post("alice", 10, by=6),
         post("alice", 11, by=1),
     ) == [2, 3, 4, 5, ended, said(SecretChanged.of(name="alice")), BAD, 6, BAD, 7, (0, _changed())]
+
+
+def test_what_no_session_says_is_taken_only_if_it_is_there(subject: Subject) -> None:
+    """So a worker passes on what somebody says who has shown a wrong secret: they may be saying it again."""
+    registered(subject, "alice")
+    made = code(1, to="alice", by="alice")
+    other = code(2, OTHER, to="alice", by="alice")
+    assert subject.append(replace(made, by=1)) == [2]
+    of_no_one = [replace(draft, by=NO_ONES) for draft in (made, other)]
+    ended = said(SessionEnded.of(name="alice"))
+    assert subject.append(*of_no_one) == [2, ended]
+    assert subject.append(revoke(CLUSTER, 3, 0, to="alice")) == [3]
+    assert subject.append(*of_no_one) == [2, ended]
 
 
 def _changed() -> str:
