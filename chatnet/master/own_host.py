@@ -2,6 +2,9 @@
 
 OwnWorkers  the workers: of too many adopted ones, the emptiest stop at once, since clients go elsewhere
 OwnFronts   the fronts: of too many, the emptiest let nobody in, and stop when their clients have left
+
+A child takes the place of an adopted one only once it has a link: it may take long to start, and clients need
+somebody meanwhile.
 """
 
 from __future__ import annotations
@@ -58,8 +61,9 @@ class OwnWorkers:
 
     def came(self, worker: Worker) -> None:
         """Count again: ``worker`` has registered, or has said for the first time what it carries."""
-        if self.population.is_adopted(worker.identity):
-            self.population.settle()
+        population, identity = self.population, worker.identity
+        if population.is_adopted(identity) or population.is_child(identity):
+            population.settle()
 
     def lost(self, worker: Worker, hung: bool) -> None:
         """The link of ``worker`` is lost; ``hung``: it was closed for silence."""
@@ -98,6 +102,14 @@ class OwnWorkers:
     def _miss(self, worker: Worker) -> None:
         self.population.miss(worker.identity)
 
+    def _wanted_of_others(self) -> int:
+        """Return how many are wanted beside the children that have a link."""
+        linked = sum(
+            worker.is_front is self.are_fronts and self.population.is_child(worker.identity)
+            for worker in self._registry.staying()
+        )
+        return max(0, self.population.wanted - linked)
+
     def _settle(self) -> None:
         """Start as many as are missing, and stop adopted ones beyond the wanted number."""
         adopted = self.adopted()
@@ -106,7 +118,7 @@ class OwnWorkers:
         # one's number is not known yet.
         fronts = [worker for worker in self._registry.staying() if worker.is_front]
         adopted.sort(key=lambda worker: (not children_of(worker, fronts), -worker.load.sessions))
-        for worker in adopted[max(0, self.population.wanted - self.population.children) :]:
+        for worker in adopted[self._wanted_of_others() :]:
             if worker.reported is None:
                 continue
             self._tell(WorkerSurplus(worker.identity))
@@ -158,14 +170,14 @@ class OwnFronts(OwnWorkers):
         }
         orphans = [front for front in fronts if not has_parent(front, parents)]
         self.population.fill(len(orphans) + sum(self._of_parents.values()))
-        self._thin(fronts, parents, self.population.wanted - self.population.children)
+        self._thin(fronts, parents, self._wanted_of_others())
 
     def _thin(self, fronts: Sequence[Worker], parents: Sequence[Worker], wanted: int) -> None:
         for front in fronts:
             front.draining = False
         if not self.population.wanted:
             return  # this master keeps none: those that are here are other people's
-        for step in thin_fronts(fronts, parents, max(0, wanted)):
+        for step in thin_fronts(fronts, parents, wanted):
             match step:
                 case Close(front):
                     front.draining = True

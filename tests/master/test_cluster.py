@@ -137,10 +137,25 @@ def test_an_adopted_worker_that_comes_back_too_late_is_stopped(master: Master) -
     master.adopted()
     peers[0].cut()
     master.pass_time(RETURN_SECONDS)
+    master.worker("child", CHILD)
     peers[0] = master.worker("0", 0)
     for peer in peers:
         peer.report(sessions=0)
     assert [peer.hears.shut_down for peer in peers] == [1, 0, 0]
+
+
+def test_adopted_workers_that_come_late_stay_until_the_children_are_there(master: Master) -> None:
+    """Their old primary had just started them. The children may take long, and clients need somebody."""
+    master.adopted()
+    assert len(master.reactor.running) == 3
+    late = [master.worker(str(number), number) for number in range(3)]
+    for number, peer in enumerate(late):
+        peer.report(sessions=number)
+    master.pass_time(2 * LOOK_SECONDS)
+    assert [peer.hears.shut_down for peer in late] == [0, 0, 0]
+    for number in range(3):
+        master.worker(f"child {number}", CHILD + number)
+        assert [peer.hears.shut_down for peer in late] == [int(peer <= number) for peer in range(3)]
 
 
 def test_a_hung_child_is_killed(master: Master) -> None:

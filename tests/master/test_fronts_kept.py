@@ -209,6 +209,10 @@ def test_of_too_many_those_go_that_a_worker_keeps(master: Master) -> None:
     kept = master.front("kept", 51, supervisor=50)
     kept.report(sessions=3)
     master.pass_time(LOOK_SECONDS + 1)
+    assert (parent.hears.kept_fronts, kept.hears.others[-1][1]) == ([], False)  # none of its own is up yet
+    for pid in (100, 101):
+        master.front(str(pid), pid).report(sessions=0)
+    master.pass_time(LOOK_SECONDS + 1)
     assert (parent.hears.kept_fronts, kept.hears.others[-1][1]) == ([], True)
     kept.report(sessions=0)
     master.pass_time(LOOK_SECONDS)
