@@ -84,6 +84,7 @@ _REF: list[Argument] = [(b"ref", Number(optional=True)), (b"check", Bytes(CHECK_
 _SEQ_AND_ROOM: list[Argument] = [(b"seq", Number()), (b"room", Text())]
 _ABOUT_OTHERS = (BadName, BadRoom, OwnRoom, NoSuchRoom)
 _OTHERS = (b"workers", Packed[list[Elsewhere]](list[Elsewhere], optional=True))
+_NOW = (b"now", Number(optional=True))
 
 
 def ruled(*kinds: KindName, others: Sequence[type[ChatnetError]] = ()) -> dict[type[Exception], bytes]:
@@ -102,10 +103,12 @@ class Login(Command):
     """Log in by name and secret. ``name`` comes back as the cluster spells it; ``log`` names the log.
 
     ``new``: if the name is free, register it with this secret. ``workers`` are up to eight others, where the
-    client can resume once this one is gone. ``device``: random bytes that the client keeps beside its secret,
-    and ``label``, what the user calls it; a session on it goes on from login to login. ``scope``: what a new
-    session may do, "post" or "read"; without it, all. ``code``: a code, with which a name is registered, or
-    ``secret`` becomes that of the user, or of this device: see docs/protocol.md.
+    client can resume once this one is gone. ``now`` is the time here, in milliseconds since 1970: by that a
+    client says ``until``, and not by its own clock; older workers leave it out. ``device``: random bytes that
+    the client keeps beside its secret, and ``label``, what the user calls it; a session on it goes on from
+    login to login. ``scope``: what a new session may do, "post" or "read"; without it, all. ``code``: a code,
+    with which a name is registered, or ``secret`` becomes that of the user, or of this device: see
+    docs/protocol.md.
     """
 
     arguments = [
@@ -118,7 +121,7 @@ class Login(Command):
         (b"scope", Text(optional=True)),
         (b"code", Text(optional=True)),
     ]
-    response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text()), _OTHERS]
+    response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text()), _OTHERS, _NOW]
     errors = declared(
         *(WrongVersion, BadName, BadSecret, BadText, NoSuchUser, WrongSecret, Barred, Disabled, Forgotten),
         *(TryLater, BadCode, CodeNeeded, SignupClosed, NameKept, TooManySessions, TooManyToday),
@@ -126,10 +129,10 @@ class Login(Command):
 
 
 class Resume(Command):
-    """Log in by a ticket of an earlier session. ``workers``: see :class:`Login`."""
+    """Log in by a ticket of an earlier session. ``workers`` and ``now``: see :class:`Login`."""
 
     arguments = [(b"version", Number()), (b"ticket", Bytes())]
-    response = [(b"name", Text()), (b"log", Text()), _OTHERS]
+    response = [(b"name", Text()), (b"log", Text()), _OTHERS, _NOW]
     errors = declared(WrongVersion, BadTicket, Barred, Disabled, TryLater)
 
 

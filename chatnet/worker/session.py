@@ -119,6 +119,12 @@ class Session:
         """How far this worker follows the log."""
         return self._shared.log.window.head
 
+    @property
+    def now(self) -> int:
+        """The time by which the log would judge what is said now, in milliseconds since 1970: that of this
+        worker's clock, and never before the newest entry."""
+        return max(int(self._shared.wall() * 1000), self._shared.log.window.time)
+
     def ticket(self) -> bytes:
         """Return a ticket with which the user can resume, until the session has ended or the ticket aged."""
         return self._shared.ticket(self.user, self.by, self.day)

@@ -190,6 +190,7 @@ def test_welcome_says_where_one_is(stage: WebStage) -> None:
         "scope": "all",
         "password": False,
         "cursor": {"seq": head, "check": packed(stage.worker.at(head).check)},
+        "now": stage.worker.clock.seconds() * 1000,
         "limits": {"text": 2000, "rate": 0, "burst": 0, "unanswered": MOST_UNANSWERED},
     }
 

@@ -108,7 +108,8 @@ class AmpLogin(Locator):
 
     def _welcome(self, session: Session) -> dict[str, Any]:
         others = self._others.some(getattr(self.link.transport.getHost(), "host", ""))
-        return {"name": session.user, "log": session.log_id, "workers": others or None}
+        whose = {"name": session.user, "log": session.log_id}
+        return {**whose, "workers": others or None, "now": session.now}
 
     def _begin(self, session: Session) -> Session:
         self._front.session = session

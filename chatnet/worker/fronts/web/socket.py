@@ -256,7 +256,7 @@ class Socket(WebPeer):
 
     def _greet(self, welcome: Message) -> None:
         self._greeting, self._greeted = False, True
-        self._say(dialect.encode(welcome))
+        self._say(dialect.encode({**welcome, "now": self.session.now}))
 
     def _not_welcome(self, failure: Failure) -> None:
         self._greeting = False
