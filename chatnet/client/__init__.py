@@ -31,6 +31,7 @@ lookups     the commands that show history, members and one's rooms
 remembered  the posts that were seen, to name one in a request                      (pure)
 refused     what is told of a request that was not done
 calendar    when posts were made, by the clock of their machine                     (pure)
+server_time  what time it is at the server                                          (pure)
 entered     typed lines that wait to be read, as both terminals keep them
 line        the terminal of scripts: plain lines
 text        makes invisible characters visible                                      (pure)

@@ -7,16 +7,13 @@ from datetime import datetime
 
 
 class Calendar:
-    """``local`` returns a moment in seconds since 1970 as the machine shows it; ``wall`` is the clock."""
+    """``local`` returns a moment in seconds since 1970 as the machine shows it. ``now`` returns what time it
+    is at the server, in milliseconds since 1970."""
 
-    def __init__(self, local: Callable[[float], datetime], wall: Callable[[], float]) -> None:
+    def __init__(self, local: Callable[[float], datetime], now: Callable[[], int]) -> None:
         self._local = local
-        self._wall = wall
+        self.now = now
         self._day = ""
-
-    def now(self) -> int:
-        """Return the time, in milliseconds since 1970."""
-        return int(self._wall() * 1000)
 
     def stamp(self, time: int) -> str:
         """Return the date and the time, with the zone, of ``time`` in milliseconds; "-" if it has none."""

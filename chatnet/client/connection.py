@@ -43,6 +43,7 @@ from chatnet.client.own_cluster import OwnCluster
 from chatnet.client.race import FAILURES, NoAnswer, Unreachable
 from chatnet.client.refused import REFUSED
 from chatnet.client.requests import Requests
+from chatnet.client.server_time import ServerTime
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
 from chatnet.codes import fresh_code, fresh_recoveries
@@ -100,7 +101,7 @@ ASK_OWN = (
 
 class Connection(Requests):
     """A client's connection: see the module. ``clock`` keeps time; ``fresh_key`` makes a draft's key;
-    ``chance`` spreads the retries of many clients."""
+    ``chance`` spreads the retries of many clients. ``server_time`` is told what workers say of it."""
 
     _logger = Logger()
 
@@ -113,6 +114,7 @@ class Connection(Requests):
         fresh_key: Callable[[], bytes],
         chance: random.Random,
         feed: Feed,
+        server_time: ServerTime,
     ) -> None:
         super().__init__(fresh_key, feed)
         self._finder = finder
@@ -124,6 +126,7 @@ class Connection(Requests):
         self._pulse = pulse
         self._clock = clock
         self._chance = chance
+        self._server_time = server_time
         self._state: State = Waiting()
         self._running: Deferred[None] | None = None
         self._held: Deferred[None] | None = None
@@ -340,6 +343,8 @@ class Connection(Requests):
             link.abort()
             raise
         self._others.named(welcome.others)
+        if welcome.now is not None:
+            self._server_time.told(welcome.now)
         self._encrypted = self._finder.encrypts(worker, encrypted)
         self._came_up(link, welcome.name)
         return link

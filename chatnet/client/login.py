@@ -27,10 +27,12 @@ _logger = Logger()
 
 
 class Welcome(NamedTuple):
-    """A successful login: the ``name`` as the cluster spells it, and the ``others`` where to resume."""
+    """A successful login: the ``name`` as the cluster spells it, the ``others`` where to resume, and what
+    time it is ``now`` at the worker, if it says so."""
 
     name: str
     others: Sequence[Elsewhere]
+    now: int | None
 
 
 async def log_in(
@@ -169,4 +171,4 @@ def _welcome(answer: dict[str, Any], identity: Identity) -> Welcome:
     name: str = answer["name"]
     if not is_name(name):
         raise Unreachable("the worker answers strangely")
-    return Welcome(name, answer["workers"] or ())
+    return Welcome(name, answer["workers"] or (), answer["now"])

@@ -100,7 +100,7 @@ USAGES = {
 
 class Orders:
     """Runs these commands on one terminal; ``tell_how`` shows a sentence that names commands; ``now`` returns
-    the time in milliseconds since 1970.
+    the server's time in milliseconds since 1970.
 
     A command that is mistyped raises one of :data:`~.refused.REFUSED`, and nothing is sent.
     """

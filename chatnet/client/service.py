@@ -22,6 +22,7 @@ from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.line import LineTerminal
 from chatnet.client.marks import ShownPosts
+from chatnet.client.server_time import ServerTime
 from chatnet.client.settings import ClientSettings
 from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.text import one_line
@@ -215,6 +216,7 @@ def build(options: Any, world: World) -> Client:
         label=options["device"] or world.hostname[:MAX_LABEL],
     )
     trust = None if options["insecure"] else Trust(world.tls, KnownMasters(world.files, directory, reactor))
+    server_time = ServerTime(reactor, world.wall)
     connection = Connection(
         Finder(reactor, Outboxes(reactor), masters, trust),
         identities,
@@ -223,8 +225,9 @@ def build(options: Any, world: World) -> Client:
         world.fresh_key,
         world.chance,
         Feed(),
+        server_time,
     )
-    calendar = Calendar(world.local, world.wall)
+    calendar = Calendar(world.local, server_time.now)
     return Client(
         reactor,
         world.processes,

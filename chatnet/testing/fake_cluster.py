@@ -130,8 +130,9 @@ class FakeCluster:
 
     ``requests`` is everything that workers were asked, in order: the command's name and its arguments.
     ``others`` are the workers that they name at a login. While ``mute``, drafts are taken but not
-    acknowledged; while ``deaf``, they are lost on the way. ``time`` is that of new entries. ``members`` are
-    those of every room, and ``about`` is its description. ``barred`` are banned from the cluster.
+    acknowledged; while ``deaf``, they are lost on the way. ``time`` is that of new entries, and ``now`` what
+    workers say of the time at a login; an older cluster says nothing. ``members`` are those of every
+    room, and ``about`` is its description. ``barred`` are banned from the cluster.
     A new name ``needs_code``, one of ``codes``, each good once and for any name; ``devices`` are what each
     login showed of its device and code, and ``of_devices`` the sessions of everybody.
     ``marked`` are the rooms that were marked, and ``unread`` is what is answered to ``Unread``; None: what
@@ -155,6 +156,7 @@ class FakeCluster:
         self.since: dict[str, int] = {}
         self.mute = self.deaf = False
         self.time = 0
+        self.now: int | None = None
         self.members: list[Member] = []
         self.about = ""
         self.policies: dict[str, str] = {}
@@ -373,7 +375,9 @@ class FakeSession(Locator):
             raise Barred.of(name=name)
 
     def _welcome(self) -> dict[str, Any]:
-        return {"name": self.user, "log": self.cluster.log_id, "workers": self.cluster.others or None}
+        cluster = self.cluster
+        others = cluster.others or None
+        return {"name": self.user, "log": cluster.log_id, "workers": others, "now": cluster.now}
 
     def _enter(self, name: str) -> bytes:
         self.user = name

@@ -17,6 +17,7 @@ from chatnet.client.feed import Beginning, Following
 from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
 from chatnet.client.identity import config_directory
+from chatnet.client.server_time import ServerTime
 from chatnet.client.service import PULSE
 from chatnet.client.states import Over
 from chatnet.client.trust import Trust
@@ -158,6 +159,7 @@ class User:
             world.fresh_key,
             world.chance,
             self._feed,
+            ServerTime(reactor, world.wall),
         )
         self._is_held = False
         self._heard: dict[str, int] = {}

@@ -108,7 +108,7 @@ class Exits:
 
 
 class Person:
-    """A client, and the person who uses it."""
+    """A client, and the person who uses it. ``wrong``: how many seconds the clock on their wall is fast."""
 
     def __init__(
         self,
@@ -120,18 +120,20 @@ class Person:
         authorities: Sequence[x509.Certificate] = (),
         limits: Limits = LIMITS,
         environ: Mapping[str, str] | None = None,
+        wrong: float = 0.0,
         **options: Any,
     ) -> None:
         self.network = network
         self.stdio = PipedTerminal(tty_password)
         self.exits = Exits()
         self.directory = directory
+        self.wrong = wrong
         chance = random.Random(seed)
         world = World(
             reactor=network,
             entropy=chance.randbytes,
             chance=chance,
-            wall=lambda: SINCE_1970 + network.seconds(),
+            wall=lambda: SINCE_1970 + network.seconds() + self.wrong,
             monotonic=network.seconds,
             local=lambda seconds: datetime.fromtimestamp(seconds, UTC),
             environ={"XDG_CONFIG_HOME": str(directory), **(environ or {})},

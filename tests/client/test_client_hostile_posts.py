@@ -63,7 +63,7 @@ class Watched:
         self.page: list[Entry] = []
         self.rooms: list[str] = []
         self.size = size
-        calendar = Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), lambda: NOON)
+        calendar = Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), lambda: int(NOON * 1000))
         self.screen = ScreenTerminal(MemoryReactorClock(), "alice", "m:1", calendar, self)
         self.screen.open(cast(Stdio, self))
         self.loop = cast(Any, self.screen._loop)

@@ -27,7 +27,9 @@ class Seated:
 
     def __init__(self, person: Person) -> None:
         self.network, connection = person.network, person.client._connection
-        calendar = Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), lambda: SINCE_1970)
+        calendar = Calendar(
+            lambda seconds: datetime.fromtimestamp(seconds, UTC), lambda: int(SINCE_1970 * 1000)
+        )
         self.terminal = ScreenTerminal(person.network, "alice", "m:1", calendar, connection)
         self.size = (60, 12)
         ladder = Ladder(person.network, person.network.seconds)

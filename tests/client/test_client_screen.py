@@ -43,9 +43,9 @@ def answered(terminal: ScreenTerminal) -> str | None:
     return found[0]
 
 
-def calendar(wall: Callable[[], float]) -> Calendar:
+def calendar(seconds: Callable[[], float]) -> Calendar:
     """Return a calendar in UTC."""
-    return Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), wall)
+    return Calendar(lambda moment: datetime.fromtimestamp(moment, UTC), lambda: int(seconds() * 1000))
 
 
 class Rooms:
@@ -174,7 +174,7 @@ def test_a_post_of_one_s_own_is_dim_until_acknowledged(person: Person) -> None:
 
 
 def test_posts_are_shown_with_their_time_and_a_line_for_each_day(person: Person) -> None:
-    """One's own have the clock's, others' the log's; if the two differ, each line is under its own day."""
+    """One's own have the time now, others' the log's; if the two differ, each line is under its own day."""
     now = int(NOON * 1000)
     person.terminal.heard(Said("bob", "bob", "yesterday", now - 86_400_000))
     person.terminal.heard(Said("bob", "bob", "before midnight", now - 43_200_001))
