@@ -4,7 +4,9 @@ export class FakeClock {
   constructor(start = 1_700_000_000_000) {
     this.start = start;
     this.ticks = 0;
-    /** How much the clock on the wall is wrong. */
+    /** How long the machine has slept. */
+    this.slept = 0;
+    /** How much the clock on the wall is wrong of the machine that a page is on. */
     this.wrong = 0;
     /** @type {{at: number, order: number, act: () => void}[]} */
     this.calls = [];
@@ -12,7 +14,17 @@ export class FakeClock {
   }
 
   now() {
-    return this.start + this.ticks + this.wrong;
+    return this.start + this.ticks;
+  }
+
+  /** The clock on the wall of that machine. */
+  wall() {
+    return this.now() + this.wrong;
+  }
+
+  /** Its clock that nobody sets, which stands still while it sleeps. */
+  steady() {
+    return this.ticks - this.slept;
   }
 
   /**
@@ -53,6 +65,7 @@ export class FakeClock {
    */
   async sleep(ms) {
     this.ticks += ms;
+    this.slept += ms;
     await this.pass(0);
   }
 }

@@ -1,5 +1,6 @@
 /** @file Pages in memory, as a browser would have them: of one profile, which share a store and a cookie. */
 
+import { awake } from "../../chatnet/page/net/browser.js";
 import { MemoryStore } from "../../chatnet/page/net/memory_store.js";
 import { createApp } from "../../chatnet/page/state/app.js";
 import { settled } from "./fake_clock.js";
@@ -170,8 +171,12 @@ export class FakePage {
     const dial = server.dialFor(profile.jar);
     const api = server.apiFor(profile.jar);
     return {
-      now: () => clock.now(),
-      ticks: () => clock.ticks,
+      now: () => clock.wall(),
+      ticks: awake(
+        () => clock.wall(),
+        () => clock.steady(),
+      ),
+      steady: () => clock.steady(),
       random,
       entropy: bytes => Uint8Array.from({ length: bytes }, () => Math.floor(random() * 256)),
       later: (ms, act) => clock.later(ms, alive(act)),

@@ -61,6 +61,8 @@ export class FakeServer {
     this.isUnreadable = false;
     /** Whether new sockets hang. */
     this.isHung = false;
+    /** Whether it says in its welcome what time it is; an older one does not. */
+    this.tellsTime = true;
     /** @type {(draft: {user: string, t: string, words: Record<string, unknown>}) => string} a code: it is refused */
     this.refuse = () => "";
     /** How many entries a worker sends again before a cursor, as none should. */
@@ -455,7 +457,7 @@ export class FakeServer {
    * @returns {number}
    */
   #append(user, t, room, words) {
-    const { key, to, reason = "" } = words;
+    const { key, to, reason = "", until } = words;
     switch (t) {
       case "post": {
         if ((room[0] === "#" || room[0] === "&") && !this.isIn(user, room)) throw new No("NOT_JOINED");
@@ -489,7 +491,10 @@ export class FakeServer {
         return seq;
       }
       default:
-        return this.append(t === "report_post" ? "report" : t, user, room || user, reason, key, { to }).seq;
+        return this.append(t === "report_post" ? "report" : t, user, room || user, reason, key, {
+          to,
+          ...(until ? { until } : {}),
+        }).seq;
     }
   }
 
@@ -670,7 +675,8 @@ class Session {
     const newest = server.feedOf(user, Infinity).slice(-NEWEST);
     const password = !!server.accounts.get(user)?.password;
     const whose = { user, log: server.log, session: 1, scope: "all", password };
-    const welcome = { t: "welcome", v: 1, ...whose, limits: LIMITS };
+    const now = server.tellsTime ? { now: server.clock.now() } : {};
+    const welcome = { t: "welcome", v: 1, ...whose, limits: LIMITS, ...now };
     this.isGreeted = true;
     if (!isOurs) {
       this.cursor = server.head;

@@ -18,6 +18,7 @@ export function browserPorts() {
   return {
     now: () => Date.now(),
     ticks: awake(),
+    steady: () => performance.now(),
     random: () => Math.random(),
     entropy,
     later,

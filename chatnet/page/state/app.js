@@ -230,6 +230,8 @@ export { Refused } from "./refused.js";
  *
  * @property {(t: string, words?: Record<string, unknown>) => Promise<Record<string, any>>} ask a command that
  *   only reads: "members", "who_is", "list", "sessions", "policies", "reported"…; rejects with a `Refused`
+ * @property {() => number} now what time it is at the server, in milliseconds since 1970: by it, and not by this
+ *   machine's clock, is said until when something lasts
  * @property {(t: string, words?: Record<string, unknown>) => Promise<Record<string, any>>} order a command with a
  *   key, which is made here: "join", "leave", "create", "invite", "remove", "describe", "set_role", "ban",
  *   "unban", "set_policy", "block", "unblock", "redact", "purge", "report_post", "revoke" (its `session`); sent, in order with the posts, until it is

@@ -13,6 +13,7 @@ import { Outbox } from "./outbox.js";
 import { Places } from "./places.js";
 import { Reading } from "./reading.js";
 import { Rooms } from "./rooms.js";
+import { ServerTime } from "./server_time.js";
 import { Speech } from "./speech.js";
 
 /** From a worker that is so many entries ahead, we want the newest posts, and not all of them. */
@@ -58,6 +59,7 @@ export class Chat {
     this.composers = new Composers();
     this.asks = new Asks();
     this.link = new Link(ports.random);
+    this.serverTime = new ServerTime(ports);
     /** @type {Welcome | null} */
     this.session = null;
     this.here = ALL;
@@ -335,6 +337,7 @@ export class Chat {
     const ticks = this.ports.ticks();
     if (this.feed.isRestored || ticks > this.link.lostAt + LONG_AWAY) this.feed.doubt();
     this.link.welcomed(ticks);
+    this.serverTime.told(welcome.now);
     this.#wasOnline = true;
     this.session = welcome;
     const isNew = this.feed.cursor === null;

@@ -46,6 +46,7 @@
  * @property {Entry[]} [posts] the newest 20, if there was no cursor, or it was too far behind
  * @property {{from: number, to: number}} [gap] what the worker passed over
  * @property {Limits} limits
+ * @property {number} [now] what time it is there, in milliseconds since 1970; older workers do not say
  */
 
 /**

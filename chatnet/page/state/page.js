@@ -510,6 +510,7 @@ export class Page {
         ),
 
       ask: (t, words = {}) => this.#chat?.ask(t, words) ?? out(),
+      now: () => withChat(chat => chat.serverTime.now(), this.ports.now()),
       order: (t, words = {}) => this.#chat?.speech.order(t, words) ?? out(),
       setPassword: words => this.#setPassword(words),
       pair: password => this.#post("POST", "/pair", { password }),

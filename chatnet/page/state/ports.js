@@ -88,6 +88,7 @@
  * @typedef {object} Ports
  * @property {() => number} now milliseconds since 1970, by this machine's clock, right or wrong
  * @property {() => number} ticks milliseconds that never go back
+ * @property {() => number} steady milliseconds by a clock that nobody sets; it may stand still while the machine sleeps
  * @property {() => number} random from 0 to below 1
  * @property {(bytes: number) => Uint8Array} entropy
  * @property {(ms: number, act: () => void) => () => void} later returns a function that cancels it

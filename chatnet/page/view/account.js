@@ -298,7 +298,7 @@ function clusterSection(app, box, role) {
       await app.order("make_code", {
         code: encoded(new Uint8Array(digest)),
         uses: Number(uses),
-        until: Date.now() + 86_400_000 * Number(days),
+        until: app.now() + 86_400_000 * Number(days),
       });
       reveal(shown, `${location.origin}${location.pathname}#/code/${code.match(/.{4}/g)?.join("-")}`);
     },

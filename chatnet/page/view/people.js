@@ -483,7 +483,7 @@ function orders(app, to, room, done, giveable) {
       go,
       isDangerous: true,
       act: async values => {
-        const until = values.lasts ? { until: Date.now() + 1_000 * Number(values.lasts) } : {};
+        const until = values.lasts ? { until: app.now() + 1_000 * Number(values.lasts) } : {};
         await app.order(t, {
           ...place,
           to,

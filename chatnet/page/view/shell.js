@@ -463,10 +463,10 @@ class ChatPage extends HTMLElement {
     // Whoever came in by the name alone has nothing but this browser's cookie.
     const name = `password ${app.me()?.name}`;
     const later = () => {
-      keep(name, String(Date.now()));
+      keep(name, String(app.now()));
       this.#drawBanners();
     };
-    if (app.me()?.password === false && Number(kept(name)) < Date.now() - LATER) {
+    if (app.me()?.password === false && Number(kept(name)) < app.now() - LATER) {
       parts.push(
         banner(
           en.banners.password,
