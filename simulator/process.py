@@ -91,7 +91,7 @@ class SimProcess:
         self.files = SimFiles(self)
         self.reactor = SimReactor(self)
         self.when_ended: list[Callable[[Status], None]] = []
-        self.ignores_interrupts = False
+        self.outlives_terminal = False
         self.level = host.level
         self._descriptors = 2
         self._is_stopped = False
@@ -249,7 +249,7 @@ class SimProcess:
         if self.is_dead:
             return
         self.simulation.note(self.name, "gets {}", signal.Signals(number).name)
-        if number == signal.SIGINT and self.ignores_interrupts:
+        if number in (signal.SIGINT, signal.SIGHUP) and self.outlives_terminal:
             return
         if number == signal.SIGKILL:
             self.end(Status(0, number))
@@ -355,8 +355,11 @@ class SimProcesses:
     def raise_file_limit(self) -> int:
         return FILES
 
-    def ignore_interrupts(self) -> None:
-        self._process.ignores_interrupts = True
+    def outlive_terminal(self) -> None:
+        self._process.outlives_terminal = True
+
+    def end_with_terminal(self, reactor: Any) -> None:
+        """Do nothing: signals already stop the reactor."""
 
     def at_hangup(self, reactor: Any, call: Callable[[], object]) -> None:
         """Do nothing: nobody hangs up in a simulation."""

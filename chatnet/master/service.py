@@ -91,7 +91,9 @@ class MasterService(Service):
         self._renewal.start()
         processes = self._world.processes
         if self._settings.spawned:
-            processes.ignore_interrupts()
+            processes.outlive_terminal()
+        else:
+            processes.end_with_terminal(self._world.reactor)
 
     def _has_token(self, token: Token) -> None:
         self._token = token

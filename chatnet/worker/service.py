@@ -349,9 +349,12 @@ class Worker(MultiService):
         with start.beginning():
             self._ports.open()
         self._has_started = True
-        self._clients.make_room(self._world.processes.raise_file_limit())
+        processes = self._world.processes
+        self._clients.make_room(processes.raise_file_limit())
         if self._options["spawned"]:
-            self._world.processes.ignore_interrupts()
+            processes.outlive_terminal()
+        else:
+            processes.end_with_terminal(self._world.reactor)
         self._pool.start()
         self._pulse.start()
         self._renewal.start()

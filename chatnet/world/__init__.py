@@ -172,8 +172,11 @@ class Processes(Protocol):
     def raise_file_limit(self) -> int:
         """Let this process open as many files as the system allows; return how many."""
 
-    def ignore_interrupts(self) -> None:
-        """Let Ctrl-C in the terminal reach only the process that started this one."""
+    def outlive_terminal(self) -> None:
+        """Let Ctrl-C in the terminal, and its end, reach only the process that started this one."""
+
+    def end_with_terminal(self, reactor: Any) -> None:
+        """Have the end of the terminal (SIGHUP) stop ``reactor``, unless :meth:`at_hangup` says otherwise."""
 
     def end_in_order(self, reactor: Any) -> None:
         """Have SIGINT, SIGTERM and SIGHUP stop ``reactor``, even before it runs.

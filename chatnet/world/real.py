@@ -355,8 +355,16 @@ class RealProcesses:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
-    def ignore_interrupts(self) -> None:
+    def outlive_terminal(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._at_hangup_unless_told(lambda *_: None)  # not ignored: then at_hangup would leave it so
+
+    def end_with_terminal(self, reactor: Any) -> None:
+        self._at_hangup_unless_told(reactor.sigTerm)
+
+    def _at_hangup_unless_told(self, call: Callable[..., object]) -> None:
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            signal.signal(signal.SIGHUP, call)
 
     def end_in_order(self, reactor: Any) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from rigs.processes import Cluster, Terminal, wait_until
+from rigs.processes import Cluster, Terminal, send, wait_until
 
 
 def chatting(cluster: Cluster, reader: str, writer: str) -> tuple[Terminal, Terminal]:
@@ -154,3 +154,27 @@ def test_daemons_side_by_side_in_one_directory(new_cluster: Callable[..., Cluste
         os.kill(pids[name], signal.SIGTERM)
     wait_until("all gone", lambda: not cluster.alive())
     assert not list(cluster.root.glob("*.pid"))
+
+
+def test_the_end_of_the_terminal_stops_the_cluster_and_without_a_primary_nothing(cluster: Cluster) -> None:
+    """It sends SIGHUP to all that were started in it. If its primary has just been killed, that ends no other
+    process: another one commands, and who chats goes on."""
+    reader, writer = chatting(cluster, "reader", "writer")
+    before = cluster.masters()
+    others = [pid for pid in cluster.alive() if pid not in {reader.process.pid, writer.process.pid}]
+    os.kill(before[0]["pid"], signal.SIGKILL)
+    for pid in others:
+        send(pid, signal.SIGHUP)
+    talk(writer, reader, 10)
+    assert cluster.masters()[0]["pid"] in [master["pid"] for master in before[1:]]
+    for terminal in (reader, writer):
+        assert terminal.end()[0] == 0
+
+
+def test_the_end_of_the_terminal_stops_primary_and_children_in_order(cluster: Cluster) -> None:
+    """None is left to lead on where nobody sees it."""
+    for pid in cluster.alive():
+        send(pid, signal.SIGHUP)
+    wait_until("all processes have stopped", lambda: not cluster.alive())
+    assert cluster.master is not None
+    assert cluster.master.wait() == -signal.SIGHUP  # by its signal, when all is done

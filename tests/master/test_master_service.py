@@ -81,6 +81,9 @@ class Processes:
     def keep_private(self) -> None:
         """Do nothing: the tests' own process must not change."""
 
+    def end_with_terminal(self, reactor: Any) -> None:
+        """Do nothing: so does its terminal."""
+
     def raise_file_limit(self) -> int:
         return 1024
 

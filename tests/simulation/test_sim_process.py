@@ -160,15 +160,16 @@ def test_a_stopped_process_can_be_killed_and_gets_other_signals_when_it_goes_on(
     assert processes[1].status == (0, signal.SIGTERM)
 
 
-def test_an_interrupt_is_ignored_by_whoever_asked_for_that(simulation: Toys) -> None:
-    """Ctrl-C ends the other processes."""
-    deaf = simulation.start(lambda world: world.processes.ignore_interrupts(), name="deaf")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_who_outlives_the_terminal_ignores_what_it_sends(simulation: Toys, number: int) -> None:
+    """Ctrl-C and its end stop the other processes."""
+    deaf = simulation.start(lambda world: world.processes.outlive_terminal(), name="deaf")
     other = simulation.start(idle)
     for process in (deaf, other):
-        process.kill(signal.SIGINT)
+        process.kill(number)
     simulation.run(1)
     assert not deaf.is_dead
-    assert other.status == (0, signal.SIGINT)
+    assert other.status == (0, number)
 
 
 class Child(ProcessProtocol):

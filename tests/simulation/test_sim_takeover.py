@@ -297,7 +297,7 @@ def test_a_stop_of_the_primary_leaves_no_orphan(
     simulation.run_while(lambda: DATA not in alpha.disk.locks, 5)
     simulation.run(after)
     before = primary(alpha)
-    before.ignores_interrupts = False
+    before.outlives_terminal = False
     before.kill(number)
     simulation.run(25)
     assert alpha.living() == []

@@ -143,12 +143,15 @@ class Processes:
     def keep_private(self) -> None:
         """Do nothing: the tests' own process must not change."""
 
+    def end_with_terminal(self, reactor: Any) -> None:
+        """Do nothing: so does its terminal."""
+
     def raise_file_limit(self) -> int:
         self.calls.append("raise")
         return 1024
 
-    def ignore_interrupts(self) -> None:
-        self.calls.append("ignore")
+    def outlive_terminal(self) -> None:
+        self.calls.append("outlive")
 
     def give_way(self) -> None:
         """Do nothing: the tests' own thread must not change."""
@@ -561,10 +564,10 @@ def test_who_is_too_old_ends_at_once_if_it_has_no_clients() -> None:
     assert (one.processes.calls[-1], one.said) == ("exit 1", ["The log is at level 2."])
 
 
-def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
+def test_a_spawned_worker_leaves_the_terminal_to_its_parent() -> None:
     """A spawned worker ignores Ctrl-C; a worker started by hand obeys it."""
-    assert "ignore" in Started("--spawned", "7").start().processes.calls
-    assert "ignore" not in Started().start().processes.calls
+    assert "outlive" in Started("--spawned", "7").start().processes.calls
+    assert "outlive" not in Started().start().processes.calls
 
 
 @pytest.mark.parametrize(
