@@ -311,6 +311,79 @@ def test_a_refusal_for_no_reason_is_found(story: Lines) -> None:
     assert "401" in why
 
 
+@pytest.mark.parametrize("by_key", [False, True])
+@pytest.mark.parametrize(
+    ("comes", "promises"),
+    [("never", set()), ("early", {"exactly_once"}), ("late", set()), ("before the next connection", set())],
+)
+def test_whom_a_nick_means_is_known_as_its_line_is_read(
+    story: Lines, comes: str, promises: set[str], by_key: bool
+) -> None:
+    """A guest who came only later was not meant, also if the log has other drafts of the line's author behind
+    that. A guest of whom a connection had been told by then is there. Another front may not know that yet: by
+    a key it is said again there."""
+
+    def guest_comes(when: str) -> None:
+        if comes == when:
+            story.append("guest", "~dan", "~dan", "dan dan dan", 42)
+
+    who = "bob/1.2"
+    guest_comes("early")
+    guest_comes("before the next connection")
+    one = story.draft("alice/1", "post", "heard before that", 41)
+    story.hear(who, one, "#@alice")
+    story.hear(CAROL, one, "#@alice")
+    if by_key:
+        story.add(Sent, "bob/1", key=key(50), kind="post", room="@~dan", text="are you there?")
+    first = story.say(who, "PRIVMSG", "post", "", "mine")
+    nick = story.say(who, "PRIVMSG", *([] if by_key else ["post", "@~dan", "are you there?"]))
+    if comes == "before the next connection":
+        story.add(Stopped, who)
+        story.come("bob/1.3", True)
+        who = "bob/1.3"
+        first = story.say(who, "PRIVMSG", "post", "", "mine again")
+        nick = story.say(who, "PRIVMSG", *([] if by_key else ["post", "@~dan", "and now?"]))
+    guest_comes("late")
+    mine = story.commit(who, first)
+    story.hear(who, mine, "#@bob")
+    story.answer(who, first, seq=mine.seq)
+    story.answer(who, nick, code="401")
+    if by_key:
+        story.add(Refused, "bob/1", key=key(50), code="401")
+    assert story.promises() == promises
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_what_a_guest_says_behind_a_nick_is_read_by_who_was_told_what_came_before(
+    story: Lines, is_told: bool
+) -> None:
+    """The connection is the same: its front knows of whom it has told it."""
+    guest, other = "~dan/1.1", "~eve/~dan-1.2"
+    what = {"echoes": True, "own_talks": True, "has_ids": True, "catches_up": False}
+    story.add(Started, "~dan/1")
+    story.add(Started, other)
+    story.append("guest", "~dan", "~dan", "dan dan dan", 42)
+    story.add(LoggedIn, guest, how="each")
+    story.add(Negotiated, guest, **what)
+    story.append("guest", "~fay", "~fay", "fay fay fay", 43)
+    number = story.say(CAROL, "PRIVMSG", "post", "@~dan", "who are you?")
+    asked = story.commit(CAROL, number)
+    story.answer(CAROL, number)
+    if is_told:
+        story.add(Heard, guest, message=Message(asked.seq, "carol", "dan", asked.text))
+    story.add(Said, guest, number=1, command="NICK")
+    line = {"command": "PRIVMSG", "kind": "post", "room": "@~fay", "text": "hello, Fay"}
+    story.add(Said, guest, number=2, **line, behind=1, either=other)
+    story.append("nick", "~dan", "~dan", "eve dan dan", 44)
+    story.log[-1] = replace(story.log[-1], more=More(to="~eve"))
+    story.add(Answered, guest, number=1)
+    story.add(Stopped, guest)
+    story.add(LoggedIn, other, how="each")
+    story.add(Negotiated, other, **what, before=guest)
+    story.add(Answered, other, number=2, code="401")
+    assert ("exactly_once" in story.promises()) is is_told
+
+
 def test_a_line_that_is_not_answered_is_found(story: Lines) -> None:
     """Only if its connection lives, and there was time."""
     story.say(CAROL, "NAMES")

@@ -15,7 +15,9 @@ from chatnet.testing.history import (
     LoggedIn,
     Message,
     Negotiated,
+    Refused,
     Said,
+    Sent,
     Stopped,
     Typed,
 )
@@ -55,7 +57,7 @@ class Connection:
     @property
     def run(self) -> str:
         """The run of the user's program whose connection it is."""
-        return self.client.partition(".")[0]
+        return _run_of(self.client)
 
     def posts(self) -> list[ToldPost]:
         """Return the posts that it was told of, by their ids: a line without one goes on with the last."""
@@ -95,6 +97,37 @@ def connections(events: Iterable[tuple[Event, int]]) -> list[Connection]:
         elif isinstance(event, Said):  # before it was known that this is who said it
             said_before.setdefault(event.client, []).append(event)
     return list(found.values())
+
+
+def told_when_read(events: Iterable[Event]) -> dict[tuple[str, bytes], int]:
+    """Return, of each draft that was said in a line, by user and key, up to which seq its connection had been
+    told something by then, at least: the front that read the line knew of as much. What has a key is perhaps
+    read on a later connection only."""
+    told: dict[str, int] = {}
+    waiting: dict[tuple[str, bytes], str] = {}
+    found: dict[tuple[str, bytes], int] = {}
+    for event in events:
+        run, seq = _run_of(event.client), 0
+        match event:
+            case Negotiated():
+                told[event.client] = told[run] = upto = told.get(event.before, 0)
+                found |= {place: upto for place, client in waiting.items() if client in (event.client, run)}
+            case Sent():
+                waiting[event.user, event.key] = event.client
+                if event.client in told:
+                    found[event.user, event.key] = told[event.client]
+            case Refused() | Acknowledged():
+                waiting.pop((event.user, event.key), None)
+                seq = event.seq if isinstance(event, Acknowledged) else 0
+            case Heard():
+                seq = event.message.seq
+        if event.client in told:
+            told[event.client] = told[run] = max(told[event.client], seq)
+    return found
+
+
+def _run_of(client: str) -> str:
+    return client.partition(".")[0]
 
 
 def _take(connection: Connection, at: int, event: Event) -> None:

@@ -12,8 +12,8 @@ from chatnet.errors import BadText, Refusal
 from chatnet.form import check_said_in, check_text
 from chatnet.kinds import CLUSTER, KINDS, SAID, Text
 from chatnet.limits import AGING, Aging
-from chatnet.names import fold_for
-from chatnet.testing.connections import Connection, connections
+from chatnet.names import GUEST, fold_for
+from chatnet.testing.connections import Connection, connections, told_when_read
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -315,12 +315,12 @@ class Evidence:
     @cached_property
     def _followed(self) -> _Followed:
         followed = _Followed(Standing())
-        waiting = sorted(self._refused(), key=lambda refused: refused.first, reverse=True)
+        waiting = sorted(self._refused(), key=lambda refused: refused.read, reverse=True)
         asked: list[_Refused] = []
         for seq in range(len(self.log) + 1):
             if seq:
                 self._take(self.log[seq - 1], followed)
-            while waiting and waiting[-1].first <= seq:
+            while waiting and waiting[-1].read <= seq:
                 asked.append(waiting.pop())
             asked = [one for one in asked if seq <= one.last and not one.is_explained(followed)]
         return followed
@@ -343,13 +343,15 @@ class Evidence:
         followed.standing.take(entry, text)
 
     def _refused(self) -> Iterator[_Refused]:
+        told = told_when_read(self.events)
         for drafts in self.drafts_of_clients.values():
             for at, draft in enumerate(drafts):
                 if draft.codes:
                     end = len(self.log)
                     first = min(end, max([draft.known, *self.seqs(drafts[:at])]))
                     last = min([end, *(seq - 1 for seq in self.seqs(drafts[at + 1 :]))])
-                    yield _Refused(draft, first, max(first, last))
+                    read = told.get((draft.sent.user, draft.sent.key), first)
+                    yield _Refused(draft, first, max(first, last), read)
 
 
 @dataclass
@@ -362,10 +364,13 @@ class _Followed:
 
 
 class _Refused:
-    """A draft that was refused, when the log had at least ``first`` and at most ``last`` entries."""
+    """A draft that was refused, when the log had at least ``first`` and at most ``last`` entries. If it was
+    said in a line, the front that read that knew of at least ``read``: whom a nick means is as of then."""
 
-    def __init__(self, draft: SentDraft, first: int, last: int) -> None:
-        self.first, self.last = first, last
+    def __init__(self, draft: SentDraft, first: int, last: int, read: int) -> None:
+        self._guest = draft.sent.room[1:] if draft.sent.room[:2] == f"@{GUEST}" else ""
+        self.read = min(read, first) if self._guest else first
+        self._first, self.last = first, last
         self._place = draft.sent.user, draft.sent.key
         self._told = draft.codes[0]
         self._doing, self._codes = _meant(draft.sent)
@@ -375,6 +380,9 @@ class _Refused:
         """Note why it may be refused now; return whether that is what its client was told."""
         reasons, standing = followed.reasons.setdefault(self._place, set(self._codes)), followed.standing
         doing, sent = self._doing, self._sent
+        if standing.seq < self._first:  # it may have been read, and not be judged yet
+            reasons |= set() if self._guest in standing.registered else {"NO_SUCH_USER"}
+            return explains(self._told, reasons)
         code = standing.shut_out(sent.user) if doing is None else standing.refusal(doing)
         reasons |= {code} if code is not None else set()
         if doing is not None and code in _OF_ROOMS and doing.room and not standing.has_room(doing.room):

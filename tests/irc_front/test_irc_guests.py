@@ -637,6 +637,28 @@ def test_a_guest_on_another_front() -> None:
     assert "QUIT bye" in [one.shown for one in alice.take()]
 
 
+def test_a_guest_who_comes_later_is_not_meant() -> None:
+    """Whether a nick is a guest's is known as the line is read, also if the log has the guest before what its
+    author has said earlier."""
+    fronts = Fronts(is_behind=True, guests=True)
+    alice = fronts.two.user("alice", "echo-message")
+    fronts.behind.lagging = True
+    bob = guest(fronts.one, "bob")
+    alice.say("PRIVMSG #@alice :mine", "PRIVMSG bob :who is bob?")
+    fronts.behind.lagging = False
+    fronts.behind.catch_up()
+    fronts.two.worker.settle()
+    assert [one.shown for one in alice.take()] == [
+        "PRIVMSG #@alice mine",
+        "401 alice bob Nobody here has that name.",
+    ]
+    assert bob.take() == []
+    alice.say("PRIVMSG bob :and now?")
+    assert [one.shown for one in bob.take()] == ["PRIVMSG bob and now?"]
+    kinds = [entry.kind for entry in fronts.one.worker.log.entries if entry.kind in ("guest", "post")]
+    assert kinds == ["guest", "post", "post"]
+
+
 def test_who_cannot_come_in_under_another_nick_is_hung_up_on(
     stage: IrcStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
