@@ -26,8 +26,9 @@ GOOD_LIFE = 30.0
 """A child that lived for this many seconds did not die young."""
 TERM_SECONDS = 10.0
 """Seconds that children have to stop by themselves; then they are killed."""
-UNLINKED_SECONDS = 30.0
-"""A child without a link for this many seconds hangs, or looks in the wrong place: it is killed."""
+UNLINKED_SECONDS, LONGEST_UNLINKED = 30.0, 480.0
+"""A child without a link for this many seconds hangs, or looks in the wrong place: it is killed. Or the
+machine is slow: so while no child has a link, this is doubled each time."""
 JUST_SECONDS = 5.0
 """Seconds for which a child that has ended is still known as one."""
 LAST_LINES = 5
@@ -124,6 +125,7 @@ class Supervisor:
         self._slots: list[Slot] = []
         self._dropped: list[Child] = []
         self._unlinked: dict[int, float] = {}
+        self._patience = UNLINKED_SECONDS
         self._ended: dict[int, float] = {}
         self._stopping = False
 
@@ -154,10 +156,14 @@ class Supervisor:
         self._unlinked = {
             pid: self._unlinked.get(pid, 0.0) + seconds for pid in self.pids() if pid not in linked
         }
-        for pid, unlinked in self._unlinked.items():
-            if unlinked > UNLINKED_SECONDS:
-                self._tell(ChildUnlinked(pid, unlinked))
-                self.kill(pid)
+        if len(self._unlinked) < len(self.pids()):
+            self._patience = UNLINKED_SECONDS
+        late = [pid for pid, unlinked in self._unlinked.items() if unlinked > self._patience]
+        for pid in late:
+            self._tell(ChildUnlinked(pid, self._unlinked.pop(pid)))
+            self.kill(pid)
+        if late:
+            self._patience = min(2 * self._patience, LONGEST_UNLINKED)
 
     def leave(self) -> None:
         """Let all children live on by themselves; none is started again."""

@@ -14,7 +14,7 @@ from chatnet.master.journal import Journal
 from chatnet.master.lost_processes import RETURN_SECONDS
 from chatnet.master.population import Population
 from chatnet.master.replicas import name_of
-from chatnet.supervisor import TERM_SECONDS, UNLINKED_SECONDS, Supervisor
+from chatnet.supervisor import LONGEST_DELAY, TERM_SECONDS, UNLINKED_SECONDS, Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.wire.replica import MasterIdentity
 from chatnet.world import Clocks, Processes
@@ -153,6 +153,26 @@ def test_a_child_that_never_links_is_killed(stage: Stage) -> None:
     for _ in range(round(UNLINKED_SECONDS) + 1):
         stage.population.look_after([one(good.pid), one(bad.pid, "elsewhere")], 1.0)
     assert (good.signals, bad.signals) == ([], ["KILL"])
+
+
+def test_where_none_ever_links_each_has_twice_as_long_as_the_one_before(stage: Stage) -> None:
+    """The machine may be too slow to start one in half a minute: killed each time, none would ever be up."""
+    stage.start()
+
+    def seconds_until_all_are_killed() -> int:
+        running, seconds = list(stage.clock.running), 0
+        while not all(child.signals for child in running):
+            stage.population.look_after([], 1.0)
+            seconds += 1
+        for child in running:
+            child.end(signal=signal.SIGKILL)
+        stage.pass_time(LONGEST_DELAY)
+        return seconds
+
+    first = round(UNLINKED_SECONDS) + 1
+    assert [seconds_until_all_are_killed() for _ in range(3)] == [first, 2 * first - 1, 4 * first - 3]
+    stage.population.look_after([one(child.pid) for child in stage.clock.running], 1.0)
+    assert seconds_until_all_are_killed() == first
 
 
 def test_who_is_to_end_is_not_replaced(stage: Stage) -> None:
