@@ -586,6 +586,43 @@ def test_who_joins_a_room_stands_among_its_members(chromium: Browser) -> None:
         expect(people.get_by_role("button", name="Leave")).to_have_count(0)
 
 
+@pytest.mark.parametrize("where", ["#tea", ""])
+def test_posts_are_kept_for_less_time_only_after_a_question(chromium: Browser, where: str) -> None:
+    """What deletes posts asks first, in a room as on the whole server; what deletes none does not."""
+    with opened(chromium, hash=TEA, query="&admin") as page:
+        if not where:
+            page.get_by_role("button", name="Account").click()
+        around = page.locator("chat-people" if where else "dialog .account")
+        kept = around.get_by_label("Posts are kept")
+        before = kept.input_value()
+        kept.focus()
+        page.keyboard.press("ArrowDown" if where else "ArrowUp")
+        question = page.get_by_role("dialog").last
+        expect(question).to_contain_text("30 days")
+        expect(question).to_contain_text("for ever")
+        assert fake(page, "fake.ordered") == []
+        question.get_by_role("button", name="Cancel").click()
+        expect(kept).to_have_value(before)
+        assert fake(page, "fake.ordered") == []
+        kept.select_option("30d")
+        page.get_by_role("dialog").last.get_by_role("button", name="Delete older posts").click()
+        expect(kept).to_have_value("30d")
+        room = {"room": where} if where else {}
+        assert fake(page, "fake.ordered") == [["set_policy", {**room, "name": "keep", "value": "30d"}]]
+        kept.select_option("365d")
+        until(page, "fake.ordered.length === 2")
+        expect(kept).to_have_value("365d")
+
+
+def test_a_policy_that_is_refused_is_shown_as_it_holds(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA, query="&admin") as page:
+        page.get_by_role("button", name="Account").click()
+        page.evaluate("void (fake.app.order = async () => { throw new Error('Only admins do that.'); })")
+        page.get_by_label("New names").select_option("closed")
+        expect(page.get_by_role("status").last).to_contain_text("Only admins")
+        expect(page.get_by_label("New names")).to_have_value("open")
+
+
 def test_a_room_is_left(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         page.get_by_role("button", name="Leave").click()
@@ -598,6 +635,8 @@ def test_the_account_shows_devices_and_makes_codes_and_tokens(chromium: Browser)
         page.get_by_role("button", name="Account").click()
         expect(page.get_by_role("dialog")).to_contain_text("Firefox on Linux")
         page.get_by_role("button", name="End: Phone").click()
+        assert fake(page, "fake.ordered") == []
+        page.get_by_role("dialog").last.get_by_role("button", name="End", exact=True).click()
         until(page, "fake.ordered.length === 1")
         assert fake(page, "fake.ordered[0]") == ["revoke", {"session": 2}]
         page.get_by_text("Let in another device").click()

@@ -115,11 +115,16 @@ async function listDevices(app, box) {
     fill(box, h("h3", null, WORDS.devices), h("p", { class: "faint" }, sentence(error)));
     return;
   }
-  /** @param {number[]} ids */
-  const end = ids =>
-    attempt(async () => {
-      for (const id of ids) await app.order("revoke", { session: id });
-      await listDevices(app, box);
+  /** @param {number[]} ids @param {string} what */
+  const end = (ids, what) =>
+    ask(what, {
+      text: WORDS.endText,
+      go: WORDS.end,
+      isDangerous: true,
+      act: async () => {
+        for (const id of ids) await app.order("revoke", { session: id });
+        await listDevices(app, box);
+      },
     });
   const others = sessions.filter(session => !session.is_this).map(session => session.id);
   const rows = sessions.map(session =>
@@ -146,7 +151,7 @@ async function listDevices(app, box) {
           "button",
           {
             "aria-label": `${WORDS.end}: ${session.label || WORDS.noLabel}`,
-            onclick: () => end([session.id]),
+            onclick: () => end([session.id], WORDS.endTitle(session.label || WORDS.noLabel)),
           },
           WORDS.end,
         ),
@@ -156,7 +161,8 @@ async function listDevices(app, box) {
     box,
     h("h3", null, WORDS.devices),
     h("ul", null, rows),
-    others.length > 1 && h("button", { class: "danger", onclick: () => end(others) }, WORDS.endOthers),
+    others.length > 1 &&
+      h("button", { class: "danger", onclick: () => end(others, WORDS.endOthersTitle) }, WORDS.endOthers),
   );
 }
 

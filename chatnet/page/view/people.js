@@ -1,6 +1,6 @@
 // What stands beside a room: what it is about, who is there, what holds; or who a person is.
 
-import { en } from "../words/en.js";
+import { en, policyValue } from "../words/en.js";
 import { dateOf } from "./calendar.js";
 import { ask, attempt, show, toast } from "./dialogs.js";
 import { fill, h } from "./h.js";
@@ -303,26 +303,12 @@ export async function policies(app, box, room, may) {
     const rows = answer.policies.map((/** @type {{name: string, value: string}} */ { name, value }) => {
       const known = en.policies[name];
       if (!known) return null;
-      const values = { ...known.values, [value]: known.values[value] ?? value };
-      const id = `policy-${name}`;
-      if (!may)
-        return h("div", { class: "pair" }, h("span", null, known.name), h("span", null, values[value]));
-      const change = (/** @type {Event} */ event) =>
-        attempt(() =>
-          app.order("set_policy", {
-            ...(room ? { room } : {}),
-            name,
-            value: /** @type {HTMLSelectElement} */ (event.target).value,
-          }),
-        );
-      const options = Object.entries(values).map(([key, text]) =>
-        h("option", { value: key, selected: key === value }, text),
-      );
+      if (may) return policySelect(app, room, name, value);
       return h(
         "div",
         { class: "pair" },
-        h("label", { for: id }, known.name),
-        h("select", { id, onchange: change }, options),
+        h("span", null, known.name),
+        h("span", null, policyValue(name, value)),
       );
     });
     fill(box, rows.some(Boolean) && h("h3", null, room ? en.people.policies : en.account.cluster), rows);
@@ -330,6 +316,44 @@ export async function policies(app, box, room, may) {
     fill(box);
   }
 }
+
+/**
+ * A policy to choose. What deletes posts is asked about first; until it is decided, the select shows what holds.
+ * @param {App} app @param {string} room @param {string} name @param {string} holds
+ */
+function policySelect(app, room, name, holds) {
+  const known = en.policies[name];
+  const id = `policy-${room}-${name}`;
+  const values = Object.keys(known?.values ?? {});
+  if (!values.includes(holds)) values.push(holds);
+  const select = h(
+    "select",
+    { id, onchange: () => void change() },
+    values.map(value => h("option", { value, selected: value === holds }, policyValue(name, value))),
+  );
+  /** @param {string} value */
+  const decide = async value => {
+    await app.order("set_policy", { ...(room ? { room } : {}), name, value });
+    select.value = holds = value;
+  };
+  const change = async () => {
+    const { value } = select;
+    if (name === "keep" && daysOf(value) < daysOf(holds)) {
+      select.value = holds;
+      const days = daysOf(value);
+      ask(en.people.keepTitle(days), {
+        text: en.people.keepText(days, room),
+        go: en.people.keepGo,
+        isDangerous: true,
+        act: () => decide(value),
+      });
+    } else if (!(await attempt(() => decide(value)))) select.value = holds;
+  };
+  return h("div", { class: "pair" }, h("label", { for: id }, known?.name), select);
+}
+
+/** How many days posts are kept. @param {string} value */
+const daysOf = value => (/^\d+d$/.test(value) ? Number.parseInt(value, 10) : Infinity);
 
 /**
  * Show who somebody is.

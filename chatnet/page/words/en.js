@@ -85,6 +85,18 @@ export function sentence(error) {
   return REFUSED[error?.code] ?? (error?.text || error?.detail || error?.message || en.somethingWrong);
 }
 
+/**
+ * How a value of a policy is called.
+ * @param {string} name
+ * @param {string} value
+ */
+export function policyValue(name, value) {
+  const known = en.policies[name]?.values[value];
+  if (known) return known;
+  const days = /^(\d+)d$/.exec(value)?.[1];
+  return days ? count(Number(days), "day", "days") : value;
+}
+
 export const en = {
   app: "chatnet",
   somethingWrong: "That did not work. Try again.",
@@ -237,6 +249,12 @@ export const en = {
     copyLink: "Copy a link to this room",
     notify: "Notify me of mentions here",
     policies: "What holds here",
+    /** @param {number} days */
+    keepTitle: days => `Keep posts for ${count(days, "day", "days")} only?`,
+    /** @param {number} days @param {string} room empty: the whole server */
+    keepText: (days, room) =>
+      `All posts ${room ? `in ${room}` : "on this server"} that are older than ${count(days, "day", "days")} are deleted, for everybody, and for ever; and so is each later one, once it is as old.`,
+    keepGo: "Delete older posts",
     roles: ROLES,
     you: "you",
   },
@@ -353,6 +371,11 @@ export const en = {
     noLabel: "A device without a name",
     end: "End",
     endOthers: "End all others",
+    /** @param {string} what */
+    endTitle: what => `End “${what}”?`,
+    endOthersTitle: "End all your other sessions?",
+    endText:
+      "It is logged out, and comes back only with your password or a code. A program needs a new token then.",
     scopes: { all: "everything", read: "read only", post: "post only" },
     pair: "Let in another device",
     pairText: "A code that is good once, for ten minutes, with your name.",
