@@ -261,6 +261,10 @@ class _Nobody(Factory):
 
     noisy = False
 
+    def logPrefix(self) -> str:
+        """Return what the log says of it, before “starting on” the port."""
+        return "Looking whether the port can be had:"
+
     def buildProtocol(self, addr: Any) -> None:
         return None
 
