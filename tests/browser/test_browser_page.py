@@ -760,6 +760,85 @@ def test_a_phone_shows_one_column_with_large_targets(chromium: Browser) -> None:
         expect(page.locator("chat-rooms")).to_be_visible()
 
 
+def test_back_closes_what_is_topmost_and_then_goes_back(chromium: Browser) -> None:
+    """Nothing else happens by it, however many stand one above the other."""
+    with opened(chromium, hash="#/", width=360, height=740, touch=True) as page:
+        page.get_by_role("link", name="tea").tap()
+        page.get_by_role("button", name="People and details").tap()
+        people = page.locator("chat-people")
+        expect(people).to_be_visible()
+        people.get_by_role("button", name="carol").tap()
+        dialogs = page.get_by_role("dialog")
+        dialogs.get_by_role("button", name="Block").tap()
+        expect(dialogs).to_have_count(2)
+        for left in (1, 0):
+            page.go_back()
+            expect(dialogs).to_have_count(left)
+            expect(people).to_be_visible()
+        page.go_back()
+        expect(people).to_be_hidden()
+        expect(page.locator(".main h1")).to_have_text("tea")
+        page.locator(".post .text").last.tap()
+        page.locator(".post").last.locator("[data-act=more]").tap()
+        expect(page.get_by_role("menu")).to_be_visible()
+        page.go_back()
+        expect(page.get_by_role("menu")).to_have_count(0)
+        expect(page.locator(".main h1")).to_be_visible()
+        page.go_back()
+        expect(page.locator("chat-rooms")).to_be_visible()
+        page.locator(".you").tap()
+        expect(dialogs).to_have_count(1)
+        page.go_back()
+        expect(dialogs).to_have_count(0)
+        expect(page.locator("chat-rooms")).to_be_visible()
+
+
+def test_what_was_closed_is_no_step_back(chromium: Browser) -> None:
+    """Nor what was open where one went on from it, nor what was open when the page was loaded again."""
+    with opened(chromium, hash="#/@bob", width=1000) as page:
+        page.get_by_role("link", name="tea").click()
+        title = page.locator(".main h1")
+        expect(title).to_have_text("tea")
+        for _ in range(2):
+            page.get_by_role("button", name="Account").click()
+            page.keyboard.press("Escape")
+            page.get_by_role("button", name="People and details").click()
+            page.locator("chat-people").get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="People and details").click()
+        page.locator("chat-people").get_by_role("button", name="carol").click()
+        page.get_by_role("dialog").get_by_role("button", name="Message").click()
+        expect(title).to_have_text("carol")
+        expect(page.locator("chat-people")).to_be_hidden()
+        page.keyboard.press("Control+k")
+        page.keyboard.type("python")
+        page.keyboard.press("Enter")
+        expect(title).to_have_text("python")
+        page.get_by_role("button", name="Account").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.reload()
+        expect(title).to_have_text("python")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        for room in ("carol", "tea", "bob"):
+            page.go_back()
+            expect(title).to_have_text(room)
+        page.go_forward()
+        expect(title).to_have_text("tea")
+
+
+def test_one_dialog_follows_the_other_at_once(chromium: Browser) -> None:
+    """Though the step of the first one is being taken back."""
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="Set a password").click()
+        page.get_by_label("New password").fill("correct horse")
+        page.keyboard.press("Enter")
+        codes = page.get_by_role("dialog")
+        expect(codes.get_by_role("heading")).to_have_text("Recovery codes")
+        until(page, "history.state?.above === 1")
+        page.go_back()
+        expect(codes).to_have_count(0)
+        expect(page.locator(".main h1")).to_have_text("tea")
+
+
 def test_the_colours_can_be_chosen(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         page.get_by_role("button", name="Account").click()

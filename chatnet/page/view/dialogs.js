@@ -3,6 +3,7 @@
 import { en, sentence } from "../words/en.js";
 import { fill, h } from "./h.js";
 import { iconButton } from "./icons.js";
+import { closed, opened } from "./layers.js";
 
 /**
  * Open a dialog with a title and a button that closes it. It is gone once it is closed; then what had the focus has it again.
@@ -19,13 +20,17 @@ export function show(title, body, name = "") {
     h("div", { class: "heading" }, heading, close),
     body,
   );
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    closed();
+  });
   // A press beside it closes it; one that began in it, and ended beside it, does not.
   dialog.addEventListener("pointerdown", event => {
     if (event.target === dialog && isBeside(dialog, event)) dialog.close();
   });
   document.body.append(dialog);
   dialog.showModal();
+  opened({ isOpen: () => dialog.open, close: () => dialog.close() });
   if (!dialog.querySelector("[autofocus]")) heading.focus();
   return dialog;
 }

@@ -2,6 +2,7 @@
 
 import { en } from "../words/en.js";
 import { h } from "./h.js";
+import { closed, opened } from "./layers.js";
 
 const LISTED = `😀 smile|😄 happy|😅 sweat|😂 joy laugh|🤣 rofl|🙂 slight_smile|😉 wink|😊 blush
 😍 heart_eyes|😘 kiss|😋 yum|🤔 thinking|🤨 doubt|😐 neutral|🙄 eye_roll|😌 relieved
@@ -72,7 +73,9 @@ export function openEmoji(anchor, choose) {
     );
   }
   panel.addEventListener("toggle", event => {
-    if (/** @type {ToggleEvent} */ (event).newState === "closed") panel.remove();
+    if (/** @type {ToggleEvent} */ (event).newState !== "closed") return;
+    panel.remove();
+    closed();
   });
   panel.addEventListener("keydown", event => {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8 }[event.key];
@@ -85,6 +88,7 @@ export function openEmoji(anchor, choose) {
   });
   document.body.append(panel);
   panel.showPopover();
+  opened({ isOpen: () => panel.matches(":popover-open"), close: () => panel.hidePopover() });
   const { top, right } = anchor.getBoundingClientRect();
   panel.style.left = `${Math.max(8, right - panel.offsetWidth)}px`;
   panel.style.top = `${Math.max(8, top - panel.offsetHeight - 8)}px`;

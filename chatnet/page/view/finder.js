@@ -5,6 +5,7 @@ import { en } from "../words/en.js";
 import { ask, show } from "./dialogs.js";
 import { fill, h } from "./h.js";
 import { icon } from "./icons.js";
+import { goTo } from "./layers.js";
 import { mark } from "./rooms.js";
 import { addressOf } from "./route.js";
 
@@ -69,7 +70,7 @@ export function openFinder(app, join) {
   const go = one => {
     dialog.close();
     if (one.join) join(one.room);
-    location.hash = addressOf(one.room);
+    goTo(addressOf(one.room));
   };
   const learn = async () => {
     const turn = ++asked;
@@ -204,7 +205,7 @@ export function openAdd(app, join) {
         if (kind === "private") await app.order("create", { room, history: all ? "all" : "joined" });
         else if (kind === "topic") await join(room);
         else await app.ask("who_is", { name: word });
-        location.hash = addressOf(room);
+        goTo(addressOf(room));
       },
     });
   };

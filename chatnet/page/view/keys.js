@@ -3,6 +3,7 @@
 import { en } from "../words/en.js";
 import { show } from "./dialogs.js";
 import { h } from "./h.js";
+import { goTo } from "./layers.js";
 import { addressOf } from "./route.js";
 
 /**
@@ -25,7 +26,7 @@ export function listen(page) {
     } else if (event.altKey && (key === "ArrowUp" || key === "ArrowDown")) {
       event.preventDefault();
       const next = nextUnread(page.app, page.room(), key === "ArrowUp" ? -1 : 1);
-      if (next) location.hash = addressOf(next);
+      if (next) goTo(addressOf(next));
     } else if (key === "Escape") {
       page.toBottom();
     } else if (isPlain && key === "?" && !isTyping) {

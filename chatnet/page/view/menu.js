@@ -2,6 +2,7 @@
 
 import { h } from "./h.js";
 import { icon } from "./icons.js";
+import { closed, opened } from "./layers.js";
 
 /** @typedef {{text: string, icon?: string, isDangerous?: boolean, act: () => void} | null} Entry */
 
@@ -36,9 +37,11 @@ export function openMenu(anchor, entries) {
       before.focus({ preventScroll: true });
     }
     menu.remove();
+    closed();
   });
   (anchor.closest("dialog, main, chat-people") ?? document.body).append(menu);
   menu.showPopover();
+  opened({ isOpen: () => menu.matches(":popover-open"), close: () => menu.hidePopover() });
   const { top, bottom, left, right } = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;
   const isBelow = bottom + height + 8 < innerHeight || top < height;

@@ -1,6 +1,7 @@
 // Notifications of the browser: asked for only once there is something to tell, and each a way to its post.
 
 import { en } from "../words/en.js";
+import { goTo } from "./layers.js";
 import { addressOf } from "./route.js";
 
 /** @returns {"granted" | "denied" | "default" | "none"} none: this browser has none for this page */
@@ -26,7 +27,7 @@ export function notify(call, icon) {
     });
     shown.onclick = () => {
       window.focus();
-      location.hash = addressOf(call.room, call.seq);
+      goTo(addressOf(call.room, call.seq));
       shown.close();
     };
   } catch {

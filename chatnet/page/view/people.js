@@ -5,6 +5,7 @@ import { dateOf } from "./calendar.js";
 import { ask, attempt, show, toast } from "./dialogs.js";
 import { fill, h } from "./h.js";
 import { icon, iconButton } from "./icons.js";
+import { goTo } from "./layers.js";
 import { openMenu } from "./menu.js";
 import { tile } from "./post.js";
 import { addressOf, bare } from "./route.js";
@@ -281,7 +282,7 @@ export class ChatPeople extends HTMLElement {
         isDangerous: isPrivate,
         act: async () => {
           await this.#app?.order("leave", { room });
-          location.hash = addressOf("");
+          goTo(addressOf(""));
         },
       });
     return h(
@@ -376,7 +377,7 @@ async function drawPerson(box, app, name, roles, room, role, close = () => {}) {
   /** @param {string} where */
   const go = where => () => {
     close();
-    location.hash = addressOf(where);
+    goTo(addressOf(where));
   };
   /** @type {Record<string, any>} */
   let person;

@@ -10,6 +10,7 @@ import { openAdd, openFinder } from "./finder.js";
 import { fill, h, onceAFrame, say } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { listen } from "./keys.js";
+import { closed, goTo, listenToBack, opened } from "./layers.js";
 import { openMenu } from "./menu.js";
 import { askToNotify, mayNotify, notify } from "./notify.js";
 import { ChatPeople, copy, openPerson, rolesOf } from "./people.js";
@@ -29,6 +30,8 @@ import { ChatTimeline } from "./timeline.js";
 const LATER = 3 * 86_400_000;
 /** So long nothing is shown while nobody knows what to show, in milliseconds. */
 const PATIENCE = 300;
+/** So narrow, what stands beside a room covers it. */
+const COVERED = matchMedia("(max-width: 1099px)");
 const LINE_AT = 96; // pixels below the upper edge, where the unread line is put
 
 /**
@@ -100,6 +103,9 @@ class ChatPage extends HTMLElement {
       this.#called();
     });
     window.addEventListener("hashchange", () => this.#routed());
+    listenToBack();
+    // What stood beside the posts is not to cover them: nobody has opened it there.
+    COVERED.addEventListener("change", () => (COVERED.matches ? this.#togglePeople(false) : closed()));
     document.addEventListener("visibilitychange", () => this.#title());
     this.addEventListener("click", event => this.#clicked(event));
     this.#timeline.make = row =>
@@ -555,7 +561,7 @@ class ChatPage extends HTMLElement {
     timeline.addEventListener("pointerover", over);
     timeline.addEventListener("focusin", over);
     this.#jump.addEventListener("click", () => {
-      if (routeOf(location.hash).seq) location.hash = addressOf(this.#room);
+      if (routeOf(location.hash).seq) goTo(addressOf(this.#room));
       timeline.toBottom();
       this.#composer.focus();
     });
@@ -614,7 +620,7 @@ class ChatPage extends HTMLElement {
   #reply(item) {
     const room = this.#placeOf(item);
     this.#app.answer(room, { seq: item.seq, check: item.check });
-    if (room !== this.#room) location.hash = addressOf(room);
+    if (room !== this.#room) goTo(addressOf(room));
     this.#composer.focus();
   }
 
@@ -694,7 +700,7 @@ class ChatPage extends HTMLElement {
 
   /** @param {string} room */
   async #accept(room) {
-    if (await this.#join(room)) location.hash = addressOf(room);
+    if (await this.#join(room)) goTo(addressOf(room));
   }
 
   /** @param {string} room */
@@ -717,12 +723,21 @@ class ChatPage extends HTMLElement {
 
   /** @param {boolean} [isOpen] */
   #togglePeople(isOpen) {
+    const was = this.#frame.classList.contains("with-people");
+    const isInside = this.#people.contains(document.activeElement);
     const now = this.#frame.classList.toggle("with-people", isOpen);
-    keep("people", now ? "open" : "closed");
+    if (was === now) return;
+    if (!COVERED.matches) keep("people", now ? "open" : "closed");
+    else if (!now) closed();
+    else
+      opened({
+        isOpen: () => COVERED.matches && this.#frame.classList.contains("with-people"),
+        close: () => this.#togglePeople(false),
+      });
     if (now) {
       void this.#people.learn();
       this.#people.querySelector("h2")?.focus();
-    } else {
+    } else if (isInside) {
       /** @type {HTMLElement | null} */ (this.#header.querySelector("[data-open=people]"))?.focus();
     }
     this.#drawHeader();
