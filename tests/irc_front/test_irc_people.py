@@ -434,6 +434,64 @@ def test_kick(stage: IrcStage) -> None:
     assert alice.shown("KICK #tea carol")[0].startswith("482 alice #tea ")
 
 
+def roles(stage: IrcStage) -> list[tuple[str, str]]:
+    """Return the roles that were given, and to whom."""
+    return [(entry.to, entry.text) for entry in stage.worker.log.entries if entry.kind == "role"]
+
+
+@pytest.mark.parametrize("room", ["#tea", "&ops"])
+def test_an_operator_is_made_one_again(stage: IrcStage, room: str) -> None:
+    """IRC: a mode that is set already is not set again, and nobody is told. An owner is shown as any operator
+    is: so ``+o`` of one, or of oneself, leaves them what they are; nor does ``-o`` of nobody's do anything."""
+    alice, bob = moderated(stage)
+    for line in (alice, bob):
+        line.ask(f"JOIN {room}")
+    does(stage, "role", "alice" if room[0] == "&" else CLUSTER, room, "owner", to="bob")
+    if room[0] == "#":
+        does(stage, "role", CLUSTER, room, "owner", to="alice")
+    carol = stage.user("carol")
+    does(stage, "invite", "alice", "&ops", to="carol")
+    carol.ask(f"JOIN {room}")
+    bob.take(), alice.take()
+    before = roles(stage)
+    assert alice.shown(f"MODE {room} +o bob", f"MODE {room} +o alice", f"MODE {room} -o carol") == []
+    assert (roles(stage), bob.take()) == (before, [])
+    assert alice.shown(f"MODE {room} +o carol") == [f"MODE {room} +o carol"]
+    assert alice.shown(f"MODE {room} +oo carol alice") == []
+    carol.take()
+    assert carol.shown(f"MODE {room} +o bob") == [f"482 carol {room} Only its operators may do that."]
+    assert roles(stage) == [*before, ("carol", "moderator")]
+
+
+def test_an_owner_takes_the_role_of_another(stage: IrcStage) -> None:
+    """Owners are of one rank. The last one of a private room stays: nobody else could name another."""
+    alice, bob = moderated(stage)
+    does(stage, "role", "alice", "&ops", "owner", to="bob")
+    alice.take(), bob.take()
+    assert bob.shown("MODE &ops -o alice") == ["MODE &ops -o alice"]
+    assert bob.shown("NAMES &ops")[0] == "353 bob = &ops alice @bob"
+    assert [one.command for one in bob.ask("MODE &ops -o bob")] == ["NOTICE"]
+    assert roles(stage)[-1] == ("alice", "none")
+
+
+@pytest.mark.parametrize("change", ["+o", "-o"])
+def test_operators_are_in_the_channel(stage: IrcStage, change: str) -> None:
+    """modern.ircdocs.horse: 441 if they are not, 401 if there is nobody of that name; and who may not say who
+    is one is told that."""
+    alice, bob = moderated(stage)
+    stage.user("carol")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    does(stage, "role", CLUSTER, "#tea", "owner", to="alice")
+    alice.take(), bob.take()
+    for room in ("#tea", "&ops"):
+        assert alice.shown(f"MODE {room} {change} Carol") == [
+            f"441 alice Carol {room} They are not in that channel."
+        ]
+        assert alice.shown(f"MODE {room} {change} nobody_here")[0].startswith("401 alice nobody_here ")
+        assert [one.command for one in bob.ask(f"MODE {room} {change} carol")] == ["482"]
+
+
 def test_kick_of_several(stage: IrcStage) -> None:
     """TARGMAX says that it is for one: a list is nobody's name, and nobody is removed by half of it."""
     alice, bob = moderated(stage)

@@ -17,7 +17,7 @@ from chatnet.names import fold_name
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.people import CHANGES, own_modes
-from chatnet.worker.fronts.irc.roster import moderates, reason_of
+from chatnet.worker.fronts.irc.roster import is_users, moderates, owns, prefix_of, reason_of, role_in
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -182,13 +182,34 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
     kind, text = _KINDS[change]
     nick = whose.partition("!")[0]  # a ban is of a user, whatever the mask says besides
     try:
-        entry, place = await _order(client, kind, room, _name(client, nick), text)
+        name = _name(client, nick)
+        if kind == "role" and await _is_so_already(client, room, name, change == "+o"):
+            return
+        entry, place = await _order(client, kind, room, name, text)
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
+    except NotThere:
+        slot.say(client.numeric(numerics.ERR_USERNOTINCHANNEL, writer.word(nick), events.channel(room)))
     except ChatnetError as why:
         client.refuse(slot, "MODE", events.channel(room), await reason_of(client, room, why))
     else:
         _say_event(client, slot, entry, place or room)
+
+
+async def _is_so_already(client: IrcClient, room: str, name: str, is_operator: bool) -> bool:
+    """Return whether somebody is an operator of a channel, or is none, if the client's user is one who says
+    that. IRC has one mark for owners and moderators: so ``+o`` makes no moderator of an owner. ``-o`` takes
+    either role: owners are of one rank.
+
+    :raises NotThere: they are not in that channel. :raises NoSuchUser: there is no such user.
+    """
+    if is_users(room) or not await owns(client, room):
+        return False  # the log says why that is refused
+    role = await role_in(client, room, name)
+    if role is None:
+        await client.session.reads.who_is(name)
+        raise NotThere.of(to=name, room=room)
+    return bool(prefix_of(role)) is is_operator
 
 
 COMMANDS = {

@@ -116,20 +116,45 @@ async def first_in(client: IrcClient, room: str) -> str:
         return ""
 
 
+async def role_in(client: IrcClient, room: str, user: str) -> str | None:
+    """Return the role of a user in a channel, empty if they have none; None: they are not in it.
+
+    :raises NoSuchRoom: there is no such room for the client's user.
+    """
+    reads = client.session.reads
+    after, has_more = user[:-1], True  # that page has them, or almost
+    while has_more and after < user:
+        page = await reads.members(room, after)
+        for member in page.members:
+            if member.name == user:
+                return member.role
+        has_more = page.more and bool(page.members)
+        after = page.members[-1].name if page.members else user
+    return None
+
+
 async def moderates(client: IrcClient, room: str) -> bool:
     """Return whether the client's user is an operator of a channel, or moderates the cluster.
 
     :raises NoSuchRoom: there is no such room for this user.
     """
-    user, reads = client.user, client.session.reads
-    after, has_more = user[:-1], room != user  # that page has them, or almost
-    while has_more and after < user:
-        page = await reads.members(room, after)
-        if any(member.name == user and prefix_of(member.role) for member in page.members):
-            return True
-        has_more = page.more and bool(page.members)
-        after = page.members[-1].name if page.members else user
-    return room == user or (room[0] != "&" and bool((await reads.who_is(user)).role))
+    return await _leads(client, room, ("owner", "moderator"), ("moderator", "admin"))
+
+
+async def owns(client: IrcClient, room: str) -> bool:
+    """Return whether the client's user says who is an operator of a channel: its owners do, and of a topic
+    the admins of the cluster.
+
+    :raises NoSuchRoom: there is no such room for this user.
+    """
+    return await _leads(client, room, ("owner",), ("admin",))
+
+
+async def _leads(client: IrcClient, room: str, there: Collection[str], everywhere: Collection[str]) -> bool:
+    user = client.user
+    if room == user or await role_in(client, room, user) in there:
+        return True
+    return room[0] != "&" and (await client.session.reads.who_is(user)).role in everywhere
 
 
 async def reason_of(client: IrcClient, room: str, why: ChatnetError) -> ChatnetError:
