@@ -441,8 +441,8 @@ def roles(stage: IrcStage) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("room", ["#tea", "&ops"])
 def test_an_operator_is_made_one_again(stage: IrcStage, room: str) -> None:
-    """IRC: a mode that is set already is not set again, and nobody is told. An owner is shown as any operator
-    is: so ``+o`` of one, or of oneself, leaves them what they are; nor does ``-o`` of nobody's do anything."""
+    """IRC: a mode that is set already is not set again, and nobody is told. An owner is shown as an operator
+    is: so ``+o`` of one, or of oneself, changes nothing; nor does ``-o`` of who is none."""
     alice, bob = moderated(stage)
     for line in (alice, bob):
         line.ask(f"JOIN {room}")
