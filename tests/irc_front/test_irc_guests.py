@@ -188,6 +188,21 @@ def test_users_keep_what_guests_said_to_them(stage: IrcStage) -> None:
         assert no.shown.startswith(f"FAIL CHATHISTORY INVALID_TARGET LATEST {target} "), target
 
 
+@pytest.mark.parametrize("target", ["bob", "~bob"])
+def test_what_was_said_to_a_guest_is_taken_back(stage: IrcStage, target: str) -> None:
+    """By the nick that it had then, whoever has that now; ``~nick`` is guests alone."""
+    alice, bob = stage.everything("alice"), guest(stage, "bob")
+    to_bob = [alice.ask("PRIVMSG bob :one")[0].tags["msgid"] for _ in range(3)]
+    assert codes(alice, f"REDACT {target} {to_bob[0]}") == ["REDACT"]
+    bob.ask("QUIT")
+    assert codes(alice, f"REDACT {target} {to_bob[1]}") == ["REDACT"]
+    stage.user("bob")
+    assert codes(alice, f"REDACT {target} {to_bob[2]}") == ["REDACT"]
+    to_user = alice.ask("PRIVMSG bob :three")[-1].tags["msgid"]
+    assert alice.ask(f"REDACT ~bob {to_user}")[0].params[1] == "UNKNOWN_MSGID"
+    assert codes(alice, f"REDACT bob {to_user}") == ["REDACT"]
+
+
 def test_how_far_one_has_read_what_a_guest_said(stage: IrcStage) -> None:
     """By ``~nick``, also of a guest who is gone; who is called so now is somebody else."""
     alice, bob = stage.everything("alice"), guest(stage, "bob")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 import pytest
-from irc_front.stage import Heard, IrcLine, IrcStage
+from irc_front.stage import Fronts, Heard, IrcLine, IrcStage
 from irc_front.test_irc_rooms import does, together
 from irc_front.test_irc_talk import said
 from worker.conftest import Worker
@@ -711,6 +711,72 @@ def test_a_message_of_a_conversation_is_taken_back(stage: IrcStage) -> None:
     bob.take()
     assert alice.shown(f"REDACT bob {msgid} :a reason") == [f"REDACT bob {msgid}"]
     assert [one.shown for one in bob.take()] == [f"REDACT bob {msgid}"]
+
+
+def test_a_message_is_taken_back_where_it_was_said(stage: IrcStage) -> None:
+    """draft/message-redaction: the target is that of the message. At another one there is no such message, in
+    the same words for what is nowhere, for what is elsewhere, and for what the client may not read."""
+    alice, bob, carol = (stage.everything(name) for name in ("alice", "bob", "carol"))
+    for line in (alice, bob):
+        line.ask("JOIN #tea,#cake,#@alice")
+    carol.ask("JOIN #cake")
+    does(stage, "create", "alice", "&ops", "all")
+    does(stage, "role", "chatnet", "#cake", "moderator", to="carol")
+    alice.take(), carol.take()
+    in_tea, in_ops, psst = (
+        alice.ask(f"PRIVMSG {target} :x")[0].tags["msgid"] for target in ("#tea", "&ops", "bob")
+    )
+    at_home = alice.ask("PRIVMSG #@alice :#cake, @carol")[0].tags["msgid"]
+    seen = [(in_tea, ["#tea"]), (in_ops, ["&ops"]), (psst, ["bob"]), (at_home, ["#@alice", "#cake"])]
+    for msgid, where in seen:
+        for target in {"#tea", "#cake", "&ops", "#@alice", "bob", "carol"}.difference(where):
+            [no] = alice.ask(f"REDACT {target} {msgid}")
+            assert no.shown.startswith(f"FAIL REDACT UNKNOWN_MSGID {target} {msgid} "), no
+    nowhere = "1-" + in_ops.partition("-")[2]
+    unseen = [
+        carol.ask(f"REDACT {at} {id}")[-1] for at in ("#cake", "alice") for id in (in_ops, psst, nowhere)
+    ]
+    assert {(one.params[1], one.text) for one in unseen} == {("UNKNOWN_MSGID", unseen[0].text)}
+    assert [one.command for one in carol.ask(f"REDACT #cake {at_home}")] == ["REDACT"]
+    alice.take()
+    for msgid, (target, *_) in seen[:3]:
+        assert [one.command for one in alice.ask(f"REDACT {target} {msgid}")] == ["REDACT"]
+    for target in ("nobody_here", "~nobody", "#nothing"):
+        assert alice.ask(f"REDACT {target} {in_tea}")[0].params[1] in ("INVALID_TARGET", "UNKNOWN_MSGID")
+
+
+def test_what_came_as_a_query_is_taken_back_there(stage: IrcStage) -> None:
+    """A mention from a channel where one is not has its author's nick for a target."""
+    alice, bob = stage.everything("alice"), stage.everything("bob")
+    does(stage, "role", "chatnet", "", "moderator", to="bob")
+    bob.take()
+    alice.ask("PRIVMSG #@alice :@bob, look")
+    [mention] = bob.take()
+    assert mention.params[0] == "bob"
+    assert bob.ask(f"REDACT #tea {mention.tags['msgid']}")[0].params[1] == "INVALID_TARGET"
+    assert bob.ask(f"REDACT alice {mention.tags['msgid']}")[0].command == "REDACT"
+
+
+def test_what_was_said_before_one_came_is_taken_back(stage: IrcStage) -> None:
+    """By who moderates the channel, and reads it in its history."""
+    [alice] = together(stage, "alice", caps=WIDE)
+    msgid = alice.ask("PRIVMSG #tea :x")[0].tags["msgid"]
+    bob = stage.everything("bob")
+    bob.ask("JOIN #tea")
+    does(stage, "role", "chatnet", "#tea", "moderator", to="bob")
+    bob.take()
+    assert [one.command for one in bob.ask(f"REDACT #tea {msgid}")] == ["REDACT"]
+
+
+def test_who_was_told_by_another_front_takes_back_at_once() -> None:
+    """Of a message that this front has not reached yet the log alone judges."""
+    fronts = Fronts(is_behind=True)
+    ahead, behind = fronts.one.everything("alice"), fronts.two.everything("alice")
+    ahead.ask("JOIN #tea")
+    fronts.behind.lagging = True
+    msgid = ahead.ask("PRIVMSG #tea :x")[0].tags["msgid"]
+    behind.ask(f"REDACT #tea {msgid}")
+    assert [one.shown for one in ahead.take()] == [f"REDACT #tea {msgid}"]
 
 
 # ---- said twice, said long ----

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal, cast
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatnet.entries import KEY_BYTES, Entry, More, Ref, other_side
-from chatnet.errors import ChatnetError, NoReason, NoSuchPost, OwnRoom
+from chatnet.entries import KEY_BYTES, Entry, More, Ref, heard_at, other_side
+from chatnet.errors import ChatnetError, NoReason, NoSuchPost, NoSuchRoom, OwnRoom
 from chatnet.irc import isupport, msgids, numerics, targets, texts, writer
 from chatnet.irc.isupport import TYPING
 from chatnet.irc.targets import CHANTYPES, Nick
 from chatnet.irc.texts import Dropped, Said
-from chatnet.names import is_talk
+from chatnet.names import GUEST, is_talk
 from chatnet.typists import DOES, Does
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
@@ -293,17 +293,17 @@ LONG = Command(long_post, 0, Pace.DRAFTS)
 
 
 async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Take back what was said."""
+    """Take back what was said at a target; what was said elsewhere is no message there."""
     target, said, *reason = line.params
     ref = msgids.read(said)
     words = writer.word(target), writer.word(said)
     try:
-        known_room(client, target)
-        if ref is None:
+        room = known_room(client, target)
+        if ref is None or not await _is_said_at(client, target, room, ref.seq):
             raise NoSuchPost.of()
         why = texts.in_passing(reason[0], isupport.MOST_REASON) if reason else ""
         entry, place = await _taken_back(client, ref, why)
-    except NoTarget:
+    except (NoTarget, NoSuchRoom):
         client.fail(slot, "REDACT", "INVALID_TARGET", "You see nothing there.", words[0])
     except NoSuchPost as why:
         client.fail(slot, "REDACT", "UNKNOWN_MSGID", str(why), *words)
@@ -312,6 +312,31 @@ async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
     else:
         if entry is not None and (lines := client.channel.lines(entry, place or client.user)):
             slot.now(lines)
+
+
+async def _is_said_at(client: IrcClient, target: str, room: str, seq: int) -> bool:
+    """Return whether the client may have seen the message ``seq`` at a target, which is that room now: as it
+    was said, or in the history. Of one that this front has not reached yet, the log alone judges.
+
+    :raises NoSuchRoom: nobody is called so.
+    """
+    if seq > client.window.head:
+        return True
+    reads = client.session.reads
+    posts = (await reads.feed(seq - 1, seq)).posts or await reads.history_after(room, seq - 1)
+    return any(post.seq == seq and _is_at(client, target, post) for post in posts)
+
+
+def _is_at(client: IrcClient, target: str, post: Entry) -> bool:
+    """Return whether a post is at a target. A query has the nick that the other one had then, or ``~nick`` of
+    a guest, and also what mentions the client's user elsewhere."""
+    user, places, meant = client.user, heard_at(post), targets.room_of(target.removeprefix(GUEST))
+    if not isinstance(meant, Nick):
+        return meant is not None and meant.room in places
+    others = {other_side(place, user) for place in places}
+    if f"@{user}" in places:
+        others.add(post.user)
+    return GUEST + meant.name in others or (target[:1] != GUEST and meant.name in others)
 
 
 async def _taken_back(client: IrcClient, ref: Ref, reason: str) -> tuple[Entry | None, str]:
