@@ -306,6 +306,62 @@ def test_a_labelled_join_is_one_batch(stage: IrcStage) -> None:
     assert [one.params[-2] for one in answers if one.command == "353"] == ["#tea", "#cake"]
 
 
+ALONE = ("labeled-response", "batch", "no-implicit-names")
+
+
+@pytest.mark.parametrize(
+    "caps", [ALONE, (*ALONE, "server-time", "draft/chathistory"), (*ALONE, "server-time")]
+)
+def test_a_labelled_join_of_one_line_has_the_label_itself(stage: IrcStage, caps: tuple[str, ...]) -> None:
+    """labeled-response: a batch is for several lines. Who joins without the names is told the JOIN alone, if
+    there is nothing else to tell."""
+    alice, bob = stage.user("alice", *caps), stage.user("bob")
+    [alone] = alice.ask("@label=L JOIN #tea")
+    assert (alone.tags.pop("label"), alone.shown) == ("L", "JOIN #tea")
+    assert "batch" not in alone.tags
+
+    def answer(line: str) -> list[str]:
+        begin, *answers, end = alice.ask(f"@label=L {line}")
+        reference = begin.params[0][1:]
+        assert (begin.tags["label"], begin.params[1:]) == ("L", ["labeled-response"])
+        assert end.params == [f"-{reference}"]
+        assert {one.tags.get("batch") for one in answers} == {reference}
+        assert not [one for one in answers if "label" in one.tags]
+        return sorted(one.command for one in answers)
+
+    assert answer("JOIN #milk,#b/c") == ["403", "JOIN"]
+    assert answer("JOIN #jam,#bread") == ["JOIN", "JOIN"]
+    bob.ask("JOIN #cake,#pie", "TOPIC #cake :sweet", "PRIVMSG #pie :hi")
+    assert answer("JOIN #cake") == ["332", "333", "JOIN"]
+    joined = alice.ask("@label=L JOIN #pie")
+    shows_newest = caps[-1] == "server-time"
+    assert [one.command for one in joined] == (
+        ["BATCH", "JOIN", "PRIVMSG", "BATCH"] if shows_newest else ["JOIN"]
+    )
+    assert joined[0].tags["label"] == "L"
+
+
+@pytest.mark.parametrize("joins", ["JOIN #tea", "JOIN #tea,#cake"])
+def test_what_is_said_behind_a_join_comes_behind_it(stage: IrcStage, joins: str) -> None:
+    """Also while it is read whether the JOIN is all there is to tell: nothing is lost, and all in order."""
+    alice, bob = stage.user("alice", *ALONE), stage.user("bob")
+    bob.ask("JOIN #tea")
+    stage.worker.log.reads_held = True
+    alice.say(f"@label=L {joins}")
+    bob.say("PRIVMSG #tea :one", "PRIVMSG #tea :two")
+    stage.worker.log.reads_held = False
+    while stage.worker.log._reading:
+        stage.worker.log.answer_read()
+    stage.worker.settle()
+    bob.say("PRIVMSG #tea :three")
+    heard = alice.take()
+    assert [one.text for one in heard if one.command == "PRIVMSG"] == ["one", "two", "three"]
+    commands = [one.command for one in heard]
+    assert commands.index("JOIN") < commands.index("PRIVMSG")
+    assert [one.tags.get("label") for one in heard].count("L") == 1
+    assert commands.count("BATCH") == (2 if "," in joins else 0)
+
+
 def test_who_has_no_echo_gets_labels_on_what_they_get(stage: IrcStage) -> None:
     """labeled-response: one line has the label itself, several are a batch, and for none there is ACK:
     whatever the line might have been answered by. A NOTICE that is refused at all its targets is none."""

@@ -85,7 +85,17 @@ class Slot:
     @property
     def is_in_batch(self) -> bool:
         """Whether what is said now is in a batch."""
-        return bool(self._batch)
+        return bool(self._batch) or self._first is not None
+
+    def settle(self, goes_on: bool) -> None:
+        """Write what was said, as what others say is to follow: as the whole answer, or if it ``goes_on``
+        as the beginning of a batch."""
+        if self._first is not None and goes_on:
+            self._begin_around_first()
+        elif self._first is not None:
+            first, self._first = self._first, None
+            self._is_told = True
+            self._put(self._marked(first))
 
     def close(self) -> None:
         """End the batch."""
@@ -96,10 +106,8 @@ class Slot:
         """End this answer; write what waits for that."""
         if self.has_ended:
             return
-        if self._first is not None:
-            first, self._first = self._first, None
-            self._put(self._marked(first))
-        elif not self._is_told:
+        self.settle(goes_on=False)
+        if not self._is_told:
             self._put(self._marked(writer.line(self._answers.server, "ACK")))
         if self._batch:
             self.close()

@@ -56,7 +56,9 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             asked.add(room)
             Deferred.fromCoroutine(_begin(client, slot, room, channel, told))
     marks, failed = None, None
-    for _ in asked:  # as they are told: meanwhile what the others wait for may be kept
+    for left in reversed(
+        range(len(asked))
+    ):  # as they are told: meanwhile what the others wait for may be kept
         room, since = await told.get()
         try:
             if isinstance(since, Failure):
@@ -67,10 +69,12 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
                 await introduce_one(client, slot.say, room, marks)
                 await say_newest(client, slot, room, since)
         except ChatnetError:  # it was left meanwhile, or cannot be read now
-            slot.say(end_of_names(client, events.channel(room)))
+            if not client.has("no-implicit-names"):
+                slot.say(end_of_names(client, events.channel(room)))
         except Exception:
             failed = Failure()
         if not told.pending:
+            slot.settle(goes_on=left > 0 or failed is not None)
             client.tell_kept()  # whatever comes: nobody else does
     if failed is not None:
         failed.raiseException()
@@ -101,12 +105,22 @@ async def _join(client: IrcClient, slot: Slot, room: str, channel: str) -> int:
     if room in client.joined or has_left:
         return 0
     client.note_stay(room, True)
-    slot.begin_now()
     joined = events.joined(client.user, room, client.channel.sees)
-    slot.now(joined if entry is None else client.channel.own_stay(entry))
+    told = joined if entry is None else client.channel.own_stay(entry)
+    if slot.label and _may_be_all(client):
+        client.keep()  # whether it needs a batch is known once that is read which may follow it
+        slot.say(told)
+    else:
+        slot.begin_now()
+        slot.now(told)
     if sees_newest(client):
         client.keep()
     return seq
+
+
+def _may_be_all(client: IrcClient) -> bool:
+    """Return whether a client may be told nothing of a room that it joins but that it is there."""
+    return client.has("no-implicit-names") and not client.has("draft/read-marker")
 
 
 async def part(client: IrcClient, slot: Slot, line: Line) -> None:

@@ -182,7 +182,8 @@ async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
             try:
                 await introduce_one(client, client.put_line, room, marks)
             except ChatnetError:  # it was left meanwhile, or cannot be read now
-                client.put_line(end_of_names(client, events.channel(room)))
+                if not client.has("no-implicit-names"):
+                    client.put_line(end_of_names(client, events.channel(room)))
 
 
 async def marks_of(client: IrcClient, rooms: Collection[str]) -> Mapping[str, int] | None:
