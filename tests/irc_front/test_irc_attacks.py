@@ -245,7 +245,8 @@ def test_words_of_oneself_are_as_harmless_as_posts(stage: IrcStage) -> None:
     assert len(bob.ask("WHO alice")[0].text) == len("0 ") + MOST_REAL_NAME
     line.ask("AWAY :\x1b[2Jgone \x0304,02red\x03\x02!", "SETNAME :\x1b[2Jme\x9b1m")
     assert [one.text for one in bob.take()] == ["[2Jgone red!", "[2Jme1m"]
-    assert line.ask("AWAY :\x02\x02")[-1].command == "305"
+    assert line.ask("AWAY :\x02\x02")[-1].command == "306"
+    assert [one.text for one in bob.take()] == ["away"]
     assert line.ask("SETNAME :\x02")[-1].command in ("FAIL", "NOTICE")
 
 

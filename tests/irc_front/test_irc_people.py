@@ -210,6 +210,22 @@ def test_away(stage: IrcStage) -> None:
     assert alice.shown("PRIVMSG bob :psst") == []
 
 
+@pytest.mark.parametrize("said", [" ", "\x02", "\x0304 \x0f", "\t"])
+def test_who_is_away_without_a_word_that_can_be_seen(stage: IrcStage, said: str) -> None:
+    """AWAY with anything at all is being away; a client that strips blanks would take no words for being
+    back."""
+    alice, bob = stage.user("alice", "away-notify", "draft/pre-away"), stage.user("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take()
+    assert bob.shown(f"AWAY :{said}") == ["306 bob You are marked as being away."]
+    assert [one.shown for one in alice.take()] == ["AWAY away"]
+    assert bob.shown("AWAY") == ["305 bob You are no longer marked as being away."]
+    early = stage.line()
+    early.say("CAP REQ :sasl draft/pre-away", f"AWAY :{said}")
+    assert early.take()[-1].command == "306"
+
+
 def test_who_joins_and_is_away_is_told_to_be(stage: IrcStage) -> None:
     alice, bob = stage.user("alice", "away-notify"), stage.user("bob")
     alice.ask("JOIN #tea")

@@ -31,6 +31,8 @@ MOST_LOOKED_UP = 100
 """Of how many who are invisible one WHO looks whether a room is shared."""
 LOOKED_BACK = 2_000
 """How many of the newest entries are looked at for when somebody last said something."""
+AWAY = "away"
+"""What is said of who is away without a word that can be seen."""
 INVISIBLE = "i"
 OPERATORS = "o"
 """The option of WHO that asks for operators alone."""
@@ -247,9 +249,17 @@ def ison(client: IrcClient, slot: Slot, line: Line) -> None:
 
 def away(client: IrcClient, slot: Slot, line: Line) -> None:
     """Be away, with a word on why; without one, be back."""
-    words = texts.harmless(line.params[0])[: isupport.MOST_AWAY] if line.params else ""
+    words = away_words(line)
     client.front.presence.set_away(client, words)
     slot.say(client.numeric(numerics.RPL_NOWAWAY if words else numerics.RPL_UNAWAY))
+
+
+def away_words(line: Line) -> str:
+    """Return the words of an AWAY; empty for who is back. Who says something of which nothing can be seen is
+    away: there are clients that would show others no words as being back."""
+    said = line.params[0] if line.params else ""
+    words = texts.harmless(said)[: isupport.MOST_AWAY]
+    return words if words.strip() or not said else AWAY
 
 
 # ---- MONITOR ----

@@ -36,6 +36,7 @@ from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import account, guests, server
 from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
+from chatnet.worker.fronts.irc.people import away_words
 from chatnet.worker.logins import Shown, by_certificate
 from chatnet.worker.session import Session
 
@@ -185,7 +186,7 @@ class Registration:
             case "PING":
                 self._say(numerics.ERR_NOORIGIN)
             case "AWAY" if "draft/pre-away" in self._caps.on:
-                self._away = texts.harmless(line.params[0])[: isupport.MOST_AWAY] if line.params else ""
+                self._away = away_words(line)
                 self._say(numerics.RPL_NOWAWAY if self._away else numerics.RPL_UNAWAY)
             case "PONG" | "NOTICE":
                 pass
