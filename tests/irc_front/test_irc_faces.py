@@ -52,12 +52,34 @@ def test_another_login_changes_nothing_and_nick_does(stage: IrcStage) -> None:
     """Who logs in on another device in other capitals is called as before; NICK says it to all."""
     alice, bob = together(stage, "alice", "bob")
     assert alice.shown("NICK aLice") == ["NICK aLice"]
+    print("GOT", *bob.heard, sep="\n")
     assert [(one.source, one.shown) for one in bob.take()] == [("alice!alice@user", "NICK aLice")]
     assert alice.shown("NICK aLice") == []
     other = stage.line()
     other.log_in("ALICE")
     assert [one.params[0] for one in other.heard if one.command == "001"] == ["aLice"]
     assert kept(stage) == ["aLice -"]
+
+
+def test_a_change_is_told_at_its_place_to_who_reads_late(stage: IrcStage) -> None:
+    """Not before what was said earlier, and it is not lost."""
+    alice, bob = together(stage, "alice", "bob")
+    wide, own = stage.everything("bob"), stage.everything("alice")
+    for line in (bob, wide, own):
+        line.wire.server_transport.bufferSize = 100
+        line.wire.client_transport.reading = False
+    for said in ("PRIVMSG #tea :one", "NICK aLice", "PRIVMSG #tea :two", "SETNAME :Alice L.", "NICK Alice"):
+        alice.ask(said)
+    alice.ask("PRIVMSG #tea :three")
+    for line in (bob, wide, own):
+        line.wire.client_transport.reading = True
+    stage.worker.settle()
+    changes = ["NICK aLice", "SETNAME Alice L.", "NICK Alice"]
+    for line, told in ((bob, [changes[0], changes[2]]), (wide, changes), (own, changes)):
+        heard = [one.shown for one in line.take()]
+        assert [one for one in heard if one.startswith(("NICK", "SETNAME"))] == told
+        at = [heard.index(one) for one in ("PRIVMSG #tea one", told[0], "PRIVMSG #tea two", *told[1:])]
+        assert [*at, heard.index("PRIVMSG #tea three")] == sorted({*at, heard.index("PRIVMSG #tea three")})
 
 
 def test_a_real_name_is_kept(stage: IrcStage) -> None:

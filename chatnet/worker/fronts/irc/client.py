@@ -440,7 +440,8 @@ class IrcClient(ConnectionPeer):
             self.put_line(line)
 
     def hint_behind(self, seq: int, room: str, line: bytes) -> None:
-        """The same of something in a room; but not before what it hears up to the seq ``seq``."""
+        """The same behind what it hears up to the seq ``seq``: not if it is no longer in the room by then, if
+        it is something in one; nor is it lost, if the client does not read meanwhile."""
         if self._later is None:
             self._later = deque(maxlen=MOST_LATER)
         self._later.append((seq, room, line))
@@ -451,7 +452,7 @@ class IrcClient(ConnectionPeer):
         later = self._later
         while later and later[0][0] <= upto and not (self.full or self.keeps):
             _, room, line = later.popleft()
-            if room in self.joined:
+            if not room or room in self.joined:
                 self.put_line(line)
 
     def put_line(self, line: bytes) -> None:

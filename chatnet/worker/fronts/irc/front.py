@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -145,7 +145,7 @@ class Irc:
         self._logger.failure("How users are shown is not known: they are by their plain names", failure)
 
     def _shown(self, entry: Entry) -> None:
-        """Somebody is shown otherwise from now on; tell who shares a room of a new real name."""
+        """Somebody is shown otherwise from now on: who shares a room is told, behind what was said before."""
         before = self.faces.face(entry.user)
         self.faces.follow(entry)
         now = self.faces.face(entry.user)
@@ -154,16 +154,18 @@ class Irc:
         rooms = {room for own in self.crowd.of_user.get(entry.user, ()) for room in own.rooms()}
         if before.spelled != now.spelled:
             line = writer.line(source_of(before, entry.user), "NICK", now.spelled)
-            own = self.crowd.of_key.get(entry.key[:PREFIX_BYTES])
-            for client in list(self.crowd.of_key.values()):
-                if client is not own and (client.user == entry.user or not rooms.isdisjoint(client.joined)):
-                    client.hint(line)
+            near = [one for one in self.crowd.of_key.values() if not rooms.isdisjoint(one.joined)]
+            self._tell_shown(entry, line, rooms, [*near, *self.crowd.of_user.get(entry.user, ())])
         if before.real_name != now.real_name:
             line = writer.line(self.faces.source(entry.user), "SETNAME", now.real_name, trailing=True)
-            own = self.crowd.of_key.get(entry.key[:PREFIX_BYTES])
-            for client in self.presence.near(entry.user, rooms, "setname"):
-                if client is not own:
-                    client.hint(line)
+            self._tell_shown(entry, line, rooms, self.presence.near(entry.user, rooms, "setname"))
+
+    def _tell_shown(self, entry: Entry, line: bytes, rooms: set[str], whom: Iterable[IrcClient]) -> None:
+        own = self.crowd.of_key.get(entry.key[:PREFIX_BYTES])  # it has its answer
+        for client in dict.fromkeys(whom):
+            if client is not own:
+                room = next((room for room in client.joined if room in rooms), "")
+                client.hint_behind(entry.seq, room, line)
 
     # ---- who is here ----
 
