@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from chatnet.irc.lines import MOST_BYTES
 from chatnet.irc.numerics import Numeric
 
-MOST_WORD = 100
-"""How many characters of a client's own word stand in an answer."""
+MOST_WORD = 300
+"""How many bytes of a client's own word stand in an answer: a whole channel, or any usual mask."""
 _CUT = "…".encode()
 _UNSAFE = re.compile(r"[;\\ \r\n]")
 _ESCAPES = {";": r"\:", "\\": r"\\", " ": r"\s", "\r": r"\r", "\n": r"\n"}
@@ -57,10 +57,12 @@ def tagged(tags: str, made: bytes) -> bytes:
 
 
 def word(said: str) -> str:
-    """Return a client's word as it can stand before other parameters: ``*`` if it cannot."""
+    """Return a client's word as it can stand before other parameters: ``*`` if it cannot. Of one that is too
+    long it is the beginning, and “…”."""
     if not said or said[0] == ":" or " " in said:
         return "*"
-    return said if len(said) <= MOST_WORD else said[:MOST_WORD] + "…"
+    raw = said.encode()
+    return said if len(raw) <= MOST_WORD else raw[:MOST_WORD].decode(errors="ignore") + "…"
 
 
 def tags(values: Mapping[str, str]) -> str:

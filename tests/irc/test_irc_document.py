@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from chatnet.irc import batches, isupport, lines
+from chatnet.irc import batches, isupport, lines, writer
 from chatnet.irc.caps import CAPABILITIES
 from chatnet.names import MAX_NAME, MAX_ROOM
 
@@ -27,6 +27,7 @@ def test_limits() -> None:
         f"| {lines.MOST_LABEL_BYTES} bytes |",
         f"| targets of a PRIVMSG | {isupport.MOST_TARGETS} |",
         f"| {isupport.MOST_TOPIC}; {isupport.MOST_REASON}; {isupport.MOST_REAL_NAME} characters |",
+        f"is whole up to {writer.MOST_WORD} bytes",
         f"| MONITOR | {isupport.MOST_MONITORED} |",
         f"| CHATHISTORY | {isupport.MOST_HISTORY:,} |",
         f"up to {batches.MOST_LINES} lines and {batches.MOST_TEXT_BYTES:,} bytes",

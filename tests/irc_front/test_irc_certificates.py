@@ -341,7 +341,8 @@ def test_it_is_registered_once_by_whom_and_where_it_can_be(stage: IrcStage) -> N
     guest = TlsLine(guests, certificate("alice"))
     guest.say("CAP REQ :standard-replies", "NICK zed", "USER z 0 * :z", "CAP END")
     guest.take()
-    assert [one.params[1] for one in guest.ask("CERT ADD")] == ["NOT_LOGGED_IN"]
+    for asked in ("ADD", ":", ":a b", "::", "x" * 480):
+        assert [one.params[1] for one in guest.ask(f"CERT {asked}")] == ["NOT_LOGGED_IN"]
 
 
 def test_a_user_has_so_many_with_all_other_devices(stage: IrcStage) -> None:

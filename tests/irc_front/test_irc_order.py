@@ -169,6 +169,43 @@ def test_the_answer_to_a_ping_comes_after_all_before(stage: IrcStage) -> None:
     assert [one.text for one in bob.take()] == ["one", "three"]
 
 
+@pytest.mark.parametrize("letter", ["x", "\N{CYRILLIC SMALL LETTER SHA}"])
+def test_a_pong_has_the_whole_token(stage: IrcStage, letter: str) -> None:
+    """Before the welcome and behind it; of one for which the PONG has no room, the client is told so."""
+    stranger, alice = stage.line(), stage.user("alice")
+    room = 510 - len(f":{SERVER} PONG {SERVER} :")
+    token = (letter * 510).encode()[: room - 2].decode(errors="ignore")
+    fits = token + "y" * (room - len(token.encode()))
+    for line, nick in ((stranger, "*"), (alice, "alice")):
+        assert line.shown(f"PING :{fits}") == [f"PONG {SERVER} {fits}"]
+        refused = line.ask(f"PING :{fits}y", f"PING {fits}y")
+        assert [(one.command, one.params[0]) for one in refused] == [("417", nick)] * 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "number", "at"),
+    [
+        *(("WHO {}", "315", 1), ("WHOIS {}", "318", 1), ("NAMES {}", "366", 1), ("WHOWAS {}", "369", 1)),
+        *(("JOIN #{}", "403", 1), ("PART #{}", "403", 1), ("TOPIC #{}", "403", 1), ("MODE #{}", "403", 1)),
+        *(("PRIVMSG {} :x", "401", 1), ("NICK {}", "433", 1), ("HELP {}", "524", 1), ("{}", "421", 1)),
+        *(
+            ("REDACT #@alice {}", "FAIL", 3),
+            ("CHATHISTORY LATEST {} * 1", "FAIL", 3),
+            ("MARKREAD {}", "FAIL", 2),
+        ),
+    ],
+)
+def test_an_answer_names_what_it_is_about(stage: IrcStage, asked: str, number: str, at: int) -> None:
+    """By a client's word, whole up to 300 bytes: so a client knows what was answered."""
+    alice = stage.everything("alice")
+    for size in (100, 101, 290, 400):
+        said = "N" * size if asked == "{}" else "*" + "n" * (size - 1)
+        heard = [one for one in alice.ask(asked.format(said)) if one.command in (number, "432")]
+        named = heard[-1].params[at].removeprefix("#")
+        assert named == said if size < 300 else named.startswith(said[:299]) and named.endswith("…")
+        assert heard[-1].text.removesuffix("…") not in ("", named)
+
+
 def test_nobody_is_told_of_a_post_before_it_is_on_disk(stage: IrcStage) -> None:
     """The echo is the acknowledgement; who has no echo gets ACK for a label, and nothing without one."""
     echoing, labelling = stage.everything("alice"), stage.everything("bob", "echo-message")

@@ -315,6 +315,13 @@ def test_a_line_is_never_cut(stage: IrcStage) -> None:
     assert bob.texts() == [f"alice #tea {exact}"]
 
 
+def test_a_long_command_that_is_no_utf8_is_refused(stage: IrcStage) -> None:
+    """The answer has its code, however long the command is."""
+    for line in (stage.line(), stage.user("alice", "standard-replies")):
+        line.send(b"x" * 480 + b" \xff\r\n")
+        assert [one.params[1] for one in line.take()] == ["INVALID_UTF8"]
+
+
 def test_what_is_no_utf8_is_refused(stage: IrcStage) -> None:
     """With its label; and a NUL as well."""
     alice, bob = stage.everything("alice"), stage.everything("bob")

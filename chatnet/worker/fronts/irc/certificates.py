@@ -18,7 +18,7 @@ from chatnet.codes import code_text
 from chatnet.credentials import SECRET_BYTES, certificate_credential, is_of_certificate
 from chatnet.entries import Draft, More
 from chatnet.form import MAX_LABEL
-from chatnet.irc import times
+from chatnet.irc import times, writer
 from chatnet.irc.sasl import login_of
 from chatnet.log import Refused
 from chatnet.names import is_guest
@@ -50,7 +50,13 @@ async def cert(client: IrcClient, slot: Slot, line: Line) -> None:
     """Register the certificate of this connection, list the user's, or remove one."""
     asked = line.params[0].upper() if line.params else "LIST"
     if is_guest(client.user):
-        client.fail(slot, "CERT", "NOT_LOGGED_IN", "Log in first: a certificate is for an account.", asked)
+        client.fail(
+            slot,
+            "CERT",
+            "NOT_LOGGED_IN",
+            "Log in first: a certificate is for an account.",
+            writer.word(asked),
+        )
     elif asked == "ADD":
         await _add(client, slot)
     elif asked == "LIST":

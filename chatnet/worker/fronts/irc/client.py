@@ -360,7 +360,7 @@ class IrcClient(ConnectionPeer):
     def _not_text(self, command: str, label: str) -> None:
         self.charge()
         slot = self.answers.slot(self.label_of(label))
-        self.fail(slot, command, "INVALID_UTF8", NO_TEXT)
+        self.fail(slot, writer.word(command), "INVALID_UTF8", NO_TEXT)
         slot.end()
 
     def label_of(self, label: str) -> str:

@@ -181,8 +181,8 @@ class Registration:
             case "USER":
                 self._user_said(line)
             case "PING" if line.params and line.params[0]:
-                name = self._front.settings.name
-                self._put(writer.line(name, "PONG", name, line.params[0], trailing=True))
+                pong = server.pong_to(self._front.settings.name, line.params[0])
+                self._put(pong) if pong else self._say(numerics.ERR_INPUTTOOLONG)
             case "PING":
                 self._say(numerics.ERR_NOORIGIN)
             case "AWAY" if "draft/pre-away" in self._caps.on:
@@ -237,7 +237,7 @@ class Registration:
             self._complete()
 
     def _not_text(self, command: str) -> None:
-        self._fail(command, "INVALID_UTF8", NO_TEXT)
+        self._fail(writer.word(command), "INVALID_UTF8", NO_TEXT)
 
     def _fail(self, command: str, code: str, sentence: str, *context: str) -> None:
         name = self._front.settings.name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chatnet.errors import ChatnetError, NameTaken
 from chatnet.faces import guest
 from chatnet.irc import isupport, numerics, times, words, writer
+from chatnet.irc.lines import MOST_BYTES
 from chatnet.irc.targets import is_nick, nick_of
 from chatnet.names import fold, is_guest
 from chatnet.worker.fronts.irc import guests
@@ -94,8 +95,14 @@ def ping(client: IrcClient, slot: Slot, line: Line) -> None:
     if not line.params or not line.params[0]:
         slot.say(client.numeric(numerics.ERR_NOORIGIN))
         return
-    server = client.front.settings.name
-    slot.say(writer.line(server, "PONG", server, line.params[0], trailing=True))
+    pong = pong_to(client.front.settings.name, line.params[0])
+    slot.say(pong or client.numeric(numerics.ERR_INPUTTOOLONG))
+
+
+def pong_to(server: str, token: str) -> bytes:
+    """Return the answer to a PING; empty if it has no room for the whole token, by which it is known."""
+    has_room = len(f":{server} PONG {server} :{token}".encode()) <= MOST_BYTES
+    return writer.line(server, "PONG", server, token, trailing=True) if has_room else b""
 
 
 def pong(client: IrcClient, slot: Slot, line: Line) -> None:
