@@ -72,7 +72,7 @@ class Line(BareLine, LineOnlyReceiver):
             said = await self.ask(f"RESUME {arguments['ticket'].hex()}")
             ticket = b""
         name = arguments.get("name", "resumed")
-        return {"name": name, "log": said.words[0], "ticket": ticket, "workers": []}
+        return {"name": name, "log": said.words[0], "ticket": ticket, "workers": [], "now": None}
 
     def ping(self) -> None:
         self._say("ALIVE")

@@ -286,7 +286,7 @@ class WebLine(Requests):
         """Ask as the real client's login does, by secret or by ticket."""
         if command is not Login:
             await self.open(arguments["ticket"])
-            return {"name": "resumed", "log": self.log_id, "workers": []}
+            return {"name": "resumed", "log": self.log_id, "workers": [], "now": None}
         secret = arguments["secret"]
         proof = {"secret": packed(secret)} if secret in self.randoms() else {"password": secret.decode()}
         body = {
@@ -299,7 +299,7 @@ class WebLine(Requests):
             "cookie": False,
         }
         said = good(await self.request("POST", "/api/v1/session", None, body)).said
-        return {**said, "ticket": unpacked(said["ticket"]), "workers": []}
+        return {**said, "ticket": unpacked(said["ticket"]), "workers": [], "now": None}
 
     async def open(self, ticket: bytes) -> None:
         """Make a socket of the connection.
