@@ -4,7 +4,7 @@
 const SHELL = "/a/__HASH__/";
 const KEPT = "chatnet __HASH__";
 const ROOTS = ["/", "/page.js", "/manifest.webmanifest"];
-const FILES = ["whole.js", "style.css", "icons/icon.svg", "icons/unread.svg", "icons/192.png"];
+const FILES = ["whole.js", "later.js", "style.css", "icons/icon.svg", "icons/unread.svg", "icons/192.png"];
 const PATIENCE = 2_000; // milliseconds
 
 const worker = /** @type {any} */ (self);

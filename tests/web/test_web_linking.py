@@ -1,11 +1,16 @@
-"""The page's modules as one script, and scripts made compact: the same program in fewer bytes."""
+"""The page's modules as two scripts, and scripts made compact: the same program in fewer bytes."""
 
 from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from shutil import which
 
 import pytest
 
 from chatnet.worker.fronts.web.compact import compact_script, compact_style
-from chatnet.worker.fronts.web.linking import linked
+from chatnet.worker.fronts.web.linking import LATER, linked
 
 
 @pytest.mark.parametrize(
@@ -56,21 +61,61 @@ def test_modules_come_in_the_order_in_which_they_need_each_other() -> None:
         "unused.js": "export const no = 1;\n",
     }
     assert linked(files, "main.js") == (
-        "let d=1;let e=2;\nlet a=d;let b=2;\nfunction main(){return a+b}\nexport{main};\n"
+        "let d=1;let e=2;\nlet a=d;let b=2;\nfunction main(){return a+b}\nexport{main};\n",
+        "",
     )
 
 
-def test_what_is_imported_late_is_there_already() -> None:
-    """As an object, since whoever imports it may give its own names to what is in it, and mostly the same."""
-    late = 'export async function f() {\n  const { b } = await import("./b.js");\n  return b;\n}\n'
-    assert linked({"a.js": late, "b.js": "export const b = 1;\n"}, "a.js") == (
-        "let b=1;\nlet $0={b};\nasync function f(){let{b}=await Promise.resolve($0);return b}\nexport{f};\n"
+LATE = {
+    "a.js": 'import { d } from "./x/d.js";\nexport async function f() {\n'
+    '  const { b } = await import("./b.js");\n  return b + d;\n}\n',
+    "b.js": 'import { c } from "./x/c.js";\nimport { d } from "./x/d.js";\nexport const b = c + d;\n',
+    "x/c.js": "export const c = 1;\n",
+    "x/d.js": "export const d = 2;\n",
+}
+
+
+def test_what_is_imported_late_comes_late_with_what_it_alone_needs() -> None:
+    """And is given what is there already, since to load that again would make a second one of it."""
+    first, later = linked(LATE, "a.js")
+    assert first.endswith('let d=2;\nasync function f(){let{b}=await $late("b.js");return b+d}\nexport{f};\n')
+    assert ".then(({$})=>$({d}))" in first
+    assert later == 'let $=({d})=>{\nlet c=1;\nlet b=c+d;\nreturn{"b.js":{b}}};export{$};\n'
+
+
+def test_what_is_needed_from_the_beginning_is_there_when_it_is_imported_late() -> None:
+    files = {**LATE, "a.js": 'import { b } from "./b.js";\nimport("./b.js");\nexport const e = b;\n'}
+    first, later = linked(files, "a.js")
+    assert (first, later) == (
+        "let c=1;\nlet d=2;\nlet b=c+d;\nPromise.resolve({b});let e=b;\nexport{e};\n",
+        "",
     )
+
+
+def test_what_comes_late_brings_nothing_later_still() -> None:
+    with pytest.raises(ValueError, match="which comes late, imports"):
+        linked({"a.js": 'import("./b.js");\n', "b.js": 'import("./c.js");\n', "c.js": "let c;\n"}, "a.js")
+
+
+@pytest.mark.skipif(which("node") is None, reason="there is no Node")
+@pytest.mark.parametrize("missed", [0, 2])
+def test_both_scripts_do_what_the_modules_do(tmp_path: Path, missed: int) -> None:
+    """Also if the second one cannot be had at first: whoever asks again gets it, once."""
+    first, later = linked(LATE, "a.js")
+    (tmp_path / "first.mjs").write_text(first.replace(LATER, "later.mjs"))
+    (tmp_path / "run.mjs").write_text(
+        'import { writeFileSync } from "node:fs";\nimport { f } from "./first.mjs";\nlet failed = 0;\n'
+        f"for (let i = 0; i < {missed}; i++) await f().catch(() => failed++);\n"
+        f"writeFileSync(new URL('later.mjs', import.meta.url), {json.dumps(later)});\n"
+        "console.log(failed, await f(), await f());\n"
+    )
+    done = subprocess.run(["node", tmp_path / "run.mjs"], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{missed} 5 5\n", "")
 
 
 def test_what_is_passed_on_is_exported() -> None:
     files = {"a.js": 'export { b } from "./b.js";\n', "b.js": "export const b = 1;\n"}
-    assert linked(files, "a.js").endswith("export{b};\n")
+    assert linked(files, "a.js")[0].endswith("export{b};\n")
 
 
 @pytest.mark.parametrize(

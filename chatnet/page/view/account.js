@@ -3,7 +3,7 @@
 import { encoded } from "../state/keys.js";
 import { en, sentence } from "../words/en.js";
 import { shortMoment } from "./calendar.js";
-import { ask, attempt, form, show, toast } from "./dialogs.js";
+import { ask, attempt, closeAll, form, show, toast } from "./dialogs.js";
 import { fill, h } from "./h.js";
 import { icon } from "./icons.js";
 import { openKeys } from "./keys.js";
@@ -363,8 +363,4 @@ function forget(app) {
       closeAll();
     },
   });
-}
-
-export function closeAll() {
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }

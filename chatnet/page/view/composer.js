@@ -2,6 +2,7 @@
 
 import { ALL } from "../state/app.js";
 import { en, sentence } from "../words/en.js";
+import { whenLoaded } from "./dialogs.js";
 import { fill, h, keepInStep, tell } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { bare } from "./route.js";
@@ -67,7 +68,7 @@ export class ChatComposer extends HTMLElement {
     this.#text.addEventListener("keydown", event => this.#key(event));
     this.#text.addEventListener("blur", () => this.#complete(null));
     this.#text.addEventListener("click", () => this.#offer());
-    this.#emoji.addEventListener("click", () => void this.#openEmoji());
+    this.#emoji.addEventListener("click", () => this.#openEmoji());
     this.#send.addEventListener("pointerdown", event => event.preventDefault()); // the keyboard of a phone stays
     this.#send.addEventListener("click", () => this.#submit());
   }
@@ -180,18 +181,22 @@ export class ChatComposer extends HTMLElement {
     const { selectionStart: at, selectionEnd: end, value } = this.#text;
     const fitting = at === end ? (this.#app?.complete(value, at) ?? null) : null;
     this.#complete(fitting);
-    if (!fitting && at === end && /:[a-z0-9_+-]{2,}:?$/i.test(value.slice(0, at))) void this.#offerEmoji();
+    if (!fitting && at === end && /:[a-z0-9_+-]{2,}:?$/i.test(value.slice(0, at))) this.#offerEmoji();
   }
 
-  async #offerEmoji() {
-    const { completeEmoji } = await import("./emoji.js");
-    const { selectionStart: at, value } = this.#text;
-    this.#complete(completeEmoji(value, at));
+  #offerEmoji() {
+    const offer = (/** @type {typeof import("./emoji.js")} */ { completeEmoji }) => {
+      const { selectionStart: at, value } = this.#text;
+      this.#complete(completeEmoji(value, at));
+    };
+    // Who writes on needs no suggestion.
+    import("./emoji.js").then(offer, () => {});
   }
 
-  async #openEmoji() {
-    const { openEmoji } = await import("./emoji.js");
-    openEmoji(this.#emoji, sign => this.insert(sign));
+  #openEmoji() {
+    void whenLoaded(import("./emoji.js"), ({ openEmoji }) =>
+      openEmoji(this.#emoji, sign => this.insert(sign)),
+    );
   }
 
   /** @param {Completion | null} completion */

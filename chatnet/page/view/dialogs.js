@@ -194,3 +194,19 @@ export async function attempt(act) {
     return false;
   }
 }
+
+export function closeAll() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}
+
+/**
+ * Use what is loaded when it is first asked for; say so if it cannot be had now.
+ * @template T
+ * @param {Promise<T>} loading
+ * @param {(module: T) => void} use
+ */
+export async function whenLoaded(loading, use) {
+  const module = await loading.catch(() => null);
+  if (module) use(module);
+  else toast(sentence({ code: "NO_ANSWER" }));
+}

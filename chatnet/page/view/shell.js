@@ -2,11 +2,9 @@
 
 import { ALL } from "../state/app.js";
 import { en, sentence } from "../words/en.js";
-import { closeAll, openAccount, passwordForm } from "./account.js";
 import { ChatComposer, labelOf } from "./composer.js";
-import { ask, attempt, show, toast } from "./dialogs.js";
+import { ask, attempt, closeAll, show, toast, whenLoaded } from "./dialogs.js";
 import { ChatEnter } from "./enter.js";
-import { openAdd, openFinder } from "./finder.js";
 import { fill, h, onceAFrame, say } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { listen } from "./keys.js";
@@ -502,11 +500,25 @@ class ChatPage extends HTMLElement {
   }
 
   #setPassword() {
-    const dialog = show(
-      en.account.setPassword,
-      passwordForm(this.#app, () => dialog.close()),
-      "question",
-    );
+    void whenLoaded(import("./account.js"), ({ passwordForm }) => {
+      const dialog = show(
+        en.account.setPassword,
+        passwordForm(this.#app, () => dialog.close()),
+        "question",
+      );
+    });
+  }
+
+  #openAccount() {
+    void whenLoaded(import("./account.js"), ({ openAccount }) => {
+      if (!isAsking()) openAccount(this.#app, this.#roles);
+    });
+  }
+
+  #openAdd() {
+    void whenLoaded(import("./finder.js"), ({ openAdd }) => {
+      if (!isAsking()) openAdd(this.#app, room => this.#app.order("join", { room }));
+    });
   }
 
   #drawJump() {
@@ -577,9 +589,9 @@ class ChatPage extends HTMLElement {
   #clicked(event) {
     const target = /** @type {Element} */ (event.target);
     const open = target.closest("[data-open]")?.getAttribute("data-open");
-    if (open === "account") openAccount(this.#app, this.#roles);
+    if (open === "account") this.#openAccount();
     else if (open === "finder") this.#find();
-    else if (open === "add") openAdd(this.#app, room => this.#app.order("join", { room }));
+    else if (open === "add") this.#openAdd();
     else if (open === "people") this.#togglePeople();
     const accepted = target.closest("[data-accept]")?.getAttribute("data-accept");
     if (accepted) void this.#accept(accepted);
@@ -709,8 +721,9 @@ class ChatPage extends HTMLElement {
   }
 
   #find() {
-    if (document.querySelector("dialog[open]")) return;
-    openFinder(this.#app, room => void this.#join(room));
+    void whenLoaded(import("./finder.js"), ({ openFinder }) => {
+      if (!isAsking()) openFinder(this.#app, room => void this.#join(room));
+    });
   }
 
   /** What one said last, to write it again. */
@@ -766,6 +779,9 @@ function banner(text, name, ...buttons) {
 
 const remember = (/** @type {string} */ what) => keep(what, "later");
 const remembered = (/** @type {string} */ what) => kept(what) !== null;
+
+/** Whether a dialog is open. What is loaded late may have been asked for twice until then. */
+const isAsking = () => document.querySelector("dialog[open]") !== null;
 
 /** Keep the page as high as what is seen of it: on phones the keyboard covers the rest. */
 function keepHeight() {

@@ -1,7 +1,8 @@
 """The files of the page: read once, and served under a name that changes with them. Pure but for
 :func:`read_assets`.
 
-They are served as they are, and :data:`WHOLE` beside them, all modules linked: see :mod:`.linking`.
+They are served as they are, and :data:`WHOLE` and :data:`.LATER` beside them, all modules linked: see
+:mod:`.linking`.
 
 A page that an older or newer worker has served asks for files of another hash: it is told to try again, and
 gets them from a worker that has them.
@@ -17,7 +18,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from chatnet.worker.fronts.web.compact import compact_script, compact_style
-from chatnet.worker.fronts.web.linking import linked
+from chatnet.worker.fronts.web.linking import LATER, linked
 
 HASH_DIGITS = 16
 """How many digits of the hash of all files stand in their paths."""
@@ -46,7 +47,7 @@ ROOTS = {
 ENTRY = "main.js"
 """The module with which the page begins."""
 WHOLE = "whole.js"
-"""The same, and all that it needs."""
+"""The same, and all that it needs from the beginning."""
 """The files with a path of their own, which are asked for anew each time."""
 HASH_MARK = b"__HASH__"
 """What stands in those files for the hash."""
@@ -101,7 +102,9 @@ def with_whole(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     if LOADER in texts:
         made[LOADER] = compact_script(texts[LOADER])
     if ENTRY in texts:
-        made[WHOLE] = linked(texts, ENTRY)
+        made[WHOLE], later = linked(texts, ENTRY)
+        if later:
+            made[LATER] = later
     return {**contents, **{name: text.encode() for name, text in made.items()}}
 
 
