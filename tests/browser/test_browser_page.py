@@ -524,6 +524,33 @@ def test_reporting_says_who_reads_it(chromium: Browser) -> None:
         assert fake(page, "fake.ordered.at(-1)[1].reason") == "rude, and loud"
 
 
+def test_a_report_leads_moderators_to_the_post(chromium: Browser) -> None:
+    """To its place, where they can read it there; else to the post alone, and nowhere once that is gone."""
+    with opened(chromium, hash="#/*") as page:
+        words = "user: 'dave', room: '#tea', text: 'spam', ref: {seq: 2, check: 'abcdefghijk'}"
+        fake(
+            page,
+            f"fake.event('*', 'report', {{{words}, about: {{user: 'carol', room: '#tea', mayOpen: true}}}})",
+        )
+        fake(page, f"fake.event('*', 'report', {{{words}, room: ''}})")
+        open_one, unknown = page.locator(".event").nth(0), page.locator(".event").nth(1)
+        expect(open_one).to_contain_text(
+            "dave reported a post of carol’s in #tea to the moderators: spam Show the post"
+        )
+        expect(unknown).to_contain_text("dave reported a post to the moderators: spam")
+        unknown.get_by_role("button", name="Show the post").click()
+        expect(page.get_by_role("dialog")).to_contain_text("a rude word")
+        page.keyboard.press("Escape")
+        fake(
+            page,
+            "fake.app.ask = async () => { throw Object.assign(new Error('No.'), {code: 'NO_SUCH_POST'}); }",
+        )
+        unknown.get_by_role("button", name="Show the post").click()
+        expect(page.locator(".toast")).to_have_text("What was reported is gone.")
+        open_one.get_by_role("link", name="Show the post").click()
+        expect(page.locator(".pointed-out")).to_contain_text("gunpowder")
+
+
 def test_an_invitation_is_accepted(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         page.get_by_role("button", name="Join &board").click()

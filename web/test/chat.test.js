@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { happened } from "../../chatnet/page/words/en.js";
 import { drawn, FakeClock } from "./fake_clock.js";
 import { Profile } from "./fake_page.js";
 import { FakeServer } from "./fake_server.js";
@@ -442,6 +443,86 @@ test("What was taken back while a page of history was on its way is not shown", 
   all.server.append("redact", "bob", "bob", "", "redact", { ref: { seq: said.seq, check: said.check } });
   await all.clock.pass(1000);
   assert.deepEqual(page.placed("bob"), [""]);
+});
+
+/**
+ * The events of a timeline, as the page says them.
+ * @param {import("./fake_page.js").FakePage} page
+ * @param {string} room
+ */
+function happenings(page, room) {
+  const name = page.app.me()?.name ?? "";
+  return page.app
+    .timeline(room)
+    .items.flatMap(item => (item.type === "event" ? [happened(item, name, String)] : []));
+}
+
+test("Moderators see what is reported, and where it was said, live and in the next page", async () => {
+  const all = world();
+  const { server, clock } = all;
+  const old = server.say("bob", "#tea", "rude long ago");
+  for (let number = 0; number < 60; number++) server.say("bob", "#tea", `post ${number}`);
+  const secret = server.say("bob", "&secret", "rude in private");
+  server.moderators.add("alice");
+  let page = await opened(all);
+  const fresh = server.say("bob", "#tea", "rude just now");
+  for (const post of [old, secret, fresh]) server.report("dave", post, "spam");
+  await clock.pass(500);
+  const inTea = "dave reported a post of bob’s in #tea to the moderators: spam";
+  const inSecret = "dave reported a post of bob’s in &secret to the moderators: spam";
+  for (const _ of ["live", "in the next page"]) {
+    assert.deepEqual(happenings(page, "#tea"), [inTea, inTea]);
+    assert.deepEqual(happenings(page, "*"), [inTea, inSecret, inTea]);
+    assert.deepEqual(happenings(page, "dave"), []);
+    const led = page.app
+      .timeline("*")
+      .items.flatMap(item => (item.type === "event" ? [[item.about?.mayOpen, item.ref?.seq]] : []));
+    assert.deepEqual(led, [
+      [true, old.seq],
+      [false, secret.seq],
+      [true, fresh.seq],
+    ]);
+    page.tell("hide");
+    page.kill();
+    page = await opened(all);
+  }
+});
+
+test("A report of what is gone stands there all the same, and who reports sees it, too", async () => {
+  const all = world();
+  const { server, clock } = all;
+  server.moderators.add("alice");
+  const page = await opened(all);
+  const gone = server.say("bob", "&secret", "rude");
+  server.append("redact", "bob", "bob", "", "take-it-back", { ref: { seq: gone.seq, check: gone.check } });
+  server.append("report", "dave", "dave", "", "report-it", { ref: { seq: gone.seq, check: gone.check } });
+  const mine = server.say("bob", "#tea", "rude, too");
+  server.moderators.clear();
+  await clock.pass(500);
+  server.report("alice", mine, "");
+  await clock.pass(500);
+  assert.deepEqual(happenings(page, "*"), [
+    "dave reported a post to the moderators.",
+    "You reported a post of bob’s in #tea to the moderators.",
+  ]);
+});
+
+test("That somebody deletes a post of another one is told with the reason, and that they delete their own is not", async () => {
+  const all = world();
+  const { server, clock } = all;
+  const page = await opened(all);
+  const [one, other] = [server.say("bob", "#tea", "spam"), server.say("bob", "bob", "more of it in #tea")];
+  const own = server.say("bob", "#tea", "a slip");
+  for (const [by, { seq, check }] of /** @type {const} */ ([
+    ["carol", one],
+    ["carol", other],
+    ["bob", own],
+  ]))
+    server.append("redact", by, by, by === "carol" ? "spam" : "", `${by}-${seq}`, { ref: { seq, check } });
+  await clock.pass(500);
+  const told = ["carol deleted a post of bob’s in #tea: spam", "carol deleted a post of bob’s: spam"];
+  assert.deepEqual(happenings(page, "#tea"), told);
+  assert.deepEqual(happenings(page, "*"), told);
 });
 
 test("A log that was put back is said, and what is gone from it is not shown", async () => {

@@ -65,6 +65,8 @@ export class FakeServer {
     this.tellsTime = true;
     /** @type {(draft: {user: string, t: string, words: Record<string, unknown>}) => string} a code: it is refused */
     this.refuse = () => "";
+    /** @type {Set<string>} who is told of reports, wherever the post was said */
+    this.moderators = new Set();
     /** How many entries a worker sends again before a cursor, as none should. */
     this.doubled = () => 0;
   }
@@ -112,6 +114,17 @@ export class FakeServer {
    */
   say(user, room, text) {
     return this.append("post", user, room, text, this.#key());
+  }
+
+  /**
+   * @param {string} user
+   * @param {Entry | undefined} post
+   * @param {string} reason
+   * @param {string} [key]
+   */
+  report(user, post, reason, key = this.#key()) {
+    if (!post?.text) throw new No("NO_SUCH_POST");
+    return this.append("report", user, user, reason, key, { ref: { seq: post.seq, check: post.check } });
   }
 
   /** Cut all sockets, as a worker that is killed does. */
@@ -221,6 +234,7 @@ export class FakeServer {
       return target !== undefined && (this.isVisible(user, target) || this.isReader(user, target));
     }
     if (entry.kind === "forget") return true;
+    if (entry.kind === "report") return entry.user === user || this.moderators.has(user);
     if (["invite", "remove", "ban", "role", "describe", "purge", "create"].includes(entry.kind))
       return entry.to === user || entry.user === user || this.isIn(user, entry.room, entry.seq - 1);
     return false;
@@ -418,6 +432,12 @@ export class FakeServer {
           one => one[0] === "#" && one.startsWith(words.prefix ?? ""),
         );
         return { rooms: topics.sort(), joined: topics.filter(one => this.isIn(user, one)), more: false };
+      }
+      case "reported": {
+        const report = this.entries[words.seq - 1];
+        const post = this.entries[(report?.ref?.seq ?? 0) - 1];
+        if (!post?.text || !this.moderators.has(user)) throw new No("NO_SUCH_POST");
+        return { post };
       }
       case "sessions":
         return { sessions: [{ id: 1, label: "this one", scope: "", since: 0, used: 0, is_this: true }] };

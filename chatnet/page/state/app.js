@@ -125,9 +125,11 @@ export { Refused } from "./refused.js";
  */
 
 /**
- * What happened in a room, as docs/protocol.md lists it under Events.
+ * What happened in a room, as docs/protocol.md lists it under Events. `about`: who said the post that it is about,
+ * and where, if that is known (then `room` is that room, too); `mayOpen`: the user can read it there.
  * @typedef {{type: "event", id: string, seq: number, time: number, kind: string, user: string, room: string,
- *   text: string, to: string, ref: Cursor | null, until: number}} EventItem
+ *   text: string, to: string, ref: Cursor | null, until: number,
+ *   about?: {user: string, room: string, mayOpen?: boolean}}} EventItem
  */
 
 /**

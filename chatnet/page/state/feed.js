@@ -16,7 +16,11 @@ import { RoomTimeline } from "./timeline.js";
 /** @typedef {import("./app.js").EventItem} EventItem */
 
 /** Events that have a line in the timeline of their room; of the others only their effects are shown. */
-const TOLD = new Set(["create", "remove", "describe", "role", "policy", "ban", "mute", "unban", "purge"]);
+const TOLD = new Set(
+  "create invite remove describe role policy ban mute unban purge disable enable report redact".split(" "),
+);
+/** Events about a post: their line stands where that was said, and not in the room of who did it. */
+const ABOUT_POSTS = new Set(["report", "redact"]);
 
 /** How many posts of a room are remembered: of the one that is open, and of each other one. Beyond that, half. */
 const MOST_HERE = 20_000;
@@ -382,8 +386,71 @@ export class Feed {
   /** @param {Entry} entry */
   #tell(entry) {
     const event = this.event(entry);
+    if (ABOUT_POSTS.has(entry.kind)) {
+      const target = this.#target(entry);
+      // What somebody takes back of their own is told by its tombstone alone.
+      if (entry.kind === "redact" && (!target || target.user === entry.user)) return;
+      this.#tellAbout(event, target);
+      return;
+    }
     this.timeline(ALL).happened(event);
     if (entry.room) this.timelines.get(entry.room)?.happened(event);
+  }
+
+  /**
+   * Return the post that an event is about, or what a report of it has told of it.
+   * @param {Entry} entry
+   * @returns {{user: string, room: string, text?: string} | undefined}
+   */
+  #target({ ref }) {
+    if (!ref) return undefined;
+    for (const timeline of this.timelines.values()) {
+      const post = timeline.post(ref.seq, ref.check);
+      if (post) return post;
+    }
+    const told = this.timeline(ALL).placed.findLast(
+      one => one.type === "event" && one.about && one.ref?.seq === ref.seq && one.ref.check === ref.check,
+    );
+    return told?.type === "event" ? told.about : undefined;
+  }
+
+  /**
+   * @param {EventItem} event
+   * @param {{user: string, room: string, text?: string} | undefined} target
+   */
+  #tellAbout(event, target) {
+    if (!target) {
+      this.timeline(ALL).happened({ ...event, room: "" });
+      return;
+    }
+    const { user, text = "" } = target;
+    const room = spelledFor(target.room, this.reader);
+    const mayOpen = isPrivate(room) ? this.joined.has(room) : !room.includes("=");
+    const placed = { ...event, room, about: { user, room, mayOpen } };
+    const where = places({ user, room, text }, this.reader);
+    for (const timeline of this.timelines.values()) {
+      const isHere = event.ref && timeline.post(event.ref.seq, event.ref.check);
+      if (isHere || timeline.room === ALL || where.includes(timeline.room)) timeline.happened(placed);
+    }
+  }
+
+  /**
+   * Return whether nobody knows here what a report is about.
+   * @param {Entry} report
+   */
+  isAboutUnknown(report) {
+    return report.user !== this.reader && !this.#target(report);
+  }
+
+  /**
+   * Take the post that a report is about.
+   * @param {Entry} report
+   * @param {Entry} post
+   */
+  reported(report, post) {
+    const told = this.timeline(ALL).event(report.seq);
+    // The log may have been put back meanwhile.
+    if (told?.id === this.event(report).id) this.#tellAbout(told, post);
   }
 
   /**

@@ -81,6 +81,7 @@ export class Hearing {
     if ((entry.kind === "remove" || entry.kind === "ban") && isForUs && entry.room) {
       this.chat.places.left(entry.room, entry.seq);
     }
+    if (entry.kind === "report") this.chat.places.learnReported(entry);
     if (["redact", "forget", "purge", "expire"].includes(entry.kind)) this.#didTakeBack();
     else if (entry.room) this.chat.told.changed(`timeline:${entry.room}`);
     if (["invite", "remove", "ban"].includes(entry.kind) && isForUs) this.chat.places.listInvitations();

@@ -280,6 +280,23 @@ export class Places {
     if (!this.sentences.has(room) && (timeline.stale || timeline.isLive)) this.show(room);
   }
 
+  /**
+   * Moderators are told of a report by its number: ask which post it is about, unless that is known here.
+   * @param {import("./messages.js").Entry} report
+   */
+  async learnReported(report) {
+    const { feed, told } = this.chat;
+    if (feed.isAboutUnknown(report)) {
+      try {
+        feed.reported(report, (await this.#ask("reported", { seq: report.seq })).post);
+      } catch (why) {
+        // It may be gone already.
+        if (!(why instanceof Refused)) throw why;
+      }
+    }
+    for (const room of feed.timelines.keys()) told.changed(`timeline:${room}`);
+  }
+
   /** @param {string} user */
   met(user) {
     if (this.people.at(-1) === user) return;

@@ -60,13 +60,14 @@ export class RoomTimeline {
   }
 
   /**
-   * Take an event, if it has a place here: events are in no page of history.
+   * Take an event, if it has a place here: events are in no page of history. It replaces what was told of it before.
    * @param {EventItem} event
    */
   happened(event) {
     const at = this.#placeOf(event.seq);
-    if (this.placed[at]?.seq === event.seq || !covers(this.known, event.seq, event.seq)) return;
-    this.placed.splice(at, 0, event);
+    const isThere = this.placed[at]?.seq === event.seq;
+    if (!isThere && !covers(this.known, event.seq, event.seq)) return;
+    this.placed.splice(at, Number(isThere), event);
     this.version++;
   }
 
@@ -152,11 +153,23 @@ export class RoomTimeline {
   /**
    * Return the post with this seq.
    * @param {number} seq
+   * @param {string} [check] it must have this one
    * @returns {PostItem | undefined}
    */
-  post(seq) {
+  post(seq, check) {
     const one = this.placed[this.#placeOf(seq)];
-    return one?.seq === seq && one.type === "post" ? one : undefined;
+    const isMeant = one?.seq === seq && one.type === "post" && (check === undefined || one.check === check);
+    return isMeant ? one : undefined;
+  }
+
+  /**
+   * Return the event with this seq.
+   * @param {number} seq
+   * @returns {EventItem | undefined}
+   */
+  event(seq) {
+    const one = this.placed[this.#placeOf(seq)];
+    return one?.seq === seq && one.type === "event" ? one : undefined;
   }
 
   /** Whether everything said here after a seq, up to now, is known.

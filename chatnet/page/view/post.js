@@ -74,16 +74,25 @@ function other(item, me) {
     );
   }
   const said = happened(item, me, shortMoment);
-  const show = item.kind === "report" && item.user !== me;
-  const button =
-    show && h("button", { class: "link", "data-act": "reported", "data-seq": item.seq }, en.report.show);
   return h(
     "div",
     { class: "event", role: "listitem", hidden: !said },
     h("span", { dir: "auto" }, said),
     " ",
-    button,
+    item.kind === "report" && reported(item, me),
   );
+}
+
+/**
+ * What leads to the post that was reported: to its place, or where one cannot read it there, to the post alone.
+ * @param {import("../state/app.js").EventItem} item
+ * @param {string} me
+ */
+function reported({ about, ref, seq, user }, me) {
+  if (about?.mayOpen && ref)
+    return h("a", { class: "link", href: addressOf(about.room, ref.seq) }, en.report.show);
+  const show = { class: "link", "data-act": "reported", "data-seq": seq };
+  return user !== me && h("button", show, en.report.show);
 }
 
 /** @type {Record<string, [string, string]>} */

@@ -705,8 +705,13 @@ class ChatPage extends HTMLElement {
   /** @param {number} seq */
   async #showReported(seq) {
     await attempt(async () => {
-      const { post } = await this.#app.ask("reported", { seq });
-      show(post.user, h("blockquote", { dir: "auto" }, post.text || en.post.takenBack), "narrow");
+      try {
+        const { post } = await this.#app.ask("reported", { seq });
+        show(post.user, h("blockquote", { dir: "auto" }, post.text), "narrow");
+      } catch (error) {
+        if (/** @type {any} */ (error).code !== "NO_SUCH_POST") throw error;
+        toast(en.report.gone);
+      }
     });
   }
 

@@ -10,7 +10,8 @@ const A_ROLE = { owner: "an owner", admin: "an admin", moderator: "a moderator" 
 
 /**
  * What has happened, as one sentence; empty for a kind that this page does not know.
- * @param {{kind: string, user: string, room: string, text: string, to?: string, until?: number}} event
+ * @param {{kind: string, user: string, room: string, text: string, to?: string, until?: number,
+ *   about?: {user: string, room: string} | undefined}} event
  * @param {string} me
  * @param {(time: number) => string} moment
  */
@@ -48,11 +49,28 @@ export function happened(event, me, moment) {
       return `${who} took back all that ${whom} said in ${where}${because}`;
     case "forget":
       return `${to || user} left for good, and what they said is gone.`;
+    case "disable":
+      return `${who} disabled the account of ${whom}${because}`;
+    case "enable":
+      return `${who} enabled the account of ${whom} again${because}`;
     case "report":
-      return `${who} reported a post to the moderators${because}`;
+      return `${who} reported ${aPost(event.about, me)} to the moderators${because}`;
+    case "redact":
+      return `${who} deleted ${aPost(event.about, me)}${because}`;
     default:
       return "";
   }
+}
+
+/**
+ * @param {{user: string, room: string} | undefined} about
+ * @param {string} me
+ */
+function aPost(about, me) {
+  if (!about) return "a post";
+  const { user, room } = about;
+  const whose = user === me ? "a post of yours" : `a post of ${user}’s`;
+  return room === user ? whose : `${whose} in ${/[=@]/.test(room) ? "a conversation" : room}`;
 }
 
 /** What the page says of an error that the server explains in words of the terminal. By code.
@@ -324,6 +342,7 @@ export const en = {
     go: "Report",
     done: "Reported. Thank you.",
     show: "Show the post",
+    gone: "What was reported is gone.",
   },
 
   add: {
