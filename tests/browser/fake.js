@@ -45,6 +45,7 @@ let connection = {
   isSlow: false,
   since: 0,
   waiting: 0,
+  code: "",
   sentence: "",
   isKept: true,
   isOld: false,
@@ -469,9 +470,10 @@ const fake = {
     invitations = list;
     changes("invitations");
   },
-  end(sentence) {
+  end(sentence, code = "") {
     stage = "ended";
-    connection = { ...connection, sentence };
+    connection = { ...connection, sentence, code };
+    entering = { ...entering, name: me.name };
     changes("stage", "connection");
   },
   row: setRow,

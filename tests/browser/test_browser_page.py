@@ -722,6 +722,15 @@ def test_a_session_that_was_ended_says_why(chromium: Browser) -> None:
         expect(page.locator("#field-name")).to_be_visible()
 
 
+def test_a_password_that_was_changed_elsewhere_is_asked_for(chromium: Browser) -> None:
+    """In words of the page, and without the name, which it knows."""
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.end('Log in again, by --password.', 'SECRET_CHANGED')")
+        expect(page.get_by_role("alert")).to_contain_text("Your password was changed elsewhere.")
+        page.get_by_role("button").click()
+        expect(page.locator("#field-name")).to_have_value("alice")
+
+
 def test_notifications_are_asked_for_after_the_first_mention(chromium: Browser) -> None:
     undecided = "Object.defineProperty(Notification, 'permission', {get: () => 'default'})"
     with opened(chromium, hash=TEA, before=undecided) as page:

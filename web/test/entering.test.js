@@ -43,6 +43,42 @@ test("A taken name asks for its password, without blame at first", async () => {
   assert.equal(page.app.stage(), "chatting");
 });
 
+test("Who gives a password at once hears that it is wrong, and who gives none that the name is taken", async () => {
+  const { clock, server, page } = await stranger();
+  server.register("alice", "correct horse");
+  for (const [password, code] of /** @type {const} */ ([
+    ["wrong", "WRONG_SECRET"],
+    ["", "NAME_TAKEN"],
+    ["wrong again", "WRONG_SECRET"],
+  ])) {
+    page.app.enter({ name: "alice", password });
+    await clock.pass(100);
+    assert.deepEqual([page.app.entering().wants, page.app.entering().code], ["password", code]);
+  }
+});
+
+test("Who is logged out from elsewhere is told why, and need not give the name again", async () => {
+  for (const [code, wants, name] of [
+    ["SECRET_CHANGED", "password", "alice"],
+    ["SESSION_ENDED", "name", "alice"],
+    ["FORGOTTEN", "name", ""],
+  ]) {
+    const { clock, server, profile } = await stranger();
+    server.register("alice", "correct horse");
+    profile.jar.user = "alice";
+    const page = profile.open();
+    await clock.pass(1000);
+    profile.jar.user = null;
+    for (const session of [...server.sessions]) session.say({ t: "bye", code, text: "By --password." });
+    await clock.pass(1000);
+    assert.equal(page.app.stage(), "ended");
+    assert.equal(page.app.connection().code, code);
+    page.app.start();
+    await clock.pass(1000);
+    assert.deepEqual([page.app.entering().wants, page.app.entering().name], [wants, name]);
+  }
+});
+
 test("A code is asked for where a new name needs one", async () => {
   const { clock, server, page } = await stranger();
   server.signup = "code";

@@ -31,7 +31,7 @@ export { Refused } from "./refused.js";
  * - starting: nothing is known yet (a few milliseconds): show nothing, or after a while the frame of the page;
  * - entering: nobody is logged in: show the form of `entering()`;
  * - chatting: show rooms and posts, also while there is no connection;
- * - ended: the session was ended: show the sentence of `connection()`, and a button: `app.start()` goes on to
+ * - ended: the session was ended: show why, as `connection()` says, and a button: `app.start()` goes on to
  *   entering.
  * @typedef {"starting" | "entering" | "chatting" | "ended"} Stage
  */
@@ -52,7 +52,7 @@ export { Refused } from "./refused.js";
 
 /**
  * `isSlow`: for more than 300 ms not connected: only then say so. `since`: when it was lost, by the clock of
- * `Date.now()`. `waiting`: how many posts wait here for the server. `sentence`: what the server said.
+ * `Date.now()`. `waiting`: how many posts wait here for the server. `code`, `sentence`: why the session was ended.
  * `isKept` false: this browser keeps nothing (private mode): a banner has to say so. `isOld`: the server speaks a
  * newer version: the page has to be loaded again.
  * @typedef {object} Connection
@@ -60,6 +60,7 @@ export { Refused } from "./refused.js";
  * @property {boolean} isSlow
  * @property {number} since
  * @property {number} waiting
+ * @property {string} code
  * @property {string} sentence
  * @property {boolean} isKept
  * @property {boolean} isOld

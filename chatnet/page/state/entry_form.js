@@ -80,13 +80,22 @@ export class EntryForm {
         return;
       }
       if (answer !== null && answer.status < 500 && answer.body?.code !== "TRY_LATER") {
-        await this.#refused(answer.body);
+        await this.#refused(answer.body, !!form.password);
         return;
       }
       const { code = "NO_ANSWER", detail = "" } = answer?.body ?? {};
       this.#show({ code, sentence: detail });
       await this.#pause(Math.max(Math.min(FIRST_RETRY * 2 ** tries, LONGEST_RETRY), answer?.later ?? 0));
     }
+  }
+
+  /**
+   * Somebody was logged out, and will come in again.
+   * @param {string} name
+   * @param {boolean} hasPassword
+   */
+  expect(name, hasPassword) {
+    this.#show({ name, wants: hasPassword ? "password" : "name", code: "", sentence: "" });
   }
 
   /** Take back what is being asked, and begin with the name again. */
@@ -127,12 +136,15 @@ export class EntryForm {
     return { ...known, secret, new: true, ...(code ? { code } : {}) };
   }
 
-  /** @param {{code?: string, detail?: string} | null} problem */
-  async #refused(problem) {
+  /**
+   * @param {{code?: string, detail?: string} | null} problem
+   * @param {boolean} hadPassword
+   */
+  async #refused(problem, hadPassword) {
     await this.ports.store.keepSetting("entering", undefined);
     const code = problem?.code ?? "INTERNAL_FAILURE";
-    // That a name is taken is no mistake of the user's: ask for its password without blame, the first time.
-    const isNew = code === "WRONG_SECRET" && this.shown.wants !== "password";
+    // That a name is taken is no mistake of the user's: ask for its password without blame, until one was given.
+    const isNew = code === "WRONG_SECRET" && !hadPassword;
     const wants = WANTS[code] ?? (code === "NO_SUCH_USER" ? "name" : this.shown.wants);
     this.#show({
       wants,

@@ -45,7 +45,8 @@ export class Page {
   #stage = "starting";
   /** @type {Chat | null} */
   #chat = null;
-  #sentence = "";
+  /** Why the session was ended. */
+  #ended = { code: "", sentence: "" };
   /** @type {Notice[]} */
   #notices = [];
   #noticed = 0;
@@ -185,7 +186,7 @@ export class Page {
     this.#chat?.end();
     this.#answers.clear();
     this.#awaited.clear();
-    this.#sentence = "";
+    this.#ended = { code: "", sentence: "" };
     const chat = new Chat(this.ports, name, log, {
       changed: part => this.#changed(part),
       ended: (code, sentence) => this.#over(chat, code, sentence),
@@ -256,7 +257,8 @@ export class Page {
     if (this.#chat !== chat || (this.#isLeaving && code !== "FORGOTTEN")) return;
     chat.end();
     this.#chat = null;
-    this.#sentence = sentence;
+    this.#ended = { code, sentence };
+    if (code !== "OUT" && code !== "FORGOTTEN") this.form.expect(chat.name, code === "SECRET_CHANGED");
     this.#changed("me");
     this.#changed("rooms");
     this.#changed("connection");
@@ -358,7 +360,7 @@ export class Page {
       isSlow: chat?.isSlow ?? false,
       since: (!isOnline && chat?.lostAt) || 0,
       waiting: chat?.outbox.waiting ?? 0,
-      sentence: this.#sentence,
+      ...this.#ended,
       isKept: this.ports.store.isKept(),
       isOld: chat?.isOld ?? false,
     };

@@ -67,8 +67,10 @@ export class ChatEnter extends HTMLElement {
       ),
     );
     if (code) this.#wanted = "code";
+    this.#name.value ||= app.entering().name;
+    this.#asked = "";
     this.refresh();
-    this.#name.focus();
+    if (!this.#extra.contains(document.activeElement)) this.#name.focus();
   }
 
   #renamed() {

@@ -1,6 +1,6 @@
 // What stands beside a room: what it is about, who is there, what holds; or who a person is.
 
-import { en, policyValue } from "../words/en.js";
+import { en, policyValue, sentence } from "../words/en.js";
 import { dateOf } from "./calendar.js";
 import { ask, attempt, show, toast } from "./dialogs.js";
 import { fill, h } from "./h.js";
@@ -384,7 +384,7 @@ async function drawPerson(box, app, name, roles, room, role, close = () => {}) {
   try {
     person = await app.ask("who_is", { name });
   } catch (error) {
-    fill(box, h("p", { class: "refused" }, /** @type {Error} */ (error).message));
+    fill(box, h("p", { class: "refused" }, sentence(error)));
     return;
   }
   const follows = app.room(name).isJoined;

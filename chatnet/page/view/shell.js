@@ -168,14 +168,20 @@ class ChatPage extends HTMLElement {
       this.#enter.begin(app, routeOf(location.hash).code);
     } else if (stage === "ended") {
       closeAll();
-      const { sentence: why } = app.connection();
+      const { code, sentence: text } = app.connection();
       const again = h("button", { class: "solid", onclick: () => app.start() }, en.enter.go);
       fill(
         this,
         h(
           "main",
           { class: "enter" },
-          h("div", { class: "card" }, h("h1", null, en.enter.ended), h("p", { role: "alert" }, why), again),
+          h(
+            "div",
+            { class: "card" },
+            h("h1", null, en.enter.ended),
+            h("p", { role: "alert" }, sentence({ code, text })),
+            again,
+          ),
         ),
       );
       again.focus();

@@ -83,6 +83,7 @@ const REFUSED = {
   LAST_WAY: "Without a password nothing lets you in again. Set one first.",
   NAME_TAKEN:
     "This name is taken. If it is yours, give its password, or a code: for recovery, or from a device where you are logged in.",
+  NOT_YET: "This server does not do this yet. Who runs it can change that.",
   NO_SUCH_SESSION: "That session has ended already.",
   SESSION_ENDED: "This session was ended, on another device or by who runs this server. Log in again.",
   SECRET_CHANGED: "Your password was changed elsewhere. Log in with the new one.",
