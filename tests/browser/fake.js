@@ -2,6 +2,7 @@
 // hand that moves it: what others say, what the connection does. The address' `?` says how it begins.
 
 import { complete } from "../state/completion.js";
+import { unslashed, wrongText } from "../state/names.js";
 
 const HOUR = 3_600_000;
 const begun = new Date("2026-11-27T09:00:00").getTime();
@@ -256,6 +257,11 @@ const app = {
   },
   send(room) {
     const { text, ref } = composer(room);
+    const code = unslashed(text).isUnknown ? "COMMAND" : wrongText(text);
+    if (code) {
+      setComposer(room, { refusal: { code, sentence: "" } });
+      return false;
+    }
     if (text.startsWith("refuse")) {
       setComposer(room, {
         refusal: { code: "MUTED", sentence: "You are muted: you hear what is said, and say nothing." },

@@ -167,6 +167,22 @@ def test_what_is_refused_stays_in_the_composer_with_the_sentence(chromium: Brows
         expect(page.get_by_role("alert")).to_have_text("")
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("é" * 2_003, "too long by 3 characters"),
+        ("/join #other", "two slashes"),
+        (" ".join(f"#t{i}" for i in range(21)), "at most 20"),
+    ],
+)
+def test_what_cannot_be_posted_says_why_and_stays(chromium: Browser, text: str, why: str) -> None:
+    with opened(chromium, hash=TEA) as page:
+        composer(page).fill(text)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text(why)
+        expect(composer(page)).to_have_value(text)
+
+
 def test_posts_that_wait_are_counted_and_can_be_withdrawn(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         fake(page, "fake.connection = {state: 'offline', isSlow: true}")

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { happened } from "../../chatnet/page/words/en.js";
+import { en, happened, sentence } from "../../chatnet/page/words/en.js";
 import { drawn, FakeClock } from "./fake_clock.js";
 import { Profile } from "./fake_page.js";
 import { FakeServer } from "./fake_server.js";
@@ -254,6 +254,29 @@ test("A refused post goes back into the composer, or beside it, and does not hol
     ["bad"],
   );
   assert.deepEqual(await all.profile.store.posts(), []);
+});
+
+test("What cannot be posted stays in the composer, and each reason has its words", async () => {
+  const all = world();
+  const page = await opened(all);
+  for (const [text, code] of /** @type {const} */ ([
+    ["x".repeat(2001), "TOO_LONG"],
+    ["a\0b", "CONTROLS"],
+    [`a${"\n".repeat(41)}b`, "TOO_MANY_LINES"],
+    ["\u2800", "INVISIBLE"],
+    [`a${"\u0301".repeat(31)}`, "TOO_MANY_MARKS"],
+    [Array.from({ length: 21 }, (_, i) => `#topic${i}`).join(" "), "TOO_MANY_NAMES"],
+    ["/join #other", "COMMAND"],
+  ])) {
+    assert.equal(page.say("#tea", text), false);
+    assert.deepEqual([page.app.composer("#tea").text, page.app.composer("#tea").refusal?.code], [text, code]);
+    assert.notEqual(sentence({ code }), en.somethingWrong);
+  }
+  page.say("#tea", "/me waves");
+  page.say("#tea", "//join");
+  await all.clock.pass(500);
+  assert.deepEqual(page.placed("#tea"), ["waves", "/join"]);
+  assert.equal(all.server.entries.find(entry => entry.text === "waves")?.form, "action");
 });
 
 test("A passing failure is tried again under the same key, and holds up nobody", async () => {

@@ -7,6 +7,7 @@ import { complete } from "../../chatnet/page/state/completion.js";
 import { Composers } from "../../chatnet/page/state/composers.js";
 import { Feed } from "../../chatnet/page/state/feed.js";
 import { MARK_EVERY, Marks } from "../../chatnet/page/state/marks.js";
+import { slashed, unslashed } from "../../chatnet/page/state/names.js";
 import { titleOf } from "../../chatnet/page/state/title.js";
 
 test("Of two marks the greater one is kept, and they are said every few seconds", () => {
@@ -110,6 +111,22 @@ test("A text that comes back never takes the place of what is being written", ()
   assert.deepEqual(composers.drafted, []);
   composers.putBack("#tea", back("two"), null);
   assert.equal(composers.of("#tea").text, "two");
+});
+
+test("A text that begins with a slash is posted as it is meant, and comes back as it was typed", () => {
+  for (const [typed, meant] of /** @type {const} */ ([
+    ["/me waves", { text: "waves", isAction: true }],
+    ["//me waves", { text: "/me waves" }],
+    ["//join", { text: "/join" }],
+    ["///", { text: "//" }],
+  ])) {
+    const post = unslashed(typed);
+    assert.deepEqual(post, meant);
+    assert.equal(slashed({ text: post.text, form: post.isAction ? "action" : "" }), typed);
+  }
+  for (const text of ["/join #tea", "/JOIN", "/me", "/shrug\nso"]) assert.ok(unslashed(text).isUnknown, text);
+  for (const text of ["/", "/ or", "/etc/passwd", "a /join", "1/2", "(/join)"])
+    assert.deepEqual(unslashed(text), { text, isUnknown: false });
 });
 
 test("The title says how many mentions there are, or that there are posts", () => {

@@ -1,5 +1,7 @@
 /** @file What is written and not sent, in each room. Pure. */
 
+import { slashed } from "./names.js";
+
 /** @typedef {import("./app.js").Composer} Composer */
 
 /** @type {Composer} */
@@ -58,15 +60,16 @@ export class Composers {
   /**
    * A text comes back: into the composer, if that is free, or beside it.
    * @param {string} room
-   * @param {{key: string, text: string, ref: import("./app.js").Cursor | null}} post
+   * @param {{key: string, text: string, form?: string, ref: import("./app.js").Cursor | null}} post
    * @param {{code: string, sentence: string} | null} refusal null: the user has taken it back
    */
   putBack(room, post, refusal) {
     const before = this.of(room);
-    if (!before.text.trim()) this.set(room, { ...before, text: post.text, ref: post.ref, refusal });
-    else if (refusal === null) this.set(room, { ...before, text: `${post.text}\n${before.text}` });
+    const text = slashed(post);
+    if (!before.text.trim()) this.set(room, { ...before, text, ref: post.ref, refusal });
+    else if (refusal === null) this.set(room, { ...before, text: `${text}\n${before.text}` });
     else {
-      const other = { key: post.key, text: post.text, ...refusal };
+      const other = { key: post.key, text, ...refusal };
       this.set(room, { ...before, others: [...before.others, other] });
     }
   }

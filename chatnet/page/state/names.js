@@ -190,3 +190,24 @@ export function asSent(typed) {
     .replace(/\r\n?|[\u2028\u2029]/g, "\n")
     .replace(/^(?:[^\S\n]*\n)+|\s+$/g, "");
 }
+
+/**
+ * What a slash means with which a text begins, as the terminal has it: of two one is posted, `/me` is what one does, and
+ * `/word` is no post.
+ * @param {string} text
+ * @returns {{text: string, isAction?: boolean, isUnknown?: boolean}}
+ */
+export function unslashed(text) {
+  if (text.startsWith("//")) return { text: text.slice(1) };
+  const [, word = "", rest = ""] = /^\/([a-z]+)(?:\s+([\s\S]*))?$/i.exec(text) ?? [];
+  if (word.toLowerCase() === "me" && rest) return { text: rest, isAction: true };
+  return { text, isUnknown: word !== "" };
+}
+
+/**
+ * Return what is to be typed for such a post.
+ * @param {{text: string, form?: string}} post
+ */
+export function slashed({ text, form }) {
+  return form === "action" ? `/me ${text}` : text.startsWith("/") ? `/${text}` : text;
+}

@@ -1,7 +1,7 @@
 /** @file What the user says and orders, from the composer to the answer: kept before it is sent, in the order made. */
 
 import { freshKey } from "./keys.js";
-import { ALL, asSent, spelledFor, wrongText } from "./names.js";
+import { ALL, asSent, spelledFor, unslashed, wrongText } from "./names.js";
 import { Refused } from "./refused.js";
 
 const COMPOSER_EVERY = 250;
@@ -96,8 +96,9 @@ export class Speech {
    */
   send(room, form) {
     const composer = this.chat.composers.of(room);
-    const text = asSent(composer.text);
-    const wrong = wrongText(text);
+    const typed = unslashed(asSent(composer.text));
+    const { text } = typed;
+    const wrong = typed.isUnknown ? "COMMAND" : wrongText(text);
     if (wrong) {
       if (wrong !== "EMPTY") {
         this.chat.composers.set(room, { ...composer, refusal: { code: wrong, sentence: "" } });
@@ -113,7 +114,7 @@ export class Speech {
       room: room === ALL ? this.chat.name : room,
       text,
       ref: composer.ref,
-      form,
+      form: typed.isAction ? "action" : form,
       made: this.chat.ports.now(),
       wasHanded: this.chat.link.isOnline,
     };

@@ -34,7 +34,7 @@ export class ChatComposer extends HTMLElement {
   });
   #reply = h("div", { class: "replying", hidden: true });
   #refused = h("div", { class: "refusals", role: "alert" });
-  #left = h("span", { class: "left", "aria-live": "polite" });
+  #left = h("div", { class: "left", "aria-live": "polite" });
   #text = h("textarea", {
     rows: 1,
     dir: "auto",
@@ -62,7 +62,8 @@ export class ChatComposer extends HTMLElement {
       this.#refused,
       this.#options,
       this.#reply,
-      h("div", { class: "box" }, this.#text, this.#left, this.#emoji, this.#send),
+      this.#left,
+      h("div", { class: "box" }, this.#text, this.#emoji, this.#send),
     );
     this.#text.addEventListener("input", () => this.#input());
     this.#text.addEventListener("keydown", event => this.#key(event));
@@ -287,9 +288,14 @@ export class ChatComposer extends HTMLElement {
   }
 
   /** @param {Composer} now */
+  #reasonOf({ refusal, text }) {
+    if (refusal?.code !== "TOO_LONG") return refusal && reasonOf(refusal);
+    return en.composer.tooLong([...text.trimEnd()].length - this.#most);
+  }
+
+  /** @param {Composer} now */
   #showRefusals(now) {
-    const own =
-      now.refusal && h("p", null, h("strong", null, en.composer.refused), " ", reasonOf(now.refusal));
+    const own = now.refusal && h("p", null, h("strong", null, en.composer.refused), " ", this.#reasonOf(now));
     const others = now.others.map(other =>
       h(
         "p",

@@ -1,6 +1,7 @@
 // The page: which view is shown, and what goes on between its parts.
 
 import { ALL } from "../state/app.js";
+import { slashed } from "../state/names.js";
 import { en, sentence } from "../words/en.js";
 import { ChatComposer, labelOf } from "./composer.js";
 import { ask, attempt, closeAll, show, toast, whenLoaded } from "./dialogs.js";
@@ -742,7 +743,7 @@ class ChatPage extends HTMLElement {
     const last = this.#timelineShown?.items.findLast(
       item => (item.type === "post" && item.isOwn && !item.isTakenBack) || item.type === "pending",
     );
-    if (last && "text" in last) this.#composer.replace(last.text);
+    if (last && "text" in last) this.#composer.replace(slashed(last));
   }
 
   /** @param {boolean} [isOpen] */

@@ -90,6 +90,13 @@ const REFUSED = {
   THEY_ARE_BANNED: "They are banned there. Lift the ban first.",
   TOO_MANY_SESSIONS:
     "You are logged in on 50 devices, as many as one may be. End one of these sessions first.",
+  TOO_LONG: "It is too long.",
+  CONTROLS: "It has characters that cannot be posted.",
+  TOO_MANY_LINES: "It has too many lines: at most 41.",
+  INVISIBLE: "Nothing in it can be seen.",
+  TOO_MANY_MARKS: "It has too many marks on one letter.",
+  TOO_MANY_NAMES: "It names too many people and topics: at most 20.",
+  COMMAND: "The page knows no such command. To post it as it is, begin with two slashes.",
   WRONG_SECRET: "That is not the password of this name.",
   NO_COOKIE:
     "This browser keeps no cookies of this page, so nobody knows you here. Allow them, and come in again.",
@@ -244,6 +251,8 @@ export const en = {
     complete: "Suggestions",
     emoji: "Emoji",
     refused: "Not posted:",
+    /** @param {number} n */
+    tooLong: n => `It is too long by ${count(n, "character", "characters")}.`,
   },
 
   people: {
