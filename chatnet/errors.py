@@ -198,7 +198,8 @@ class BadName(Refusal):
     sentence = (
         "{name} is not a name: a name has 1 to 32 of the letters a-z, digits, - and _, begins with a letter "
         "or digit, and is none of all, here, everyone, everybody, anybody, somebody, nobody, channel, you, "
-        "admin, moderator, moderators, mods, operator, owner, root, system and chatnet."
+        "admin, moderator, moderators, mods, operator, owner, root, system and chatnet; a new one is none of "
+        "a service, as nickserv or server."
     )
 
 

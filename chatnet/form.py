@@ -29,6 +29,7 @@ from chatnet.names import (
     MAX_MARKS,
     MAX_SPELLED,
     Where,
+    check_new,
     is_guest,
     is_name,
     is_public,
@@ -131,6 +132,8 @@ def check_form(draft: Draft) -> None:
         _check_guest(draft, kind)
     elif kind.of_guests:
         raise ValueError(f"A {draft.kind} is of a guest")
+    if draft.kind in _NAMES_ANEW:
+        check_new(draft.to or user)
     if draft.room != user:
         _check_room(draft, kind)
     elif not kind.is_said and Where.OWN not in kind.rooms:
@@ -143,6 +146,8 @@ def check_form(draft: Draft) -> None:
         _check_other_text(draft, kind)
 
 
+_NAMES_ANEW = frozenset({"register", "guest", "nick"})
+"""The kinds with which somebody gets a name that nobody had."""
 _OF_GUESTS = frozenset({Where.TOPIC, Where.TALK})
 """Where guests do what others do, too."""
 

@@ -61,6 +61,11 @@ RESERVED = frozenset(
 Our own sentences have such words where the name of a user stands: “bob banned you”, “The operator …”.
 """
 
+SERVICES = frozenset({"global", "services", "service", "server", "irc", "ircd"})
+"""Names that nobody new may have, nor one that :func:`looks` so, nor any that ends in ``serv``, as NickServ
+does: networks of IRC call their services and servers so, and clients tell these their passwords unasked. Who
+has one of old keeps it."""
+
 _NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}")
 # Each begins with a quick check for what most letters are.
 _MARK = rf"(?:(?=[^\w\s\x00-\x7f])[{MARKS}])"
@@ -121,6 +126,15 @@ def is_user(word: str) -> bool:
 def looks(name: str) -> str:
     """Return how a name looks at first sight: two that look the same are easily taken for one another."""
     return name.replace("0", "o").replace("1", "l").replace("_", "").replace("-", "")
+
+
+def check_new(user: str) -> str:
+    """Return what a new user is to be called, or a guest, unchanged, or raise :class:`BadName`: who says so
+    may be taken for a service, or the server."""
+    shown = looks(user.removeprefix(GUEST))
+    if shown in SERVICES or shown.endswith("serv"):
+        raise BadName.of(name=quoted(user.removeprefix(GUEST)))
+    return user
 
 
 def is_room(room: str) -> bool:

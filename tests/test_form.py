@@ -220,3 +220,24 @@ def is_taken(text: str) -> bool:
     except BadText:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft("register", "nickserv", "nickserv", "argon2id", b"k" * 16),
+        Draft("guest", "~chanserv", "~chanserv", "chanserv c C", b"k" * 16),
+        Draft("nick", "~bob", "~bob", "Server b B", b"k" * 16, 0, More(to="~server")),
+    ],
+    ids=lambda draft: draft.kind,
+)
+def test_nobody_gets_the_name_of_a_service(draft: Draft) -> None:
+    """In whatever log, and whoever asks: by a registration, as a guest, or as one who is called otherwise."""
+    with pytest.raises(BadName):
+        check_form(draft)
+
+
+def test_who_has_the_name_of_a_service_of_old_goes_on() -> None:
+    check_form(Draft("post", "nickserv", "#tea", "hi", b"k" * 16))
+    check_form(Draft("secret", "nickserv", "nickserv", "argon2id", b"k" * 16))
+    check_form(Draft("post", "alice", "alice=nickserv", "hi", b"k" * 16))

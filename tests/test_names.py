@@ -18,11 +18,13 @@ from chatnet.names import (
     MAX_ROOM,
     MAX_SPELLED,
     RESERVED,
+    check_new,
     fold,
     fold_for,
     fold_name,
     fold_prefix,
     fold_room,
+    fold_user,
     is_name,
     is_room,
     named,
@@ -109,6 +111,21 @@ def test_bad_names_get_a_sentence(name: str) -> None:
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
     assert all(word in str(caught.value) for word in ("begins with a letter or digit", *RESERVED))
+
+
+@pytest.mark.parametrize(
+    "name", ["nickserv", "n0deserv", "chan_serv", "global", "server", "~irc", "0per-serv"]
+)
+def test_nobody_new_is_called_as_a_service_is(name: str) -> None:
+    """But it is read as any name: somebody may have it of old."""
+    with pytest.raises(BadName, match=name[1:] if name[0] == "~" else name):
+        check_new(name)
+    assert fold_user(name) == name
+
+
+@pytest.mark.parametrize("name", ["alice", "~bob", "servant", "observer", "ircbot", "server-7"])
+def test_others_are_called_as_they_like(name: str) -> None:
+    assert check_new(name) == name
 
 
 # ---- rooms ----

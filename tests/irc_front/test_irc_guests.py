@@ -7,6 +7,7 @@ from irc_front.stage import PASSWORD, Fronts, IrcLine, IrcStage, plain
 from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
+from chatnet import form
 from chatnet.entries import Entry, More
 from chatnet.errors import TryLater
 from chatnet.kinds import CLUSTER
@@ -15,6 +16,7 @@ from chatnet.testing.checker_guests import guests_come_and_go
 from chatnet.testing.evidence import Evidence
 from chatnet.worker.fronts.irc.guests import AT_ONCE, SECONDS, Arrivals
 from chatnet.worker.fronts.irc.roster import up_to_date
+from chatnet.worker.fronts.irc.server import NO_NICK
 
 
 @pytest.fixture
@@ -99,6 +101,47 @@ def test_whatever_a_guest_is_called_and_says_as_they_go(stage: IrcStage, said: s
     spelled.say(f"PASS :{PASSWORD}", "NICK Carol", f"USER c 0 * :{said}")
     stage.worker.work()
     assert [one.params[0] for one in spelled.heard if one.command == "001"] == ["Carol"]
+
+
+@pytest.mark.parametrize("name", ["NickServ", "chan_serv", "Server", "GLOBAL", "irc"])
+def test_nobody_new_is_taken_for_a_service(stage: IrcStage, name: str) -> None:
+    """Clients that identify by themselves say their password to NickServ: so that is nobody, and what is said
+    to it is not kept; neither a guest nor a user gets such a name. 432, as all that are nobody's."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    line = stage.line()
+    assert line.shown(f"NICK {name}", "USER x 0 * :x")[0].startswith(f"432 * {name} A name has 1 to 32")
+    assert "001" in codes(line, "NICK carol")
+    assert codes(bob, f"NICK {name}") == ["432"]
+    stage.worker.work()
+    for one in ("PASS :" + PASSWORD, "CAP REQ sasl"):
+        line = stage.line()
+        line.say(one, f"NICK {name}", "USER x 0 * :x", "AUTHENTICATE PLAIN", f"AUTHENTICATE {plain(name)}")
+        stage.worker.work()
+        assert {"904", "464"} & {one.command for one in line.heard}
+        assert "001" not in [one.command for one in line.heard]
+    assert codes(guest(stage, "dan"), f"NICK {name}", f"REGISTER {name} * :{PASSWORD}") == ["432", "FAIL"]
+    line = stage.line()
+    heard = line.ask("CAP REQ draft/account-registration", f"NICK {name}", f"REGISTER * * :{PASSWORD}")
+    stage.worker.work()
+    assert [one.params[:3] for one in heard + line.take() if one.command == "FAIL"] == [
+        ["REGISTER", "BAD_ACCOUNT_NAME", name.lower()]
+    ]
+    assert codes(alice, f"PRIVMSG {name} :IDENTIFY secret") == ["401"]
+    assert not [one for one in stage.worker.log.entries if "secret" in one.text]
+    assert {user for _, user, _ in log(stage, "register")} == {"alice"}
+
+
+def test_who_is_called_as_a_service_of_old_stays(stage: IrcStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What names are new is looked at when they are taken: others log in, and are spoken to."""
+    alice = stage.user("alice")
+    [kept] = [one.text for one in stage.worker.log.entries if one.kind == "register"]
+    with monkeypatch.context() as before:
+        before.setattr(form, "check_new", lambda user: user)
+        does(stage, "register", "nickserv", "nickserv", kept)
+    old = stage.user("NickServ", "sasl")
+    assert old.shown("JOIN #tea")[0] == "JOIN #tea"
+    alice.ask("PRIVMSG nickserv :is it you?")
+    assert old.texts() == ["alice NickServ is it you?"]
 
 
 def test_what_others_see_of_a_guest(stage: IrcStage) -> None:
@@ -376,7 +419,7 @@ def test_a_guest_takes_another_nick(stage: IrcStage) -> None:
     assert bob.shown("NICK ROB", "NICK alice", "NICK -") == [
         "NICK ROB",
         "433 ROB alice The nick alice is somebody's, or looks like theirs.",
-        "432 ROB - A name has 1 to 32 of the letters a-z, digits, - and _; some words are nobody's name.",
+        f"432 ROB - {NO_NICK}",
     ]
     bob.ask("QUIT :enough")
     assert [one.shown for one in alice.take() if one.command == "QUIT"] == ["QUIT enough"]

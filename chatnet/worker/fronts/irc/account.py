@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatnet.credentials import normalized
 from chatnet.entries import More
-from chatnet.errors import BadSecret, ChatnetError, NameTaken, NoSuchUser, WrongSecret
+from chatnet.errors import BadName, BadSecret, ChatnetError, NameTaken, NoSuchUser, WrongSecret
 from chatnet.form import MAX_LABEL
 from chatnet.irc import numerics, sasl, writer
 from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step
@@ -65,6 +65,8 @@ def code_of(why: ChatnetError) -> str:
     """Return the code with which a REGISTER fails."""
     if isinstance(why, NameTaken | WrongSecret):
         return "ACCOUNT_EXISTS"
+    if isinstance(why, BadName):
+        return "BAD_ACCOUNT_NAME"
     return "WEAK_PASSWORD" if isinstance(why, BadSecret) else "TEMPORARILY_UNAVAILABLE"
 
 

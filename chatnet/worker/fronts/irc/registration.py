@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft, fresh_key
-from chatnet.errors import ChatnetError, NameTaken, WrongSecret
+from chatnet.errors import BadName, ChatnetError, NameTaken, WrongSecret
 from chatnet.faces import NO_IDENT, Face, guest, ident_of
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
@@ -386,6 +386,10 @@ class Registration:
             sentence = f"The nick {nick} is somebody's, or looks like theirs: choose another, or log in."
             self._nick = ""
             self._say(numerics.ERR_NICKNAMEINUSE, writer.word(nick), sentence)
+            return
+        except BadName:
+            self._nick = ""
+            self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), server.NO_NICK)
             return
         except ChatnetError as why:
             self._say(numerics.ERR_PASSWDMISMATCH, str(why))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from chatnet.errors import ChatnetError, NameTaken
+from chatnet.errors import BadName, ChatnetError, NameTaken
 from chatnet.faces import guest
 from chatnet.irc import isupport, numerics, times, words, writer
 from chatnet.irc.lines import MOST_BYTES
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 VERSION = f"chatnet-{version('chatnet')}"
 NETWORK = "chatnet"
-NO_NICK = "A name has 1 to 32 of the letters a-z, digits, - and _; some words are nobody's name."
+NO_NICK = (
+    "A name has 1 to 32 of the letters a-z, digits, - and _, and begins with a letter or digit; some words, "
+    "and what services are called, are nobody's."
+)
 CHANGED = 9
 """For so many lines more counts one that changes how one is called."""
 
@@ -157,6 +160,8 @@ async def _rename(client: IrcClient, slot: Slot, wanted: str) -> None:
     except NameTaken:
         sentence = f"The nick {wanted} is somebody's, or looks like theirs."
         slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(wanted), sentence))
+    except BadName:
+        slot.say(client.numeric(numerics.ERR_ERRONEUSNICKNAME, writer.word(wanted), NO_NICK))
     except ChatnetError as why:
         client.refuse(slot, "NICK", writer.word(wanted), why)
     else:
