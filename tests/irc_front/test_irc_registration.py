@@ -402,6 +402,39 @@ def test_who_goes_on_as_a_guest_after_a_login_that_failed_stays(said: str) -> No
     assert line.is_open
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (f"AUTHENTICATE {plain('eve', '7 chars')}", "A password has at least 8"),
+        (f"AUTHENTICATE {plain('alice', 'wrong horse')}", "That name is somebody's"),
+        (f"AUTHENTICATE {'a' * 401}", "That is too long"),
+        ("AUTHENTICATE *", "You have ended SASL."),
+        ("CAP END", "You have ended SASL."),
+        ("AUTHENTICATE *\r\nREGISTER * * :short", "A password has at least 8"),
+    ],
+)
+def test_who_goes_on_as_a_guest_after_a_login_that_failed_is_told_so(said: str, why: str) -> None:
+    """Clients go on by themselves, under the very name that was to be logged in to, and show the refusal
+    among much else: so it is said once more, behind the welcome. Who logs in at last is told nothing."""
+    stage = IrcStage(Worker(), guests=True)
+    stage.user("alice")
+    line = stage.line()
+    line.say("CAP REQ sasl", "NICK eve", "USER eve 0 * :Eve", "AUTHENTICATE PLAIN", said)
+    stage.worker.work()
+    refused = [one.text for one in line.heard if one.command in ("904", "905", "906", "FAIL")]
+    line.say("CAP END")
+    assert "001" in [one.command for one in line.heard]
+    [told] = [one.text for one in line.heard if one.command == "NOTICE"]
+    assert told.startswith(f"You are a guest, and not logged in. {why}")
+    assert told.endswith(refused[-1] if refused else "You have ended SASL.")
+    other = stage.line()
+    other.say("CAP REQ sasl", "NICK alice", "USER alice 0 * :A", "AUTHENTICATE PLAIN", "AUTHENTICATE *")
+    other.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice')}", "CAP END")
+    stage.worker.work()
+    assert "001" in [one.command for one in other.heard]
+    assert not [one for one in other.heard if one.text.startswith("You are a guest")]
+
+
 def test_long_messages_come_in_pieces_of_400(stage: IrcStage) -> None:
     """A full last piece is followed by an empty one, ``+``; a longer piece is refused by 905, and more than
     8 KB in all by 904."""

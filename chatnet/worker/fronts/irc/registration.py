@@ -76,6 +76,7 @@ class Registration:
             "_real_name",
             "_session",
             "_slot",
+            "_why_not",
         ),
     )
 
@@ -91,6 +92,7 @@ class Registration:
         self._caps = Negotiation(front.offered)
         self._exchange = Exchange()
         self._nick = self._ident = self._real_name = self._password = ""
+        self._why_not = ""
         self._away: str | None = None
         self._attempts = 0
         self._is_closing = self._is_lost = self._is_new = False
@@ -204,7 +206,7 @@ class Registration:
             self._client.capabilities_changed()
         if self._exchange.is_open and [word.upper() for word in line.params[:1]] == ["END"]:
             self._exchange.said("*")
-            self._say(numerics.ERR_SASLABORTED)
+            self._aborted()
         self._complete()
 
     def _pass(self, line: Line) -> None:
@@ -260,9 +262,10 @@ class Registration:
             case Step.ASK:
                 self._put(writer.line("", "AUTHENTICATE", "+"))
             case Step.TOO_LONG:
+                self._why_not = numerics.ERR_SASLTOOLONG.text
                 self._say(numerics.ERR_SASLTOOLONG)
             case Step.ABORTED:
-                self._say(numerics.ERR_SASLABORTED)
+                self._aborted()
             case Step.UNKNOWN:
                 self._say(numerics.RPL_SASLMECHS, sasl.mechanisms(bool(self._connection.fingerprint)))
                 self._no_sasl("That mechanism is not known here.")
@@ -297,6 +300,7 @@ class Registration:
         elif (
             no := account.wrong_register(line.params, self._nick, self._front.settings.registers)
         ) is not None:
+            self._why_not = no[1]
             self._fail("REGISTER", *no)
         else:
             login = sasl.login_of(self._nick)
@@ -308,7 +312,8 @@ class Registration:
         try:
             session = await self._login(credentials.login, self._shown(credentials, registers=True))
         except ChatnetError as why:
-            self._fail("REGISTER", account.code_of(why), account.sentence_of(why), name)
+            self._why_not = account.sentence_of(why)
+            self._fail("REGISTER", account.code_of(why), self._why_not, name)
             self._failed()
             return
         if not self._is_new:  # it was theirs before
@@ -324,7 +329,12 @@ class Registration:
         self._say(numerics.RPL_LOGGEDIN, mask, user, f"You are now logged in as {user}.")
 
     def _no_sasl(self, sentence: str) -> None:
+        self._why_not = sentence
         self._say(numerics.ERR_SASLFAIL, sentence)
+
+    def _aborted(self) -> None:
+        self._why_not = numerics.ERR_SASLABORTED.text
+        self._say(numerics.ERR_SASLABORTED)
 
     def _failed(self) -> None:
         self._exchange.failures += 1
@@ -493,6 +503,9 @@ class Registration:
             client.put_line(line)
         if self._is_new:
             sentence = f"You are the first to use the name {session.user}; it is yours, with this password."
+            client.put_line(client.notice(sentence))
+        if self._why_not and is_guest(client.user):
+            sentence = f"You are a guest, and not logged in. {self._why_not}"
             client.put_line(client.notice(sentence))
         client.arrive()
 
