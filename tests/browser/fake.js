@@ -347,7 +347,9 @@ const app = {
       };
     if (t === "list")
       return {
-        rooms: ["#teapots", "#tennis", "tess"].filter(room => room.startsWith(words.prefix)),
+        rooms: ["#python", "#teapots", "#tennis", "bob", "dave", "tess"].filter(
+          room => room.startsWith(words.prefix) && room > words.after,
+        ),
         joined: [],
         more: false,
       };

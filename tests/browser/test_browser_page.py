@@ -766,6 +766,7 @@ def test_keys(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         expect(composer(page)).to_be_focused()
         page.keyboard.press("Control+k")
+        expect(page.get_by_role("combobox")).to_be_focused()
         page.keyboard.type("op")
         page.keyboard.press("Enter")
         expect(page.locator(".main h1")).to_have_text("ops")
@@ -788,6 +789,53 @@ def test_keys(chromium: Browser) -> None:
         expect(page.get_by_role("menuitem").first).to_be_focused()
         page.keyboard.press("Escape")
         expect(page.locator(".post:focus")).to_contain_text("Congratulations")
+
+
+def test_the_finder_shows_what_there_is_and_finds_it_by_any_part(chromium: Browser) -> None:
+    with opened(chromium, scene="empty") as page:
+        page.keyboard.press("Control+k")
+        names = page.get_by_role("option").locator("bdi")
+        own = ["Your page"]
+        topics, people = ["#python", "#teapots", "#tennis"], ["Page of bob", "Page of dave", "Page of tess"]
+        expect(names).to_have_text([*own, *topics, *people])
+        for typed, found in {
+            "pot": ["#teapots", "Join or begin #pot"],
+            "#n": ["#python", "#tennis", "Join or begin #n"],
+            "@": ["Write to bob", "Write to dave", "Write to tess"],
+            "@es": ["Write to tess", "Write to es"],
+            "ess": ["Page of tess", "Write to tess", "Join or begin #ess"],
+        }.items():
+            page.get_by_role("combobox").fill(typed)
+            expect(names).to_have_text(found)
+        page.get_by_role("combobox").fill("pot")
+        page.keyboard.press("Enter")
+        expect(page.locator(".main h1")).to_have_text("teapots")
+
+
+def test_who_is_nowhere_yet_is_offered_what_there_is(chromium: Browser) -> None:
+    with opened(chromium, scene="empty") as page:
+        none = page.locator("chat-rooms .none")
+        expect(none.get_by_role("link")).to_have_text(
+            ["#python", "#teapots", "#tennis", "bob", "dave", "tess"]
+        )
+        none.get_by_role("button", name="Look around").click()
+        expect(page.get_by_role("option", name="#teapots")).to_be_visible()
+        page.keyboard.press("Escape")
+        none.get_by_role("link", name="#teapots").click()
+        expect(page.get_by_role("button", name="Join #teapots")).to_be_visible()
+
+
+def test_a_person_is_followed_by_their_name(chromium: Browser) -> None:
+    with opened(chromium, scene="empty") as page:
+        page.get_by_role("button", name="New room or conversation").click()
+        page.get_by_role("button", name="Follow a person").click()
+        page.keyboard.type("@Dave")
+        page.keyboard.press("Enter")
+        expect(page.locator(".main h1")).to_have_text("dave")
+        assert fake(page, "fake.ordered") == [["join", {"room": "dave"}]]
+        page.get_by_role("button", name="New room or conversation").click()
+        page.get_by_role("button", name="Look around").click()
+        expect(page.get_by_role("option", name="#teapots")).to_be_visible()
 
 
 def test_escape_goes_to_the_newest_post(chromium: Browser) -> None:
@@ -853,6 +901,7 @@ def test_what_was_closed_is_no_step_back(chromium: Browser) -> None:
         expect(title).to_have_text("tea")
         for _ in range(2):
             page.get_by_role("button", name="Account").click()
+            expect(page.get_by_role("dialog")).to_be_visible()
             page.keyboard.press("Escape")
             page.get_by_role("button", name="People and details").click()
             page.locator("chat-people").get_by_role("button", name="Close").click()
@@ -862,6 +911,7 @@ def test_what_was_closed_is_no_step_back(chromium: Browser) -> None:
         expect(title).to_have_text("carol")
         expect(page.locator("chat-people")).to_be_hidden()
         page.keyboard.press("Control+k")
+        expect(page.get_by_role("combobox")).to_be_focused()
         page.keyboard.type("python")
         page.keyboard.press("Enter")
         expect(title).to_have_text("python")

@@ -6,12 +6,13 @@ import { ask, show } from "./dialogs.js";
 import { fill, h } from "./h.js";
 import { icon } from "./icons.js";
 import { goTo } from "./layers.js";
-import { mark } from "./rooms.js";
-import { addressOf } from "./route.js";
+import { BEFORE_NAMES, mark } from "./rooms.js";
+import { addressOf, bare } from "./route.js";
 
 /** @typedef {import("../state/app.js").App} App */
 /** @typedef {{room: string, text: string, icon: Node, join?: boolean}} Found */
 
+/** So many are shown of one's own rooms, and so many of others. */
 const MOST_FOUND = 12;
 
 /**
@@ -22,9 +23,8 @@ export function openFinder(app, join) {
   /** @type {Found[]} */
   let found = [];
   let chosen = 0;
-  let asked = 0;
-  /** @type {string[]} */
-  let elsewhere = [];
+  /** @type {Set<string>} topics and people, as far as they are known */
+  const elsewhere = new Set();
   const list = h("ul", { class: "found", role: "listbox", id: "found", "aria-label": en.finder.title });
   const input = h("input", {
     type: "text",
@@ -43,7 +43,7 @@ export function openFinder(app, join) {
   const dialog = show(en.finder.title, h("div", { class: "finder" }, input, list), "narrow high");
 
   const draw = () => {
-    found = matches(app, input.value, elsewhere);
+    found = matches(app, input.value, [...elsewhere]);
     chosen = Math.min(chosen, Math.max(0, found.length - 1));
     fill(
       list,
@@ -72,21 +72,13 @@ export function openFinder(app, join) {
     if (one.join) join(one.room);
     goTo(addressOf(one.room));
   };
-  const learn = async () => {
-    const turn = ++asked;
-    const prefix = input.value.trim().toLowerCase();
-    if (!prefix || prefix.startsWith("@") || prefix.startsWith("&")) {
-      elsewhere = [];
-      return;
-    }
+  /** @param {[prefix: string, after: string][]} pages */
+  const learn = async pages => {
     try {
-      const pages = await Promise.all(
-        [prefix, ...(prefix.startsWith("#") ? [] : [`#${prefix}`])].map(one =>
-          app.ask("list", { prefix: one, after: "" }),
-        ),
-      );
-      if (turn !== asked) return;
-      elsewhere = pages.flatMap(page => page.rooms.slice(0, MOST_FOUND));
+      for (const page of await Promise.all(
+        pages.map(([prefix, after]) => app.ask("list", { prefix, after })),
+      ))
+        for (const room of page.rooms) elsewhere.add(room);
       draw();
     } catch {
       // What is known here is shown.
@@ -95,7 +87,12 @@ export function openFinder(app, join) {
   input.addEventListener("input", () => {
     chosen = 0;
     draw();
-    void learn();
+    const word = input.value.trim().toLowerCase().replace(/^[#@]/, "");
+    if (word && !word.startsWith("&"))
+      void learn([
+        [word, ""],
+        [`#${word}`, ""],
+      ]);
   });
   input.addEventListener("keydown", event => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
@@ -107,6 +104,10 @@ export function openFinder(app, join) {
     if (step) draw();
   });
   draw();
+  void learn([
+    ["#", ""],
+    ["", BEFORE_NAMES],
+  ]);
 }
 
 /**
@@ -121,9 +122,10 @@ function matches(app, typed, elsewhere) {
   const rows = app.rooms();
   /** @type {Map<string, Found>} */
   const found = new Map();
+  let most = MOST_FOUND;
   /** @param {string} room @param {boolean} [isNew] */
   const put = (room, isNew) => {
-    if (found.size >= MOST_FOUND || found.has(room)) return;
+    if (found.size >= most || found.has(room)) return;
     const { what } = app.room(room);
     const text =
       what === "own"
@@ -137,26 +139,25 @@ function matches(app, typed, elsewhere) {
               : room;
     found.set(room, { room, text, icon: mark(what, room), ...(isNew ? { join: true } : {}) });
   };
+  const marked = /^[#&@]/.exec(wanted)?.[0] ?? "";
   const fits = (/** @type {string} */ room) =>
-    /^[#&@]/.test(wanted) ? room.startsWith(wanted) : room.replace(/^[#&@]/, "").includes(plain);
-  // Unread ones first, if nothing is typed; else those that begin so.
-  const own = rows.filter(row => fits(row.room) && row.room !== app.here());
-  const rank = (/** @type {import("../state/app.js").RoomRow} */ row) =>
-    wanted
-      ? row.room.replace(/^[#&@]/, "").startsWith(plain)
-        ? 0
-        : 1
-      : row.mentions
-        ? 0
-        : row.unread
-          ? 1
-          : 2;
-  for (const row of [...own].sort((a, b) => rank(a) - rank(b))) put(row.room);
-  for (const room of elsewhere) {
-    if (!fits(room) || room === me) continue;
-    put(room);
-    if (isName(room)) put(`@${room}`);
+    (!marked || room.startsWith(marked)) && bare(room).includes(plain);
+  // Those that begin so first; then those with something new.
+  const rank = (/** @type {string} */ room, more = 0) => (bare(room).startsWith(plain) ? 0 : 3) + more;
+  const own = rows
+    .filter(row => fits(row.room) && row.room !== app.here())
+    .map(row => ({ row, rank: rank(row.room, row.mentions ? 0 : row.unread ? 1 : 2) }));
+  for (const { row } of own.sort((a, b) => a.rank - b.rank)) put(row.room);
+  const others = elsewhere.filter(room => room !== me).sort((a, b) => rank(a) - rank(b));
+  for (const isPerson of [false, true]) {
+    most = found.size + MOST_FOUND;
+    for (const room of others.filter(one => isName(one) === isPerson)) {
+      if (fits(room)) put(room);
+      // Nobody is listed twice before one looks for them.
+      if (isPerson && wanted && fits(`@${room}`)) put(`@${room}`);
+    }
   }
+  most++;
   if (wanted.startsWith("@") && isName(plain) && plain !== me) put(wanted);
   if (WORD.test(plain) && !/^[&@]/.test(wanted) && !rows.some(row => row.room === `#${plain}`))
     put(`#${plain}`, true);
@@ -169,11 +170,13 @@ function matches(app, typed, elsewhere) {
  * @param {(room: string) => Promise<unknown> | void} join
  */
 export function openAdd(app, join) {
-  /** @type {[("topic" | "private" | "talk"), string, string, string][]} */
+  /** @type {[("look" | "topic" | "private" | "talk" | "follow"), string, string, string][]} */
   const kinds = [
+    ["look", "search", en.add.look, en.add.lookText],
     ["topic", "hash", en.add.topic, en.add.topicText],
     ["private", "lock", en.add.private, en.add.privateText],
     ["talk", "message", en.add.talk, en.add.talkText],
+    ["follow", "follow", en.add.follow, en.add.followText],
   ];
   const buttons = kinds.map(([kind, mark, title, text], i) =>
     h(
@@ -184,13 +187,17 @@ export function openAdd(app, join) {
     ),
   );
   const first = show(en.add.title, h("div", { class: "choices" }, buttons), "narrow");
-  /** @param {"topic" | "private" | "talk"} kind */
+  /** @param {"look" | "topic" | "private" | "talk" | "follow"} kind */
   const next = kind => {
     first.close();
-    const isTalk = kind === "talk";
+    if (kind === "look") {
+      openFinder(app, join);
+      return;
+    }
+    const isPerson = kind === "talk" || kind === "follow";
     ask(kinds.find(([one]) => one === kind)?.[2] ?? "", {
       fields: [
-        { name: "name", label: isTalk ? en.add.person : en.add.name, required: true, max: 70 },
+        { name: "name", label: isPerson ? en.add.person : en.add.name, required: true, max: 70 },
         ...(kind === "private"
           ? [{ name: "all", label: en.add.all, type: /** @type {const} */ ("check") }]
           : []),
@@ -201,9 +208,9 @@ export function openAdd(app, join) {
           .replace(/^[#&@]/, "")
           .replaceAll(" ", "-")
           .toLowerCase();
-        const room = { topic: "#", private: "&", talk: "@" }[kind] + word;
+        const room = { topic: "#", private: "&", talk: "@", follow: "" }[kind] + word;
         if (kind === "private") await app.order("create", { room, history: all ? "all" : "joined" });
-        else if (kind === "topic") await join(room);
+        else if (kind !== "talk") await join(room);
         else await app.ask("who_is", { name: word });
         goTo(addressOf(room));
       },

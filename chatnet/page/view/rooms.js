@@ -10,6 +10,11 @@ import { addressOf, bare } from "./route.js";
 /** @typedef {import("../state/app.js").RoomRow} RoomRow */
 /** @typedef {import("../state/app.js").App} App */
 
+/** What a name of a user comes after, and a topic does not, in the order in which the server lists them. */
+export const BEFORE_NAMES = "$";
+/** So many topics and people are offered to who is in no room. */
+const MOST_OFFERED = 8;
+
 /** @type {Record<RoomRow["what"], keyof typeof en["rooms"]["headings"] | "">} */
 const SECTION = {
   all: "own",
@@ -87,17 +92,55 @@ export class ChatRooms extends HTMLElement {
     }
     const isEmpty = rows.length < 3 && invitations.length === 0;
     if (isEmpty) sections.push({ name: "none", title: "", rows: [] });
-    keepInStep(this.#list, sections, section => section.name, sectionElement, updateSection);
+    keepInStep(this.#list, sections, section => section.name, this.#make, updateSection);
+  }
+
+  #make = (/** @type {{name: string, title: string, rows: readonly any[]}} */ section) =>
+    section.name === "none" ? this.#none() : sectionElement(section);
+
+  /** What there is for somebody who is nowhere yet: the server does not say what is said most in. */
+  #none() {
+    const some = h("div", null);
+    void this.#offer(some);
+    return h(
+      "section",
+      { class: "none" },
+      h("p", null, en.rooms.none),
+      h("p", null, en.rooms.noneHint),
+      h("button", { "data-open": "finder" }, icon("search"), en.add.look),
+      h("button", { "data-open": "add" }, icon("add"), en.add.title),
+      some,
+    );
+  }
+
+  /** @param {Element} box */
+  async #offer(box) {
+    const app = /** @type {App} */ (this.#app);
+    try {
+      const [topics, people] = await Promise.all([
+        app.ask("list", { prefix: "#", after: "" }),
+        app.ask("list", { prefix: "", after: BEFORE_NAMES }),
+      ]);
+      fill(box, offered("topics", topics.rooms), offered("people", people.rooms, app.me()?.name));
+    } catch {
+      // One can look around later.
+    }
   }
 }
 customElements.define("chat-rooms", ChatRooms);
 
+/** @param {"topics" | "people"} what @param {string[]} rooms @param {string} [me] */
+function offered(what, rooms, me) {
+  const shown = rooms.filter(room => room !== me).slice(0, MOST_OFFERED);
+  if (!shown.length) return null;
+  const chips = shown.map(room =>
+    h("li", null, h("a", { class: "chip", href: addressOf(room) }, h("bdi", null, room))),
+  );
+  return [h("h2", null, en.rooms.some[what]), h("ul", { class: "chips" }, chips)];
+}
+
 /** @param {{name: string, title: string, rows: readonly any[]}} section */
 function sectionElement(section) {
-  if (section.name === "none") {
-    const add = h("button", { "data-open": "add" }, icon("add"), en.add.title);
-    return h("section", { class: "none" }, h("p", null, en.rooms.none), h("p", null, en.rooms.noneHint), add);
-  }
   const id = `section-${section.name}`;
   const element = h("section", { "aria-labelledby": id }, h("h2", { id }, section.title), h("ul", null));
   updateSection(element, section);

@@ -175,6 +175,7 @@ export const en = {
     accept: "Join",
     none: "You are in no room yet.",
     noneHint: "Join a topic, write to somebody, or follow a person.",
+    some: { topics: "Some topics here", people: "Some people here" },
     own: "Your page",
     all: "Everything",
     draft: "Draft",
@@ -357,16 +358,20 @@ export const en = {
 
   add: {
     title: "Begin something new",
+    look: "Look around",
+    lookText: "At the topics and people that are here.",
     topic: "Topic",
     topicText: "Anybody may read and join it.",
     private: "Private room",
     privateText: "Only who is invited reads it.",
     talk: "Conversation",
     talkText: "With one person, for the two of you alone.",
+    follow: "Follow a person",
+    followText: "What they say on their page comes to you.",
     name: "Name",
     person: "Their name",
     all: "Newcomers may read what was said before",
-    go: { topic: "Join or begin it", private: "Make the room", talk: "Open it" },
+    go: { topic: "Join or begin it", private: "Make the room", talk: "Open it", follow: "Follow" },
   },
 
   finder: {
