@@ -60,6 +60,10 @@ class TooSlow(ChatnetError):
     sentence = "The log takes too long to answer this; ask again later."
 
 
+UNREAD = (Unreadable, TooSlow)
+"""Why any read may be refused for now, whatever it asks: a full disk, a damaged store, a slow database."""
+
+
 class WrongVersion(ChatnetError):
     code = b"WRONG_VERSION"
     sentence = "This end speaks version {ours} of the protocol and yours {theirs}: update the older one."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ from chatnet.entries import (
     other_side,
     visible,
 )
-from chatnet.errors import KeyReused, NoSuchRoom, Refusal
+from chatnet.errors import KeyReused, NoSuchRoom, Refusal, Unreadable
 from chatnet.facts import StateFacts
 from chatnet.form import check_form
 from chatnet.kinds import EVENTS, NEW_LEVEL, SAID
@@ -106,7 +106,8 @@ class MemoryLog:
 
     Appends are answered at once, or, while ``held``, at :meth:`let_go`; reads in the same way while
     ``reads_held``. The window follows each commit; while ``lagging``, only at :meth:`catch_up`. ``page`` is
-    how many entries a page holds. It begins at ``level``.
+    how many entries a page holds. It begins at ``level``. Questions of the kinds ``unread`` are refused for
+    now, as on a full disk, or by a damaged store.
     """
 
     log_id = "memory"
@@ -122,6 +123,7 @@ class MemoryLog:
         self.entries: list[Entry] = []
         self.waiting_bytes = 0
         self.held = self.reads_held = self.lagging = False
+        self.unread: Collection[type] = ()
         self._clock = clock
         self._page = page
         self._seqs: dict[tuple[str, bytes], int] = {}
@@ -268,6 +270,8 @@ class MemoryLog:
     async def read(self, question: Question[T]) -> T:
         """See :meth:`chatnet.log.Log.read`."""
         await self._turn()
+        if type(question) in self.unread:
+            raise Unreadable(Unreadable.sentence)
         found: T = ANSWERS[type(question)](self, question)
         return found
 

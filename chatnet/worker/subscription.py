@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
-from chatnet.errors import TooSlow, Unreadable
+from chatnet.errors import UNREAD
 from chatnet.kinds import EVENTS, SAID
 from chatnet.lanes import Pace, Visitor
 from chatnet.log import Log
@@ -201,7 +201,7 @@ class Subscription:
         self._router.leave_live(self._local_user, self._peer)
 
     def failed(self, failure: Failure) -> None:
-        if failure.check(Unreadable, TooSlow):
+        if failure.check(*UNREAD):
             why = failure.value
             self._logger.warn("Catching up for {user} waits: {why}", user=self._local_user.user, why=why)
         else:

@@ -755,8 +755,11 @@ class IrcClient(ConnectionPeer):
         Deferred.fromCoroutine(begin()).addErrback(self._not_heard)
 
     def _not_heard(self, failure: Failure) -> None:
-        self.log_failure(failure, "JOIN")
-        self.close("The log cannot be read")
+        if isinstance(failure.value, ChatnetError):  # what it has missed cannot be read now
+            self.close(str(failure.value))
+        else:
+            self.log_failure(failure, "JOIN")
+            self.close("The server failed")
 
     def ended(self, code: str, sentence: str) -> None:
         self._ended_by = sentence

@@ -170,16 +170,20 @@ async def back(client: IrcClient, user: str, face: Face) -> None:
 async def becomes(client: IrcClient, user: str, by: int, since: int, ages: bool = False) -> None:
     """Go on as another user, who hears what comes behind the seq ``since``; ``ages``: see :func:`admitted`.
 
-    :raises ChatnetError: they cannot come in; then the connection has no user, and is closed.
+    :raises ChatnetError: they cannot come in, or hear that; then the connection is closed.
     """
-    front, sessions, old = client.front, client.sessions, client.session
-    old.unchat()
     try:
-        start = await cursor_at(sessions.log, since) or client.window.cursor
-        session = await admitted(sessions, client, user, by, ages)
+        await _becomes(client, user, by, since, ages)
     except Exception as why:
         client.close(str(why) if isinstance(why, ChatnetError) else "The server failed")
         raise
+
+
+async def _becomes(client: IrcClient, user: str, by: int, since: int, ages: bool) -> None:
+    front, sessions, old = client.front, client.sessions, client.session
+    old.unchat()
+    start = await cursor_at(sessions.log, since) or client.window.cursor
+    session = await admitted(sessions, client, user, by, ages)
     if client.is_lost:  # meanwhile: the old session is over already
         session.lost("its connection was lost")
         if is_guest(user):

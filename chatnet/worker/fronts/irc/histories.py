@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Ref
-from chatnet.errors import ChatnetError, CursorAhead, NoSuchRoom
+from chatnet.errors import CursorAhead, NoSuchRoom
 from chatnet.irc import msgids, times, writer
 from chatnet.irc.isupport import MOST_HISTORY
 from chatnet.kinds import SAID
@@ -251,7 +251,7 @@ async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
     except Gone:
         sentence = "That message is not in the log, or no longer: ask for LATEST."
         client.fail(slot, "CHATHISTORY", "MESSAGE_ERROR", sentence, word, writer.word(target))
-    except (NoTarget, ChatnetError):
+    except (NoTarget, NoSuchRoom):
         sentence = "There is no such history for you."
         client.fail(slot, "CHATHISTORY", "INVALID_TARGET", sentence, word, writer.word(target))
     else:
@@ -392,7 +392,7 @@ async def _newest_of_all(client: IrcClient) -> AsyncIterator[tuple[int, str, int
         try:
             for post in await newest(client, room, MOST_SEQ, 0, 1):
                 yield (post.seq, room, post.time) if isinstance(post, Entry) else (post, room, 0)
-        except ChatnetError:
+        except NoSuchRoom:
             continue  # it was left meanwhile
 
 

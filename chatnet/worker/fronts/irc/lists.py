@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from chatnet.errors import ChatnetError
+from chatnet.errors import ChatnetError, NoSuchRoom
 from chatnet.irc import masks, numerics
 from chatnet.irc.masks import Wanted
 from chatnet.irc.targets import OWN
@@ -25,10 +25,17 @@ A_TURN = 1_000
 
 async def list_channels(client: IrcClient, slot: Slot, line: Line) -> None:
     """List topics, private rooms that one is in, and the rooms of users if those are asked for."""
-    wanted = masks.wanted(line.params[0] if line.params else "")
+    slot.say(client.numeric(numerics.RPL_LISTSTART, "Channel"))
+    try:
+        await _say_all(client, slot, masks.wanted(line.params[0] if line.params else ""))
+    except ChatnetError as why:
+        client.refuse(slot, "LIST", "*", why)
+    slot.say(client.numeric(numerics.RPL_LISTEND))
+
+
+async def _say_all(client: IrcClient, slot: Slot, wanted: Wanted) -> None:
     without_counts = Wanted(wanted.masks, wanted.but)
     a_turn = max(1, A_TURN // (1 + len(wanted.masks) + len(wanted.but)))
-    slot.say(client.numeric(numerics.RPL_LISTSTART, "Channel"))
     looked_at = 0
     async for room in _rooms(client, wanted):
         channel = events.channel(room)
@@ -37,7 +44,6 @@ async def list_channels(client: IrcClient, slot: Slot, line: Line) -> None:
             await client.breathe()
         if without_counts.has(channel, 0):  # before anybody is counted
             await _say_one(client, slot, wanted, room, channel)
-    slot.say(client.numeric(numerics.RPL_LISTEND))
 
 
 async def _rooms(client: IrcClient, wanted: Wanted) -> AsyncIterator[str]:
@@ -63,7 +69,7 @@ async def _rooms(client: IrcClient, wanted: Wanted) -> AsyncIterator[str]:
 async def _say_one(client: IrcClient, slot: Slot, wanted: Wanted, room: str, channel: str) -> None:
     try:
         facts = await client.session.reads.facts_of(room, counts=True)
-    except ChatnetError:
+    except NoSuchRoom:
         return
     count = facts.members + is_users(room)
     if wanted.has(channel, count):

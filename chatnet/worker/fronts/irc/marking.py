@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatnet.entries import other_side
-from chatnet.errors import ChatnetError
+from chatnet.errors import UNREAD, ChatnetError, TryLater
 from chatnet.irc import targets, times, writer
 from chatnet.irc.targets import Nick
 from chatnet.names import GUEST, is_guest, is_talk, sides, talk
@@ -95,6 +95,8 @@ async def markread(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(await mark_line(client, room, await mark_in(client, room), shown))
     except Params as why:
         client.fail(slot, "MARKREAD", "INVALID_PARAMS", str(why), target)
+    except (*UNREAD, TryLater) as why:
+        client.fail(slot, "MARKREAD", "INTERNAL_ERROR", str(why), target)
     except (NoTarget, ChatnetError):
         client.fail(slot, "MARKREAD", "INVALID_TARGET", "There is no such target for you.", target)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from chatnet.errors import BadName, BadRequest, ChatnetError, NoSuchUser
+from chatnet.errors import BadName, BadRequest, ChatnetError, NoSuchRoom, NoSuchUser
 from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.irc.masks import Whox
 from chatnet.irc.targets import nick_of
@@ -49,7 +49,10 @@ async def who(client: IrcClient, slot: Slot, line: Line) -> None:
     asked = masks.whox(options)
     if OPERATORS not in options.partition("%")[0]:
         found = _who_is_in if mask[:1] in ("#", "&") else _who_matches
-        await found(client, slot, mask, asked)
+        try:
+            await found(client, slot, mask, asked)
+        except ChatnetError as why:
+            client.refuse(slot, "WHO", writer.word(mask), why)
     slot.say(client.numeric(numerics.RPL_ENDOFWHO, writer.word(mask)))
 
 
@@ -63,8 +66,8 @@ async def _who_is_in(client: IrcClient, slot: Slot, channel: str, asked: Whox | 
             for name, role in members.items():
                 prefix = prefix_of(role)
                 slot.say(_who_line(client, events.channel(room), name, prefix, asked, spoken))
-    except ChatnetError:
-        return  # there is no such channel for this client
+    except NoSuchRoom:
+        return  # not for this client
 
 
 async def _who_matches(client: IrcClient, slot: Slot, mask: str, asked: Whox | None) -> None:
@@ -92,7 +95,7 @@ async def _shares_a_room(client: IrcClient, name: str) -> bool:
     """Return whether masks find somebody who is invisible: who shares a room."""
     try:
         return name == client.user or bool((await client.session.reads.who_is(name)).rooms)
-    except ChatnetError:
+    except (BadName, NoSuchUser):
         return False
 
 

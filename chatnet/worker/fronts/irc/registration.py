@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft, fresh_key
-from chatnet.errors import BadName, ChatnetError, NameTaken, WrongSecret
+from chatnet.errors import UNREAD, BadName, ChatnetError, NameTaken, WrongSecret
 from chatnet.faces import NO_IDENT, Face, guest, ident_of
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
@@ -367,12 +367,19 @@ class Registration:
         try:
             session = await self._login(credentials.login, self._shown(credentials))
         except ChatnetError as why:
-            self._say(numerics.ERR_PASSWDMISMATCH, account.sentence_of(why))
-            self._close("Login failed")
+            self._not_let_in(why, account.sentence_of(why), "Login failed")
             return
         if self._is_spelled_anew(session):
             await self._spell(session)
         self._welcome(session)
+
+    def _not_let_in(self, why: ChatnetError, sentence: str, end: str) -> None:
+        """Close, as nobody is let in; a password is only wrong if the log could be asked."""
+        if isinstance(why, UNREAD):
+            end = sentence
+        else:
+            self._say(numerics.ERR_PASSWDMISMATCH, sentence)
+        self._close(end)
 
     def _the_client(self) -> IrcClient:
         if self._client is None:
@@ -402,8 +409,7 @@ class Registration:
             self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), server.NO_NICK)
             return
         except ChatnetError as why:
-            self._say(numerics.ERR_PASSWDMISMATCH, str(why))
-            self._close("No login")
+            self._not_let_in(why, str(why), "No login")
             return
         client.session = session
         if self._is_lost:

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
-from chatnet.errors import AlreadyJoined, ChatnetError, NotYet
+from chatnet.errors import AlreadyJoined, ChatnetError, NoSuchRoom, NotYet
 from chatnet.form import MAX_WORDS
 from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.worker.fronts.irc import events
@@ -180,7 +180,9 @@ async def names(client: IrcClient, slot: Slot, line: Line) -> None:
                 slot.say(end_of_names(client, channel))
             else:
                 await say_names(client, slot.say, room, channel)
-        except ChatnetError:
+        except ChatnetError as why:
+            if not isinstance(why, NoSuchRoom):
+                client.refuse(slot, "NAMES", writer.word(channel), why)
             slot.say(end_of_names(client, channel))
 
 

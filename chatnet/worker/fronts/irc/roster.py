@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
 from chatnet.errors import (
+    UNREAD,
     BadRequest,
     BadRoom,
     ChatnetError,
@@ -167,6 +168,8 @@ async def reason_of(client: IrcClient, room: str, why: ChatnetError) -> ChatnetE
         await client.session.reads.facts_of(room)
     except NoSuchRoom as none:
         return none
+    except UNREAD:
+        return why
     if not isinstance(why, BadRoom):
         return why
     if room == client.user:
@@ -188,12 +191,15 @@ async def introduce(client: IrcClient, rooms: Sequence[str]) -> None:
 
 async def marks_of(client: IrcClient, rooms: Collection[str]) -> Mapping[str, int] | None:
     """Return how far the user has read in these rooms, and maybe in others; None if the client does not want
-    to know."""
+    to know, or the log cannot tell it now: who is there is told all the same."""
     if not client.has("draft/read-marker"):
         return None
-    if len(rooms) > 1:
-        return await all_marks(client)
-    return {room: await mark_in(client, room) for room in rooms}
+    try:
+        if len(rooms) > 1:
+            return await all_marks(client)
+        return {room: await mark_in(client, room) for room in rooms}
+    except UNREAD:
+        return None
 
 
 async def introduce_one(

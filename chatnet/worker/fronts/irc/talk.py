@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.entries import KEY_BYTES, Entry, More, Ref, heard_at, other_side
-from chatnet.errors import ChatnetError, NoReason, NoSuchPost, NoSuchRoom, OwnRoom
+from chatnet.errors import UNREAD, ChatnetError, NoReason, NoSuchPost, NoSuchRoom, OwnRoom
 from chatnet.irc import isupport, msgids, numerics, targets, texts, writer
 from chatnet.irc.isupport import TYPING
 from chatnet.irc.targets import CHANTYPES, Nick
 from chatnet.irc.texts import Dropped, Said
 from chatnet.names import GUEST, is_talk
 from chatnet.typists import DOES, Does
-from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc import events, refusals
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import Faces
 from chatnet.worker.fronts.irc.marking import NoTarget, known_room
@@ -212,7 +212,7 @@ class Saying:
         if entry is None and self._client.connection.transport is not None:
             # It was said before, on another connection, too long ago for the window.
             reading = Deferred.fromCoroutine(self._read(room, seq))
-            reading.addErrback(self._client.log_failure, self._command).addCallback(lambda _: self.done())
+            reading.addErrback(self._not_read).addCallback(lambda _: self.done())
             return
         if entry is not None:
             self._echo(entry, place)
@@ -224,6 +224,12 @@ class Saying:
         for post in await self._client.session.reads.history(room, seq + 1):
             if post.seq == seq:
                 self._echo(post, "")
+
+    def _not_read(self, failure: Failure) -> None:
+        if isinstance(failure.value, ChatnetError):
+            self._fail(refusals.code_of(failure.value), str(failure.value))
+        else:
+            self._client.log_failure(failure, self._command)
 
     def _echo(self, entry: Entry, place: str) -> None:
         client = self._client
@@ -307,6 +313,8 @@ async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
         client.fail(slot, "REDACT", "INVALID_TARGET", "You see nothing there.", words[0])
     except NoSuchPost as why:
         client.fail(slot, "REDACT", "UNKNOWN_MSGID", str(why), *words)
+    except UNREAD:
+        raise
     except ChatnetError as why:
         client.fail(slot, "REDACT", "REDACT_FORBIDDEN", str(why), *words)
     else:

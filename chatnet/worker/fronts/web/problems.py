@@ -36,7 +36,7 @@ _STATUSES: dict[int, tuple[type[ChatnetError], ...]] = {
     ),
     429: (errors.TryLater, errors.TooManyToday, errors.TooManyTopics, errors.TooManyTalks),
     500: (errors.InternalFailure, errors.Poison),
-    503: (errors.Unreadable, errors.TooSlow),
+    503: errors.UNREAD,
 }
 _STATUS_OF = {error: status for status, several in _STATUSES.items() for error in several}
 OTHERWISE = 409
