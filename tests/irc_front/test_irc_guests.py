@@ -379,6 +379,25 @@ def test_what_a_guest_cannot_do(stage: IrcStage) -> None:
     ]
 
 
+def test_what_a_guest_joins_and_leaves_again_is_in_nobodys_list(stage: IrcStage) -> None:
+    """Nor what a user does: a topic is listed while somebody is in it, or once something was said there, or
+    about it."""
+    stage.worker.pass_time(5)
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    for one in ("#said", "#about", "#there", "#gone"):
+        alice.ask(f"JOIN {one}")
+    alice.ask("PRIVMSG #said :x", "TOPIC #about :spam", "PART #said,#about,#gone")
+    bob.ask("JOIN #spam,#guests")
+    assert [one.params[1] for one in bob.ask("LIST") if one.command == "322"] == [
+        *("#about", "#guests", "#said", "#spam", "#there")
+    ]
+    bob.ask("PART #spam")
+    assert [one.params[1:3] for one in alice.ask("LIST") if one.command == "322"] == [
+        *(["#about", "0"], ["#guests", "1"], ["#said", "0"], ["#there", "1"])
+    ]
+    assert codes(alice, "LIST #spam") == ["321", "323"]
+
+
 def test_a_guest_is_removed_and_banned_by_name(stage: IrcStage) -> None:
     """From a channel it is kicked; from the cluster the ban ends its session."""
     alice, bob = stage.user("alice"), guest(stage, "bob")

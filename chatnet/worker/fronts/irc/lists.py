@@ -24,7 +24,9 @@ A_TURN = 1_000
 
 
 async def list_channels(client: IrcClient, slot: Slot, line: Line) -> None:
-    """List topics, private rooms that one is in, and the rooms of users if those are asked for."""
+    """List topics, private rooms that one is in, and the rooms of users if those are asked for. A topic in
+    which nobody is, and nothing was ever said, is none for anybody: whoever joins a channel makes such ones,
+    guests too."""
     slot.say(client.numeric(numerics.RPL_LISTSTART, "Channel"))
     try:
         await _say_all(client, slot, masks.wanted(line.params[0] if line.params else ""))
@@ -72,6 +74,8 @@ async def _say_one(client: IrcClient, slot: Slot, wanted: Wanted, room: str, cha
     except NoSuchRoom:
         return
     count = facts.members + is_users(room)
+    if not (count or facts.since or facts.about):
+        return
     if wanted.has(channel, count):
         slot.say(client.numeric(numerics.RPL_LIST, channel, str(count), facts.about))
 
