@@ -354,6 +354,7 @@ const app = {
         more: false,
       };
     if (t === "sessions") {
+      if (fake.sessions) return { sessions: fake.sessions };
       return {
         sessions: [
           { id: 1, label: "Firefox on Linux", scope: "all", since: begun, used: begun + HOUR, is_this: true },
@@ -477,6 +478,11 @@ const fake = {
   set invitations(list) {
     invitations = list;
     changes("invitations");
+  },
+  sessions: null,
+  me(words) {
+    me = { ...me, ...words };
+    changes("me");
   },
   end(sentence, code = "") {
     stage = "ended";

@@ -687,11 +687,36 @@ def test_the_account_shows_devices_and_makes_codes_and_tokens(chromium: Browser)
         expect(page.locator("output")).to_have_text("7H2K-9QXM-4TRD")
 
 
+def test_the_account_is_as_things_are_while_it_is_open(chromium: Browser) -> None:
+    """Whether one has a password is known once there is a connection, and sessions begin elsewhere."""
+    with opened(chromium, hash=TEA, width=360, height=740, touch=True) as page:
+        banner = page.locator(".banner").bounding_box()
+        assert banner is not None
+        assert banner["height"] <= 60
+        page.clock.install()
+        page.get_by_role("link", name="Back to the rooms").tap()
+        fake(page, "fake.me({session: 0, password: true})")
+        page.locator(".you").tap()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_text("in use now")).to_be_visible()
+        for words in ("Change the password", "Set a password", "Let in another device"):
+            expect(dialog.get_by_text(words)).to_have_count(0)
+        fake(page, "fake.me({session: 1, password: false})")
+        expect(dialog.get_by_text("Set a password")).to_be_visible()
+        expect(dialog.get_by_text("Let in another device")).to_be_visible()
+        page.evaluate(
+            "fake.sessions = [{id: 1, label: 'Here', scope: 'all', since: 1, used: 1, is_this: true},"
+            "{id: 7, label: 'A new one', scope: 'all', since: 1, used: 0, is_this: false}]"
+        )
+        page.clock.run_for(5_000)
+        expect(dialog.get_by_text("A new one")).to_be_visible()
+
+
 def test_who_has_no_password_sets_one_and_whoever_has_one_changes_it(chromium: Browser) -> None:
     """The present one is asked for where there is one, and the banner is gone then. Recovery codes are shown
     with it, once, and new ones are made when one asks for them."""
     with opened(chromium, hash=TEA) as page:
-        banner = page.locator(".banner", has_text="Without a password")
+        banner = page.locator(".banner", has_text="No password yet")
         expect(banner).to_have_count(1)
         page.get_by_role("button", name="Account").click()
         dialog = page.get_by_role("dialog")
@@ -930,7 +955,7 @@ def test_what_was_closed_is_no_step_back(chromium: Browser) -> None:
 def test_one_dialog_follows_the_other_at_once(chromium: Browser) -> None:
     """Though the step of the first one is being taken back."""
     with opened(chromium, hash=TEA) as page:
-        page.get_by_role("button", name="Set a password").click()
+        page.get_by_role("button", name="Set one").click()
         page.get_by_label("New password").fill("correct horse")
         page.keyboard.press("Enter")
         codes = page.get_by_role("dialog")

@@ -14,6 +14,8 @@ import { keep, kept } from "./settings.js";
 /** @typedef {import("../state/app.js").App} App */
 
 const WORDS = en.account;
+/** So often it is asked where one is logged in, while one looks, in milliseconds. */
+const LOOK_EVERY = 5_000;
 
 /**
  * @param {App} app
@@ -23,21 +25,17 @@ export function openAccount(app, roles) {
   const name = app.me()?.name ?? "";
   const devices = h("section", null);
   const cluster = h("section", null);
-  const change = app.me()?.password ? WORDS.changePassword : WORDS.setPassword;
+  const password = h("div", null);
+  const secrets = h("div", null);
   const dialog = show(
     WORDS.title,
     h(
       "div",
       { class: "account" },
       h("p", { class: "faint", dir: "auto" }, WORDS.you(name)),
-      folded(
-        change,
-        passwordForm(app, () => dialog.close()),
-      ),
+      password,
       devices,
-      pairSection(app),
-      recoverySection(app),
-      tokenSection(app, devices),
+      secrets,
       notifySection(),
       themeSection(),
       cluster,
@@ -55,6 +53,30 @@ export function openAccount(app, roles) {
       ),
     ),
   );
+  // Whether one has a password nobody knows before there is a connection.
+  let drawn = "";
+  const draw = () => {
+    const me = app.me();
+    const now = me?.session ? `${me.password}` : "";
+    if (now === drawn) return;
+    drawn = now;
+    fill(
+      password,
+      folded(
+        me?.password ? WORDS.changePassword : WORDS.setPassword,
+        passwordForm(app, () => dialog.close()),
+      ),
+    );
+    fill(secrets, pairSection(app), recoverySection(app), tokenSection(app, devices));
+  };
+  draw();
+  const stop = app.subscribe(changed => changed.has("me") && draw());
+  // Nobody tells of a session that begins elsewhere.
+  const looking = setInterval(() => void listDevices(app, devices), LOOK_EVERY);
+  dialog.addEventListener("close", () => {
+    stop();
+    clearInterval(looking);
+  });
   void listDevices(app, devices);
   void roles.learn().then(() => clusterSection(app, cluster, roles.cluster));
   return dialog;
@@ -73,7 +95,7 @@ const present = (app, name = "password") =>
 
 /** @param {App} app @param {() => void} done */
 export function passwordForm(app, done) {
-  const none = app.me()?.password ? "" : `${en.banners.password} `;
+  const none = app.me()?.password ? "" : `${WORDS.passwordNone} `;
   return form({
     text: h("p", { class: "faint" }, none, WORDS.passwordHint),
     fields: [
@@ -112,9 +134,12 @@ async function listDevices(app, box) {
   try {
     ({ sessions } = /** @type {any} */ (await app.ask("sessions")));
   } catch (error) {
-    fill(box, h("h3", null, WORDS.devices), h("p", { class: "faint" }, sentence(error)));
+    if (!box.firstChild) fill(box, h("h3", null, WORDS.devices), h("p", { class: "faint" }, sentence(error)));
     return;
   }
+  const stamp = JSON.stringify(sessions);
+  if (box.getAttribute("data-shown") === stamp) return;
+  box.setAttribute("data-shown", stamp);
   /** @param {number[]} ids @param {string} what */
   const end = (ids, what) =>
     ask(what, {
@@ -143,7 +168,11 @@ async function listDevices(app, box) {
         h(
           "small",
           null,
-          session.used ? WORDS.used(shortMoment(session.used)) : WORDS.since(shortMoment(session.since)),
+          session.is_this
+            ? WORDS.usedNow
+            : session.used
+              ? WORDS.used(shortMoment(session.used))
+              : WORDS.since(shortMoment(session.since)),
         ),
       ),
       !session.is_this &&

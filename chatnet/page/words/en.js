@@ -392,6 +392,7 @@ export const en = {
     you: name => `You are ${name}`,
     setPassword: "Set a password",
     changePassword: "Change the password",
+    passwordNone: "Without one you come back only where you are logged in already, or by a code.",
     passwordHint: "At least 8 characters. All your other sessions end.",
     old: "Present password",
     fresh: "New password",
@@ -400,6 +401,7 @@ export const en = {
     thisDevice: "this device",
     /** @param {string} when */
     used: when => `last used ${when}`,
+    usedNow: "in use now",
     /** @param {string} when */
     since: when => `since ${when}`,
     noLabel: "A device without a name",
@@ -451,8 +453,8 @@ export const en = {
   },
 
   banners: {
-    password: "Without a password, only this browser can bring you back.",
-    passwordGo: "Set a password",
+    password: "No password yet.",
+    passwordGo: "Set one",
     later: "Later",
     notify: "You were mentioned. Shall the browser tell you, when you are elsewhere?",
     notifyGo: "Notify me",
