@@ -92,6 +92,16 @@ def test_what_is_needed_from_the_beginning_is_there_when_it_is_imported_late() -
     )
 
 
+def test_what_comes_late_may_need_who_brings_it() -> None:
+    files = {
+        "a.js": 'export const a = 1;\nimport("./b.js");\n',
+        "b.js": 'import { a } from "./a.js";\nexport const b = a;\n',
+    }
+    first, later = linked(files, "a.js")
+    assert first.endswith('let a=1;$late("b.js");\nexport{a};\n')
+    assert later == 'let $=({a})=>{\nlet b=a;\nreturn{"b.js":{b}}};export{$};\n'
+
+
 def test_what_comes_late_brings_nothing_later_still() -> None:
     with pytest.raises(ValueError, match="which comes late, imports"):
         linked({"a.js": 'import("./b.js");\n', "b.js": 'import("./c.js");\n', "c.js": "let c;\n"}, "a.js")

@@ -49,6 +49,7 @@ def linked(files: Mapping[str, str], entry: str) -> tuple[str, str]:
     """
     linker = _Linker(files)
     linker.need(entry, ())
+    linker.need_late()
     return linker.scripts(entry)
 
 
@@ -61,7 +62,7 @@ class _Linker:
         self._bodies: dict[str, str] = {}
         self._exported: dict[str, list[str]] = {}
         self._imported: dict[str, dict[str, list[str]]] = {}
-        self._late: dict[str, None] = {}
+        self._late: dict[str, str] = {}
 
     def need(self, name: str, needed_by: tuple[str, ...]) -> None:
         """Read ``name``, and before it what it needs, unless that is done."""
@@ -80,13 +81,16 @@ class _Linker:
             if missing := [one for one in imported[path] if one not in self._exported[path]]:
                 raise ValueError(f"{name} imports {', '.join(missing)}, which {path} does not export")
         for found in _LAZY.finditer(compact_script(source)):
-            late = _path(name, found[1])
-            self.need(late, (*needed_by, name))
-            self._late[late] = None
+            self._late.setdefault(_path(name, found[1]), name)
         for found in _NAMED.finditer(source):
             if (other := self._named.setdefault(found[1], name)) != name or found[1][0] in "{[":
                 raise ValueError(f"{name} names {found[1]}, and so does {other}: this cannot be linked")
         self._bodies[name] = self._body(name, source)
+
+    def need_late(self) -> None:
+        """Read what is imported late, too: it may need those that import it."""
+        for late, importer in [*self._late.items()]:
+            self.need(late, (importer,))
 
     def _body(self, name: str, source: str) -> str:
         exported = [next(filter(None, found.groups())) for found in _EXPORT.finditer(source)]
