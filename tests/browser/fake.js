@@ -80,11 +80,14 @@ function row(room) {
       hasDraft: false,
       isHere: room === here,
       isMuted: false,
+      isGone: what === "private",
+      ended: null,
     }
   );
 }
 function setRow(room, words) {
-  rooms.set(room, { ...row(room), ...words });
+  const now = { ...row(room), ...words };
+  rooms.set(room, { ...now, isGone: now.what === "private" && !now.isJoined });
   rowList = null;
   changes("rooms");
 }
@@ -318,6 +321,9 @@ const app = {
     changes("title");
   },
   mute: (room, isMuted) => setRow(room, { isMuted }),
+  dismissInvitation(room) {
+    fake.invitations = invitations.filter(one => one.room !== room);
+  },
   dismiss(id) {
     notices = notices.filter(notice => notice.id !== id);
     changes("notices");
@@ -330,6 +336,8 @@ const app = {
     if (t === "members") {
       const others = ["bob", "carol", "dave", "erin"];
       const isIn = rooms.get(words.room)?.isJoined;
+      if (row(words.room).isGone)
+        throw Object.assign(new Error(`No such room: ${words.room}.`), { code: "NO_SUCH_ROOM" });
       const names = words.room === me.name ? ["bob"] : isIn ? [me.name, ...others] : others;
       return {
         members: names.map(name => ({ name, role: roles[words.room]?.[name] ?? "" })),
@@ -381,6 +389,10 @@ const app = {
   },
   async order(t, words = {}) {
     fake.ordered.push([t, words]);
+    if (t === "join" && words.room === "&closed") {
+      app.dismissInvitation(words.room);
+      throw Object.assign(new Error("No such room: &closed."), { code: "NO_SUCH_ROOM" });
+    }
     if (t === "join") {
       invitations = invitations.filter(one => one.room !== words.room);
       setRow(words.room, { isJoined: true });

@@ -551,7 +551,7 @@ def test_a_report_leads_moderators_to_the_post(chromium: Browser) -> None:
         fake(page, f"fake.event('*', 'report', {{{words}, room: ''}})")
         open_one, unknown = page.locator(".event").nth(0), page.locator(".event").nth(1)
         expect(open_one).to_contain_text(
-            "dave reported a post of carol’s in #tea to the moderators: spam Show the post"
+            "dave reported a post of carol’s in #tea to the moderators: spam. Show the post"
         )
         expect(unknown).to_contain_text("dave reported a post to the moderators: spam")
         unknown.get_by_role("button", name="Show the post").click()
@@ -666,11 +666,109 @@ def test_a_policy_that_is_refused_is_shown_as_it_holds(chromium: Browser) -> Non
         expect(page.get_by_label("New names")).to_have_value("open")
 
 
-def test_a_room_is_left(chromium: Browser) -> None:
-    with opened(chromium, hash=TEA) as page:
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("room", ["#tea", "&ops"])
+def test_a_room_is_left_and_everything_is_shown(chromium: Browser, room: str, width: int) -> None:
+    where = "#/" + room.replace("#", "%23")
+    with opened(chromium, hash=where, width=width) as page:
+        page.get_by_role("button", name="People and details").click()
         page.get_by_role("button", name="Leave").click()
         page.get_by_role("dialog").get_by_role("button", name="Leave").click()
-        expect(page.locator(".room", has_text="tea")).to_have_count(0)
+        expect(page.locator(".main h1")).to_have_text("Everything")
+        assert page.evaluate("location.hash") == "#/*"
+        expect(page.locator(f".room[href='{where}']")).to_have_count(0)
+
+
+def test_a_private_room_that_is_left_elsewhere_is_not_stayed_in(chromium: Browser) -> None:
+    with opened(chromium, hash="#/&quiet") as page:
+        page.get_by_role("button", name="Leave").wait_for()
+        fake(page, "fake.joined('&quiet', false)")
+        expect(page.locator(".foot")).to_have_text("You are not in &quiet.")
+        expect(page.locator("chat-people .details")).to_have_text("You are not in &quiet.")
+        expect(page.locator(".room", has_text="quiet")).to_have_count(0)
+        page.evaluate("location.hash = '#/'")
+        expect(page.locator(".main h1")).to_have_text("Everything")
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_who_is_removed_is_told_so_and_copies_what_they_were_writing(chromium: Browser, width: int) -> None:
+    with opened(chromium, hash="#/&quiet", width=width) as page:
+        composer(page).fill("half a thought\nof two lines")
+        fake(page, "fake.event('&quiet', 'remove', {to: 'alice', text: 'spam'})")
+        ended = "ended: fake.app.timeline('&quiet').items.at(-1)"
+        fake(page, f"fake.row('&quiet', {{isJoined: false, {ended}}})")
+        told = "bob removed you from &quiet: spam. You can come back only if somebody invites you again."
+        foot = page.locator(".foot")
+        expect(foot).to_contain_text(told)
+        expect(foot.get_by_role("button", name="Join")).to_have_count(0)
+        assert foot.locator("blockquote").inner_text() == "half a thought\nof two lines"
+        foot.get_by_role("button", name="Copy").click()
+        assert page.evaluate("navigator.clipboard.readText()") == "half a thought\nof two lines"
+        page.evaluate("location.hash = '#/*'")
+        row = page.locator(".room", has_text="quiet")
+        expect(row).to_contain_text("Draft")
+        fake(page, "fake.timeline('&quiet', {sentence: 'No such room: &quiet.'})")
+        page.evaluate("location.hash = '#/&quiet'")
+        expect(page.locator(".empty")).to_have_text(told)
+        expect(foot).not_to_contain_text("removed")
+        foot.get_by_role("button", name="Discard").click()
+        expect(foot).to_have_text("")
+        expect(row).to_have_count(0)
+        fake(page, "fake.invitations = [{room: '&quiet', by: 'bob', until: 0}]")
+        foot.get_by_role("button", name="Join &quiet").click()
+        until(page, "fake.app.room('&quiet').isJoined")
+
+
+def test_who_is_banned_from_a_topic_is_not_asked_to_join_it(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        for kind, offered in (("remove", 1), ("ban", 0)):
+            fake(page, f"fake.event('#tea', '{kind}', {{to: 'alice', text: 'spam'}})")
+            fake(
+                page,
+                "fake.row('#tea', {isJoined: false, ended: fake.app.timeline('#tea').items.at(-1)})",
+            )
+            expect(page.locator(".foot")).to_contain_text("from #tea: spam")
+            expect(page.locator(".foot").get_by_role("button", name="Join")).to_have_count(offered)
+
+
+def test_the_last_one_who_leaves_a_private_room_is_told_that_it_closes(chromium: Browser) -> None:
+    """By who is there now: that others came or went is told to nobody."""
+    with opened(chromium, hash="#/&quiet") as page:
+        leave = page.get_by_role("button", name="Leave")
+        leave.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("only if somebody invites you")
+        page.keyboard.press("Escape")
+        alone = "members: [{name: 'alice', role: 'owner'}], more: false, about: ''"
+        page.evaluate(f"void (fake.app.ask = async () => ({{{alone}, policies: []}}))")
+        leave.click()
+        expect(dialog).to_contain_text("closed for ever")
+
+
+def test_an_invitation_that_cannot_be_taken_goes(chromium: Browser) -> None:
+    with opened(chromium) as page:
+        fake(
+            page,
+            "fake.invitations = ['&board', '&closed'].map(room => ({room, by: 'erin', until: 0}))",
+        )
+        page.get_by_role("button", name="Join &closed").click()
+        expect(page.get_by_role("status").last).to_contain_text("&closed is closed by now")
+        expect(page.locator(".invitation")).to_have_count(1)
+        page.get_by_role("button", name="Dismiss the invitation to &board").click()
+        expect(page.locator(".invitation")).to_have_count(0)
+        assert [words["room"] for _, words in fake(page, "fake.ordered")] == ["&closed"]
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_who_has_made_a_room_reads_from_its_beginning(chromium: Browser, is_made: bool) -> None:
+    with opened(chromium, "empty", hash="#/&new") as page:
+        fake(page, "fake.joined('&new', true)")
+        if is_made:
+            fake(page, "fake.event('&new', 'create', {user: 'alice', text: 'joined'})")
+        else:
+            fake(page, "fake.say('&new', 'bob', 'hello')")
+        begins = "This is the beginning of" if is_made else "This is as far back as you can read in"
+        expect(page.locator(".beginning")).to_contain_text(f"{begins} &new.")
 
 
 def test_the_account_shows_devices_and_makes_codes_and_tokens(chromium: Browser) -> None:

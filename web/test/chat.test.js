@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { rowMaker } from "../../chatnet/page/view/rows.js";
 import { en, happened, sentence } from "../../chatnet/page/words/en.js";
 import { drawn, FakeClock } from "./fake_clock.js";
 import { Profile } from "./fake_page.js";
@@ -491,8 +492,8 @@ test("Moderators see what is reported, and where it was said, live and in the ne
   const fresh = server.say("bob", "#tea", "rude just now");
   for (const post of [old, secret, fresh]) server.report("dave", post, "spam");
   await clock.pass(500);
-  const inTea = "dave reported a post of bob’s in #tea to the moderators: spam";
-  const inSecret = "dave reported a post of bob’s in &secret to the moderators: spam";
+  const inTea = "dave reported a post of bob’s in #tea to the moderators: spam.";
+  const inSecret = "dave reported a post of bob’s in &secret to the moderators: spam.";
   for (const _ of ["live", "in the next page"]) {
     assert.deepEqual(happenings(page, "#tea"), [inTea, inTea]);
     assert.deepEqual(happenings(page, "*"), [inTea, inSecret, inTea]);
@@ -543,7 +544,7 @@ test("That somebody deletes a post of another one is told with the reason, and t
   ]))
     server.append("redact", by, by, by === "carol" ? "spam" : "", `${by}-${seq}`, { ref: { seq, check } });
   await clock.pass(500);
-  const told = ["carol deleted a post of bob’s in #tea: spam", "carol deleted a post of bob’s: spam"];
+  const told = ["carol deleted a post of bob’s in #tea: spam.", "carol deleted a post of bob’s: spam."];
   assert.deepEqual(happenings(page, "#tea"), told);
   assert.deepEqual(happenings(page, "*"), told);
 });
@@ -852,6 +853,104 @@ test("Whoever leaves a room is not in it any more, and is not told what is said 
   page.app.open("#tea");
   await all.clock.pass(1000);
   assert.deepEqual(page.placed("#tea"), ["gone?"]);
+});
+
+test("A room that one has left calls nobody, in this page or the next", async () => {
+  const all = world();
+  const { server, clock } = all;
+  for (const room of ["#python", "&ops"]) {
+    server.join("alice", room);
+    server.join("bob", room);
+  }
+  let page = await opened(all);
+  for (const room of ["#python", "&ops"]) server.say("bob", room, "come, @alice");
+  await clock.pass(500);
+  assert.equal(page.app.title().badge, 2);
+  for (const room of ["#python", "&ops"]) page.app.order("leave", { room });
+  await clock.pass(500);
+  page.app.open("&ops");
+  await clock.pass(500);
+  for (let pages = 0; pages < 2; pages++) {
+    for (const room of ["#python", "&ops"]) {
+      const { unread, mentions, isJoined, isGone } = page.app.room(room);
+      assert.deepEqual([unread, mentions, isJoined, isGone], [0, 0, false, room === "&ops"]);
+    }
+    assert.equal(page.app.title().badge, 0);
+    page.tell("hide");
+    page.kill();
+    page = await opened(all, "&ops");
+  }
+  assert.equal(page.app.timeline("&ops").sentence, "No such room: &ops.");
+});
+
+test("Who is removed is told by whom, and keeps what they were writing, until they are let in again", async () => {
+  const all = world();
+  const { server, clock } = all;
+  server.join("alice", "&ops");
+  let page = await opened(all, "&ops");
+  server.say("bob", "&ops", "hello");
+  page.app.write("&ops", "half a thought");
+  await clock.pass(500);
+  assert.equal(page.app.room("&ops").ended, null);
+  server.do("bob", "remove", { room: "&ops", to: "alice", reason: "spam", key: "remove-alice" });
+  await clock.pass(500);
+  for (let pages = 0; pages < 2; pages++) {
+    const { ended, isGone, hasDraft } = page.app.room("&ops");
+    assert.deepEqual([ended?.kind, ended?.user, ended?.text], ["remove", "bob", "spam"]);
+    assert.deepEqual([isGone, hasDraft], [true, true]);
+    assert.equal(page.app.composer("&ops").text, "half a thought");
+    page.tell("hide");
+    page.kill();
+    page = await opened(all, "&ops");
+  }
+  page.app.order("join", { room: "&ops" });
+  await clock.pass(500);
+  assert.deepEqual([page.app.room("&ops").ended, page.app.room("&ops").isGone], [null, false]);
+  page.app.order("leave", { room: "&ops" });
+  await clock.pass(500);
+  assert.deepEqual([page.app.room("&ops").ended, page.app.room("&ops").isGone], [null, true]);
+});
+
+test("An invitation goes when it is dismissed, or cannot be taken, and a later one comes", async () => {
+  const all = world();
+  const { server, clock } = all;
+  const invite = (/** @type {string} */ room) =>
+    server.do("bob", "invite", { room, to: "alice", key: `${room} ${clock.now()}` });
+  for (const room of ["&board", "&closed", "&ops"]) invite(room);
+  let page = await opened(all);
+  const rooms = () => page.app.invitations().map(one => one.room);
+  assert.deepEqual(rooms(), ["&board", "&closed", "&ops"]);
+  page.app.dismissInvitation("&board");
+  server.refuse = ({ t }) => (t === "join" ? "NO_SUCH_ROOM" : "");
+  page.app.order("join", { room: "&closed" }).catch(() => {});
+  page.app.order("join", { room: "&elsewhere" }).catch(() => {});
+  await clock.pass(500);
+  assert.deepEqual(rooms(), ["&ops"]);
+  page.kill();
+  page = await opened(all);
+  assert.deepEqual(rooms(), ["&ops"]);
+  invite("&board");
+  await clock.pass(500);
+  assert.deepEqual(rooms(), ["&board", "&ops"]);
+});
+
+test("A private room that one makes begins with that, and with who may read what", async () => {
+  const all = world();
+  let page = await opened(all);
+  page.app.order("create", { room: "&ops", history: "all" });
+  await all.clock.pass(500);
+  for (let pages = 0; pages < 2; pages++) {
+    page.app.open("&ops");
+    await all.clock.pass(500);
+    assert.deepEqual(happenings(page, "&ops"), [
+      "You made the private room &ops. Newcomers may read what was said before.",
+    ]);
+    const [top] = rowMaker()(page.app.timeline("&ops"));
+    assert.deepEqual(top && [top.kind, "isMade" in top && top.isMade], ["top", true]);
+    page.tell("hide");
+    page.kill();
+    page = await opened(all);
+  }
 });
 
 test("An order is refused with the server's sentence", async () => {

@@ -562,7 +562,7 @@ export class FakeServer {
   /** @param {string} user */
   #invitations(user) {
     const invites = this.entries.filter(one => one.kind === "invite" && one.to === user);
-    return invites
+    return [...new Map(invites.map(one => [one.room, one])).values()]
       .filter(one => !this.isIn(user, one.room))
       .map(one => ({ room: one.room, by: one.user, until: one.time + 30 * 24 * 3600 * 1000 }));
   }

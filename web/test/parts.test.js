@@ -139,6 +139,8 @@ test("The title says how many mentions there are, or that there are posts", () =
     hasDraft: false,
     isHere: false,
     isMuted: false,
+    isGone: false,
+    ended: null,
     ...change,
   });
   assert.deepEqual(titleOf([], ""), { title: "chatnet", badge: 0 });

@@ -157,7 +157,7 @@ export class BrowserStore {
     const act = (/** @type {IDBTransaction} */ tx) => {
       tx.objectStore("heard").delete(ofUser(log, user));
       tx.objectStore("composers").delete(ofUser(log, user));
-      tx.objectStore("settings").delete(`muted ${log} ${user}`);
+      for (const of of ["muted", "dismissed"]) tx.objectStore("settings").delete(`${of} ${log} ${user}`);
     };
     return this.#run(["composers", "settings", "heard"], "readwrite", act, "forget", log, user);
   }

@@ -75,7 +75,8 @@ export { Refused } from "./refused.js";
  * A row of the column of rooms; newest first. `unread` and `mentions` up to 99: that many, or more.
  * `isJoined`: posts come by themselves (also of conversations, and of the user's own room; of the room that one has
  * opened it is believed until it is known). `hasDraft`: something is written in its composer. `isMuted`: no
- * notifications from it.
+ * notifications from it. `isGone`: it is a private room that the user is not in, so nothing of it can be read. `ended`:
+ * by which event they were removed from it, or banned, if that is why they are not in it.
  * @typedef {object} RoomRow
  * @property {string} room
  * @property {"all" | "own" | "person" | "topic" | "private" | "conversation"} what
@@ -85,6 +86,8 @@ export { Refused } from "./refused.js";
  * @property {boolean} hasDraft
  * @property {boolean} isHere
  * @property {boolean} isMuted
+ * @property {boolean} isGone
+ * @property {EventItem | null} ended
  */
 
 /**
@@ -229,6 +232,7 @@ export { Refused } from "./refused.js";
  *   only while the tab has the focus
  * @property {(room: string, isMuted: boolean) => void} mute
  * @property {(id: number) => void} dismiss
+ * @property {(room: string) => void} dismissInvitation show it no more, in this browser; a later one is shown
  * @property {(text: string, at: number) => Completion | null} complete the word before the caret
  *
  * @property {(t: string, words?: Record<string, unknown>) => Promise<Record<string, any>>} ask a command that

@@ -22,6 +22,9 @@ const TOLD = new Set(
 /** Events about a post: their line stands where that was said, and not in the room of who did it. */
 const ABOUT_POSTS = new Set(["report", "redact"]);
 
+/** Events that say whether somebody may be in a room. */
+const STANDS = new Set(["remove", "ban", "unban"]);
+
 /** How many posts of a room are remembered: of the one that is open, and of each other one. Beyond that, half. */
 const MOST_HERE = 20_000;
 const MOST_ELSEWHERE = 1000;
@@ -296,6 +299,21 @@ export class Feed {
   }
 
   /**
+   * Return by which event the reader was removed or banned from a room, unless they have been in it since.
+   * @param {string} room
+   */
+  endOf(room) {
+    if (this.joined.has(room)) return null;
+    const last = this.timelines
+      .get(room)
+      ?.placed.findLast(one =>
+        one.type === "post" ? one.isOwn : one.to === this.reader && STANDS.has(one.kind),
+      );
+    const isEnd = last?.type === "event" && last.kind !== "unban" && last.seq >= (this.stays.get(room) ?? 0);
+    return isEnd ? last : null;
+  }
+
+  /**
    * Return a post as it is shown.
    * @param {Entry} entry
    * @returns {PostItem}
@@ -353,7 +371,8 @@ export class Feed {
     if (timeline.isLive) return;
     timeline.live(since);
     for (const one of this.timeline(ALL).after(since - 1))
-      if (one.type === "post" && places(one, this.reader).includes(room)) timeline.take(one);
+      if (one.type === "event" ? one.room === room : places(one, this.reader).includes(room))
+        one.type === "event" ? timeline.happened(one) : timeline.take(one);
   }
 
   /**

@@ -116,6 +116,7 @@ export class Hearing {
       this.chat.told.changed(`timeline:${room}`);
       this.chat.rooms.takeNewest(room, timeline.newest);
       if (isTalk(room)) this.chat.rooms.others.add(room);
+      else if (!this.chat.rooms.isIn(room)) this.chat.rooms.left(room);
     }
     this.chat.told.changed("rooms");
   }

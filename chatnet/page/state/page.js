@@ -202,6 +202,7 @@ export class Page {
     this.#changed("here");
     chat.speech.load();
     chat.reading.load();
+    chat.places.load();
     await chat.hearing.restore();
     if (this.#chat !== chat || this.#isAway) return;
     chat.start();
@@ -505,6 +506,7 @@ export class Page {
         this.#notices = this.#notices.filter(notice => notice.id !== id);
         this.#changed("notices");
       },
+      dismissInvitation: room => this.#chat?.places.dismiss(room),
       complete: (text, at) =>
         withChat(
           chat => complete(text, at, [...chat.places.people].reverse(), chat.places.mentionable),
@@ -539,5 +541,7 @@ function noRow(room) {
     hasDraft: false,
     isHere: false,
     isMuted: false,
+    isGone: false,
+    ended: null,
   };
 }

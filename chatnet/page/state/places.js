@@ -20,6 +20,9 @@ const UNREADABLE_NOW = new Set(["TRY_LATER", "TOO_SLOW", "UNREADABLE"]);
 const READ_AGAIN = 500;
 const LONGEST_READ_AGAIN = 10_000;
 
+/** @param {import("./messages.js").Invitation} invitation a later one to the same room has another name */
+const nameOfInvitation = ({ room, until }) => `${room} ${until}`;
+
 export class Places {
   /** @param {import("./chat.js").Chat} chat */
   constructor(chat) {
@@ -37,6 +40,10 @@ export class Places {
   }
 
   #listings = 0;
+  /** All that are open. @type {import("./messages.js").Invitation[]} */
+  #open = [];
+  /** Those of them that the user does not want. @type {Set<string>} */
+  #dismissed = new Set();
   /** The post that is to be shown in the open room, until it can be asked for; 0: none. */
   #wanted = 0;
   /** The rooms that the user has joined or left since it was asked: whether they are in them. @type {Map<string, boolean>} */
@@ -75,11 +82,40 @@ export class Places {
 
   async listInvitations() {
     try {
-      this.invitations = /** @type {any[]} */ (await this.#pages("invitations", "invitations"));
-      this.chat.told.changed("invitations");
+      this.#open = /** @type {any[]} */ (await this.#pages("invitations", "invitations"));
+      this.#offer();
     } catch (why) {
       if (!(why instanceof Refused)) throw why;
     }
+  }
+
+  /** The user does not want this invitation, or cannot take it any more: the worker lists it until it runs out.
+   * @param {string} room
+   */
+  dismiss(room) {
+    const unwanted = this.#open.filter(one => one.room === room).map(nameOfInvitation);
+    if (!unwanted.length) return;
+    const open = this.#open.map(nameOfInvitation);
+    this.#dismissed = new Set([...this.#dismissed, ...unwanted].filter(one => open.includes(one)));
+    this.chat.ports.store.keepSetting(this.#setting, [...this.#dismissed]);
+    this.#offer();
+  }
+
+  /** Read which invitations were dismissed. */
+  async load() {
+    const dismissed = await this.chat.ports.store.setting(this.#setting);
+    if (!Array.isArray(dismissed)) return;
+    for (const one of dismissed) this.#dismissed.add(one);
+    this.#offer();
+  }
+
+  get #setting() {
+    return `dismissed ${this.chat.log} ${this.chat.name}`;
+  }
+
+  #offer() {
+    this.invitations = this.#open.filter(one => !this.#dismissed.has(nameOfInvitation(one)));
+    this.chat.told.changed("invitations");
   }
 
   /** The counts may be too high: count again, once the worker knows what was read. */

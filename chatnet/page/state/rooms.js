@@ -59,7 +59,9 @@ export class Rooms {
   left(room) {
     this.marks.forget(room);
     this.counted.delete(room);
-    this.read.delete(room);
+    this.others.delete(room);
+    // What was said in the stay calls nobody any more.
+    this.read.set(room, Math.max(this.newest.get(room) ?? 0, this.feed.timelines.get(room)?.newest ?? 0));
   }
 
   /**
@@ -117,7 +119,7 @@ export class Rooms {
    * @returns {Count}
    */
   unread(room) {
-    if (room === this.feed.reader || room === ALL) return { posts: 0, mentions: 0 };
+    if (room === this.feed.reader || room === ALL || this.#isGone(room)) return { posts: 0, mentions: 0 };
     if (this.isIn(room) && !this.#isExact(room)) return this.counted.get(room) ?? { posts: 0, mentions: 0 };
     let posts = 0;
     let mentions = 0;
@@ -161,7 +163,17 @@ export class Rooms {
       hasDraft: drafted.has(room),
       isHere: room === here,
       isMuted: this.muted.has(room),
+      isGone: this.#isGone(room),
+      ended: this.feed.endOf(room),
     };
+  }
+
+  /**
+   * Whether this is a private room that the user is not in.
+   * @param {string} room
+   */
+  #isGone(room) {
+    return isPrivate(room) && this.feed.isListed && !this.isIn(room);
   }
 
   /** @param {string} room */

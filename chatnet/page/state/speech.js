@@ -64,6 +64,7 @@ export class Speech {
     const pause = Math.min(FIRST_WAIT * 2 ** draft.tries, LONGEST_WAIT);
     if (!this.chat.outbox.refused(key, code, this.chat.ports.ticks(), pause)) return;
     if (draft.post) this.#backIntoComposer(draft, { code, sentence });
+    if (draft.t === "join" && code === "NO_SUCH_ROOM") this.chat.places.dismiss(String(draft.words.room));
     this.#orders.get(key)?.refused(new Refused(code, sentence));
     this.#orders.delete(key);
   }

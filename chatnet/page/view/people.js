@@ -1,19 +1,18 @@
-// What stands beside a room: what it is about, who is there, what holds; or who a person is.
+// What stands beside a room: what it is about, who is there, what holds.
 
-import { en, policyValue, sentence } from "../words/en.js";
-import { dateOf } from "./calendar.js";
-import { ask, attempt, show, toast } from "./dialogs.js";
-import { fill, h } from "./h.js";
+import { ALL } from "../state/app.js";
+import { en, policyValue } from "../words/en.js";
+import { ask, attempt, show, toast, whenLoaded } from "./dialogs.js";
+import { fill, h, say } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { goTo } from "./layers.js";
-import { openMenu } from "./menu.js";
 import { tile } from "./post.js";
 import { addressOf, bare } from "./route.js";
 
 /** @typedef {import("../state/app.js").App} App */
 /** @typedef {import("../state/messages.js").Member} Member */
 
-const MODERATES = ["owner", "moderator", "admin"];
+export const MODERATES = ["owner", "moderator", "admin"];
 
 /**
  * The roles of who uses this page: of the cluster, asked for once, and in one room.
@@ -87,12 +86,17 @@ export class ChatPeople extends HTMLElement {
     const isOther = room !== this.#room;
     if (isOther) {
       this.#room = room;
-      this.#members = [];
-      this.#about = "";
-      this.#hasMore = false;
+      this.#forget();
       this.#draw();
     }
     await this.learn();
+  }
+
+  #forget() {
+    this.#members = [];
+    this.#about = "";
+    this.#hasMore = false;
+    this.dispatchEvent(new CustomEvent("learned", { bubbles: true }));
   }
 
   /** One may have joined the room, or left it: then there is other company, and other things to do. */
@@ -118,6 +122,7 @@ export class ChatPeople extends HTMLElement {
       this.dispatchEvent(new CustomEvent("learned", { bubbles: true }));
     } catch {
       // The timeline says why a room cannot be read.
+      if (asked === this.#asked && app.room(room).isGone) this.#forget();
     }
     if (asked === this.#asked) this.#draw();
   }
@@ -136,6 +141,10 @@ export class ChatPeople extends HTMLElement {
     const room = this.#room;
     if (!app || !room) return;
     const row = app.room(room);
+    if (row.isGone) {
+      fill(this.#body, h("p", { class: "faint" }, en.room.gone(room)));
+      return;
+    }
     const isKept = row.what === "topic" || row.what === "private";
     const parts = [];
     if (row.what === "conversation" || row.what === "person") parts.push(this.#person(bare(room)));
@@ -152,7 +161,9 @@ export class ChatPeople extends HTMLElement {
   /** @param {string} name */
   #person(name) {
     const box = h("section", { class: "person" });
-    if (this.#app && this.#roles) void drawPerson(box, this.#app, name, this.#roles, "", "");
+    const [app, roles] = [this.#app, this.#roles];
+    if (app && roles)
+      void whenLoaded(import("./person.js"), ({ drawPerson }) => drawPerson(box, app, name, roles, "", ""));
     return box;
   }
 
@@ -231,7 +242,7 @@ export class ChatPeople extends HTMLElement {
       .filter(({ name }) => name !== this.#room)
       .map(({ name, role }) => {
         const open = () =>
-          this.#app && this.#roles && openPerson(this.#app, name, this.#roles, this.#room, this.ownRole);
+          this.#app && this.#roles && showPerson(this.#app, name, this.#roles, this.#room, this.ownRole);
         const roleName = en.people.roles[role];
         return h(
           "li",
@@ -275,16 +286,24 @@ export class ChatPeople extends HTMLElement {
   /** @param {boolean} isPrivate */
   #leave(isPrivate) {
     const room = this.#room;
-    const leave = () =>
+    const means = () => {
+      const isLast = this.#members.length === 1 && !this.#hasMore;
+      return isPrivate ? (isLast ? en.people.leaveLast : en.people.leavePrivate) : en.people.leaveTopic;
+    };
+    const leave = () => {
+      const text = h("p", null, means());
+      // Others may have come or gone, of which nobody tells.
+      void this.learn().then(() => say(text, means()));
       ask(en.people.leaveTitle(room), {
-        text: isPrivate ? en.people.leavePrivate : en.people.leaveTopic,
+        text,
         go: en.people.leave,
         isDangerous: isPrivate,
         act: async () => {
           await this.#app?.order("leave", { room });
-          goTo(addressOf(""));
+          goTo(addressOf(ALL));
         },
       });
+    };
     return h(
       "section",
       null,
@@ -361,215 +380,8 @@ const daysOf = value => (/^\d+d$/.test(value) ? Number.parseInt(value, 10) : Inf
  * @param {App} app @param {string} name @param {ReturnType<typeof rolesOf>} roles
  * @param {string} room in which one met them @param {string} role one's own there
  */
-export function openPerson(app, name, roles, room, role) {
-  const box = h("div", { class: "person" });
-  const dialog = show(name, box, "narrow");
-  void drawPerson(box, app, name, roles, room, role, () => dialog.close());
-}
-
-/**
- * @param {Element} box @param {App} app @param {string} name @param {ReturnType<typeof rolesOf>} roles
- * @param {string} room @param {string} role @param {() => void} [close]
- */
-async function drawPerson(box, app, name, roles, room, role, close = () => {}) {
-  const me = app.me()?.name;
-  const again = () => drawPerson(box, app, name, roles, room, role, close);
-  /** @param {string} where */
-  const go = where => () => {
-    close();
-    goTo(addressOf(where));
-  };
-  /** @type {Record<string, any>} */
-  let person;
-  try {
-    person = await app.ask("who_is", { name });
-  } catch (error) {
-    fill(box, h("p", { class: "refused" }, sentence(error)));
-    return;
-  }
-  const follows = app.room(name).isJoined;
-  const follow = () =>
-    attempt(async () => {
-      await app.order(follows ? "leave" : "join", { room: name });
-      await again();
-    });
-  const block = () =>
-    person.blocked
-      ? attempt(async () => {
-          await app.order("unblock", { to: name });
-          await again();
-        })
-      : ask(en.person.blockTitle(name), {
-          text: en.person.blockText,
-          go: en.person.block,
-          isDangerous: true,
-          act: async () => {
-            await app.order("block", { to: name });
-            await again();
-          },
-        });
-  const moderated = roles.moderates(room, role) && /^[#&]/.test(room) ? room : "";
-  const mayAll = MODERATES.includes(roles.cluster);
-  const moderate = (/** @type {Event} */ event) =>
-    openMenu(/** @type {Element} */ (event.currentTarget), [
-      ...(moderated
-        ? orders(
-            app,
-            name,
-            moderated,
-            again,
-            role === "owner" || (room.startsWith("#") && roles.cluster === "admin")
-              ? ["owner", "moderator", "none"]
-              : [],
-          )
-        : []),
-      ...(moderated && mayAll ? [null] : []),
-      ...(mayAll
-        ? orders(app, name, "", again, roles.cluster === "admin" ? ["admin", "moderator", "none"] : [])
-        : []),
-    ]);
-  const isOther = name !== me;
-  fill(
-    box,
-    h(
-      "div",
-      { class: "face" },
-      tile(name),
-      h(
-        "div",
-        null,
-        h("strong", { dir: "auto" }, name),
-        " ",
-        person.role && h("span", { class: "chip" }, en.people.roles[person.role] ?? person.role),
-        h("p", { class: "faint" }, en.person.since(dateOf(person.since))),
-      ),
-    ),
-    person.blocked && h("p", { class: "faint" }, en.person.blocked),
-    h(
-      "div",
-      { class: "buttons start" },
-      isOther && h("button", { class: "solid", onclick: go(`@${name}`) }, icon("message"), en.person.message),
-      isOther &&
-        h(
-          "button",
-          { "aria-pressed": follows, onclick: follow },
-          icon("follow"),
-          follows ? en.person.unfollow : en.person.follow,
-        ),
-      close.length === 0 &&
-        app.here() !== name &&
-        h("button", { onclick: go(name) }, icon("person"), en.person.page),
-      isOther &&
-        h("button", { onclick: block }, icon("ban"), person.blocked ? en.person.unblock : en.person.block),
-      isOther &&
-        (moderated || mayAll) &&
-        h("button", { "aria-haspopup": "menu", onclick: moderate }, icon("flag"), en.person.moderate),
-    ),
-    isOther &&
-      person.rooms.length > 0 && [
-        h("h3", null, en.person.both),
-        h(
-          "ul",
-          { class: "chips" },
-          person.rooms.map((/** @type {string} */ both) =>
-            h(
-              "li",
-              null,
-              h("a", { class: "chip", href: addressOf(both), onclick: close }, h("bdi", null, both)),
-            ),
-          ),
-        ),
-      ],
-  );
-}
-
-/**
- * What moderators may do about somebody.
- * @param {App} app @param {string} to @param {string} room empty: the cluster @param {() => unknown} done
- * @param {string[]} giveable roles that one may give them
- * @returns {import("./menu.js").Entry[]}
- */
-function orders(app, to, room, done, giveable) {
-  const where = room || en.person.everywhere;
-  const place = room ? { room } : {};
-  const reason = /** @type {const} */ ({ name: "reason", label: en.person.reason, max: 500 });
-  const lasts = {
-    name: "lasts",
-    label: en.person.lasts,
-    type: /** @type {const} */ ("select"),
-    options: Object.entries(en.person.times),
-    value: "",
-  };
-  /** @param {string} title @param {string} go @param {string} t @param {import("./dialogs.js").Field[]} fields @param {Record<string, any>} words @param {string} [text] */
-  const dangerous = (title, go, t, fields, words, text) => () =>
-    ask(title, {
-      fields,
-      text,
-      go,
-      isDangerous: true,
-      act: async values => {
-        const until = values.lasts ? { until: app.now() + 1_000 * Number(values.lasts) } : {};
-        await app.order(t, {
-          ...place,
-          to,
-          ...words,
-          ...until,
-          ...(values.reason ? { reason: values.reason } : {}),
-        });
-        await done();
-      },
-    });
-  const at = ` · ${where}`;
-  return [
-    ...giveable.map(role => ({
-      text: `${en.person.role}: ${en.people.roles[role] ?? en.person.noRole}${at}`,
-      icon: "person",
-      act: () =>
-        void attempt(async () => {
-          await app.order("set_role", { ...place, to, role });
-          await done();
-        }),
-    })),
-    {
-      text: en.person.mute + at,
-      icon: "mute",
-      act: dangerous(en.person.muteTitle(to, where), en.person.mute, "ban", [lasts, reason], { mute: true }),
-    },
-    {
-      text: en.person.unban + at,
-      icon: "follow",
-      act: () => void attempt(() => app.order("unban", { ...place, to })),
-    },
-    ...(room
-      ? [
-          {
-            text: en.person.removeFrom + at,
-            icon: "exit",
-            isDangerous: true,
-            act: dangerous(en.person.removeTitle(to, where), en.person.removeFrom, "remove", [reason], {}),
-          },
-        ]
-      : []),
-    {
-      text: en.person.ban + at,
-      icon: "ban",
-      isDangerous: true,
-      act: dangerous(en.person.banTitle(to, where), en.person.ban, "ban", [lasts, reason], { mute: false }),
-    },
-    {
-      text: en.person.purge + at,
-      icon: "trash",
-      isDangerous: true,
-      act: dangerous(
-        en.person.purgeTitle(to, where),
-        en.person.purge,
-        "purge",
-        [reason],
-        {},
-        en.person.purgeText,
-      ),
-    },
-  ];
+export function showPerson(app, name, roles, room, role) {
+  void whenLoaded(import("./person.js"), ({ openPerson }) => openPerson(app, name, roles, room, role));
 }
 
 /** @param {string} text */

@@ -14,7 +14,7 @@ import { addressOf, bare } from "./route.js";
 
 /**
  * What a row needs to know of the rest: who reads, the post of a seq, and what stands above the first.
- * @typedef {{me: string, of: (seq: number) => PostItem | undefined, beginning: () => Node}} Around
+ * @typedef {{me: string, of: (seq: number) => PostItem | undefined, beginning: (isMade: boolean) => Node}} Around
  */
 
 /**
@@ -38,7 +38,7 @@ export function element(row, around) {
   switch (row.kind) {
     case "top":
       return row.top === "beginning"
-        ? h("div", { class: "beginning", role: "listitem" }, around.beginning())
+        ? h("div", { class: "beginning", role: "listitem" }, around.beginning(row.isMade))
         : h("div", { class: "top", role: "listitem" }, row.top === "reading" && en.post.older);
     case "day":
       return h("div", { class: "day", role: "listitem" }, h("span", null, dayName(row.time)));

@@ -86,7 +86,9 @@ export class ChatRooms extends HTMLElement {
       sections.push({ name: "invitations", title: en.rooms.invitations, rows: invitations });
     for (const [name, title] of Object.entries(en.rooms.headings)) {
       const own = rows.filter(
-        row => SECTION[row.what] === name && (row.isJoined || row.isHere || row.what === "all"),
+        row =>
+          SECTION[row.what] === name &&
+          (row.isJoined || row.hasDraft || row.what === "all" || (row.isHere && !row.isGone)),
       );
       if (own.length) sections.push({ name, title, rows: own });
     }
@@ -198,5 +200,6 @@ function invitation({ room, by }) {
       },
       en.rooms.accept,
     ),
+    iconButton("close", `${en.rooms.dismiss} ${room}`, { "data-dismiss": room }),
   );
 }

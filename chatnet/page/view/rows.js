@@ -6,11 +6,11 @@
 /** @typedef {import("../state/app.js").PendingItem} PendingItem */
 
 /**
- * - top: what is above the first item, as `Timeline.top`; - day: a day begins; - line: the unread line;
+ * - top: what is above the first item, as `Timeline.top`; `isMade`: that is how the room was made; - day: a day begins; - line: the unread line;
  * - post: `isHead` if it shows who speaks and when; others go on below it; - item: an event, gap or note.
  * `seq`: of the newest item up to here.
  * @typedef {{id: string, seq: number} & (
- *   {kind: "top", top: Timeline["top"]} | {kind: "day", time: number} | {kind: "line"} |
+ *   {kind: "top", top: Timeline["top"], isMade: boolean} | {kind: "day", time: number} | {kind: "line"} |
  *   {kind: "post", item: PostItem | PendingItem, isHead: boolean, room: string} |
  *   {kind: "item", item: Exclude<Item, PostItem | PendingItem>})} Row
  */
@@ -67,7 +67,10 @@ export function rowMaker() {
     let run = 0;
     /** @type {Item | undefined} */
     let last;
-    put({ id: "top", seq: 0, kind: "top", top: timeline.top }, old => old.top === timeline.top);
+    const [first] = timeline.items;
+    const isMade = first?.type === "event" && first.kind === "create" && first.room === room;
+    const top = { id: "top", seq: 0, kind: /** @type {const} */ ("top"), top: timeline.top, isMade };
+    put(top, old => old.top === top.top && old.isMade === isMade);
     for (const item of timeline.items) {
       const time = timeOf(item);
       const at = "seq" in item ? item.seq : item.type === "gap" ? item.from : 0;

@@ -6,13 +6,15 @@ import { en, sentence } from "../words/en.js";
 import { ChatComposer, labelOf } from "./composer.js";
 import { ask, attempt, closeAll, show, toast, whenLoaded } from "./dialogs.js";
 import { ChatEnter } from "./enter.js";
+import { openAdd, openFinder } from "./finder.js";
 import { fill, h, onceAFrame, say } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { listen } from "./keys.js";
 import { closed, goTo, listenToBack, opened } from "./layers.js";
 import { openMenu } from "./menu.js";
 import { askToNotify, mayNotify, notify } from "./notify.js";
-import { ChatPeople, copy, openPerson, rolesOf } from "./people.js";
+import { outside, whyOut } from "./outside.js";
+import { ChatPeople, copy, rolesOf, showPerson } from "./people.js";
 import { element } from "./post.js";
 import { ChatRooms, mark, nameOf } from "./rooms.js";
 import { addressOf, bare, routeOf } from "./route.js";
@@ -111,7 +113,7 @@ class ChatPage extends HTMLElement {
       element(row, {
         me: app.me()?.name ?? "",
         of: seq => this.#bySeq.get(seq),
-        beginning: () => this.#beginning(),
+        beginning: isMade => this.#beginning(isMade),
       });
     this.#listenToTimeline();
     this.#composer.begin(app);
@@ -148,14 +150,16 @@ class ChatPage extends HTMLElement {
     if (stage !== "chatting") return;
     if (changed.has("me")) void this.#roles.learn().then(() => this.#drawHeader());
     // First, since it measures: what is drawn before it the browser would have to lay out for that.
-    if (changed.has(`timeline:${this.#room}`)) this.#drawTimeline();
+    const room = this.#room;
+    if (changed.has(`timeline:${room}`)) this.#drawTimeline();
     if (has(changed, "rooms", "invitations", "me", "here")) this.#rooms.refresh();
     if (has(changed, "connection")) this.#drawConnection();
     if (has(changed, "notices", "connection", "me")) this.#drawBanners();
     if (has(changed, "rooms", "here", "me")) this.#drawHeader();
     if (has(changed, "rooms")) this.#people.refresh();
-    if (has(changed, "rooms", "here", "me", `timeline:${this.#room}`)) this.#drawFoot();
-    if (changed.has(`composer:${this.#room}`)) this.#composer.refresh();
+    if (has(changed, "rooms", "here", "me", "invitations", `timeline:${room}`, `composer:${room}`))
+      this.#drawFoot();
+    if (changed.has(`composer:${room}`)) this.#composer.refresh();
     if (changed.has("title")) this.#title();
   }
 
@@ -242,7 +246,7 @@ class ChatPage extends HTMLElement {
     const isList = route.room === "";
     this.#frame.classList.toggle("list", isList);
     // Where there is room for both, something is open beside the list.
-    const room = route.room || this.#room || ALL;
+    const room = route.room || (app.room(this.#room).isGone ? "" : this.#room) || ALL;
     const isAlone = isList && matchMedia("(max-width: 699px)").matches;
     this.#rooms.role = isAlone ? "main" : "navigation";
     if (isAlone) return;
@@ -285,7 +289,10 @@ class ChatPage extends HTMLElement {
     }
     const rows = this.#makeRows(timeline);
     this.#empty.hidden = !timeline.sentence;
-    if (timeline.sentence) fill(this.#empty, icon("warning"), h("p", null, timeline.sentence));
+    if (timeline.sentence) {
+      const why = whyOut(this.#app, this.#room) || timeline.sentence;
+      fill(this.#empty, icon("warning"), h("p", { dir: "auto" }, why));
+    }
     this.#timeline.hidden = timeline.sentence !== "";
     if (this.#isNew) this.#left = timeline.newest;
     this.#timeline.show(rows, this.#isNew ? this.#firstPlace(rows) : undefined);
@@ -319,7 +326,8 @@ class ChatPage extends HTMLElement {
     while (this.#spoken.childElementCount > 10) this.#spoken.firstElementChild?.remove();
   }
 
-  #beginning() {
+  /** @param {boolean} isMade one knows that the room was made then */
+  #beginning(isMade) {
     const { what } = this.#app.room(this.#room);
     const words = en.room.beginning;
     const name = bare(this.#room);
@@ -328,7 +336,7 @@ class ChatPage extends HTMLElement {
       own: words.own,
       person: words.user(name),
       topic: words.topic(this.#room),
-      private: words.private(this.#room),
+      private: isMade ? words.topic(this.#room) : words.private(this.#room),
       conversation: words.talk(name),
     }[what];
     return h("div", null, mark(what, this.#room), h("p", { dir: "auto" }, text));
@@ -385,32 +393,13 @@ class ChatPage extends HTMLElement {
     const maySay =
       what === "own" || what === "all" || what === "conversation" || (isJoined && what !== "person");
     const isUnreadable = !!this.#timelineShown?.sentence;
-    const key = maySay && !isUnreadable ? "composer" : `${what} ${isJoined} ${isUnreadable} ${room}`;
     this.#timeline.setAttribute("aria-label", nameOf(what, room));
+    const isOut = !maySay || isUnreadable;
+    const bar = isOut ? outside(app, room, isUnreadable, () => void this.#join(room)) : null;
+    const key = bar?.key ?? "composer";
     if (this.#foot.dataset.shown === key) return;
     this.#foot.dataset.shown = key;
-    if (key === "composer") {
-      fill(this.#foot, this.#composer);
-      return;
-    }
-    const join = () => void this.#join(room);
-    const bar =
-      what === "person"
-        ? h(
-            "div",
-            { class: "bar" },
-            h("span", null, en.room.notFollowing),
-            !isJoined && h("button", { onclick: join }, en.room.follow),
-            h("a", { class: "button solid", href: addressOf(`@${room}`) }, en.room.message),
-          )
-        : !isUnreadable &&
-          h(
-            "div",
-            { class: "bar" },
-            h("span", null, en.room.notIn),
-            h("button", { class: "solid", onclick: join }, `${en.room.join} ${room}`),
-          );
-    fill(this.#foot, bar);
+    fill(this.#foot, bar ? bar.make() : this.#composer);
   }
 
   #drawConnection() {
@@ -518,13 +507,8 @@ class ChatPage extends HTMLElement {
 
   #openAccount() {
     void whenLoaded(import("./account.js"), ({ openAccount }) => {
-      if (!isAsking()) openAccount(this.#app, this.#roles);
-    });
-  }
-
-  #openAdd() {
-    void whenLoaded(import("./finder.js"), ({ openAdd }) => {
-      if (!isAsking()) openAdd(this.#app, room => this.#app.order("join", { room }));
+      // It may have been asked for twice, until it was loaded.
+      if (!document.querySelector("dialog[open]")) openAccount(this.#app, this.#roles);
     });
   }
 
@@ -598,10 +582,12 @@ class ChatPage extends HTMLElement {
     const open = target.closest("[data-open]")?.getAttribute("data-open");
     if (open === "account") this.#openAccount();
     else if (open === "finder") this.#find();
-    else if (open === "add") this.#openAdd();
+    else if (open === "add") openAdd(this.#app, room => this.#app.order("join", { room }));
     else if (open === "people") this.#togglePeople();
     const accepted = target.closest("[data-accept]")?.getAttribute("data-accept");
     if (accepted) void this.#accept(accepted);
+    const dismissed = target.closest("[data-dismiss]")?.getAttribute("data-dismiss");
+    if (dismissed) this.#app.dismissInvitation(dismissed);
     const acting = target.closest("[data-act]");
     if (acting) this.#act(acting);
     const link = target.closest("a");
@@ -616,7 +602,7 @@ class ChatPage extends HTMLElement {
     const item = row && this.#byId.get(/** @type {HTMLElement} */ (row).dataset.id ?? "");
     const act = element.getAttribute("data-act");
     if (act === "person")
-      openPerson(app, element.getAttribute("data-name") ?? "", this.#roles, this.#room, this.#people.ownRole);
+      showPerson(app, element.getAttribute("data-name") ?? "", this.#roles, this.#room, this.#people.ownRole);
     else if (act === "fill") app.fill(this.#room, element.getAttribute("data-gap") ?? "");
     else if (act === "reported") void this.#showReported(Number(element.getAttribute("data-seq")));
     else if (act === "reply" && item?.type === "post") this.#reply(item);
@@ -673,7 +659,7 @@ class ChatPage extends HTMLElement {
             {
               text: item.user,
               icon: "person",
-              act: () => openPerson(app, item.user, this.#roles, this.#room, this.#people.ownRole),
+              act: () => showPerson(app, item.user, this.#roles, this.#room, this.#people.ownRole),
             },
           ]),
       ...(item.isTakenBack || item.isOwn
@@ -729,13 +715,19 @@ class ChatPage extends HTMLElement {
 
   /** @param {string} room */
   #join(room) {
-    return attempt(() => this.#app.order("join", { room }));
+    return attempt(async () => {
+      try {
+        await this.#app.order("join", { room });
+      } catch (error) {
+        const isClosed = /** @type {any} */ (error).code === "NO_SUCH_ROOM" && room.startsWith("&");
+        throw isClosed ? new Error(en.room.closed(room)) : error;
+      }
+    });
   }
 
   #find() {
-    void whenLoaded(import("./finder.js"), ({ openFinder }) => {
-      if (!isAsking()) openFinder(this.#app, room => void this.#join(room));
-    });
+    if (document.querySelector("dialog[open]")) return;
+    openFinder(this.#app, room => void this.#join(room));
   }
 
   /** What one said last, to write it again. */
@@ -791,9 +783,6 @@ function banner(text, name, ...buttons) {
 
 const remember = (/** @type {string} */ what) => keep(what, "later");
 const remembered = (/** @type {string} */ what) => kept(what) !== null;
-
-/** Whether a dialog is open. What is loaded late may have been asked for twice until then. */
-const isAsking = () => document.querySelector("dialog[open]") !== null;
 
 /** Keep the page as high as what is seen of it: on phones the keyboard covers the rest. */
 function keepHeight() {

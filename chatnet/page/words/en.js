@@ -20,17 +20,17 @@ export function happened(event, me, moment) {
   const who = user === me ? "You" : user === "chatnet" ? "Who runs this server" : user;
   const whom = to === me ? "you" : to;
   const where = room || "this server";
-  const because = text ? `: ${text}` : ".";
+  const because = text ? `: ${text}${/[.!?…]$/.test(text) ? "" : "."}` : ".";
   const until = event.until ? ` until ${moment(event.until)}` : "";
   switch (kind) {
     case "create":
-      return `${who} made the private room ${room}.`;
+      return `${who} made the private room ${room}. ${en.room.history[text] ?? ""}`;
     case "invite":
       return `${who} invited ${whom} to ${room}.`;
     case "remove":
       return `${who} removed ${whom} from ${room}${because}`;
     case "describe":
-      return text ? `${who} described ${room}: ${text}` : `${who} took the description of ${room} away.`;
+      return text ? `${who} described ${room}${because}` : `${who} took the description of ${room} away.`;
     case "role":
       return A_ROLE[text]
         ? `${who} made ${whom} ${A_ROLE[text]} of ${where}.`
@@ -173,6 +173,7 @@ export const en = {
     /** @param {string} by */
     by: by => `from ${by}`,
     accept: "Join",
+    dismiss: "Dismiss the invitation to",
     none: "You are in no room yet.",
     noneHint: "Join a topic, write to somebody, or follow a person.",
     some: { topics: "Some topics here", people: "Some people here" },
@@ -207,6 +208,17 @@ export const en = {
     follow: "Follow",
     message: "Message",
     notIn: "You are reading along.",
+    invited: "You are invited.",
+    /** @param {string} room */
+    gone: room => `You are not in ${room}.`,
+    /** @param {string} room */
+    closed: room => `${room} is closed by now, or you are not invited any more.`,
+    unsent: "You were writing this here:",
+    /** @type {Record<string, string>} who may read what */
+    history: {
+      all: "Newcomers may read what was said before.",
+      joined: "Newcomers read only what is said from then on.",
+    },
     notFollowing: "This is somebody else’s page. Write to them in a conversation.",
     jump: "Jump to now",
     /** @param {number} n */
@@ -274,6 +286,8 @@ export const en = {
     /** @param {string} room */
     leaveTitle: room => `Leave ${room}?`,
     leavePrivate: "You can come back only if somebody invites you again.",
+    leaveLast:
+      "You are the last one here: the room is closed for ever, with all that was said in it, and nobody gets its name again.",
     leaveTopic: "You can join again at any time.",
     copyLink: "Copy a link to this room",
     notify: "Notify me of mentions here",
