@@ -65,6 +65,7 @@ class Router:
         # The users for whom ended stays are kept.
         self._leavers: dict[LocalUser, None] = {}
         self._forgotten = 0
+        self._watchers: list[tuple[Collection[KindName], Callable[[Entry], None]]] = []
         self.deliveries = 0
 
     def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> LocalUser:
@@ -140,6 +141,11 @@ class Router:
             for _, ears in audience.hearing((place,)):
                 yield channel, ears
 
+    def watch(self, kinds: Collection[KindName], watcher: Callable[[Entry], None]) -> None:
+        """Call ``watcher`` with each entry of these kinds, of which none is said, in order with what is
+        handed over: behind the entry itself, and before what follows it."""
+        self._watchers.append((kinds, watcher))
+
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the window: hand over what is heard, and follow stays, in the order of seq.
 
@@ -158,7 +164,8 @@ class Router:
                     self._fan_out(where, run)
                     run, where = [], at
                 run.append(entry)
-            elif kind == "forget":
+                continue
+            if kind == "forget":
                 self._fan_out(where, run)
                 run = []
                 self._hand_over(heard_at(entry), [entry])
@@ -169,6 +176,11 @@ class Router:
                     self._fan_out(where, run)
                     run = []
                     self._event(entry, moves)
+            for kinds, watcher in self._watchers:
+                if kind in kinds:
+                    self._fan_out(where, run)
+                    run = []
+                    watcher(entry)
         self._fan_out(where, run)
 
     def _fan_out(self, where: tuple[str, ...], run: list[Entry]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from irc_front.stage import PASSWORD, IrcLine, IrcStage
+from irc_front.stage import PASSWORD, Fronts, IrcLine, IrcStage
 from irc_front.test_irc_rooms import does, together
 from worker.conftest import Worker
 
-from chatnet.entries import Entry
-from chatnet.reads import ShownFace
+from chatnet.entries import Draft, Entry, More
+from chatnet.reads import Faces as ShownFaces
+from chatnet.reads import ShownFace, SnapshotOf
 from chatnet.worker.fronts.irc.faces import Faces
 
 
@@ -52,7 +53,6 @@ def test_another_login_changes_nothing_and_nick_does(stage: IrcStage) -> None:
     """Who logs in on another device in other capitals is called as before; NICK says it to all."""
     alice, bob = together(stage, "alice", "bob")
     assert alice.shown("NICK aLice") == ["NICK aLice"]
-    print("GOT", *bob.heard, sep="\n")
     assert [(one.source, one.shown) for one in bob.take()] == [("alice!alice@user", "NICK aLice")]
     assert alice.shown("NICK aLice") == []
     other = stage.line()
@@ -80,6 +80,133 @@ def test_a_change_is_told_at_its_place_to_who_reads_late(stage: IrcStage) -> Non
         assert [one for one in heard if one.startswith(("NICK", "SETNAME"))] == told
         at = [heard.index(one) for one in ("PRIVMSG #tea one", told[0], "PRIVMSG #tea two", *told[1:])]
         assert [*at, heard.index("PRIVMSG #tea three")] == sorted({*at, heard.index("PRIVMSG #tea three")})
+
+
+def told(line: IrcLine) -> list[str]:
+    """Take out who was told to be shown otherwise, and how."""
+    return [f"{one.source} {one.shown}" for one in line.take() if one.command in ("NICK", "SETNAME")]
+
+
+def test_who_is_at_another_front_is_told() -> None:
+    """Who shares a room, also one of theirs, or monitors them; nobody else."""
+    fronts = Fronts()
+    alice = fronts.one.user("alice")
+    near, stranger = fronts.two.everything("bob"), fronts.two.everything("carol")
+    fan, plain = fronts.two.everything("dan"), fronts.two.user("eve")
+    watching = fronts.two.everything("fay")
+    for line, room in ((alice, "#tea"), (near, "#tea"), (plain, "#tea"), (fan, "#@alice"), (stranger, "#x")):
+        line.ask(f"JOIN {room}")
+    watching.ask("MONITOR + alice")
+    for line in (near, stranger, fan, plain, watching):
+        line.take()
+    alice.ask("NICK aLice", "SETNAME :Alice L.", "NICK Alice")
+    nicks = ["alice!alice@user NICK aLice", "aLice!alice@user NICK Alice"]
+    name = "aLice!alice@user SETNAME Alice L."
+    whole = [nicks[0], name, nicks[1]]
+    assert [told(line) for line in (near, fan, plain, watching, stranger)] == [
+        whole,
+        whole,
+        nicks,
+        [name],
+        [],
+    ]
+    alice.cut()
+    near.ask("PRIVMSG alice :there?")
+    assert [one.params[1] for one in near.ask("WHOIS alice") if one.command == "311"] == ["Alice"]
+
+
+def test_a_first_login_in_capitals_is_told_to_who_shares_a_room() -> None:
+    """Who has it from the page, and comes by IRC later. The client itself knows it from its welcome."""
+    fronts = Fronts()
+    fronts.worker.client("alice").join("#tea")
+    here, there = fronts.one.user("bob"), fronts.two.user("carol")
+    for line in (here, there):
+        line.ask("JOIN #tea")
+        line.take()
+    does(fronts.one, "spelling", "alice", "alice", "Alice - Alice L.")
+    assert [told(line) for line in (here, there)] == [["alice!alice@user NICK Alice"]] * 2
+
+
+def test_what_is_said_in_one_batch_is_shown_as_it_was_then() -> None:
+    """Behind changed capitals by the new ones, at every front; the change itself stands between."""
+    fronts = Fronts()
+    alice, other = fronts.one.user("alice"), fronts.one.user("alice")
+    here, there = fronts.one.user("bob"), fronts.two.user("carol")
+    for line in (alice, here, there):
+        line.ask("JOIN #tea")
+    for line in (alice, here, there):
+        line.take()
+    fronts.one.worker.log.held = True
+    other.say("PRIVMSG #tea :before")
+    alice.say("NICK aLice")
+    other.say("PRIVMSG #tea :behind")
+    fronts.one.worker.log.let_go()
+    fronts.one.worker.settle()
+    sources = ["alice!alice@user", "alice!alice@user", "aLice!alice@user"]
+    for line in (here, there):
+        heard = line.take()
+        assert [one.text for one in heard] == ["before", "aLice", "behind"]
+        assert [one.source for one in heard] == sources
+
+
+def test_a_guest_who_speaks_in_the_batch_with_which_they_come_is_shown_as_one() -> None:
+    """At another front than theirs, which knows how they are shown from the log alone."""
+    fronts = Fronts(guests=True)
+    bob = fronts.two.user("bob")
+    bob.ask("JOIN #tea")
+    bob.take()
+    entropy = fronts.one.worker.entropy
+    fronts.one.worker.commit(
+        Draft("guest", "~zed", "~zed", "Zed z Zed", entropy(16)),
+        Draft("join", "~zed", "#tea", "", entropy(16)),
+        Draft("post", "~zed", "#tea", "hi", entropy(16)),
+        Draft("nick", "~zed", "~zed", "Zoe z Zed", entropy(16), 0, More(to="~zoe")),
+        Draft("post", "~zoe", "#tea", "me", entropy(16)),
+    )
+    assert [(one.source, one.text) for one in bob.take()] == [
+        ("Zed!~z@guest", "#tea"),
+        ("Zed!~z@guest", "hi"),
+        ("Zed!~z@guest", "Zoe"),
+        ("Zoe!~z@guest", "me"),
+    ]
+
+
+def test_what_changes_while_the_log_is_asked_is_told_as_one() -> None:
+    """Also of who comes to this front meanwhile; and who cannot be asked about is told of no more."""
+    fronts = Fronts()
+    alice, bob, zed = fronts.one.user("alice"), fronts.two.everything("bob"), fronts.one.user("zed")
+    for line in (alice, bob, zed):
+        line.ask("JOIN #tea")
+    bob.take()
+    log = fronts.one.worker.log
+    log.reads_held = True
+    alice.ask("NICK aLice", "NICK ALICE")
+    zed.ask("SETNAME :Zed Z.", "NICK Zed")
+    assert told(bob) == []
+    log.let_go()
+    fronts.one.worker.settle()
+    assert told(bob) == [
+        "alice!alice@user NICK ALICE",
+        "zed!zed@user NICK Zed",
+        "Zed!zed@user SETNAME Zed Z.",
+    ]
+    log.unread = {SnapshotOf}
+    alice.ask("NICK alice")
+    log.unread = ()
+    zed.ask("NICK zed")
+    assert told(bob) == ["Zed!zed@user NICK zed"]
+
+
+def test_how_all_are_shown_is_read_once_it_can_be(stage: IrcStage) -> None:
+    """Until then they are shown by their plain names."""
+    spelled(stage, "Alice").ask("JOIN #tea")
+    later = IrcStage(Worker(log=stage.worker.log, clock=stage.worker.clock))
+    stage.worker.log.unread = {ShownFaces}
+    bob = later.user("bob")
+    assert [one.params[1] for one in bob.ask("WHOIS alice") if one.command == "311"] == ["alice"]
+    stage.worker.log.unread = ()
+    later.line()
+    assert [one.params[1] for one in bob.ask("WHOIS alice") if one.command == "311"] == ["Alice"]
 
 
 def test_a_real_name_is_kept(stage: IrcStage) -> None:

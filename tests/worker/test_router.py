@@ -378,6 +378,21 @@ def test_stays_of_others_part_no_run_where_nobody_shows_them() -> None:
     assert heard.runs == [[1, 3]]
 
 
+def test_who_watches_is_told_in_order_with_what_is_handed_over() -> None:
+    """Of the kinds that it wants, behind what stands before an entry and before what stands behind it."""
+    crowd, heard = Crowd(), Heard("post", "forget")
+    crowd.listens("alice", heard, "alice")
+    seen: list[tuple[int, list[int]]] = []
+    crowd.router.watch({"spelling", "forget"}, lambda one: seen.append((one.seq, heard_by(heard, "alice"))))
+    gone = Entry(5, 5, "forget", CLUSTER, CLUSTER, "", b"k" * 16, More(to="dave"))
+    crowd.apply(
+        post(1, "alice"), entry(2, "spelling", "bob"), entry(3, "register", "zed"), post(4, "alice"), gone
+    )
+    crowd.apply(post(6, "alice"))
+    assert seen == [(2, [1]), (5, [1, 4, 5])]
+    assert heard.runs == [[1], [4], [5], [6]]
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_a_place_has_room_for_any_number_of_ears(newest_first: bool) -> None:
     """Ears hear from when they come until they go, whichever goes first; then nothing is left."""

@@ -21,6 +21,7 @@ refusals      numbers for what is refused   (pure)
 sees          the classes of connections that get the same bytes   (pure)
 channel       how a class hears the log, and who is told of their own affairs
 faces         how everybody is shown: nicks, sources, real names; which guests are here   (pure)
+showing       follows how everybody is shown, and tells who shares a room with them
 said          posts as lines   (pure)
 events        joins, topics, modes and the like as lines   (pure)
 roster        who is in a room, as of now

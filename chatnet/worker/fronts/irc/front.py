@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chatnet.addresses import both_on_loopback
 from chatnet.entries import Entry
-from chatnet.irc import caps, sasl, writer
-from chatnet.log import Log
+from chatnet.irc import caps, sasl
 from chatnet.net.tls import is_encrypted
-from chatnet.reads import PAGE_FACES, Faces
 from chatnet.store.window import Window
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.addresses import Addresses
-from chatnet.worker.fronts.irc.channel import PREFIX_BYTES, Crowd, IrcChannel
+from chatnet.worker.fronts.irc.channel import Crowd, IrcChannel
 from chatnet.worker.fronts.irc.client import IrcClient, error
 from chatnet.worker.fronts.irc.command import Command
 from chatnet.worker.fronts.irc.connection import IrcConnection
 from chatnet.worker.fronts.irc.devices import Devices
-from chatnet.worker.fronts.irc.faces import KINDS as FACES
-from chatnet.worker.fronts.irc.faces import source_of
 from chatnet.worker.fronts.irc.guests import Arrivals, Leaving
 from chatnet.worker.fronts.irc.patience import Patience
 from chatnet.worker.fronts.irc.presence import Presence
 from chatnet.worker.fronts.irc.registration import Registration
 from chatnet.worker.fronts.irc.sees import Sees
 from chatnet.worker.fronts.irc.settings import IrcSettings
+from chatnet.worker.fronts.irc.showing import Showing
 from chatnet.worker.fronts.irc.table import COMMANDS
 from chatnet.worker.fronts.irc.typists import ORDERS, Typing
 
@@ -43,7 +36,6 @@ _LETTERS = range(ord("A"), ord("Z") + 1)
 class Irc:
     """Speaks IRC. What its connections share: the channels that deliver to them, one for each class."""
 
-    _logger = Logger()
     begins = frozenset({*_LETTERS, *(letter + 32 for letter in _LETTERS), *b"@: \r\n"})
     in_plain = error("From another machine one speaks TLS here: choose the port, or the setting, for that")
     commands: dict[str, Command] = COMMANDS
@@ -57,6 +49,7 @@ class Irc:
         self.arrivals = Arrivals(self.seconds)
         self.leaving = Leaving()
         self.presence = self.crowd.presence = Presence(self.crowd, shared.outboxes)
+        self.showing = Showing(self.crowd, shared.visitors)
         self.typing = Typing(self.crowd, self.seconds, settings.clocks.wall)
         self.patience = Patience(shared.outboxes)
         self.devices = Devices(settings.clocks.reactor, self.crowd)
@@ -77,7 +70,8 @@ class Irc:
             window.watch(self._grown)
             self.presence.follow(entrance.sessions)
             self.typing.follow(entrance.sessions)
-            Deferred.fromCoroutine(self._look_back(entrance.sessions.log)).addErrback(self._not_looked_back)
+            self.showing.follow(entrance.sessions)
+        self.showing.look_back()
         self.entrance = entrance
         connection = IrcConnection(self.shared, self.addresses)
         connection.speech = Registration(connection, self, entrance)
@@ -114,8 +108,6 @@ class Irc:
         be told behind what else the entries hold, but not before what stands before it."""
         self.devices.stir()
         for at, entry in enumerate(entries, 1):
-            if entry.kind in FACES:
-                self._shown(entry)
             if entry.kind in ORDERS:
                 self.typing.ordered(entry)
             if entry.kind == "ban" and entry.room and not _is_back(entry, entries[at:]):
@@ -127,45 +119,6 @@ class Irc:
                 for client in list(self.crowd.of_key.values()):
                     if entry.to in client.joined and client.user != entry.to:
                         client.compare_stays()
-
-    # ---- how everybody is shown ----
-
-    async def _look_back(self, log: Log) -> None:
-        """Learn how users are shown who said so before this front began, and which guests there are."""
-        after = ""
-        while True:
-            page = await log.read(Faces(after))
-            self.faces.begun(page)
-            if len(page) < PAGE_FACES:
-                break
-            after = page[-1].user
-        self.faces.is_whole()
-
-    def _not_looked_back(self, failure: Failure) -> None:
-        self._logger.failure("How users are shown is not known: they are by their plain names", failure)
-
-    def _shown(self, entry: Entry) -> None:
-        """Somebody is shown otherwise from now on: who shares a room is told, behind what was said before."""
-        before = self.faces.face(entry.user)
-        self.faces.follow(entry)
-        now = self.faces.face(entry.user)
-        if entry.kind != "spelling" or before == now:
-            return
-        rooms = {room for own in self.crowd.of_user.get(entry.user, ()) for room in own.rooms()}
-        if before.spelled != now.spelled:
-            line = writer.line(source_of(before, entry.user), "NICK", now.spelled)
-            near = [one for one in self.crowd.of_key.values() if not rooms.isdisjoint(one.joined)]
-            self._tell_shown(entry, line, rooms, [*near, *self.crowd.of_user.get(entry.user, ())])
-        if before.real_name != now.real_name:
-            line = writer.line(self.faces.source(entry.user), "SETNAME", now.real_name, trailing=True)
-            self._tell_shown(entry, line, rooms, self.presence.near(entry.user, rooms, "setname"))
-
-    def _tell_shown(self, entry: Entry, line: bytes, rooms: set[str], whom: Iterable[IrcClient]) -> None:
-        own = self.crowd.of_key.get(entry.key[:PREFIX_BYTES])  # it has its answer
-        for client in dict.fromkeys(whom):
-            if client is not own:
-                room = next((room for room in client.joined if room in rooms), "")
-                client.hint_behind(entry.seq, room, line)
 
     # ---- who is here ----
 
