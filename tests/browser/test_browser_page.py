@@ -810,6 +810,25 @@ def test_the_account_is_as_things_are_while_it_is_open(chromium: Browser) -> Non
         expect(dialog.get_by_text("A new one")).to_be_visible()
 
 
+def test_what_admins_decide_is_as_wide_as_the_rest(chromium: Browser) -> None:
+    """Also before a link was made; and then its fields have again what they had."""
+    with opened(chromium, hash=TEA, query="&admin", width=1200) as page:
+        page.get_by_role("button", name="Account").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_text("Invite new people").click()
+        inner = dialog.locator(".account").evaluate("box => box.getBoundingClientRect().right - 20")
+
+        def right(locator: Any) -> Any:
+            return locator.evaluate("one => one.getBoundingClientRect().right")
+
+        for one in (dialog.get_by_label("New names"), dialog.get_by_label("For how many days")):
+            assert right(one) == inner
+        dialog.get_by_role("button", name="Make a link").click()
+        expect(dialog.locator("output")).to_contain_text("#/code/")
+        expect(dialog.get_by_label("For how many", exact=True)).to_have_value("10")
+        expect(dialog.get_by_label("For how many days")).to_have_value("7")
+
+
 def test_who_has_no_password_sets_one_and_whoever_has_one_changes_it(chromium: Browser) -> None:
     """The present one is asked for where there is one, and the banner is gone then. Recovery codes are shown
     with it, once, and new ones are made when one asks for them."""

@@ -78,7 +78,7 @@ export function fieldOf(field, isFirst, of = "") {
       ),
     );
   } else if (type === "area") {
-    input = h("textarea", { ...common, ...described, rows: 3, value: field.value ?? "", dir: "auto" });
+    input = h("textarea", { ...common, ...described, rows: 3, dir: "auto" });
   } else {
     const plain = { autocapitalize: "off", spellcheck: "false" };
     input = h("input", {
@@ -86,10 +86,11 @@ export function fieldOf(field, isFirst, of = "") {
       ...described,
       ...(type === "text" ? {} : plain),
       type,
-      value: field.value ?? "",
       min: type === "number" ? 1 : null,
     });
   }
+  // Also what it has again once the form is done.
+  if (!(input instanceof HTMLSelectElement)) input.defaultValue = field.value ?? "";
   return h(
     "div",
     { class: "field" },
