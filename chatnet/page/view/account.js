@@ -2,6 +2,7 @@
 
 import { encoded } from "../state/keys.js";
 import { en, sentence } from "../words/en.js";
+import { late } from "../words/late.js";
 import { shortMoment } from "./calendar.js";
 import { ask, attempt, closeAll, form, show, toast } from "./dialogs.js";
 import { fill, h } from "./h.js";
@@ -13,7 +14,16 @@ import { keep, kept } from "./settings.js";
 
 /** @typedef {import("../state/app.js").App} App */
 
-const WORDS = en.account;
+const WORDS = late.account;
+
+/** @param {App} app */
+export function openPassword(app) {
+  const dialog = show(
+    WORDS.setPassword,
+    passwordForm(app, () => dialog.close()),
+    "question",
+  );
+}
 /** So often it is asked where one is logged in, while one looks, in milliseconds. */
 const LOOK_EVERY = 5_000;
 
@@ -94,7 +104,7 @@ const present = (app, name = "password") =>
     : [];
 
 /** @param {App} app @param {() => void} done */
-export function passwordForm(app, done) {
+function passwordForm(app, done) {
   const none = app.me()?.password ? "" : `${WORDS.passwordNone} `;
   return form({
     text: h("p", { class: "faint" }, none, WORDS.passwordHint),

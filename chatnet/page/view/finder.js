@@ -2,9 +2,8 @@
 
 import { isName, WORD } from "../state/names.js";
 import { en } from "../words/en.js";
-import { ask, show } from "./dialogs.js";
+import { show } from "./dialogs.js";
 import { fill, h } from "./h.js";
-import { icon } from "./icons.js";
 import { goTo } from "./layers.js";
 import { BEFORE_NAMES, mark } from "./rooms.js";
 import { addressOf, bare } from "./route.js";
@@ -162,58 +161,4 @@ function matches(app, typed, elsewhere) {
   if (WORD.test(plain) && !/^[&@]/.test(wanted) && !rows.some(row => row.room === `#${plain}`))
     put(`#${plain}`, true);
   return [...found.values()];
-}
-
-/**
- * Ask what is to be begun.
- * @param {App} app
- * @param {(room: string) => Promise<unknown> | void} join
- */
-export function openAdd(app, join) {
-  /** @type {[("look" | "topic" | "private" | "talk" | "follow"), string, string, string][]} */
-  const kinds = [
-    ["look", "search", en.add.look, en.add.lookText],
-    ["topic", "hash", en.add.topic, en.add.topicText],
-    ["private", "lock", en.add.private, en.add.privateText],
-    ["talk", "message", en.add.talk, en.add.talkText],
-    ["follow", "follow", en.add.follow, en.add.followText],
-  ];
-  const buttons = kinds.map(([kind, mark, title, text], i) =>
-    h(
-      "button",
-      { class: "choice", autofocus: i === 0, onclick: () => next(kind) },
-      icon(mark),
-      h("span", null, h("strong", null, title), h("small", null, text)),
-    ),
-  );
-  const first = show(en.add.title, h("div", { class: "choices" }, buttons), "narrow");
-  /** @param {"look" | "topic" | "private" | "talk" | "follow"} kind */
-  const next = kind => {
-    first.close();
-    if (kind === "look") {
-      openFinder(app, join);
-      return;
-    }
-    const isPerson = kind === "talk" || kind === "follow";
-    ask(kinds.find(([one]) => one === kind)?.[2] ?? "", {
-      fields: [
-        { name: "name", label: isPerson ? en.add.person : en.add.name, required: true, max: 70 },
-        ...(kind === "private"
-          ? [{ name: "all", label: en.add.all, type: /** @type {const} */ ("check") }]
-          : []),
-      ],
-      go: en.add.go[kind],
-      act: async ({ name = "", all }) => {
-        const word = name
-          .replace(/^[#&@]/, "")
-          .replaceAll(" ", "-")
-          .toLowerCase();
-        const room = { topic: "#", private: "&", talk: "@", follow: "" }[kind] + word;
-        if (kind === "private") await app.order("create", { room, history: all ? "all" : "joined" });
-        else if (kind !== "talk") await join(room);
-        else await app.ask("who_is", { name: word });
-        goTo(addressOf(room));
-      },
-    });
-  };
 }

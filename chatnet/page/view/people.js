@@ -331,7 +331,7 @@ export async function policies(app, box, room, may) {
         h("span", null, policyValue(name, value)),
       );
     });
-    fill(box, rows.some(Boolean) && h("h3", null, room ? en.people.policies : en.account.cluster), rows);
+    fill(box, rows.some(Boolean) && h("h3", null, room ? en.people.policies : en.people.cluster), rows);
   } catch {
     fill(box);
   }

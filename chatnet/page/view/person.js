@@ -1,6 +1,7 @@
 // Who somebody is, and what one can do about them. Loaded when it is first asked for.
 
 import { en, sentence } from "../words/en.js";
+import { late } from "../words/late.js";
 import { dateOf } from "./calendar.js";
 import { ask, attempt, show } from "./dialogs.js";
 import { fill, h } from "./h.js";
@@ -57,9 +58,9 @@ export async function drawPerson(box, app, name, roles, room, role, close = () =
           await app.order("unblock", { to: name });
           await again();
         })
-      : ask(en.person.blockTitle(name), {
-          text: en.person.blockText,
-          go: en.person.block,
+      : ask(late.person.blockTitle(name), {
+          text: late.person.blockText,
+          go: late.person.block,
           isDangerous: true,
           act: async () => {
             await app.order("block", { to: name });
@@ -99,33 +100,39 @@ export async function drawPerson(box, app, name, roles, room, role, close = () =
         h("strong", { dir: "auto" }, name),
         " ",
         person.role && h("span", { class: "chip" }, en.people.roles[person.role] ?? person.role),
-        h("p", { class: "faint" }, en.person.since(dateOf(person.since))),
+        h("p", { class: "faint" }, late.person.since(dateOf(person.since))),
       ),
     ),
-    person.blocked && h("p", { class: "faint" }, en.person.blocked),
+    person.blocked && h("p", { class: "faint" }, late.person.blocked),
     h(
       "div",
       { class: "buttons start" },
-      isOther && h("button", { class: "solid", onclick: go(`@${name}`) }, icon("message"), en.person.message),
+      isOther &&
+        h("button", { class: "solid", onclick: go(`@${name}`) }, icon("message"), late.person.message),
       isOther &&
         h(
           "button",
           { "aria-pressed": follows, onclick: follow },
           icon("follow"),
-          follows ? en.person.unfollow : en.person.follow,
+          follows ? late.person.unfollow : late.person.follow,
         ),
       close.length === 0 &&
         app.here() !== name &&
-        h("button", { onclick: go(name) }, icon("person"), en.person.page),
+        h("button", { onclick: go(name) }, icon("person"), late.person.page),
       isOther &&
-        h("button", { onclick: block }, icon("ban"), person.blocked ? en.person.unblock : en.person.block),
+        h(
+          "button",
+          { onclick: block },
+          icon("ban"),
+          person.blocked ? late.person.unblock : late.person.block,
+        ),
       isOther &&
         (moderated || mayAll) &&
-        h("button", { "aria-haspopup": "menu", onclick: moderate }, icon("flag"), en.person.moderate),
+        h("button", { "aria-haspopup": "menu", onclick: moderate }, icon("flag"), late.person.moderate),
     ),
     isOther &&
       person.rooms.length > 0 && [
-        h("h3", null, en.person.both),
+        h("h3", null, late.person.both),
         h(
           "ul",
           { class: "chips" },
@@ -148,14 +155,14 @@ export async function drawPerson(box, app, name, roles, room, role, close = () =
  * @returns {import("./menu.js").Entry[]}
  */
 function orders(app, to, room, done, giveable) {
-  const where = room || en.person.everywhere;
+  const where = room || late.person.everywhere;
   const place = room ? { room } : {};
-  const reason = /** @type {const} */ ({ name: "reason", label: en.person.reason, max: 500 });
+  const reason = /** @type {const} */ ({ name: "reason", label: late.person.reason, max: 500 });
   const lasts = {
     name: "lasts",
-    label: en.person.lasts,
+    label: late.person.lasts,
     type: /** @type {const} */ ("select"),
-    options: Object.entries(en.person.times),
+    options: Object.entries(late.person.times),
     value: "",
   };
   /** @param {string} title @param {string} go @param {string} t @param {import("./dialogs.js").Field[]} fields @param {Record<string, any>} words @param {string} [text] */
@@ -180,7 +187,7 @@ function orders(app, to, room, done, giveable) {
   const at = ` · ${where}`;
   return [
     ...giveable.map(role => ({
-      text: `${en.person.role}: ${en.people.roles[role] ?? en.person.noRole}${at}`,
+      text: `${late.person.role}: ${en.people.roles[role] ?? late.person.noRole}${at}`,
       icon: "person",
       act: () =>
         void attempt(async () => {
@@ -189,42 +196,52 @@ function orders(app, to, room, done, giveable) {
         }),
     })),
     {
-      text: en.person.mute + at,
+      text: late.person.mute + at,
       icon: "mute",
-      act: dangerous(en.person.muteTitle(to, where), en.person.mute, "ban", [lasts, reason], { mute: true }),
+      act: dangerous(late.person.muteTitle(to, where), late.person.mute, "ban", [lasts, reason], {
+        mute: true,
+      }),
     },
     {
-      text: en.person.unban + at,
+      text: late.person.unban + at,
       icon: "follow",
       act: () => void attempt(() => app.order("unban", { ...place, to })),
     },
     ...(room
       ? [
           {
-            text: en.person.removeFrom + at,
+            text: late.person.removeFrom + at,
             icon: "exit",
             isDangerous: true,
-            act: dangerous(en.person.removeTitle(to, where), en.person.removeFrom, "remove", [reason], {}),
+            act: dangerous(
+              late.person.removeTitle(to, where),
+              late.person.removeFrom,
+              "remove",
+              [reason],
+              {},
+            ),
           },
         ]
       : []),
     {
-      text: en.person.ban + at,
+      text: late.person.ban + at,
       icon: "ban",
       isDangerous: true,
-      act: dangerous(en.person.banTitle(to, where), en.person.ban, "ban", [lasts, reason], { mute: false }),
+      act: dangerous(late.person.banTitle(to, where), late.person.ban, "ban", [lasts, reason], {
+        mute: false,
+      }),
     },
     {
-      text: en.person.purge + at,
+      text: late.person.purge + at,
       icon: "trash",
       isDangerous: true,
       act: dangerous(
-        en.person.purgeTitle(to, where),
-        en.person.purge,
+        late.person.purgeTitle(to, where),
+        late.person.purge,
         "purge",
         [reason],
         {},
-        en.person.purgeText,
+        late.person.purgeText,
       ),
     },
   ];

@@ -109,8 +109,8 @@ export class ChatRooms extends HTMLElement {
       { class: "none" },
       h("p", null, en.rooms.none),
       h("p", null, en.rooms.noneHint),
-      h("button", { "data-open": "finder" }, icon("search"), en.add.look),
-      h("button", { "data-open": "add" }, icon("add"), en.add.title),
+      h("button", { "data-open": "finder" }, icon("search"), en.rooms.look),
+      h("button", { "data-open": "add" }, icon("add"), en.rooms.begin),
       some,
     );
   }

@@ -6,7 +6,7 @@ import { en, sentence } from "../words/en.js";
 import { ChatComposer, labelOf } from "./composer.js";
 import { ask, attempt, closeAll, show, toast, whenLoaded } from "./dialogs.js";
 import { ChatEnter } from "./enter.js";
-import { openAdd, openFinder } from "./finder.js";
+import { openFinder } from "./finder.js";
 import { fill, h, onceAFrame, say } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { listen } from "./keys.js";
@@ -496,19 +496,18 @@ class ChatPage extends HTMLElement {
   }
 
   #setPassword() {
-    void whenLoaded(import("./account.js"), ({ passwordForm }) => {
-      const dialog = show(
-        en.account.setPassword,
-        passwordForm(this.#app, () => dialog.close()),
-        "question",
-      );
-    });
+    void whenLoaded(import("./account.js"), ({ openPassword }) => openPassword(this.#app));
   }
 
   #openAccount() {
     void whenLoaded(import("./account.js"), ({ openAccount }) => {
-      // It may have been asked for twice, until it was loaded.
-      if (!document.querySelector("dialog[open]")) openAccount(this.#app, this.#roles);
+      if (!isAsking()) openAccount(this.#app, this.#roles);
+    });
+  }
+
+  #openAdd() {
+    void whenLoaded(import("./add.js"), ({ openAdd }) => {
+      if (!isAsking()) openAdd(this.#app, room => this.#app.order("join", { room }));
     });
   }
 
@@ -582,7 +581,7 @@ class ChatPage extends HTMLElement {
     const open = target.closest("[data-open]")?.getAttribute("data-open");
     if (open === "account") this.#openAccount();
     else if (open === "finder") this.#find();
-    else if (open === "add") openAdd(this.#app, room => this.#app.order("join", { room }));
+    else if (open === "add") this.#openAdd();
     else if (open === "people") this.#togglePeople();
     const accepted = target.closest("[data-accept]")?.getAttribute("data-accept");
     if (accepted) void this.#accept(accepted);
@@ -726,7 +725,7 @@ class ChatPage extends HTMLElement {
   }
 
   #find() {
-    if (document.querySelector("dialog[open]")) return;
+    if (isAsking()) return;
     openFinder(this.#app, room => void this.#join(room));
   }
 
@@ -783,6 +782,9 @@ function banner(text, name, ...buttons) {
 
 const remember = (/** @type {string} */ what) => keep(what, "later");
 const remembered = (/** @type {string} */ what) => kept(what) !== null;
+
+/** Whether a dialog is open: what is loaded late may have been asked for twice until then. */
+const isAsking = () => document.querySelector("dialog[open]") !== null;
 
 /** Keep the page as high as what is seen of it: on phones the keyboard covers the rest. */
 function keepHeight() {

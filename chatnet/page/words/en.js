@@ -168,6 +168,8 @@ export const en = {
     title: "Rooms and people",
     find: "Find or go to…",
     add: "New room or conversation",
+    begin: "Begin something new",
+    look: "Look around",
     headings: { own: "You", rooms: "Rooms", talks: "Conversations", people: "Following" },
     invitations: "Invitations",
     /** @param {string} by */
@@ -292,6 +294,7 @@ export const en = {
     copyLink: "Copy a link to this room",
     notify: "Notify me of mentions here",
     policies: "What holds here",
+    cluster: "This server",
     /** @param {number} days */
     keepTitle: days => `Keep posts for ${count(days, "day", "days")} only?`,
     /** @param {number} days @param {string} room empty: the whole server */
@@ -316,43 +319,6 @@ export const en = {
     signup: { name: "New names", values: { open: "Open", code: "With a code", closed: "Closed" } },
   },
 
-  person: {
-    /** @param {string} when */
-    since: when => `Here since ${when}`,
-    page: "Open their page",
-    message: "Message",
-    follow: "Follow",
-    unfollow: "Unfollow",
-    block: "Block",
-    unblock: "Unblock",
-    /** @param {string} name */
-    blockTitle: name => `Block ${name}?`,
-    blockText: "You hear no more of what they say to you. They are not told.",
-    blocked: "You have blocked them.",
-    both: "Rooms that you are both in",
-    moderate: "Moderate",
-    mute: "Mute",
-    ban: "Ban",
-    unban: "Lift bans and mutes",
-    removeFrom: "Remove",
-    purge: "Delete all their posts",
-    role: "Role",
-    noRole: "None",
-    everywhere: "this server",
-    /** @param {string} name @param {string} where */
-    muteTitle: (name, where) => `Mute ${name} in ${where}?`,
-    /** @param {string} name @param {string} where */
-    banTitle: (name, where) => `Ban ${name} from ${where}?`,
-    /** @param {string} name @param {string} where */
-    removeTitle: (name, where) => `Remove ${name} from ${where}?`,
-    /** @param {string} name @param {string} where */
-    purgeTitle: (name, where) => `Delete all that ${name} said in ${where}?`,
-    purgeText: "Their posts there go, for everybody, and for ever.",
-    reason: "Reason (others read it)",
-    lasts: "For how long",
-    times: { "": "For good", 3600: "An hour", 86400: "A day", 604800: "A week", 2592000: "30 days" },
-  },
-
   remove: {
     title: "Delete this post?",
     text: "Its text goes, for everybody, and for ever.",
@@ -370,24 +336,6 @@ export const en = {
     gone: "What was reported is gone.",
   },
 
-  add: {
-    title: "Begin something new",
-    look: "Look around",
-    lookText: "At the topics and people that are here.",
-    topic: "Topic",
-    topicText: "Anybody may read and join it.",
-    private: "Private room",
-    privateText: "Only who is invited reads it.",
-    talk: "Conversation",
-    talkText: "With one person, for the two of you alone.",
-    follow: "Follow a person",
-    followText: "What they say on their page comes to you.",
-    name: "Name",
-    person: "Their name",
-    all: "Newcomers may read what was said before",
-    go: { topic: "Join or begin it", private: "Make the room", talk: "Open it", follow: "Follow" },
-  },
-
   finder: {
     title: "Go to",
     label: "Room or person",
@@ -398,72 +346,6 @@ export const en = {
     page: name => `Page of ${name}`,
     /** @param {string} name */
     write: name => `Write to ${name}`,
-  },
-
-  account: {
-    title: "Account",
-    /** @param {string} name */
-    you: name => `You are ${name}`,
-    setPassword: "Set a password",
-    changePassword: "Change the password",
-    passwordNone: "Without one you come back only where you are logged in already, or by a code.",
-    passwordHint: "At least 8 characters. All your other sessions end.",
-    old: "Present password",
-    fresh: "New password",
-    passwordDone: "The password is set. Your other sessions have ended.",
-    devices: "Where you are logged in",
-    thisDevice: "this device",
-    /** @param {string} when */
-    used: when => `last used ${when}`,
-    usedNow: "in use now",
-    /** @param {string} when */
-    since: when => `since ${when}`,
-    noLabel: "A device without a name",
-    end: "End",
-    endOthers: "End all others",
-    /** @param {string} what */
-    endTitle: what => `End “${what}”?`,
-    endOthersTitle: "End all your other sessions?",
-    endText:
-      "It is logged out, and comes back only with your password or a code. A program needs a new token then.",
-    scopes: { all: "everything", read: "read only", post: "post only" },
-    pair: "Let in another device",
-    pairText: "A code that is good once, for ten minutes, with your name.",
-    pairGo: "Make a code",
-    recovery: "Recovery codes",
-    recoveryText:
-      "With each of these eight you come in once, when you have lost your password. Keep them where nobody else reads. They are never shown again, and end the earlier ones.",
-    recoveryGo: "Make new codes",
-    tokens: "For a program",
-    tokenText: "A token lets a program act as you. It is shown once.",
-    tokenLabel: "What is it for?",
-    tokenScope: "It may",
-    tokenGo: "Make a token",
-    notify: "Notifications",
-    notifyText: "Of mentions, and of what is said to you alone.",
-    notifyOn: "Turn on",
-    notifyIsOn: "They are on.",
-    notifyDenied: "This browser does not allow them here.",
-    theme: "Colours",
-    themes: { "": "As the system", light: "Light", dark: "Dark" },
-    codes: "Invite new people",
-    codesText: "A link with which new names get in.",
-    codeUses: "For how many",
-    codeDays: "For how many days",
-    codeGo: "Make a link",
-    cluster: "This server",
-    keys: "Keyboard",
-    keysShow: "Show what keys do",
-    logout: "Log out",
-    logoutTitle: "Log out?",
-    logoutKey: "You have no password: if you log out, nobody can ever be this name again.",
-    logoutAnyway: "Log out anyway",
-    forget: "Leave for good",
-    forgetTitle: "Leave for good?",
-    forgetText:
-      "All that you ever said here is deleted, and nobody gets the name again. It cannot be undone.",
-    /** @param {string} name */
-    forgetType: name => `Type ${name}, if you want that`,
   },
 
   banners: {
