@@ -1,4 +1,4 @@
-"""Masks: the ``*`` and ``?`` of LIST and WHO, and what else a LIST or a WHO can be asked. Pure.
+"""Masks: the ``*`` and ``?`` of LIST and WHO, and what else these can be asked; whom a ban means. Pure.
 
 Names are compared in their one spelling, so a mask finds what a client would take for the same name.
 """
@@ -44,6 +44,17 @@ def _literally(part: str) -> str:
 def is_mask(said: str) -> bool:
     """Return whether it has a ``*`` or ``?``, so that it may mean several names."""
     return _WILD.search(said) is not None
+
+
+def banned(mask: str) -> str | None:
+    """Return the nick that a mask of a ban means: ``bob`` and ``bob!*@*``, or ``*!bob@*`` and
+    ``*!*bob@user``, as clients make it of a user's source. None: it means nobody alone. Of guests the
+    word behind ``!`` tells nothing: they choose it."""
+    nick, _, rest = mask.partition("!")
+    word, _, host = rest.partition("@")
+    if not nick.strip("*") and host != "guest":
+        nick = word.lstrip("*")
+    return None if not nick or is_mask(nick) or "@" in nick or nick[0] == "~" else nick
 
 
 class Wanted(msgspec.Struct, frozen=True, gc=False):

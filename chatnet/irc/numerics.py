@@ -103,6 +103,7 @@ ERR_BANNEDFROMCHAN = Numeric("474", "You cannot join that channel: you are banne
 ERR_BADCHANNELKEY = Numeric("475", "You cannot join that channel: its key is another (+k).")
 ERR_BADCHANMASK = Numeric("476", "No channel can have that name.")
 ERR_NEEDREGGEDNICK = Numeric("477")
+ERR_INVALIDMODEPARAM = Numeric("696")
 ERR_CHANOPRIVSNEEDED = Numeric("482", "Only its operators may do that.")
 
 # ---- lines ----

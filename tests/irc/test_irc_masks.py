@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parser_tests import data as vectors
 
-from chatnet.irc.masks import Wanted, Whox, is_mask, matcher, wanted, whox
+from chatnet.irc.masks import Wanted, Whox, banned, is_mask, matcher, wanted, whox
 from chatnet.names import fold
 
 
@@ -92,6 +92,35 @@ def test_what_only_looks_like_a_number() -> None:
     assert wanted(">" + "9" * 100).masks
     assert wanted("#te*").prefix == "#te"
     assert wanted("#te*,#milk").prefix == ""
+
+
+# ---- bans ----
+
+
+@pytest.mark.parametrize(
+    ("mask", "nick"),
+    [
+        ("bob", "bob"),
+        ("Bob!*@*", "Bob"),
+        ("bob!*@evil.host", "bob"),
+        ("*!bob@user", "bob"),
+        ("*!*bob@user", "bob"),
+        ("*!bob", "bob"),
+        ("*!*@evil.host", None),
+        ("*!*@*", None),
+        ("*!~bob@*", None),
+        ("*!*bob@guest", None),
+        ("*!b?b@*", None),
+        ("*@evil.host", None),
+        ("bob@evil.host", None),
+        ("b*!*@*", None),
+        ("*", None),
+        ("!", None),
+    ],
+)
+def test_whom_a_ban_means(mask: str, nick: str | None) -> None:
+    """One user, by their nick, or by what stands in their source before ``@``, which is their account."""
+    assert banned(mask) == nick
 
 
 # ---- WHO ----

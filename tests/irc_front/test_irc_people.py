@@ -10,6 +10,7 @@ from worker.conftest import Worker
 from chatnet.entries import Draft, More
 from chatnet.kinds import CLUSTER
 from chatnet.worker.fronts.irc import people
+from chatnet.worker.fronts.irc.moderation import BANS
 
 
 @pytest.fixture
@@ -506,6 +507,37 @@ def test_operators_are_in_the_channel(stage: IrcStage, change: str) -> None:
         ]
         assert alice.shown(f"MODE {room} {change} nobody_here")[0].startswith("401 alice nobody_here ")
         assert [one.command for one in bob.ask(f"MODE {room} {change} carol")] == ["482"]
+
+
+@pytest.mark.parametrize("mask", ["*!*@evil.host", "*!~*@*", "*!*@*", "b*"])
+def test_a_ban_of_nobody_alone_is_refused(stage: IrcStage, mask: str) -> None:
+    """696, as InspIRCd and Ergo have it for a parameter of a mode that is none: with the mask as given, and
+    why. A mask that means one user is one of them."""
+    alice, bob = moderated(stage)
+    for sign in "+-":
+        assert alice.shown(f"MODE &ops {sign}b {mask}") == [f"696 alice &ops b {mask} {BANS}"]
+        assert [one.command for one in bob.ask(f"MODE &ops {sign}b {mask}")] == ["482"]
+        assert [one.command for one in alice.ask(f"MODE &nothing {sign}b {mask}")] == ["403"]
+    assert alice.shown("MODE &ops +b *!*bob@user")[0] == "MODE &ops +b bob!*@*"
+
+
+@pytest.mark.parametrize("said", ["KICK {} {}", "MODE {} +o {}", "MODE {} +b {}", "MODE {} -b {}!*@*"])
+def test_who_may_not_is_told_so_whoever_it_is_about(stage: IrcStage, said: str) -> None:
+    """482 before 401, as everybody may know who is no operator; and in a private room that one is not in 403
+    alone. The name is shown as it was given."""
+    alice, bob = moderated(stage)
+    does(stage, "role", CLUSTER, "#tea", "owner", to="alice")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    carol = stage.user("carol")
+    alice.take()
+    for nick in ("nobody_here", "no.name"):
+        for room in ("#tea", "&ops"):
+            given = said.format(room, nick)
+            [no] = alice.ask(given)
+            assert (no.command in ("401", "441"), no.params[1]) == (True, given.split(" ")[-1])
+            assert [one.command for one in bob.ask(given)] == ["482"]
+        assert [one.command for one in carol.ask(said.format("&ops", nick))] == ["403"]
 
 
 def test_kick_of_several(stage: IrcStage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry, More
@@ -9,9 +10,11 @@ from chatnet.errors import (
     AlreadyThere,
     ChatnetError,
     NoSuchUser,
+    NotModerator,
+    NotOwner,
     NotThere,
 )
-from chatnet.irc import isupport, numerics, texts, writer
+from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.kinds import KindName
 from chatnet.names import fold_name
 from chatnet.worker.fronts.irc import events
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
 
+_May = Callable[["IrcClient", str], Awaitable[bool]]
+BANS = "A ban is of one user: say +b nick, or +b nick!*@*. Nobody has an address here."
 WITH_NICK = "ob"
 """The modes of a channel that are for somebody."""
 
@@ -78,17 +83,38 @@ async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
         return
     try:
         entry, place = await _order(client, "remove", room, _name(client, nick), reason)
-    except NoSuchUser:
-        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
-        return
-    except NotThere:
-        words = writer.word(nick), events.channel(room)
-        slot.say(client.numeric(numerics.ERR_USERNOTINCHANNEL, *words))
-        return
     except ChatnetError as why:
-        client.refuse(slot, "KICK", writer.word(channel), await reason_of(client, room, why))
-        return
-    _say_event(client, slot, entry, place or room)
+        await _refuse(client, slot, "KICK", room, nick, why, moderates)
+    else:
+        _say_event(client, slot, entry, place or room)
+
+
+async def _refuse(
+    client: IrcClient, slot: Slot, command: str, room: str, whose: str, why: ChatnetError, may: _May
+) -> None:
+    """Answer that an order about somebody, whom the client has named so, is not done. Who may not give it is
+    told that, whoever it was about."""
+    channel, said = events.channel(room), writer.word(whose)
+    if isinstance(why, NoSuchUser):
+        try:
+            await _check_may(client, room, may)
+        except ChatnetError as no:
+            why = no
+    if isinstance(why, NoSuchUser):
+        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, said))
+    elif isinstance(why, NotThere):
+        slot.say(client.numeric(numerics.ERR_USERNOTINCHANNEL, said, channel))
+    else:
+        client.refuse(slot, command, channel, await reason_of(client, room, why))
+
+
+async def _check_may(client: IrcClient, room: str, may: _May) -> None:
+    """Check that the client's user gives orders in a channel.
+
+    :raises NotModerator: they do not. :raises NotOwner: as owners do. :raises NoSuchRoom: they are not there.
+    """
+    if not await may(client, room):
+        raise NotOwner.of(room=events.channel(room)) if may is owns else NotModerator.of()
 
 
 def _say_event(client: IrcClient, slot: Slot, entry: Entry | None, place: str) -> None:
@@ -180,18 +206,19 @@ _KINDS: dict[str, tuple[KindName, str]] = {
 
 async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, whose: str) -> None:
     kind, text = _KINDS[change]
-    nick = whose.partition("!")[0]  # a ban is of a user, whatever the mask says besides
+    may, nick = (owns, whose) if kind == "role" else (moderates, masks.banned(whose))
     try:
+        if nick is None:
+            await _check_may(client, room, moderates)
+            channel, said = events.channel(room), writer.word(whose)
+            slot.say(client.numeric(numerics.ERR_INVALIDMODEPARAM, channel, "b", said, BANS))
+            return
         name = _name(client, nick)
         if kind == "role" and await _is_so_already(client, room, name, change == "+o"):
             return
         entry, place = await _order(client, kind, room, name, text)
-    except NoSuchUser:
-        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
-    except NotThere:
-        slot.say(client.numeric(numerics.ERR_USERNOTINCHANNEL, writer.word(nick), events.channel(room)))
     except ChatnetError as why:
-        client.refuse(slot, "MODE", events.channel(room), await reason_of(client, room, why))
+        await _refuse(client, slot, "MODE", room, whose, why, may)
     else:
         _say_event(client, slot, entry, place or room)
 
