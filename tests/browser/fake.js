@@ -334,7 +334,7 @@ const app = {
   async ask(t, words = {}) {
     fake.asked.push([t, words]);
     if (t === "members") {
-      const others = ["bob", "carol", "dave", "erin"];
+      const others = fake.members;
       const isIn = rooms.get(words.room)?.isJoined;
       if (row(words.room).isGone)
         throw Object.assign(new Error(`No such room: ${words.room}.`), { code: "NO_SUCH_ROOM" });
@@ -348,7 +348,7 @@ const app = {
     if (t === "who_is")
       return {
         since: begun - 90 * 24 * HOUR,
-        role: words.name === "alice" && asked.has("admin") ? "admin" : "",
+        role: words.name === "alice" ? fake.clusterRole : "",
         blocked: false,
         rooms: ["#tea", "&ops"],
         more: false,
@@ -441,6 +441,11 @@ const fake = {
   filled: [],
   asked: [],
   ordered: [],
+  members: ["bob", "carol", "dave", "erin"],
+  roles,
+  about,
+  clusterRole: asked.has("admin") ? "admin" : "",
+  details: room => changes(`details:${room}`),
   joined: (room, isJoined) => setRow(room, { isJoined }),
   say: (room, user, text, words) => put(room, postOf(room, user, text, words)),
   event: (room, kind, words) =>

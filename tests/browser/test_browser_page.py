@@ -666,6 +666,57 @@ def test_a_policy_that_is_refused_is_shown_as_it_holds(chromium: Browser) -> Non
         expect(page.get_by_label("New names")).to_have_value("open")
 
 
+def test_what_stands_beside_a_room_follows_what_happens_there(chromium: Browser) -> None:
+    """Also in the header, where it is closed; and whatever has the focus keeps it."""
+    with opened(chromium, hash="#/&ops", width=1200) as page:
+        header, people = page.locator(".room-header"), page.locator("chat-people")
+        expect(header).to_contain_text("What is on fire")
+        fake(page, "void (fake.about['&ops'] = 'Water'), fake.details('&ops')")
+        expect(header).to_contain_text("Water")
+        page.get_by_role("button", name="People and details").click()
+        expect(people.locator(".about")).to_have_text("Water")
+        carol, erin = (people.locator(".member", has_text=name) for name in ("carol", "erin"))
+        chosen = people.get_by_label("Who may invite")
+        for focused in (carol, chosen):
+            focused.focus()
+            fake(page, "void (fake.roles['&ops'].erin = 'moderator'), fake.details('&ops')")
+            expect(erin).to_contain_text("Moderator")
+            expect(focused).to_be_focused()
+            fake(page, "void (fake.roles['&ops'].erin = ''), fake.details('&ops')")
+            expect(erin).not_to_contain_text("Moderator")
+        fake(page, "void (fake.members = ['bob', 'carol']), fake.details('&ops')")
+        expect(erin).to_have_count(0)
+
+
+def test_who_speaks_in_a_room_has_joined_it(chromium: Browser) -> None:
+    """That somebody joins is told to nobody: so it is asked again when they speak, and when one comes back."""
+    with opened(chromium, hash="#/&ops") as page:
+        members = page.locator("chat-people .member")
+        expect(members).to_have_count(5)
+        fake(page, "void (fake.members = [...fake.members, 'frank']), fake.say('&ops', 'frank', 'hello')")
+        expect(members).to_have_count(6)
+        asked = fake(page, "fake.asked.length")
+        fake(page, "fake.say('&ops', 'frank', 'again')")
+        expect(page.locator(".post").last).to_contain_text("again")
+        assert fake(page, "fake.asked.length") == asked
+        fake(page, "void (fake.members = [...fake.members, 'grace']), dispatchEvent(new Event('focus'))")
+        expect(members).to_have_count(7)
+
+
+def test_who_becomes_an_admin_moderates_at_once(chromium: Browser) -> None:
+    with opened(chromium, hash="#/%23python") as page:
+        page.get_by_role("button", name="bella", exact=True).first.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Message")).to_be_visible()
+        expect(dialog.get_by_role("button", name="Moderate")).to_have_count(0)
+        page.keyboard.press("Escape")
+        asked = fake(page, "fake.asked.filter(([t]) => t === 'who_is').length")
+        fake(page, "void (fake.clusterRole = 'admin'), fake.details('')")
+        until(page, f"fake.asked.filter(([t]) => t === 'who_is').length > {asked}")
+        page.get_by_role("button", name="bella", exact=True).first.click()
+        expect(dialog.get_by_role("button", name="Moderate")).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [360, 1200])
 @pytest.mark.parametrize("room", ["#tea", "&ops"])
 def test_a_room_is_left_and_everything_is_shown(chromium: Browser, room: str, width: int) -> None:

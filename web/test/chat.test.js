@@ -953,6 +953,26 @@ test("A private room that one makes begins with that, and with who may read what
   }
 });
 
+test("What happens to the people and the words beside a room is told, and what holds everywhere", async () => {
+  const all = world();
+  const { server, clock } = all;
+  const page = await opened(all);
+  /** @type {[string, string, string, object][]} */
+  const orders = [
+    ["describe", "#tea", "leaves", {}],
+    ["role", "#tea", "moderator", { to: "bob" }],
+    ["remove", "#tea", "", { to: "bob" }],
+    ["ban", "#tea", "", { to: "alice" }],
+    ["role", "", "admin", { to: "alice" }],
+  ];
+  for (const [kind, room, text, more] of orders) {
+    page.changed.clear();
+    server.append(kind, "carol", room, text, `${kind} ${room}`, more);
+    await clock.pass(500);
+    assert.ok(page.changed.has(`details:${room}`), `${kind} ${room}`);
+  }
+});
+
 test("An order is refused with the server's sentence", async () => {
   const all = world();
   const page = await opened(all);

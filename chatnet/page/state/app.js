@@ -21,10 +21,12 @@ export { ALL } from "./names.js";
 export { Refused } from "./refused.js";
 
 /**
- * What has changed. "timeline:#tea" and "composer:#tea" are those of a room; "rooms" is the column of rooms,
+ * What has changed. "timeline:#tea" and "composer:#tea" are those of a room; "details:#tea" is what its commands "members"
+ * and "policies" tell, as far as anybody is told that it has changed: of who joins and leaves nobody is, and "details:" is
+ * what holds in the cluster, roles among them; "rooms" is the column of rooms,
  * with its counts, and the title.
  * @typedef {"stage" | "entering" | "connection" | "me" | "rooms" | "invitations" | "here" | "notices" |
- *   "title" | `timeline:${string}` | `composer:${string}`} Part
+ *   "title" | `timeline:${string}` | `composer:${string}` | `details:${string}`} Part
  */
 
 /**

@@ -5,6 +5,9 @@ import { ALL, isTalk } from "./names.js";
 /** @typedef {import("./app.js").Cursor} Cursor */
 /** @typedef {import("./messages.js").Entry} Entry */
 
+/** Events after which other people, roles or words stand beside a room. */
+const OF_DETAILS = new Set(["remove", "describe", "role", "policy", "ban", "mute", "unban"]);
+
 export class Hearing {
   /** @param {import("./chat.js").Chat} chat */
   constructor(chat) {
@@ -81,6 +84,8 @@ export class Hearing {
     if ((entry.kind === "remove" || entry.kind === "ban") && isForUs && entry.room) {
       this.chat.places.left(entry.room, entry.seq);
     }
+    if (OF_DETAILS.has(entry.kind)) this.chat.told.changed(`details:${entry.room}`);
+    if (entry.kind === "forget") this.chat.told.changed(`details:${this.chat.here}`);
     if (entry.kind === "report") this.chat.places.learnReported(entry);
     if (["redact", "forget", "purge", "expire"].includes(entry.kind)) this.#didTakeBack();
     else if (entry.room) this.chat.told.changed(`timeline:${entry.room}`);

@@ -57,6 +57,20 @@ export function fill(parent, ...children) {
 }
 
 /**
+ * Fill an element anew, and leave the focus where it is, though it may be on an element that was made anew.
+ * @param {Element} parent @param {...Child} children
+ */
+export function refill(parent, ...children) {
+  const before = parent.contains(document.activeElement) ? document.activeElement : null;
+  fill(parent, ...children);
+  if (!before) return;
+  const same = [...parent.querySelectorAll(before.tagName)].find(
+    one => one === before || (one.id === before.id && one.textContent === before.textContent),
+  );
+  /** @type {HTMLElement | undefined} */ (same)?.focus({ preventScroll: true });
+}
+
+/**
  * Set the text of an element, if it is another one: so nothing is laid out anew for nothing.
  * @param {Node} element
  * @param {string} text

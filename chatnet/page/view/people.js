@@ -3,7 +3,7 @@
 import { ALL } from "../state/app.js";
 import { en, policyValue } from "../words/en.js";
 import { ask, attempt, show, toast, whenLoaded } from "./dialogs.js";
-import { fill, h, say } from "./h.js";
+import { fill, h, refill, say } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { goTo } from "./layers.js";
 import { tile } from "./post.js";
@@ -22,10 +22,10 @@ export function rolesOf(app) {
   let own = "";
   let asked = "";
   return {
-    /** Ask for one's role in the cluster, once for each name. */
-    async learn() {
+    /** Ask for one's role in the cluster, once for each name, and when it may be another one. */
+    async learn(isOther = false) {
       const name = app.me()?.name ?? "";
-      if (!name || asked === name) return;
+      if (!name || (asked === name && !isOther)) return;
       asked = name;
       try {
         own = (await app.ask("who_is", { name })).role;
@@ -49,6 +49,11 @@ export class ChatPeople extends HTMLElement {
   #asked = 0;
   /** @type {Member[]} */
   #members = [];
+  /** Who has spoken here, and was not among them. @type {Set<string>} */
+  #strangers = new Set();
+  // They keep what they show until something else is known.
+  #policyBox = h("section", null);
+  #personBox = h("section", { class: "person" });
   #hasMore = false;
   /** Whether one was in the room when it was asked who is there. */
   #wasIn = false;
@@ -93,6 +98,9 @@ export class ChatPeople extends HTMLElement {
   }
 
   #forget() {
+    this.#strangers.clear();
+    this.#policyBox = h("section", null);
+    this.#personBox = h("section", { class: "person" });
     this.#members = [];
     this.#about = "";
     this.#hasMore = false;
@@ -102,6 +110,21 @@ export class ChatPeople extends HTMLElement {
   /** One may have joined the room, or left it: then there is other company, and other things to do. */
   refresh() {
     if (this.#room && this.#app?.room(this.#room).isJoined !== this.#wasIn) void this.learn();
+  }
+
+  /**
+   * Nobody is told who joins: whoever speaks has.
+   * @param {readonly import("../state/app.js").Item[]} items
+   */
+  heard(items) {
+    if (this.#hasMore || !this.#members.length) return;
+    const known = new Set([...this.#members.map(({ name }) => name), ...this.#strangers]);
+    for (const item of items)
+      if (item.type === "post" && item.room === this.#room && !known.has(item.user)) {
+        this.#strangers.add(item.user);
+        void this.learn();
+        return;
+      }
   }
 
   /** Ask who is there. */
@@ -155,12 +178,12 @@ export class ChatPeople extends HTMLElement {
       parts.push(this.#people());
     if (isKept) parts.push(this.#policies());
     if (isKept && row.isJoined) parts.push(this.#leave(row.what === "private"));
-    fill(this.#body, parts);
+    refill(this.#body, parts);
   }
 
   /** @param {string} name */
   #person(name) {
-    const box = h("section", { class: "person" });
+    const box = this.#personBox;
     const [app, roles] = [this.#app, this.#roles];
     if (app && roles)
       void whenLoaded(import("./person.js"), ({ drawPerson }) => drawPerson(box, app, name, roles, "", ""));
@@ -276,7 +299,7 @@ export class ChatPeople extends HTMLElement {
 
   #policies() {
     const app = /** @type {App} */ (this.#app);
-    const box = h("section", null);
+    const box = this.#policyBox;
     const room = this.#room;
     const may = this.ownRole === "owner" || (room.startsWith("#") && this.#roles?.cluster === "admin");
     void policies(app, box, room, may);
@@ -331,7 +354,7 @@ export async function policies(app, box, room, may) {
         h("span", null, policyValue(name, value)),
       );
     });
-    fill(box, rows.some(Boolean) && h("h3", null, room ? en.people.policies : en.people.cluster), rows);
+    refill(box, rows.some(Boolean) && h("h3", null, room ? en.people.policies : en.people.cluster), rows);
   } catch {
     fill(box);
   }

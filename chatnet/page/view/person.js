@@ -4,7 +4,7 @@ import { en, sentence } from "../words/en.js";
 import { late } from "../words/late.js";
 import { dateOf } from "./calendar.js";
 import { ask, attempt, show } from "./dialogs.js";
-import { fill, h } from "./h.js";
+import { fill, h, refill } from "./h.js";
 import { icon } from "./icons.js";
 import { goTo } from "./layers.js";
 import { openMenu } from "./menu.js";
@@ -88,7 +88,7 @@ export async function drawPerson(box, app, name, roles, room, role, close = () =
         : []),
     ]);
   const isOther = name !== me;
-  fill(
+  refill(
     box,
     h(
       "div",

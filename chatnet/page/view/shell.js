@@ -108,6 +108,7 @@ class ChatPage extends HTMLElement {
     // What stood beside the posts is not to cover them: nobody has opened it there.
     COVERED.addEventListener("change", () => (COVERED.matches ? this.#togglePeople(false) : closed()));
     document.addEventListener("visibilitychange", () => this.#title());
+    window.addEventListener("focus", () => void this.#people.learn());
     this.addEventListener("click", event => this.#clicked(event));
     this.#timeline.make = row =>
       element(row, {
@@ -152,6 +153,8 @@ class ChatPage extends HTMLElement {
     // First, since it measures: what is drawn before it the browser would have to lay out for that.
     const room = this.#room;
     if (changed.has(`timeline:${room}`)) this.#drawTimeline();
+    if (changed.has("details:")) void this.#roles.learn(true);
+    if (has(changed, "details:", `details:${room}`)) void this.#people.learn();
     if (has(changed, "rooms", "invitations", "me", "here")) this.#rooms.refresh();
     if (has(changed, "connection")) this.#drawConnection();
     if (has(changed, "notices", "connection", "me")) this.#drawBanners();
@@ -301,7 +304,10 @@ class ChatPage extends HTMLElement {
       const wanted = this.#bySeq.get(this.#wanted);
       if (wanted && this.#timeline.reveal(wanted.id)) this.#wanted = 0;
     }
-    if (isOther) this.#speak(timeline);
+    if (isOther) {
+      this.#speak(timeline);
+      this.#people.heard(timeline.items.slice(-5));
+    }
     this.#drawJump();
   }
 
