@@ -689,7 +689,7 @@ def test_what_stands_beside_a_room_follows_what_happens_there(chromium: Browser)
 
 
 def test_who_speaks_in_a_room_has_joined_it(chromium: Browser) -> None:
-    """That somebody joins is told to nobody: so it is asked again when they speak, and when one comes back."""
+    """That somebody joins is told to nobody: so the page asks when they speak, and when one comes back."""
     with opened(chromium, hash="#/&ops") as page:
         members = page.locator("chat-people .member")
         expect(members).to_have_count(5)
