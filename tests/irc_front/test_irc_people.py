@@ -509,6 +509,70 @@ def test_operators_are_in_the_channel(stage: IrcStage, change: str) -> None:
         assert [one.command for one in bob.ask(f"MODE {room} {change} carol")] == ["482"]
 
 
+@pytest.mark.parametrize("room", ["#tea", "&ops"])
+def test_who_is_not_there_leaves_by_no_ban(stage: IrcStage, room: str) -> None:
+    """A PART is of who was in the channel: not of somebody who was removed or has left before they are
+    banned, is banned a second time, or was never there. A mode that is set is not set again."""
+    alice, bob = moderated(stage)
+    for name in ("carol", "dan"):
+        there(stage, name)
+        if room == "#tea":
+            does(stage, "join", name, room)
+    if room == "#tea":
+        does(stage, "role", CLUSTER, room, "owner", to="alice")
+    for line in (alice, bob):
+        line.ask(f"JOIN {room}")
+    alice.ask(f"KICK {room} carol")
+    does(stage, "leave", "dan", room)
+    alice.take(), bob.take()
+    assert alice.shown(f"MODE {room} +bb carol dan") == [
+        f"MODE {room} +b carol!*@*",
+        f"MODE {room} +b dan!*@*",
+    ]
+    assert bob.take() == []
+    assert alice.shown(f"MODE {room} +b carol") == []
+    alice.ask(f"MODE {room} -b carol")
+    assert alice.shown(f"MODE {room} +b bob") == [f"MODE {room} +b bob!*@*", f"PART {room}"]
+    assert alice.shown(f"MODE {room} +b bob", f"MODE {room} +b bob!*@*") == []
+    assert [one.shown for one in bob.take()] == [f"KICK {room} bob banned"]
+
+
+def test_whether_who_is_banned_was_there_is_asked_of_the_log(stage: IrcStage) -> None:
+    """If the newest entries do not say it: who has joined long ago goes, and who never did does not; nor who
+    has come again by the time of the answer."""
+    alice, _ = moderated(stage)
+    carol, dan = stage.user("carol"), stage.user("dan")
+    does(stage, "role", CLUSTER, "#tea", "moderator", to="alice")
+    for line in (alice, carol):
+        line.ask("JOIN #tea")
+    stage.worker.log.forget()
+    alice.take()
+    assert alice.shown("MODE #tea +b dan", "MODE #tea +b carol") == [
+        *("MODE #tea +b dan!*@*", "MODE #tea +b carol!*@*", "PART #tea")
+    ]
+    does(stage, "unban", "alice", "#tea", to="carol")
+    carol.ask("JOIN #tea"), dan.take(), alice.take()
+    stage.worker.log.forget()
+    stage.worker.log.reads_held = True
+    for kind in ("ban", "unban", "join"):
+        who, to = ("carol", "") if kind == "join" else ("alice", "carol")
+        does(stage, kind, who, "#tea", to=to)
+    stage.worker.log.let_go()
+    stage.worker.settle()
+    assert "PART" not in [one.command for one in alice.take()]
+
+
+def test_a_ban_for_a_time_becomes_one_for_good(stage: IrcStage) -> None:
+    """IRC's have no end."""
+    alice, bob = moderated(stage)
+    until = stage.worker.clock.seconds() + 60
+    draft = Draft("ban", "alice", "&ops", "", b"u" * 16, 0, More(to="bob", until=int(until * 1000)))
+    stage.worker.commit(draft)
+    alice.take()
+    assert alice.shown("MODE &ops +b bob", "MODE &ops +b bob") == ["MODE &ops +b bob!*@*"]
+    bob.take()
+
+
 @pytest.mark.parametrize("mask", ["*!*@evil.host", "*!~*@*", "*!*@*", "b*"])
 def test_a_ban_of_nobody_alone_is_refused(stage: IrcStage, mask: str) -> None:
     """696, as InspIRCd and Ergo have it for a parameter of a mode that is none: with the mask as given, and

@@ -819,6 +819,7 @@ def test_only_some_bans_wait_for_who_does_not_read(stage: IrcStage) -> None:
     bob.say("AWAY :out")
     assert alice.server.full
     for _ in range(MOST_LATER + 20):
+        does(stage, "join", "bob", "#tea")
         does(stage, "ban", CLUSTER, "#tea", to="bob")
         does(stage, "unban", CLUSTER, "#tea", to="bob")
     assert len(alice.server.speech._later or ()) == MOST_LATER

@@ -6,10 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
 from chatnet.addresses import both_on_loopback
 from chatnet.entries import Entry
 from chatnet.irc import caps, sasl
+from chatnet.log import Log
 from chatnet.net.tls import is_encrypted
+from chatnet.stays import changes
 from chatnet.store.window import Window
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
@@ -21,6 +27,7 @@ from chatnet.worker.fronts.irc.command import Command
 from chatnet.worker.fronts.irc.connection import IrcConnection
 from chatnet.worker.fronts.irc.devices import Devices
 from chatnet.worker.fronts.irc.guests import Arrivals, Leaving
+from chatnet.worker.fronts.irc.neighbours import rooms_of
 from chatnet.worker.fronts.irc.patience import Patience
 from chatnet.worker.fronts.irc.presence import Presence
 from chatnet.worker.fronts.irc.registration import Registration
@@ -30,12 +37,15 @@ from chatnet.worker.fronts.irc.showing import Showing
 from chatnet.worker.fronts.irc.table import COMMANDS
 from chatnet.worker.fronts.irc.typists import ORDERS, Typing
 
+LOOKED_BACK = 2_000
+"""How many entries before a ban are looked at for whether somebody was there."""
 _LETTERS = range(ord("A"), ord("Z") + 1)
 
 
 class Irc:
     """Speaks IRC. What its connections share: the channels that deliver to them, one for each class."""
 
+    _logger = Logger()
     begins = frozenset({*_LETTERS, *(letter + 32 for letter in _LETTERS), *b"@: \r\n"})
     in_plain = error("From another machine one speaks TLS here: choose the port, or the setting, for that")
     commands: dict[str, Command] = COMMANDS
@@ -103,22 +113,46 @@ class Irc:
         return channel
 
     def _grown(self, entries: Sequence[Entry]) -> None:
-        """Tell the members of a room that somebody is no longer in it who was banned. Of the ban itself only
-        moderators hear; behind it the log has nothing more of theirs there, unless they come again: so it may
-        be told behind what else the entries hold, but not before what stands before it."""
         self.devices.stir()
-        for at, entry in enumerate(entries, 1):
+        for entry in entries:
             if entry.kind in ORDERS:
                 self.typing.ordered(entry)
-            if entry.kind == "ban" and entry.room and not _is_back(entry, entries[at:]):
-                line = events.parted(self.faces.source(entry.to), entry.room)
-                for client in list(self.crowd.of_key.values()):
-                    if entry.room in client.joined and client.user != entry.to:
-                        client.hint_behind(entry.seq, entry.room, line)
+            if entry.kind == "ban" and self._members(entry):
+                self._banned(self.entrance.sessions.log, entry)
             elif entry.kind == "forget":  # it ends the stays of all in that one's room
                 for client in list(self.crowd.of_key.values()):
                     if entry.to in client.joined and client.user != entry.to:
                         client.compare_stays()
+
+    def _banned(self, log: Log, ban: Entry) -> None:
+        """Tell the members of a room that somebody is no longer in it who was banned, if they were in it: of
+        the ban itself only moderators hear. If the newest entries do not tell, the log is asked."""
+        source, was_there = self.faces.source(ban.to), _was_there(log.window, ban)
+        if was_there is None:
+            asking = Deferred.fromCoroutine(self._ask_and_tell(log, ban, source))
+            asking.addErrback(self._not_told)
+        elif was_there:
+            self._tell_banned(log.window, ban, source)
+
+    async def _ask_and_tell(self, log: Log, ban: Entry, source: str) -> None:
+        if ban.room in await rooms_of(log, ban.to, ban.seq - 1):
+            self._tell_banned(log.window, ban, source)
+
+    def _tell_banned(self, window: Window, ban: Entry, source: str) -> None:
+        """Behind the ban the log has nothing more of theirs in the room, unless they come again: so it may be
+        told behind what else the log has by now, but not before what stands before it."""
+        later = window.after(ban.seq) if window.holds(ban.seq) else ()
+        if not any((one.kind, one.user, one.room) == ("join", ban.to, ban.room) for one in later):
+            line = events.parted(source, ban.room)
+            for client in self._members(ban):
+                client.hint_behind(ban.seq, ban.room, line)
+
+    def _members(self, ban: Entry) -> list[IrcClient]:
+        clients = self.crowd.of_key.values()
+        return [client for client in clients if ban.room in client.joined and client.user != ban.to]
+
+    def _not_told(self, failure: Failure) -> None:
+        self._logger.info("It is not told who was banned: {why}", why=failure.getErrorMessage())
 
     # ---- who is here ----
 
@@ -152,6 +186,12 @@ class Irc:
         return len(self._stays)
 
 
-def _is_back(ban: Entry, later: Sequence[Entry]) -> bool:
-    """Return whether somebody has joined again who was banned."""
-    return any((one.kind, one.user, one.room) == ("join", ban.to, ban.room) for one in later)
+def _was_there(window: Window, ban: Entry) -> bool | None:
+    """Return whether somebody was in the room from which they are banned; None: the newest entries before
+    that do not tell."""
+    behind = max(window.start, ban.seq - LOOKED_BACK) - 1
+    for entry in reversed(window.after(behind, max(0, ban.seq - 1 - behind))):
+        for change in changes(entry):
+            if (change.user, change.place) == (ban.to, ban.room):
+                return change.begins
+    return None

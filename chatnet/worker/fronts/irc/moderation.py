@@ -17,6 +17,8 @@ from chatnet.errors import (
 from chatnet.irc import isupport, masks, numerics, texts, writer
 from chatnet.kinds import KindName
 from chatnet.names import fold_name
+from chatnet.reads import Ban
+from chatnet.rules import FOR_EVER
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.people import CHANGES, own_modes
@@ -216,6 +218,8 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
         name = _name(client, nick)
         if kind == "role" and await _is_so_already(client, room, name, change == "+o"):
             return
+        if kind == "ban" and await _is_banned(client, room, name):
+            return
         entry, place = await _order(client, kind, room, name, text)
     except ChatnetError as why:
         await _refuse(client, slot, "MODE", room, whose, why, may)
@@ -237,6 +241,20 @@ async def _is_so_already(client: IrcClient, room: str, name: str, is_operator: b
         await client.session.reads.who_is(name)
         raise NotThere.of(to=name, room=room)
     return bool(prefix_of(role)) is is_operator
+
+
+async def _is_banned(client: IrcClient, room: str, name: str) -> bool:
+    """Return whether somebody is banned for good, if the client's user may know: then ``+b`` does nothing."""
+    if is_users(room) or not await moderates(client, room):
+        return False
+    after, has_more = name[:-1], True
+    while has_more and after < name:
+        page = await client.session.reads.bans(room, after)
+        if Ban(name, FOR_EVER) in page.bans:
+            return True
+        has_more = page.more and bool(page.bans)
+        after = page.bans[-1].user if page.bans else name
+    return False
 
 
 COMMANDS = {

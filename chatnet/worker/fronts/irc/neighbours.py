@@ -120,13 +120,13 @@ class Neighbours:
             self._presence.tell_words(user, rooms)
 
 
-async def rooms_of(log: Log, user: str) -> set[str]:
-    """Return the rooms that a user is in now, their own too."""
-    rooms, head = {user}, log.window.head
+async def rooms_of(log: Log, user: str, upto: int | None = None) -> set[str]:
+    """Return the rooms that a user is in now, or was in at the seq ``upto``; their own too."""
+    rooms, at = {user}, log.window.head if upto is None else upto
     behind: Position | None = None
     while True:
-        page = await log.read(SnapshotOf(user, head, head, behind))
-        rooms.update(stay.room for stay in page.intervals if stay.left is None)
+        page = await log.read(SnapshotOf(user, at, at, behind))
+        rooms.update(stay.room for stay in page.intervals if stay.left is None or stay.left > at)
         if page.behind is None:
             return rooms
         behind = page.behind
