@@ -258,7 +258,7 @@ def test_a_reply_shows_what_it_answers(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         page.locator(".post", has_text="See you at noon").hover()
         page.locator("[data-act=reply]").click()
-        expect(page.locator(".replying")).to_contain_text("Answering bob")
+        expect(page.locator(".replying")).to_contain_text("Answering bob See you at noon")
         page.keyboard.type("Fine")
         page.keyboard.press("Enter")
         expect(page.locator(".post").last.locator(".quote")).to_contain_text("See you at noon")
@@ -268,6 +268,7 @@ def test_a_reply_shows_what_it_answers(chromium: Browser) -> None:
 def test_everything_is_one_feed_and_answers_go_where_it_was_said(chromium: Browser) -> None:
     with opened(chromium) as page:
         expect(page.locator(".room[aria-current]")).to_contain_text("Everything")
+        expect(page.locator(".where")).to_have_text("Goes to your page, and to whoever follows you.")
         fake(page, "fake.say('*', 'bob', 'Said in tea', {room: '#tea'})")
         fake(page, "fake.say('*', 'dave', 'Said on a page', {room: 'dave'})")
         post = page.locator(".post", has_text="Said in tea")
@@ -278,6 +279,9 @@ def test_everything_is_one_feed_and_answers_go_where_it_was_said(chromium: Brows
         page.locator("[data-act=reply]").click()
         expect(page.locator(".main h1")).to_have_text("tea")
         expect(page.locator(".replying")).to_be_visible()
+        fake(page, "fake.item('#tea', fake.app.timeline('*').items[0])")
+        expect(page.locator(".replying")).to_contain_text("Answering bob Said in tea")
+        expect(page.locator(".where")).to_be_hidden()
         expect(composer(page)).to_be_focused()
 
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clock, dateOf, dayName, moment, shortMoment, standard } from "../../chatnet/page/view/calendar.js";
-import { happened } from "../../chatnet/page/words/en.js";
+import { en, happened } from "../../chatnet/page/words/en.js";
 
 test("Whatever time anybody has said can be shown", () => {
   for (const time of [0, -1, 1e12, 8.64e15 + 1, 2 ** 53 - 1, 2 ** 62, 2 ** 63, -(2 ** 63)]) {
@@ -10,4 +10,20 @@ test("Whatever time anybody has said can be shown", () => {
     const ban = { kind: "ban", user: "mallory", room: "&ops", to: "bob", text: "", until: time };
     assert.match(happened(ban, "alice", shortMoment), /^mallory banned bob from &ops/);
   }
+});
+
+test("What was decided is told as a person would", () => {
+  const said = (/** @type {string} */ user, /** @type {string} */ room, /** @type {string} */ text) =>
+    happened({ kind: "policy", user, room, text }, "alice", shortMoment);
+  const kept = "decided that on this server posts are kept for";
+  assert.equal(
+    said("chatnet", "", "signup code"),
+    "Who runs this server decided that on this server a new name needs a code.",
+  );
+  assert.equal(said("bob", "", "keep 30d"), `bob ${kept} 30 days.`);
+  assert.equal(said("bob", "", "keep 1d"), `bob ${kept} 1 day.`);
+  assert.equal(said("bob", "", "keep 365d"), `bob ${kept} a year.`);
+  assert.equal(said("alice", "#tea", "keep for ever"), "You decided that in #tea posts are kept for ever.");
+  for (const [name, { values }] of Object.entries(en.policies))
+    for (const value of Object.keys(values)) assert.doesNotMatch(said("bob", "", `${name} ${value}`), / is /);
 });

@@ -1,6 +1,7 @@
 // Where one writes. Every change goes to the app at once, which keeps it; nothing here waits for anything.
 
 import { ALL } from "../state/app.js";
+import { plain } from "../state/markdown.js";
 import { en, sentence } from "../words/en.js";
 import { whenLoaded } from "./dialogs.js";
 import { fill, h, keepInStep, tell } from "./h.js";
@@ -33,6 +34,9 @@ export class ChatComposer extends HTMLElement {
     hidden: true,
   });
   #reply = h("div", { class: "replying", hidden: true });
+  /** @type {import("../state/app.js").PostItem | undefined} */
+  #answered;
+  #where = h("p", { class: "where", hidden: true }, en.composer.where);
   #refused = h("div", { class: "refusals", role: "alert" });
   #left = h("div", { class: "left", "aria-live": "polite" });
   #text = h("textarea", {
@@ -51,8 +55,8 @@ export class ChatComposer extends HTMLElement {
     icon("send"),
   );
 
-  /** @type {(seq: number) => string} who said the post of this seq, or empty */
-  authorOf = () => "";
+  /** @type {(seq: number) => import("../state/app.js").PostItem | undefined} the post of this seq */
+  postOf = () => undefined;
 
   /** @param {App} app */
   begin(app) {
@@ -61,6 +65,7 @@ export class ChatComposer extends HTMLElement {
     this.append(
       this.#refused,
       this.#options,
+      this.#where,
       this.#reply,
       this.#left,
       h("div", { class: "box" }, this.#text, this.#emoji, this.#send),
@@ -80,6 +85,7 @@ export class ChatComposer extends HTMLElement {
     this.#text.placeholder = label;
     this.#text.setAttribute("aria-label", label);
     if (room === this.#room) return;
+    this.#where.hidden = room !== ALL;
     this.#room = room;
     this.#shown = null;
     this.#complete(null);
@@ -100,6 +106,12 @@ export class ChatComposer extends HTMLElement {
     if (now.refusal !== this.#shown?.refusal || now.others !== this.#shown?.others) this.#showRefusals(now);
     this.#shown = now;
     this.#measure();
+  }
+
+  /** Show which post is answered: it may be here only now. */
+  refreshReply() {
+    const ref = this.#shown?.ref;
+    if (ref && this.postOf(ref.seq) !== this.#answered) this.#showReply(ref);
   }
 
   focus() {
@@ -274,7 +286,8 @@ export class ChatComposer extends HTMLElement {
   #showReply(ref) {
     this.#reply.hidden = !ref;
     if (!ref) return;
-    const user = this.authorOf(ref.seq);
+    const post = this.postOf(ref.seq);
+    this.#answered = post;
     const stop = () => {
       this.#app?.answer(this.#room, null);
       this.focus();
@@ -282,7 +295,9 @@ export class ChatComposer extends HTMLElement {
     fill(
       this.#reply,
       icon("reply"),
-      h("span", null, user ? en.composer.replying(user) : en.post.answersSome),
+      post
+        ? h("span", null, en.composer.replying(post.user), " ", h("q", { dir: "auto" }, excerptOf(post.text)))
+        : h("span", null, en.post.answersSome),
       iconButton("close", en.composer.stopReplying, { onclick: stop }),
     );
   }
@@ -318,6 +333,9 @@ customElements.define("chat-composer", ChatComposer);
 
 /** @param {{code: string, sentence: string}} refusal */
 const reasonOf = refusal => sentence({ code: refusal.code, text: refusal.sentence });
+
+/** @param {string} text */
+const excerptOf = text => plain(text).slice(0, 200) || en.post.takenBack;
 
 /** What is written in a composer that one has opened: its hint.
  * @param {string} room @param {string} me */

@@ -118,7 +118,7 @@ class ChatPage extends HTMLElement {
       });
     this.#listenToTimeline();
     this.#composer.begin(app);
-    this.#composer.authorOf = seq => this.#bySeq.get(seq)?.user ?? "";
+    this.#composer.postOf = seq => this.#bySeq.get(seq);
     this.#composer.addEventListener("sent", () => this.#timeline.toBottom());
     this.#composer.addEventListener("again", () => this.#again());
     this.#people.begin(app, this.#roles, () => this.#togglePeople(false));
@@ -305,6 +305,7 @@ class ChatPage extends HTMLElement {
       if (wanted && this.#timeline.reveal(wanted.id)) this.#wanted = 0;
     }
     if (isOther) {
+      this.#composer.refreshReply();
       this.#speak(timeline);
       this.#people.heard(timeline.items.slice(-5));
     }

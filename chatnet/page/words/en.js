@@ -43,7 +43,7 @@ export function happened(event, me, moment) {
       return `${who} lifted every ban and mute of ${whom} in ${where}${because}`;
     case "policy": {
       const [name = "", ...value] = text.split(" ");
-      return `${who} decided for ${where}: ${en.policies[name]?.name ?? name} is “${value.join(" ")}” now.`;
+      return `${who} decided that ${room ? `in ${room}` : "on this server"} ${decided(name, value.join(" "))}.`;
     }
     case "purge":
       return `${who} took back all that ${whom} said in ${where}${because}`;
@@ -60,6 +60,28 @@ export function happened(event, me, moment) {
     default:
       return "";
   }
+}
+
+/** @type {Record<string, Record<string, string>>} */
+const DECIDED = {
+  direct: {
+    all: "anybody may write to anybody",
+    staff: "conversations are with moderators and admins alone",
+    off: "there are no conversations",
+  },
+  invite: { moderators: "only moderators invite others", members: "all members may invite others" },
+  signup: {
+    open: "anybody may take a new name",
+    code: "a new name needs a code",
+    closed: "there are no new names",
+  },
+};
+
+/** @param {string} name of a policy @param {string} value */
+function decided(name, value) {
+  const days = policyValue(name, value).toLowerCase();
+  if (name === "keep") return `posts are kept ${days === "for ever" ? days : `for ${days}`}`;
+  return DECIDED[name]?.[value] ?? `${name} is ${value}`;
 }
 
 /**
@@ -257,6 +279,7 @@ export const en = {
     /** @param {string} room */
     label: room => `Write to ${room}`,
     own: "Say something on your page",
+    where: "Goes to your page, and to whoever follows you.",
     send: "Send",
     /** @param {string} user */
     replying: user => `Answering ${user}`,
