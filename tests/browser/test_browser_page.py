@@ -268,7 +268,7 @@ def test_a_reply_shows_what_it_answers(chromium: Browser) -> None:
 def test_everything_is_one_feed_and_answers_go_where_it_was_said(chromium: Browser) -> None:
     with opened(chromium) as page:
         expect(page.locator(".room[aria-current]")).to_contain_text("Everything")
-        expect(page.locator(".where")).to_have_text("Goes to your page, and to whoever follows you.")
+        expect(page.locator(".where")).to_have_text("To your page, for whoever follows you.")
         fake(page, "fake.say('*', 'bob', 'Said in tea', {room: '#tea'})")
         fake(page, "fake.say('*', 'dave', 'Said on a page', {room: 'dave'})")
         post = page.locator(".post", has_text="Said in tea")

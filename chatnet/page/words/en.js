@@ -279,7 +279,7 @@ export const en = {
     /** @param {string} room */
     label: room => `Write to ${room}`,
     own: "Say something on your page",
-    where: "Goes to your page, and to whoever follows you.",
+    where: "To your page, for whoever follows you.",
     send: "Send",
     /** @param {string} user */
     replying: user => `Answering ${user}`,
