@@ -764,6 +764,41 @@ def test_what_a_device_has_missed_has_no_gap(story: Lines, leaves: bool) -> None
     assert ("each_line_is_heard_once" in story.promises()) is not leaves
 
 
+@pytest.mark.parametrize("has_ids", [True, False])
+@pytest.mark.parametrize("leaves", ["before it is told", "behind", "never"])
+def test_a_device_may_leave_while_what_it_has_missed_is_read(
+    story: Lines, has_ids: bool, leaves: str
+) -> None:
+    """To read it may take long. What it is told must have all of where it was when it was told."""
+    connection = "bob/1.3" if has_ids else "carol/1.2"
+    for one in (CAROL, "bob/1.2"):
+        story.add(Stopped, one)
+    first = story.draft("alice/1", "post", f"@{connection[:-4]} one", 14)
+    story.draft("alice/1", "post", "between", 15)
+    second = story.draft("alice/1", "post", f"@{connection[:-4]} two", 16)
+    story.come(connection, has_ids)
+
+    def leave() -> None:
+        number = story.say(connection, "PART", "leave", "alice")
+        left = story.commit(connection, number)
+        story.answer(connection, number, seq=left.seq if has_ids else 0)
+
+    def hear(post: Entry) -> None:
+        context = {"context": "#@alice"} if has_ids else {"text": f"[#@alice] {post.text}"}
+        story.hear(connection, post, connection[:-4], **context)
+
+    if leaves == "before it is told":
+        leave()
+    for post in (first, second):
+        hear(post)
+    if leaves == "behind":
+        leave()
+    story.draft("alice/1", "post", "who cares", 17)
+    if leaves == "never":
+        story.hear(connection, story.log[-1], "#@alice")
+    assert ("each_line_is_heard_once" in story.promises()) is (leaves != "before it is told")
+
+
 def test_refusals_are_of_the_drafts_of_lines(story: Lines) -> None:
     """What is recorded of lines becomes what is recorded of drafts."""
     events = Evidence(story.events, story.log).events

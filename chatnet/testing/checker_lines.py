@@ -184,22 +184,31 @@ class _Listener:
             return False  # it would be an empty line
         return self._begun.own_talks or not ("=" in entry.room and entry.user == self._user)
 
-    def _may_miss(self, entry: Entry) -> bool:
+    def _may_miss(self, entry: Entry, due: int | None = None) -> bool:
         """Return whether a post need not be heard: what was taken back is shown to nobody, what its client
-        says again by its key is answered only, and what was said where its user is no longer is over."""
+        says again by its key is answered only, and what was said where its user is no longer is over. It is
+        to be heard by the place ``due`` of all events; without one, by the welcome."""
         draft = self._evidence.drafts.get((entry.user, entry.key))
         by_key = draft is not None and draft.sent.client == self._connection.run
-        return by_key or entry.seq in self._evidence.standing.taken_back or self._was_left(entry)
+        return by_key or entry.seq in self._evidence.standing.taken_back or self._was_left(entry, due)
 
-    def _was_left(self, entry: Entry) -> bool:
+    def _was_left(self, entry: Entry, due: int | None) -> bool:
         """Return whether a post is from before the welcome, and was heard only in rooms that the user had
-        left by then."""
+        left by the time at which it was due: to read what was missed may take long."""
         standing, user, upto = self._evidence.standing, self._user, self._connection.upto
         places = standing.places.get(entry.seq, ())
         if entry.seq > upto or "=" in entry.room or user in places or f"@{user}" in places:
             return False
+        if due is not None:
+            upto = max(upto, self._evidence.latest[due])
         stays = [stay for stay in standing.stays_of(user) if stay.place in places and stay.covers(entry.seq)]
         return all(stay.ended <= upto for stay in stays)
+
+    def _due(self, entry: Entry, told: Sequence[ToldPost]) -> int | None:
+        """Return the place of all events by which a post was to be heard: that of the first that is told
+        behind it, or of what is known to stand behind it; None, if nothing is."""
+        known = (at for at, seq in self._connection.known if seq > entry.seq)
+        return min((*known, *(one.first for one in told if one.seq > entry.seq)), default=None)
 
     def told(self) -> tuple[list[ToldPost], str]:
         """Return of which posts the connection was told, or why that cannot be."""
@@ -217,7 +226,7 @@ class _Listener:
         if not heard:
             return [], ""
         surely = bisect_right(self._expected, self._since, key=lambda entry: entry.seq)
-        while surely < len(self._expected) and self._may_miss(self._expected[surely]):
+        while surely < len(self._expected) and self._may_miss(self._expected[surely], heard[0][0]):
             surely += 1
         furthest, best = 0, 0
         for start in range(min(surely, len(self._expected) - 1), -1, -1):
@@ -244,7 +253,7 @@ class _Listener:
                 messages = [event.message for _, event in heard[at : at + count]]
                 told.append(ToldPost(entry.seq, heard[at][0], heard[at + count - 1][0], messages))
                 at += count
-            elif not self._may_miss(entry) or not told:
+            elif not self._may_miss(entry, heard[at][0]) or not told:
                 break
         return told, at
 
@@ -300,16 +309,15 @@ class _Listener:
         last = told[-1].seq if told else 0
         if connection.is_open and evidence.settled:
             last = len(evidence.log)
-        given = {one.seq for one in told}
-        left_out = [seq for seq in self.between(first, last + 1) if seq not in given]
+        left_out = self.between(first, last + 1, told)
         if left_out:
             yield f"{connection.client} was never told of {some(left_out)}, from {first} to {last}"
 
-    def between(self, after: int, before: int) -> list[int]:
-        """Return the seqs of the posts between two that it has to hear."""
-        return [
-            entry.seq for entry in self._expected if after < entry.seq < before and not self._may_miss(entry)
-        ]
+    def between(self, after: int, before: int, told: Sequence[ToldPost] = ()) -> list[int]:
+        """Return the seqs of the posts between two that it has to hear, if it was ``told`` these."""
+        given = {one.seq for one in told}
+        left = (entry for entry in self._expected if after < entry.seq < before and entry.seq not in given)
+        return [entry.seq for entry in left if not self._may_miss(entry, self._due(entry, told))]
 
 
 def _had(evidence: Evidence) -> dict[str, int]:
