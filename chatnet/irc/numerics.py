@@ -104,7 +104,7 @@ ERR_BADCHANNELKEY = Numeric("475", "You cannot join that channel: its key is ano
 ERR_BADCHANMASK = Numeric("476", "No channel can have that name.")
 ERR_NEEDREGGEDNICK = Numeric("477")
 ERR_INVALIDMODEPARAM = Numeric("696")
-ERR_CHANOPRIVSNEEDED = Numeric("482", "Only its operators may do that.")
+ERR_CHANOPRIVSNEEDED = Numeric("482")
 
 # ---- lines ----
 ERR_UNKNOWNERROR = Numeric("400")

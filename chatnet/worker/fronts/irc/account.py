@@ -19,6 +19,7 @@ from chatnet.net.tls import shown_name
 from chatnet.worker.fronts.irc import guests
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import USER
+from chatnet.worker.fronts.irc.refusals import words_for
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Begun, Shown, by_certificate
 
@@ -76,7 +77,7 @@ def sentence_of(why: ChatnetError) -> str:
         return "That name is somebody's, and this is not their password."
     if isinstance(why, NoSuchUser):
         return "Nobody has that name, and none is registered so here."
-    return str(why)
+    return words_for(why)
 
 
 def success(server: str, name: str) -> bytes:
@@ -102,7 +103,7 @@ async def register(client: IrcClient, slot: Slot, line: Line) -> None:
     try:
         await _register(client, Credentials(login, line.params[2].encode()))
     except ChatnetError as why:
-        client.fail(slot, "REGISTER", code_of(why), str(why), login.name)
+        client.fail(slot, "REGISTER", code_of(why), words_for(why), login.name)
         client.compare_stays()
         _failed(client, slot)
         return
@@ -131,7 +132,7 @@ async def _or_close(client: IrcClient, becoming: Coroutine[Any, Any, None]) -> N
     try:
         await becoming
     except ChatnetError as why:
-        client.close(str(why))
+        client.close(words_for(why))
         raise
 
 
@@ -222,7 +223,7 @@ async def _log_in(client: IrcClient, slot: Slot, proving: Coroutine[Any, Any, No
         await proving
     except ChatnetError as why:
         client.charge(FAILED)
-        slot.say(client.numeric(numerics.ERR_SASLFAIL, str(why)))
+        slot.say(client.numeric(numerics.ERR_SASLFAIL, words_for(why)))
         client.compare_stays()
         _failed(client, slot)
         return

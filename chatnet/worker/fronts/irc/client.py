@@ -406,7 +406,7 @@ class IrcClient(ConnectionPeer):
         """Answer that ``command`` was refused."""
         number = refusals.numeric_of(command, why)
         if number is None:
-            self.fail(slot, command, refusals.code_of(why), str(why), target)
+            self.fail(slot, command, refusals.code_of(why), refusals.words_for(why), target)
         elif number.text:
             slot.say(self.numeric(number, target))
         else:
@@ -762,7 +762,7 @@ class IrcClient(ConnectionPeer):
             self.close("The server failed")
 
     def ended(self, code: str, sentence: str) -> None:
-        self._ended_by = sentence
+        self._ended_by = refusals.words_at_end(code, sentence)
 
     def hang_up(self) -> None:
         self.close(self._ended_by or "The server is restarting: come back")

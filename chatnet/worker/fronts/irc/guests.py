@@ -28,6 +28,7 @@ from chatnet.log import Refused
 from chatnet.names import is_guest
 from chatnet.store.verifying import cursor_at
 from chatnet.worker.entrance import admitted
+from chatnet.worker.fronts.irc.refusals import words_for
 from chatnet.worker.logins import Begun, refusal
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ async def becomes(client: IrcClient, user: str, by: int, since: int, ages: bool 
     try:
         await _becomes(client, user, by, since, ages)
     except Exception as why:
-        client.close(str(why) if isinstance(why, ChatnetError) else "The server failed")
+        client.close(words_for(why) if isinstance(why, ChatnetError) else "The server failed")
         raise
 
 

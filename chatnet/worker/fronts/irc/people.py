@@ -15,6 +15,7 @@ from chatnet.net.tls import is_encrypted
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import host
+from chatnet.worker.fronts.irc.refusals import words_for
 from chatnet.worker.fronts.irc.roster import OPERATOR, Roster, prefix_of
 
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ async def setname(client: IrcClient, slot: Slot, line: Line) -> None:
     try:
         await client.spell(client.front.faces.face(client.user)._replace(real_name=name.strip()))
     except ChatnetError as why:
-        client.fail(slot, "SETNAME", "CANNOT_CHANGE_REALNAME", str(why))
+        client.fail(slot, "SETNAME", "CANNOT_CHANGE_REALNAME", words_for(why))
         return
     if client.has("setname"):
         slot.say(writer.line(client.source, "SETNAME", name.strip(), trailing=True))

@@ -409,7 +409,7 @@ class Registration:
             self._say(numerics.ERR_ERRONEUSNICKNAME, writer.word(nick), server.NO_NICK)
             return
         except ChatnetError as why:
-            self._not_let_in(why, str(why), "No login")
+            self._not_let_in(why, account.sentence_of(why), "No login")
             return
         client.session = session
         if self._is_lost:

@@ -210,7 +210,8 @@ async def _say_topic(client: IrcClient, slot: Slot, room: str) -> None:
 async def _set_topic(client: IrcClient, slot: Slot, room: str, text: str) -> None:
     first = await first_in(client, room)
     if first not in ("", client.user) and room in client.joined and not await moderates(client, room):
-        slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, events.channel(room)))
+        sentence = f"It has no owner yet: {client.front.faces.nick(first)} sets it, who is there for longest."
+        slot.say(client.numeric(numerics.ERR_CHANOPRIVSNEEDED, events.channel(room), sentence))
         return
     drafts = client.session.drafts
     try:

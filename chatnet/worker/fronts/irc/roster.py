@@ -35,6 +35,10 @@ Say = Callable[[bytes], None]
 OPERATOR = "@"
 FIRST = "first"
 """What is shown as a role of who has been in a topic for longest, while it has no owner."""
+NO_OWNER = (
+    "It has no owner yet, and who has been there for longest is shown as @ for its text alone: who runs this "
+    "server can name an owner."
+)
 _OPERATORS = ("owner", "moderator", FIRST)
 
 
@@ -160,12 +164,15 @@ async def _leads(client: IrcClient, room: str, there: Collection[str], everywher
 
 async def reason_of(client: IrcClient, room: str, why: ChatnetError) -> ChatnetError:
     """Return why something is refused in a channel: of one that does not exist, that it does not, and not
-    that one is not in it, or does not moderate it. Of a user's, for which the log knows no such orders, it is
-    not that it does not exist."""
+    that one is not in it, or does not moderate it; of one without an owner, that it has none, since its first
+    member is shown as an operator. Of a user's, for which the log knows no such orders, it is not that there
+    is none."""
     if not isinstance(why, (BadRoom, NotForGuests, NotJoined, NotModerator, NotOwner)):
         return why
     try:
         await client.session.reads.facts_of(room)
+        if isinstance(why, NotModerator | NotOwner) and await first_in(client, room):
+            return type(why)(NO_OWNER)
     except NoSuchRoom as none:
         return none
     except UNREAD:

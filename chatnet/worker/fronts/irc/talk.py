@@ -20,6 +20,7 @@ from chatnet.worker.fronts.irc import events, refusals
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import Faces
 from chatnet.worker.fronts.irc.marking import NoTarget, known_room
+from chatnet.worker.fronts.irc.refusals import words_for
 from chatnet.worker.fronts.irc.said import REACT, command_of, head_of, reaction, room_for
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ async def redact(client: IrcClient, slot: Slot, line: Line) -> None:
     except UNREAD:
         raise
     except ChatnetError as why:
-        client.fail(slot, "REDACT", "REDACT_FORBIDDEN", str(why), *words)
+        client.fail(slot, "REDACT", "REDACT_FORBIDDEN", words_for(why), *words)
     else:
         if entry is not None and (lines := client.channel.lines(entry, place or client.user)):
             slot.now(lines)
