@@ -799,6 +799,22 @@ def test_a_device_may_leave_while_what_it_has_missed_is_read(
     assert ("each_line_is_heard_once" in story.promises()) is (leaves != "before it is told")
 
 
+@pytest.mark.parametrize("kind", ["ban", "unban"])
+def test_who_may_give_no_orders_is_told_that_before_whether_somebody_exists(story: Lines, kind: Any) -> None:
+    """On IRC; the log says the other first. Who moderates there is told that."""
+    connection = "bob/1.2"
+    refused = story.say(connection, "MODE", kind, "#tea", to="nobody")
+    story.answer(connection, refused, code="482")
+    assert story.promises() == set()
+    story.append("role", "chatnet", "#tea", "owner", 18)
+    story.log[-1] = replace(story.log[-1], more=More(to="bob"))
+    story.draft("alice/1", "join", "#x", 19)
+    for code in ("401", "482"):
+        refused = story.say(connection, "MODE", kind, "#tea", to="nobody")
+        story.answer(connection, refused, code=code)
+        assert story.promises() == (set() if code == "401" else {"exactly_once"})
+
+
 def test_refusals_are_of_the_drafts_of_lines(story: Lines) -> None:
     """What is recorded of lines becomes what is recorded of drafts."""
     events = Evidence(story.events, story.log).events

@@ -387,6 +387,9 @@ class _Refused:
         reasons |= {code} if code is not None else set()
         if doing is not None and code in _OF_ROOMS and doing.room and not standing.has_room(doing.room):
             reasons.add("NO_SUCH_ROOM")  # what IRC says of it
+        if doing is not None and (self._told, code) == (NO_ORDERS, "NO_SUCH_USER"):
+            # IRC asks first who may give orders.
+            reasons |= set() if standing.moderates(doing.user, doing.room) else {"NOT_MODERATOR"}
         if sent.kind == "revoke" and sent.to == sent.user:
             ways = standing.ways.get(sent.user, {})
             reasons |= {"LAST_WAY"} if {*ways.values()} <= {int(sent.text)} else set()
@@ -435,6 +438,7 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     return Doing(sent.kind, sent.user, room, sent.text, sent.to, sent.ref, fits), wrong
 
 
+NO_ORDERS = "482"
 _OF_ROOMS = {"NOT_JOINED", "NOT_MODERATOR", "NOT_OWNER"}
 """Codes that are also those of a room that does not exist, in which nobody is and which nobody moderates."""
 _MEANS: dict[str, Callable[[str], bool]] = {
@@ -447,7 +451,7 @@ _MEANS: dict[str, Callable[[str], bool]] = {
     "443": {"ALREADY_THERE"}.__contains__,
     "474": {"BANNED"}.__contains__,
     "477": {"NOT_FOR_GUESTS"}.__contains__,
-    "482": {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH", "BAD_ROOM", "NOT_FOR_GUESTS"}.__contains__,
+    NO_ORDERS: {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH", "BAD_ROOM", "NOT_FOR_GUESTS"}.__contains__,
     "INVALID_TEXT": {"BAD_TEXT"}.__contains__,
     "UNKNOWN_MSGID": {"NO_SUCH_POST"}.__contains__,
     "REDACT_FORBIDDEN": {"NOT_MODERATOR", "MUTED", "NO_REASON"}.__contains__,

@@ -354,6 +354,10 @@ class Standing:
             return "NO_SUCH_ROOM"
         return "NOT_OPERATORS" if is_left or role != "owner" else None
 
+    def moderates(self, user: str, room: str) -> bool:
+        """Return whether somebody gives orders about others in a room."""
+        return self._rank(user, room) > 0
+
     def shut_out(self, user: str) -> str | None:
         """Return with which code ``user`` is refused whatever they do; None if they are not."""
         if user in self.forgotten:
