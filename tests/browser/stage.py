@@ -95,6 +95,7 @@ def opened(
     width: int = 1440,
     height: int = 900,
     dark: bool = False,
+    locale: str = "en-GB",
     touch: bool = False,
     before: str = "",
 ) -> Iterator[Page]:
@@ -103,7 +104,7 @@ def opened(
     context = chromium.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
-        locale="en-GB",
+        locale=locale,
         timezone_id="Europe/Berlin",
         has_touch=touch,
         is_mobile=touch,

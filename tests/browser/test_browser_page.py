@@ -620,6 +620,53 @@ def test_moderators_mute_for_a_time(chromium: Browser) -> None:
         assert 0 <= page.evaluate("fake.app.now()") + 86_400_000 - words["until"] < 60_000
 
 
+def test_the_menu_of_moderators_marks_the_role_that_one_has(chromium: Browser) -> None:
+    """In the room, as it is now, and on the whole server; with space around all entries."""
+    with opened(chromium, hash="#/&ops", query="&admin") as page:
+
+        def chosen(name: str) -> list[str]:
+            page.locator("chat-people .member", has_text=name).click()
+            page.get_by_role("dialog").get_by_role("button", name="Moderate").click()
+            marked = page.get_by_role("menuitemradio", checked=True).all_inner_texts()
+            expect(page.get_by_role("menuitemradio")).to_have_count(6)
+            menu, entries = page.locator(".menu"), page.locator(".menu button")
+            around, first, last = (
+                one.evaluate("one => one.getBoundingClientRect().toJSON()")
+                for one in (menu, entries.first, entries.last)
+            )
+            above, below = first["top"] - around["top"], around["bottom"] - last["bottom"]
+            assert above == below == first["left"] - around["left"] > 3
+            page.keyboard.press("Escape")
+            page.keyboard.press("Escape")
+            expect(page.get_by_role("dialog")).to_have_count(0)
+            return marked
+
+        assert chosen("carol") == ["Role: None · &ops", "Role: None · this server"]
+        fake(page, "void (fake.roles['&ops'].carol = 'owner'), fake.details('&ops')")
+        expect(page.locator("chat-people .member", has_text="carol")).to_contain_text("Owner")
+        assert chosen("carol") == ["Role: Owner · &ops", "Role: None · this server"]
+
+
+def test_ones_own_card_opens_ones_own_page(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="alice", exact=True).first.click()
+        page.get_by_role("dialog").get_by_role("button", name="Open your page").click()
+        expect(page.locator(".main h1")).to_have_text("Your page")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "en-GB", "ko-KR", "hi-IN"])
+@pytest.mark.parametrize("width", [720, 1200])  # on less it is not shown
+def test_the_time_beside_a_post_leaves_its_text_alone(chromium: Browser, locale: str, width: int) -> None:
+    with opened(chromium, hash=TEA, locale=locale, width=width) as page:
+        post = page.locator(".post.on").last
+        post.hover()
+        time, text = (post.locator(one).bounding_box() for one in ("time", ".text"))
+        assert time is not None
+        assert text is not None
+        assert time["x"] >= 0
+        assert time["x"] + time["width"] + 4 <= text["x"]
+
+
 def test_who_joins_a_room_stands_among_its_members(chromium: Browser) -> None:
     """And may leave it again: here, or where they have joined it or left it on another device."""
     with opened(chromium, hash="#/%23teapots") as page:
@@ -782,7 +829,7 @@ def test_who_is_banned_from_a_topic_is_not_asked_to_join_it(chromium: Browser) -
                 page,
                 "fake.row('#tea', {isJoined: false, ended: fake.app.timeline('#tea').items.at(-1)})",
             )
-            expect(page.locator(".foot")).to_contain_text("from #tea: spam")
+            expect(page.locator(".foot")).to_contain_text("you from #tea")
             expect(page.locator(".foot").get_by_role("button", name="Join")).to_have_count(offered)
 
 
@@ -824,6 +871,9 @@ def test_who_has_made_a_room_reads_from_its_beginning(chromium: Browser, is_made
             fake(page, "fake.say('&new', 'bob', 'hello')")
         begins = "This is the beginning of" if is_made else "This is as far back as you can read in"
         expect(page.locator(".beginning")).to_contain_text(f"{begins} &new.")
+        fake(page, "fake.details('&new')")
+        told = page.locator("chat-people").get_by_text("Newcomers read only what is said from then on.")
+        expect(told).to_have_count(int(is_made))
 
 
 def test_the_account_shows_devices_and_makes_codes_and_tokens(chromium: Browser) -> None:

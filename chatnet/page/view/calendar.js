@@ -6,6 +6,8 @@ import { en } from "../words/en.js";
 const LAST = 8.64e15;
 
 export const clock = formatted({ hour: "2-digit", minute: "2-digit" });
+/** Hour and minute alone: where they stand there is no room for the half of the day. */
+export const shortClock = formatted({ hour: "2-digit", minute: "2-digit" }, "dayPeriod");
 export const moment = formatted({ dateStyle: "full", timeStyle: "medium" });
 export const shortMoment = formatted({ dateStyle: "medium", timeStyle: "short" });
 export const dateOf = formatted({ day: "numeric", month: "long", year: "numeric" });
@@ -14,14 +16,20 @@ const dayOfYear = formatted({ weekday: "long", day: "numeric", month: "long" });
 /**
  * Return what writes a time so. It begins when it is needed: the first one of all takes a browser ten milliseconds.
  * @param {Intl.DateTimeFormatOptions} options
+ * @param {string} [leftOut] the part that is left out
  * @returns {(time: number) => string}
  */
-function formatted(options) {
+function formatted(options, leftOut) {
   /** @type {Intl.DateTimeFormat | undefined} */
   let format;
   return time => {
     format ??= new Intl.DateTimeFormat(undefined, options);
-    return format.format(known(time));
+    if (!leftOut) return format.format(known(time));
+    const parts = format.formatToParts(known(time)).filter(({ type }) => type !== leftOut);
+    return parts
+      .map(({ value }) => value)
+      .join("")
+      .trim();
   };
 }
 

@@ -4,7 +4,10 @@ import { h } from "./h.js";
 import { icon } from "./icons.js";
 import { closed, opened } from "./layers.js";
 
-/** @typedef {{text: string, icon?: string, isDangerous?: boolean, act: () => void} | null} Entry */
+/**
+ * `isChosen`: it is one of several of which one holds, and whether it is that one.
+ * @typedef {{text: string, icon?: string, isDangerous?: boolean, isChosen?: boolean, act: () => void} | null} Entry
+ */
 
 /**
  * Open a menu below (or above) an element. What has the focus gets it back.
@@ -23,9 +26,16 @@ export function openMenu(anchor, entries) {
       menu.hidePopover();
       entry.act();
     };
-    const properties = { role: "menuitem", tabindex: "-1", onclick: choose };
-    const shown = entry.icon ? icon(entry.icon) : null;
-    menu.append(h("button", { ...properties, class: entry.isDangerous && "danger" }, shown, entry.text));
+    const { isChosen, isDangerous } = entry;
+    const properties = {
+      role: isChosen === undefined ? "menuitem" : "menuitemradio",
+      "aria-checked": isChosen === undefined ? null : String(isChosen),
+      class: isDangerous && "danger",
+      tabindex: "-1",
+      onclick: choose,
+    };
+    const name = isChosen ? "stored" : entry.icon;
+    menu.append(h("button", properties, name ? icon(name) : null, entry.text));
   }
   menu.addEventListener("keydown", event => move(menu, event));
   menu.addEventListener("toggle", event => {

@@ -83,7 +83,13 @@ export class ChatPeople extends HTMLElement {
   /** One's role in the room. */
   get ownRole() {
     const me = this.#app?.me()?.name;
-    return this.#members.find(member => member.name === me)?.role ?? "";
+    return this.roleOf(me) ?? "";
+  }
+
+  /** The role of somebody in the room; undefined: they are not among those who are shown.
+   * @param {string | undefined} name */
+  roleOf(name) {
+    return this.#members.find(member => member.name === name)?.role;
   }
 
   /** @param {string} room */
@@ -177,6 +183,9 @@ export class ChatPeople extends HTMLElement {
     if (row.what !== "conversation" && this.#members.some(({ name }) => name !== room))
       parts.push(this.#people());
     if (isKept) parts.push(this.#policies());
+    // The worker does not tell it again: it is known where it was heard that the room was made.
+    const made = app.timeline(room).items.find(item => item.type === "event" && item.kind === "create");
+    if (made?.type === "event") parts.push(h("section", null, h("p", null, en.room.history[made.text])));
     if (isKept && row.isJoined) parts.push(this.#leave(row.what === "private"));
     refill(this.#body, parts);
   }
@@ -186,7 +195,9 @@ export class ChatPeople extends HTMLElement {
     const box = this.#personBox;
     const [app, roles] = [this.#app, this.#roles];
     if (app && roles)
-      void whenLoaded(import("./person.js"), ({ drawPerson }) => drawPerson(box, app, name, roles, "", ""));
+      void whenLoaded(import("./person.js"), ({ drawPerson }) =>
+        drawPerson(box, app, name, roles, "", "", () => undefined),
+      );
     return box;
   }
 
@@ -265,7 +276,7 @@ export class ChatPeople extends HTMLElement {
       .filter(({ name }) => name !== this.#room)
       .map(({ name, role }) => {
         const open = () =>
-          this.#app && this.#roles && showPerson(this.#app, name, this.#roles, this.#room, this.ownRole);
+          this.#app && this.#roles && showPerson(this.#app, name, this.#roles, this.#room, this);
         const roleName = en.people.roles[role];
         return h(
           "li",
@@ -401,10 +412,12 @@ const daysOf = value => (/^\d+d$/.test(value) ? Number.parseInt(value, 10) : Inf
 /**
  * Show who somebody is.
  * @param {App} app @param {string} name @param {ReturnType<typeof rolesOf>} roles
- * @param {string} room in which one met them @param {string} role one's own there
+ * @param {string} room in which one met them @param {ChatPeople} people who is there
  */
-export function showPerson(app, name, roles, room, role) {
-  void whenLoaded(import("./person.js"), ({ openPerson }) => openPerson(app, name, roles, room, role));
+export function showPerson(app, name, roles, room, people) {
+  void whenLoaded(import("./person.js"), ({ openPerson }) =>
+    openPerson(app, name, roles, room, people.ownRole, () => people.roleOf(name)),
+  );
 }
 
 /** @param {string} text */

@@ -19,20 +19,21 @@ import { addressOf } from "./route.js";
  * Show who somebody is.
  * @param {App} app @param {string} name @param {Roles} roles
  * @param {string} room in which one met them @param {string} role one's own there
+ * @param {() => string | undefined} theirs the role that they have there now, as far as that is known
  */
-export function openPerson(app, name, roles, room, role) {
+export function openPerson(app, name, roles, room, role, theirs) {
   const box = h("div", { class: "person" });
   const dialog = show(name, box, "narrow");
-  void drawPerson(box, app, name, roles, room, role, () => dialog.close());
+  void drawPerson(box, app, name, roles, room, role, theirs, () => dialog.close());
 }
 
 /**
  * @param {Element} box @param {App} app @param {string} name @param {Roles} roles
- * @param {string} room @param {string} role @param {() => void} [close]
+ * @param {string} room @param {string} role @param {() => string | undefined} theirs @param {() => void} [close]
  */
-export async function drawPerson(box, app, name, roles, room, role, close = () => {}) {
+export async function drawPerson(box, app, name, roles, room, role, theirs, close = () => {}) {
   const me = app.me()?.name;
-  const again = () => drawPerson(box, app, name, roles, room, role, close);
+  const again = () => drawPerson(box, app, name, roles, room, role, theirs, close);
   /** @param {string} where */
   const go = where => () => {
     close();
@@ -80,11 +81,19 @@ export async function drawPerson(box, app, name, roles, room, role, close = () =
             role === "owner" || (room.startsWith("#") && roles.cluster === "admin")
               ? ["owner", "moderator", "none"]
               : [],
+            theirs(),
           )
         : []),
       ...(moderated && mayAll ? [null] : []),
       ...(mayAll
-        ? orders(app, name, "", again, roles.cluster === "admin" ? ["admin", "moderator", "none"] : [])
+        ? orders(
+            app,
+            name,
+            "",
+            again,
+            roles.cluster === "admin" ? ["admin", "moderator", "none"] : [],
+            person.role,
+          )
         : []),
     ]);
   const isOther = name !== me;
@@ -118,7 +127,7 @@ export async function drawPerson(box, app, name, roles, room, role, close = () =
         ),
       close.length === 0 &&
         app.here() !== name &&
-        h("button", { onclick: go(name) }, icon("person"), late.person.page),
+        h("button", { onclick: go(name) }, icon("person"), isOther ? late.person.page : late.person.ownPage),
       isOther &&
         h(
           "button",
@@ -151,10 +160,10 @@ export async function drawPerson(box, app, name, roles, room, role, close = () =
 /**
  * What moderators may do about somebody.
  * @param {App} app @param {string} to @param {string} room empty: the cluster @param {() => unknown} done
- * @param {string[]} giveable roles that one may give them
+ * @param {string[]} giveable roles that one may give them @param {string | undefined} now the one that they have, if that is known
  * @returns {import("./menu.js").Entry[]}
  */
-function orders(app, to, room, done, giveable) {
+function orders(app, to, room, done, giveable, now) {
   const where = room || late.person.everywhere;
   const place = room ? { room } : {};
   const reason = /** @type {const} */ ({ name: "reason", label: late.person.reason, max: 500 });
@@ -189,6 +198,7 @@ function orders(app, to, room, done, giveable) {
     ...giveable.map(role => ({
       text: `${late.person.role}: ${en.people.roles[role] ?? late.person.noRole}${at}`,
       icon: "person",
+      isChosen: now === undefined ? undefined : role === (now || "none"),
       act: () =>
         void attempt(async () => {
           await app.order("set_role", { ...place, to, role });

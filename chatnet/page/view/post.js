@@ -2,7 +2,7 @@
 
 import { plain } from "../state/markdown.js";
 import { en, happened } from "../words/en.js";
-import { clock, dayName, moment, shortMoment, standard } from "./calendar.js";
+import { clock, dayName, moment, shortClock, shortMoment, standard } from "./calendar.js";
 import { h } from "./h.js";
 import { icon } from "./icons.js";
 import { rich } from "./rich.js";
@@ -115,7 +115,8 @@ function post(row, around) {
   const time = isPlaced ? item.time : item.made;
   const classes = ["post", isHead ? "head" : "on", isOwn && "own", item.form];
   if (isPlaced && item.isMention) classes.push("mention");
-  const at = h("time", { datetime: standard(time), title: moment(time) }, clock(time));
+  const shown = isHead ? clock(time) : shortClock(time);
+  const at = h("time", { datetime: standard(time), title: moment(time) }, shown);
   const author = h(
     "button",
     { class: "author", "data-act": "person", "data-name": item.user, tabindex: "-1" },

@@ -608,7 +608,7 @@ class ChatPage extends HTMLElement {
     const item = row && this.#byId.get(/** @type {HTMLElement} */ (row).dataset.id ?? "");
     const act = element.getAttribute("data-act");
     if (act === "person")
-      showPerson(app, element.getAttribute("data-name") ?? "", this.#roles, this.#room, this.#people.ownRole);
+      showPerson(app, element.getAttribute("data-name") ?? "", this.#roles, this.#room, this.#people);
     else if (act === "fill") app.fill(this.#room, element.getAttribute("data-gap") ?? "");
     else if (act === "reported") void this.#showReported(Number(element.getAttribute("data-seq")));
     else if (act === "reply" && item?.type === "post") this.#reply(item);
@@ -665,7 +665,7 @@ class ChatPage extends HTMLElement {
             {
               text: item.user,
               icon: "person",
-              act: () => showPerson(app, item.user, this.#roles, this.#room, this.#people.ownRole),
+              act: () => showPerson(app, item.user, this.#roles, this.#room, this.#people),
             },
           ]),
       ...(item.isTakenBack || item.isOwn

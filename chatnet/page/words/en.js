@@ -21,7 +21,7 @@ export function happened(event, me, moment) {
   const whom = to === me ? "you" : to;
   const where = room || "this server";
   const because = text ? `: ${text}${/[.!?…]$/.test(text) ? "" : "."}` : ".";
-  const until = event.until ? ` until ${moment(event.until)}` : "";
+  const until = event.until ? ` until ${moment(event.until)}` : " for good";
   switch (kind) {
     case "create":
       return `${who} made the private room ${room}. ${en.room.history[text] ?? ""}`;

@@ -5,6 +5,7 @@ export const late = {
     /** @param {string} when */
     since: when => `Here since ${when}`,
     page: "Open their page",
+    ownPage: "Open your page",
     message: "Message",
     follow: "Follow",
     unfollow: "Unfollow",
