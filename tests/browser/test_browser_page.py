@@ -265,6 +265,15 @@ def test_a_reply_shows_what_it_answers(chromium: Browser) -> None:
         expect(page.locator(".replying")).to_be_hidden()
 
 
+def test_what_is_answered_is_shown_once_it_is_there(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.say('*', 'carol', 'Earlier')")
+        fake(page, "fake.composer('#tea', {ref: {seq: fake.app.timeline('*').newest, check: ''}})")
+        expect(page.locator(".replying")).to_have_text("Answers an earlier post")
+        fake(page, "fake.item('#tea', fake.app.timeline('*').items.at(-1))")
+        expect(page.locator(".replying")).to_contain_text("Answering carol Earlier")
+
+
 def test_everything_is_one_feed_and_answers_go_where_it_was_said(chromium: Browser) -> None:
     with opened(chromium) as page:
         expect(page.locator(".room[aria-current]")).to_contain_text("Everything")
@@ -279,7 +288,6 @@ def test_everything_is_one_feed_and_answers_go_where_it_was_said(chromium: Brows
         page.locator("[data-act=reply]").click()
         expect(page.locator(".main h1")).to_have_text("tea")
         expect(page.locator(".replying")).to_be_visible()
-        fake(page, "fake.item('#tea', fake.app.timeline('*').items[0])")
         expect(page.locator(".replying")).to_contain_text("Answering bob Said in tea")
         expect(page.locator(".where")).to_be_hidden()
         expect(composer(page)).to_be_focused()
@@ -1167,6 +1175,10 @@ def test_what_was_closed_is_no_step_back(chromium: Browser) -> None:
         page.reload()
         expect(title).to_have_text("python")
         expect(page.get_by_role("dialog")).to_have_count(0)
+        page.go_back()
+        expect(title).to_have_text("carol")
+        page.go_forward()
+        expect(title).to_have_text("python")
         for room in ("carol", "tea", "bob"):
             page.go_back()
             expect(title).to_have_text(room)
@@ -1176,7 +1188,11 @@ def test_what_was_closed_is_no_step_back(chromium: Browser) -> None:
 
 def test_one_dialog_follows_the_other_at_once(chromium: Browser) -> None:
     """Though the step of the first one is being taken back."""
-    with opened(chromium, hash=TEA) as page:
+    slow = "const go = history.go.bind(history); history.go = by => setTimeout(() => go(by), 100)"
+    with opened(chromium, hash=TEA, before=slow) as page:
+        page.evaluate(
+            "fake.app.recovery = () => new Promise(go => setTimeout(() => go({codes: ['7H2K']}), 50)); 0"
+        )
         page.get_by_role("button", name="Set one").click()
         page.get_by_label("New password").fill("correct horse")
         page.keyboard.press("Enter")

@@ -111,7 +111,8 @@ export class ChatComposer extends HTMLElement {
   /** Show which post is answered: it may be here only now. */
   refreshReply() {
     const ref = this.#shown?.ref;
-    if (ref && this.postOf(ref.seq) !== this.#answered) this.#showReply(ref);
+    const post = ref && this.postOf(ref.seq);
+    if (post && post !== this.#answered) this.#showReply(ref);
   }
 
   focus() {
