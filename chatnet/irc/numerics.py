@@ -101,7 +101,10 @@ ERR_UNKNOWNMODE = Numeric("472", "There is no such mode of channels.")
 ERR_INVITEONLYCHAN = Numeric("473", "You cannot join that channel: you need an invitation (+i).")
 ERR_BANNEDFROMCHAN = Numeric("474", "You cannot join that channel: you are banned (+b).")
 ERR_BADCHANNELKEY = Numeric("475", "You cannot join that channel: its key is another (+k).")
-ERR_BADCHANMASK = Numeric("476", "No channel can have that name.")
+ERR_BADCHANMASK = Numeric(
+    "476",
+    "A channel is # or & and 1 to 64 letters, digits, - and _, first a letter or digit; or #@ and a nick.",
+)
 ERR_NEEDREGGEDNICK = Numeric("477")
 ERR_INVALIDMODEPARAM = Numeric("696")
 ERR_CHANOPRIVSNEEDED = Numeric("482")

@@ -450,6 +450,7 @@ _MEANS: dict[str, Callable[[str], bool]] = {
     "442": {"NOT_JOINED", "BAD_ROOM", "NOT_FOR_GUESTS"}.__contains__,
     "443": {"ALREADY_THERE"}.__contains__,
     "474": {"BANNED"}.__contains__,
+    "476": {"BAD_ROOM"}.__contains__,
     "477": {"NOT_FOR_GUESTS"}.__contains__,
     NO_ORDERS: {"NOT_MODERATOR", "NOT_OWNER", "OUT_OF_REACH", "BAD_ROOM", "NOT_FOR_GUESTS"}.__contains__,
     "INVALID_TEXT": {"BAD_TEXT"}.__contains__,

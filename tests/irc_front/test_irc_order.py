@@ -186,7 +186,7 @@ def test_a_pong_has_the_whole_token(stage: IrcStage, letter: str) -> None:
     ("asked", "number", "at"),
     [
         *(("WHO {}", "315", 1), ("WHOIS {}", "318", 1), ("NAMES {}", "366", 1), ("WHOWAS {}", "369", 1)),
-        *(("JOIN #{}", "403", 1), ("PART #{}", "403", 1), ("TOPIC #{}", "403", 1), ("MODE #{}", "403", 1)),
+        *(("JOIN #{}", "476", 1), ("PART #{}", "403", 1), ("TOPIC #{}", "403", 1), ("MODE #{}", "403", 1)),
         *(("PRIVMSG {} :x", "401", 1), ("NICK {}", "433", 1), ("HELP {}", "524", 1), ("{}", "421", 1)),
         *(
             ("REDACT #@alice {}", "FAIL", 3),
@@ -338,7 +338,7 @@ def test_a_labelled_join_is_one_batch(stage: IrcStage) -> None:
     assert {one.tags["batch"] for one in answers} == {begin.params[0][1:]}
     assert sorted(f"{one.command} {one.params[one.command in ('332', '333', '366')]}" for one in answers) == [
         *("332 #tea", "333 #tea", "353 alice", "353 alice", "366 #cake", "366 #tea"),
-        *("403 alice", "JOIN #cake", "JOIN #tea", "MARKREAD #cake", "MARKREAD #tea"),
+        *("476 alice", "JOIN #cake", "JOIN #tea", "MARKREAD #cake", "MARKREAD #tea"),
     ]
     assert [one.params[-2] for one in answers if one.command == "353"] == ["#tea", "#cake"]
 
@@ -366,7 +366,7 @@ def test_a_labelled_join_of_one_line_has_the_label_itself(stage: IrcStage, caps:
         assert not [one for one in answers if "label" in one.tags]
         return sorted(one.command for one in answers)
 
-    assert answer("JOIN #milk,#b/c") == ["403", "JOIN"]
+    assert answer("JOIN #milk,#b/c") == ["476", "JOIN"]
     assert answer("JOIN #jam,#bread") == ["JOIN", "JOIN"]
     bob.ask("JOIN #cake,#pie", "TOPIC #cake :sweet", "PRIVMSG #pie :hi")
     assert answer("JOIN #cake") == ["332", "333", "JOIN"]

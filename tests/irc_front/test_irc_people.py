@@ -430,6 +430,11 @@ def test_invite(stage: IrcStage) -> None:
     assert alice.shown("INVITE nobody_here &ops")[0].startswith("401 alice nobody_here ")
     assert alice.shown("INVITE bob &nothing")[0].startswith("403 alice &nothing ")
     assert alice.shown("INVITE bob #tea")[0].startswith("403 alice #tea ")
+    bob.ask("JOIN #tea")
+    for channel in ("#tea", "#@bob"):
+        [no] = alice.ask(f"INVITE bob {channel}")
+        assert (no.command, no.text.partition(":")[0]) == ("NOTICE", "INVITE")
+        assert "That channel is open to all" in no.text
     stage.user("dan")
     assert bob.shown("INVITE dan &ops")[-1].startswith("482 bob &ops ")
     assert [one.command for one in alice.ask("INVITE", "INVITE bob")][-2:] == ["461", "461"]

@@ -97,11 +97,19 @@ def test_a_list_of_channels(stage: IrcStage) -> None:
     alice = stage.user("alice")
     heard = [one.shown for one in alice.ask("JOIN #a,nothing,#b/c,#@nobody_here,#d key,key")]
     assert [one for one in heard if one.startswith("JOIN")] == ["JOIN #a", "JOIN #d"]
-    assert [one.split(" ")[2] for one in heard if one.startswith("403")] == [
-        "nothing",
-        "#b/c",
-        "#@nobody_here",
-    ]
+    assert [one.split(" ")[2] for one in heard if one.startswith("403")] == ["nothing", "#@nobody_here"]
+    assert [one.split(" ")[2] for one in heard if one.startswith("476")] == ["#b/c"]
+
+
+@pytest.mark.parametrize(
+    "name", ["#C++", "##x", "#a.b", "#" + "a" * 65, "#", "&", "&a\u00a0b", "#@a.b", "#-x", "#_"]
+)
+def test_a_channel_that_cannot_be(stage: IrcStage, name: str) -> None:
+    """modern.ircdocs.horse: 476 for a name that is none. It says which are; and 403 is said of those that
+    can be, and are not."""
+    [no] = stage.user("alice").ask(f"JOIN {name}")
+    assert (no.command, no.params[1]) == ("476", name)
+    assert no.text.startswith("A channel is # or & and 1 to 64 letters")
 
 
 def test_nothing_leaves_everything(stage: IrcStage) -> None:

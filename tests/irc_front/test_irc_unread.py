@@ -121,7 +121,7 @@ REFUSED = {
     "KICK #tea bob": ["482 carol #tea"],
     "TOPIC #milk :cold": ["FAIL TOPIC UNREADABLE #milk"],
     "PART #milk": ["442 carol #milk"],
-    "JOIN #@nobody,#milk": ["403 carol #@nobody", "JOIN #milk", "366 carol #milk"],
+    "JOIN #@nobody,#milk": ["476 carol #@nobody", "JOIN #milk", "366 carol #milk"],
 }
 """Lines, and how their answers begin."""
 

@@ -54,11 +54,20 @@ def _name(client: IrcClient, nick: str) -> str:
 
 
 async def invite(client: IrcClient, slot: Slot, line: Line) -> None:
-    """Let somebody into a private room."""
+    """Let somebody into a private room; all other channels are open to all."""
     nick, channel = line.params[:2]
     room = events.room_in(channel)
-    if room is None or room[0] != "&":
+    if room is None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
+        return
+    if room[0] != "&":
+        try:
+            await client.session.reads.facts_of(room)
+        except ChatnetError as why:
+            client.refuse(slot, "INVITE", writer.word(channel), why)
+            return
+        sentence = "That channel is open to all: nobody needs an invitation. Send them a message."
+        client.fail(slot, "INVITE", "NOT_DONE", sentence, writer.word(nick), events.channel(room))
         return
     try:
         name = _name(client, nick)

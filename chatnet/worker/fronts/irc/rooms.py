@@ -11,6 +11,7 @@ from chatnet.entries import Entry
 from chatnet.errors import AlreadyJoined, ChatnetError, NoSuchRoom, NotYet
 from chatnet.form import MAX_WORDS
 from chatnet.irc import isupport, numerics, texts, writer
+from chatnet.irc.targets import CHANTYPES
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.histories import say_newest, sees_newest
@@ -51,7 +52,9 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
         client.charge()  # who comes back, and joins again what it is in, has its lines for what it says
     for channel, room in channels.items():
         if room is None:
-            slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
+            is_misspelled = channel.startswith(tuple(CHANTYPES))
+            number = numerics.ERR_BADCHANMASK if is_misspelled else numerics.ERR_NOSUCHCHANNEL
+            slot.say(client.numeric(number, writer.word(channel)))
         elif room not in client.joined and room not in asked:
             asked.add(room)
             Deferred.fromCoroutine(_begin(client, slot, room, channel, told))
