@@ -21,9 +21,9 @@ MOST_TOPIC, MOST_REASON, MOST_AWAY, MOST_REAL_NAME = 300, 200, 200, 100
 BOT = "B"
 """The mode of users who are bots, and their flag in WHO."""
 USER_MODES = "Bi"
-CHANNEL_MODES = "bimnotv"
+CHANNEL_MODES = "bimnot"
 """Banned are ``b``; it takes an invitation (i); only some speak (m), of members alone (n); operators are
-``o``, and they alone set what it is about (t). Nobody is ``v``, but clients take it for granted."""
+``o``, and they alone set what it is about (t)."""
 TYPING = "+typing"
 """The tag that says whether somebody is typing."""
 RELAYED = ("+reply", "+draft/reply", "+draft/react", TYPING)
@@ -52,7 +52,7 @@ def tokens(network: str, has_guests: bool = False) -> list[str]:
         f"NAMELEN={MOST_REAL_NAME}",
         f"NETWORK={_escaped(network)}",
         f"NICKLEN={MAX_NAME}",
-        "PREFIX=(ov)@+",
+        "PREFIX=(o)@",
         "SAFELIST",
         f"TARGMAX={targets},JOIN:,PART:,KICK:1,NAMES:1,WHOIS:1",
         f"TOPICLEN={MOST_TOPIC}",

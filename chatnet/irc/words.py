@@ -17,6 +17,7 @@ _HELP: Mapping[str, Sequence[str]] = {
         "device, for the list of your devices: alice@phone, as the name in SASL, as the user name, or in",
         "PASS alice@phone:password.",
     ),
+    "ADMIN": ("ADMIN: who runs this server; nothing is told of that.",),
     "AUTHENTICATE": (
         "AUTHENTICATE PLAIN, or EXTERNAL with a certificate (see CERT): begin to log in by SASL.",
     ),

@@ -6,6 +6,8 @@ from chatnet.form import MAX_WORDS
 from chatnet.irc import writer
 from chatnet.irc.isupport import CHANNEL_MODES, MOST_TOKENS, MOST_TOPIC, RELAYED, in_lines, tokens
 from chatnet.names import is_name, is_topic
+from chatnet.worker.fronts.irc.moderation import WITH_NICK, modes_of
+from chatnet.worker.fronts.irc.roster import FIRST, prefix_of
 
 
 def said() -> dict[str, str]:
@@ -41,6 +43,14 @@ def test_what_is_said_is_so() -> None:
     shown = found["PREFIX"][1:].split(")")[0]
     assert sorted(found["CHANMODES"].replace(",", "") + shown) == sorted(CHANNEL_MODES)
     assert found["CASEMAPPING"] == "ascii"
+
+
+def test_the_modes_are_those_that_there_are() -> None:
+    """Of channels: those that some channel has, and what MODE sets; of a prefix, those that NAMES shows."""
+    had = {letter for room in ("#tea", "&ops", "alice") for letter in modes_of(room)[1:]}
+    assert sorted({*had, *WITH_NICK}) == sorted(CHANNEL_MODES)
+    shown = {prefix_of(role) for role in ("owner", "moderator", FIRST, "")} - {""}
+    assert said()["PREFIX"] == f"(o){''.join(shown)}"
 
 
 def test_which_tags_of_clients_go_on() -> None:

@@ -347,7 +347,9 @@ def test_own_modes(stage: IrcStage) -> None:
     assert alice.shown("MODE alice") == ["221 alice +Bi"]
     assert alice.shown("MODE alice -i+x") == ["501 alice There is no such mode of users.", "MODE alice -i"]
     stage.user("bob")
-    assert [one.command for one in alice.ask("MODE bob", "MODE nobody_here")] == ["502", "401"]
+    absent(stage, "carol")
+    heard = alice.ask("MODE bob", "MODE carol +i", "MODE nobody_here", "MODE no.name +i")
+    assert [one.command for one in heard] == ["502", "502", "401", "401"]
 
 
 def test_of_a_mode_that_is_changed_often_the_last_change_counts(stage: IrcStage) -> None:
@@ -611,12 +613,12 @@ def test_who_may_not_is_told_so_whoever_it_is_about(stage: IrcStage, said: str) 
 
 
 def test_kick_of_several(stage: IrcStage) -> None:
-    """TARGMAX says that it is for one: a list is nobody's name, and nobody is removed by half of it."""
+    """TARGMAX says that it is for one: 407 says so too, and nobody is removed by half of a list."""
     alice, bob = moderated(stage)
     [no] = alice.ask("@label=1 KICK &ops bob,alice :x")
-    assert no.shown.startswith("401 alice bob,alice ")
-    assert alice.shown("KICK &ops bob, :x")[0].startswith("401 alice bob, ")
-    assert alice.shown("KICK &ops,&more bob :x")[0].startswith("403 alice &ops,&more ")
+    assert no.shown == "407 alice bob,alice KICK is for one user, in one channel."
+    assert alice.shown("KICK &ops bob, :x")[0].startswith("407 alice bob, ")
+    assert alice.shown("KICK &ops,&more bob :x")[0].startswith("407 alice &ops,&more ")
     assert bob.take() == []
     assert alice.shown("NAMES &ops")[0] == "353 alice = &ops @alice bob"
 
@@ -624,8 +626,8 @@ def test_kick_of_several(stage: IrcStage) -> None:
 def test_modes_of_channels(stage: IrcStage) -> None:
     """They follow from what a channel is; operators and bans are set by who moderates it."""
     alice, bob = moderated(stage)
-    assert alice.shown("MODE &ops")[0] == "324 alice &ops +in"
-    assert alice.shown("MODE #@alice")[0] == "324 alice #@alice +mn"
+    assert alice.shown("MODE &ops")[0] == "324 alice &ops +int"
+    assert alice.shown("MODE #@alice")[0] == "324 alice #@alice +mnt"
     assert alice.shown("MODE &nothing")[0].startswith("403 ")
     assert alice.shown("MODE &ops +o bob") == ["MODE &ops +o bob"]
     assert [one.shown for one in bob.take()] == ["MODE &ops +o bob"]
@@ -640,12 +642,23 @@ def test_modes_of_channels(stage: IrcStage) -> None:
     assert alice.shown("MODE &ops -b bob!*@*") == ["MODE &ops -b bob!*@*"]
 
 
+def test_a_mode_of_other_servers_is_for_nobody(stage: IrcStage) -> None:
+    """Nor is whom it names made an operator by the next letter."""
+    alice, bob = moderated(stage)
+    there(stage, "carol")
+    alice.take(), bob.take()
+    assert alice.shown("MODE &ops +vo bob carol") == [
+        "472 alice v There is no such mode of channels.",
+        "MODE &ops +o carol",
+    ]
+
+
 def test_since_when_a_channel_is_there(stage: IrcStage) -> None:
     """modern.ircdocs.horse: 329 follows 324, with the Unix time when the channel was made. A topic is
     nobody's making: it counts from what was said there first, and before that has none."""
     stage.worker.pass_time(5)
     [alice] = together(stage, "alice")
-    assert alice.shown("MODE #tea") == ["324 alice #tea +n"]
+    assert alice.shown("MODE #tea") == ["324 alice #tea +nt"]
     stage.worker.pass_time(5)
     alice.ask("PRIVMSG #tea :x")
     stage.worker.pass_time(5)
@@ -654,8 +667,8 @@ def test_since_when_a_channel_is_there(stage: IrcStage) -> None:
     stage.worker.pass_time(5)
     alice.ask("PRIVMSG #tea :y", "PRIVMSG &ops :y")
     times = {entry.kind + entry.text: entry.time // 1000 for entry in stage.worker.log.entries}
-    assert alice.shown("MODE #tea") == ["324 alice #tea +n", f"329 alice #tea {times['postx']}"]
-    assert alice.shown("MODE &ops") == ["324 alice &ops +in", f"329 alice &ops {times['createall']}"]
+    assert alice.shown("MODE #tea") == ["324 alice #tea +nt", f"329 alice #tea {times['postx']}"]
+    assert alice.shown("MODE &ops") == ["324 alice &ops +int", f"329 alice &ops {times['createall']}"]
     registered = next(one.time // 1000 for one in stage.worker.log.entries if one.kind == "register")
     assert alice.shown("MODE #@alice")[1:] == [f"329 alice #@alice {registered}"]
     assert len({registered, times["postx"], times["createall"]}) == 3

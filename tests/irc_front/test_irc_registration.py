@@ -60,6 +60,12 @@ def test_the_welcome(stage: IrcStage) -> None:
     assert heard.index(joins[0]) > codes(heard).index("422")
 
 
+def test_who_runs_the_server_has_told_nothing(stage: IrcStage) -> None:
+    """RFC 2812: 423, with the server's name."""
+    [no] = stage.user("alice").ask("ADMIN")
+    assert (no.command, no.params[1]) == ("423", SERVER)
+
+
 def test_the_tokens_are_at_most_thirteen_a_line(stage: IrcStage) -> None:
     heard = asked(stage.line(), f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
     lines = [one for one in heard if one.command == "005"]

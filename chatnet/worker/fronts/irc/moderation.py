@@ -33,6 +33,8 @@ _May = Callable[["IrcClient", str], Awaitable[bool]]
 BANS = "A ban is of one user: say +b nick, or +b nick!*@*. Nobody has an address here."
 WITH_NICK = "ob"
 """The modes of a channel that are for somebody."""
+OF_OTHER_SERVERS = "ahqv"
+"""Modes that are for somebody where they are."""
 
 
 async def _order(
@@ -87,6 +89,10 @@ async def invite(client: IrcClient, slot: Slot, line: Line) -> None:
 async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
     """Remove somebody from a channel."""
     channel, nick = line.params[:2]
+    if "," in channel + nick:
+        sentence = "KICK is for one user, in one channel."
+        slot.say(client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(line.params["," in nick]), sentence))
+        return
     reason = texts.in_passing(line.params[2], isupport.MOST_REASON) if len(line.params) > 2 else ""
     room = events.room_in(channel)
     if room is None:
@@ -140,7 +146,7 @@ async def mode(client: IrcClient, slot: Slot, line: Line) -> None:
     """See or change modes, of a channel or of oneself."""
     target = line.params[0]
     if target[:1] not in ("#", "&"):
-        own_modes(client, slot, line)
+        await own_modes(client, slot, line)
         return
     room = events.room_in(target)
     if room is None:
@@ -156,8 +162,10 @@ async def mode(client: IrcClient, slot: Slot, line: Line) -> None:
 
 
 def modes_of(room: str) -> str:
-    """Return the modes of a channel: of a private room, of a topic, of a user's."""
-    return {"&": "+in", "#": "+n"}.get(room[0], "+mn")
+    """Return the modes of a channel, which follow from what it is."""
+    if room[0] == "&":
+        return "+int"
+    return "+mnt" if is_users(room) else "+nt"
 
 
 async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks: list[str]) -> None:
@@ -170,6 +178,9 @@ async def _change(client: IrcClient, slot: Slot, room: str, letters: str, nicks:
         elif letter in WITH_NICK and nicks and changes < isupport.MOST_MODES:
             changes += 1
             await _change_one(client, slot, room, sign + letter, nicks.pop(0))
+        elif letter in OF_OTHER_SERVERS and nicks:
+            nicks.pop(0)  # or the next letter would be for whom this one was meant
+            slot.say(client.numeric(numerics.ERR_UNKNOWNMODE, letter))
         elif letter not in told:
             told.add(letter)
             await _change_nothing(client, slot, room, sign + letter, bool(nicks))

@@ -331,13 +331,12 @@ async def setname(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(writer.line(client.source, "SETNAME", name.strip(), trailing=True))
 
 
-def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
+async def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
     """See or change the modes of oneself: ``B``, a bot, and ``i``, invisible to masks."""
     asked = client.front.faces.user_of(fold(line.params[0]))
     if asked != client.user:
-        known = client.front.presence.is_here(asked)
-        number = numerics.ERR_USERSDONTMATCH if known else numerics.ERR_NOSUCHNICK
-        slot.say(client.numeric(number, *(() if known else (writer.word(line.params[0]),))))
+        await client.session.reads.who_is(asked)  # or there is no such user
+        slot.say(client.numeric(numerics.ERR_USERSDONTMATCH))
         return
     if len(line.params) == 1:
         slot.say(client.numeric(numerics.RPL_UMODEIS, "+" + "".join(sorted(client.modes))))

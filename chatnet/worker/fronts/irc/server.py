@@ -211,6 +211,11 @@ def links(client: IrcClient, slot: Slot, line: Line) -> None:
     slot.say(client.numeric(numerics.RPL_ENDOFLINKS, "*"))
 
 
+def admin(client: IrcClient, slot: Slot, line: Line) -> None:
+    """Say that nothing is known of who runs this."""
+    slot.say(client.numeric(numerics.ERR_NOADMININFO, client.front.settings.name))
+
+
 def lusers(client: IrcClient, slot: Slot, line: Line) -> None:
     slot.say(*users(client))
 
@@ -231,4 +236,5 @@ COMMANDS = {
     "HELP": Command(help_on),
     "HELPOP": Command(help_on),
     "LINKS": Command(links),
+    "ADMIN": Command(admin),
 }
