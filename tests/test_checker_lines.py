@@ -475,6 +475,42 @@ def test_who_joins_what_they_are_in_changes_nothing(story: Lines) -> None:
     assert story.promises() == {"durable"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "before"),
+    [("role", "none", ""), ("role", "moderator", "role"), ("ban", "", "ban")],
+)
+def test_an_order_that_is_so_already_changes_nothing(
+    story: Lines, kind: KindName, text: str, before: str
+) -> None:
+    """MODE of IRC: an operator is made one again, who is none is made none, and who is banned is banned. That
+    is no entry; elsewhere it would have to be one."""
+    if before:
+        story.append(before, "chatnet", "#tea", "owner" if before == "role" else "", 700)
+        story.log[-1] = replace(story.log[-1], more=More(to="bob"))
+    number = story.say(CAROL, "MODE", kind, "#tea", text, to="bob")
+    story.answer(CAROL, number)
+    assert story.promises() == set()
+    to = "alice" if before else "bob"
+    other = "moderator" if text == "none" else text
+    number = story.say(CAROL, "MODE", kind, "#tea", other, to=to)
+    story.answer(CAROL, number)
+    assert story.promises() == {"durable"}
+
+
+@pytest.mark.parametrize("role", ["moderator", "none"])
+def test_who_is_not_in_a_topic_is_made_no_operator_over_irc(story: Lines, role: str) -> None:
+    """441: the log would take it of a topic. Of who is there it is a refusal for no reason."""
+    story.joins(CAROL, "#tea")
+    given = story.append("role", "chatnet", "#tea", "owner", 700)
+    story.log[-1] = replace(given, more=More(to="carol"))
+    refused = story.say(CAROL, "MODE", "role", "#tea", role, to="bob")
+    story.answer(CAROL, refused, code="441")
+    assert story.promises() == set()
+    refused = story.say(CAROL, "MODE", "role", "#tea", role, to="carol")
+    story.answer(CAROL, refused, code="441")
+    assert story.promises() == {"exactly_once"}
+
+
 def test_what_a_key_says_again_is_held_to_what_all_drafts_are(story: Lines) -> None:
     """It is over all connections of its client: in the end it is answered."""
     story.add(Sent, "bob/1", key=b"k" * 16, kind="post", room="", text="again")

@@ -390,6 +390,9 @@ class _Refused:
         if doing is not None and (self._told, code) == (NO_ORDERS, "NO_SUCH_USER"):
             # IRC asks first who may give orders.
             reasons |= set() if standing.moderates(doing.user, doing.room) else {"NOT_MODERATOR"}
+        if doing is not None and (self._told, doing.kind) == (NOT_THERE, "role"):
+            # IRC asks that of a topic, too.
+            reasons |= set() if standing.is_in(doing.to, doing.room) else {"NOT_THERE"}
         if sent.kind == "revoke" and sent.to == sent.user:
             ways = standing.ways.get(sent.user, {})
             reasons |= {"LAST_WAY"} if {*ways.values()} <= {int(sent.text)} else set()
@@ -438,7 +441,7 @@ def _meant(sent: Sent) -> tuple[Doing | None, set[str]]:
     return Doing(sent.kind, sent.user, room, sent.text, sent.to, sent.ref, fits), wrong
 
 
-NO_ORDERS = "482"
+NO_ORDERS, NOT_THERE = "482", "441"
 _OF_ROOMS = {"NOT_JOINED", "NOT_MODERATOR", "NOT_OWNER"}
 """Codes that are also those of a room that does not exist, in which nobody is and which nobody moderates."""
 _MEANS: dict[str, Callable[[str], bool]] = {

@@ -42,7 +42,7 @@ from chatnet.testing.history import (
     Took,
 )
 from chatnet.testing.rules import heard_at
-from chatnet.testing.standing import Standing
+from chatnet.testing.standing import Doing, Standing
 
 MARKED = re.compile(r" ~\S+ \S+$")
 """How the texts of lines end: what came without an id, or in several lines, may be a part."""
@@ -253,12 +253,14 @@ def _told(
 
 def _changed_nothing(line: _Line, log: Sequence[Entry]) -> bool:
     """Return whether it is right that a line which was not refused is no entry: of a notice nobody is told
-    that it was refused; and who is in a room already need not join it."""
+    that it was refused; who is in a room already need not join it; and what is ordered may be so already."""
     if line.entry is not None or line.answer is None or line.is_refused:
         return False
     said = line.said
     if line.answer.code == UNTOLD:
         return True
+    if said.kind in ("role", "ban"):
+        return _is_so_already(line, log)
     if said.kind != "join":
         return False
     names = {said.user}
@@ -268,6 +270,16 @@ def _changed_nothing(line: _Line, log: Sequence[Entry]) -> bool:
         if entry.kind in ("join", "create") and entry.user in names and entry.room == line.room:
             return True
     return False
+
+
+def _is_so_already(line: _Line, log: Sequence[Entry]) -> bool:
+    said, standing = line.said, Standing()
+    doing = Doing(said.kind, said.user, line.room, said.text, said.to, 0, True)
+    for entry in log:
+        if entry.seq > line.known and standing.is_so_already(doing):
+            return True
+        standing.take(entry, entry.text)
+    return standing.is_so_already(doing)
 
 
 def _no_key(said: Said) -> bytes:

@@ -358,6 +358,18 @@ class Standing:
         """Return whether somebody gives orders about others in a room."""
         return self._rank(user, room) > 0
 
+    def is_in(self, user: str, room: str) -> bool:
+        """Return whether somebody is in a room."""
+        return user in self._members.get(room, ())
+
+    def is_so_already(self, doing: Doing) -> bool:
+        """Return whether what is ordered over IRC is so, and changes nothing: an operator is made one, who is
+        none is made none, or who is banned is banned."""
+        place = doing.room, doing.to
+        if doing.kind == "role":
+            return (self._ranks.get(place, 0) > 0) is (doing.text != "none")
+        return doing.kind == "ban" and place in self._banned
+
     def shut_out(self, user: str) -> str | None:
         """Return with which code ``user`` is refused whatever they do; None if they are not."""
         if user in self.forgotten:
