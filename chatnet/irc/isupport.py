@@ -16,8 +16,9 @@ MOST_MONITORED = 100
 MOST_HISTORY = 1_000
 """How many messages one CHATHISTORY asks for at most."""
 MOST_MODES = 4
-MOST_TOPIC, MOST_REASON, MOST_AWAY, MOST_REAL_NAME = 300, 200, 200, 100
-"""How long those are at most, in characters."""
+MOST_TOPIC, MOST_REASON, MOST_AWAY, MOST_REAL_NAME = 300, 300, 200, 100
+"""How long those are at most, in characters: what a channel is about, and why somebody is removed, leaves or
+is away, is cut there, as clients understand 005; a longer real name is refused."""
 BOT = "B"
 """The mode of users who are bots, and their flag in WHO."""
 USER_MODES = "Bi"

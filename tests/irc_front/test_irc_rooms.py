@@ -259,6 +259,21 @@ def test_words_with_what_the_log_does_not_take(stage: IrcStage) -> None:
     assert owner.shown("KICK &ops bob :\x02out\u200b") == ["KICK &ops bob out"]
 
 
+def test_words_are_cut_where_005_says(stage: IrcStage) -> None:
+    """modern.ircdocs.horse: TOPICLEN and KICKLEN are how long a topic and the reason of a KICK may be; and as
+    long are those of other commands. What comes back is what the log has."""
+    alice, _ = moderated(stage)
+    alice.ask("JOIN #tea")
+    tokens = dict(word.partition("=")[::2] for one in alice.ask("VERSION") for word in one.params)
+    for token, said in [("TOPIC", "TOPIC &ops :"), ("KICK", "KICK &ops bob :"), ("KICK", "PART #tea :")]:
+        short = "x" * int(tokens[f"{token}LEN"])
+        [told] = alice.ask(said + short + "yz")
+        assert (told.text, stage.worker.log.entries[-1].text) == (short, short)
+    short = "x" * int(tokens["AWAYLEN"])
+    alice.ask(f"AWAY :{short}yz")
+    assert [one.text for one in alice.ask("WHOIS alice") if one.command == "301"] == [short]
+
+
 def test_a_part_of_several(stage: IrcStage) -> None:
     """Each is answered, in their order; with a label, all that is one batch. Of one that is named twice the
     second is not one's any more."""

@@ -17,8 +17,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry, fresh_key, heard_at, listens
 from chatnet.errors import ChatnetError
 from chatnet.faces import NO_IDENT, Face
-from chatnet.form import MAX_WORDS
-from chatnet.irc import numerics, texts, writer
+from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.irc.batches import MULTILINE, Failed, Multiline
 from chatnet.irc.lines import MOST_BYTES, Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
@@ -609,7 +608,7 @@ class IrcClient(ConnectionPeer):
 
     def quit(self, slot: Slot, reason: str) -> None:
         """The client leaves."""
-        self._why, self._words = "it left", texts.in_passing(reason, MAX_WORDS)
+        self._why, self._words = "it left", texts.in_passing(reason, isupport.MOST_REASON)
         self.close(f"Quit: {reason}" if reason else "Quit", slot)
 
     def close(self, sentence: str, slot: Slot | None = None) -> None:

@@ -45,8 +45,6 @@ MOST_ADDRESSES = 10_000
 """Of how many addresses it is remembered how many came; then the oldest is forgotten."""
 LOGGED_IN = "logged in"
 """What is told of a guest who goes on as a user."""
-MOST_WORDS = 300
-"""How many characters of what a guest says as they go are kept."""
 
 
 class Arrivals:
@@ -112,7 +110,7 @@ class Leaving:
     def go(self, session: Session, sessions: Sessions, key: bytes, words: str) -> None:
         """Write that the guest of a session that is over is gone."""
         user = session.user
-        draft = Draft("gone", user, user, words[:MOST_WORDS], key, session.by, More(to=user))
+        draft = Draft("gone", user, user, words, key, session.by, More(to=user))
         answer = Deferred.fromCoroutine(_append(sessions, draft))
         answer.addErrback(self._not_written, user)
 

@@ -9,7 +9,6 @@ from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
 from chatnet.errors import AlreadyJoined, ChatnetError, NoSuchRoom, NotYet
-from chatnet.form import MAX_WORDS
 from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.irc.targets import CHANTYPES
 from chatnet.worker.fronts.irc import events
@@ -131,7 +130,7 @@ async def part(client: IrcClient, slot: Slot, line: Line) -> None:
     channels = line.params[0].split(",")
     if len(channels) > 1:
         slot.begin_now()
-    why = texts.in_passing(line.params[1], MAX_WORDS) if len(line.params) > 1 else ""
+    why = texts.in_passing(line.params[1], isupport.MOST_REASON) if len(line.params) > 1 else ""
     leaving = [Deferred.fromCoroutine(_part(client, slot, channel, why)) for channel in channels]
     for one in leaving:
         await one
@@ -198,7 +197,7 @@ async def topic(client: IrcClient, slot: Slot, line: Line) -> None:
     elif len(line.params) == 1:
         await _say_topic(client, slot, room)
     else:
-        await _set_topic(client, slot, room, texts.words(line.params[1]))
+        await _set_topic(client, slot, room, texts.words(line.params[1])[: isupport.MOST_TOPIC])
 
 
 async def _say_topic(client: IrcClient, slot: Slot, room: str) -> None:
