@@ -146,6 +146,13 @@ def login_of(said: str) -> Login | None:
     return Login(name, spelled, device)
 
 
+def is_misnamed(said: str) -> bool:
+    """Return whether a PASS seems to begin with a name and a device, and nobody can have these. Or it is a
+    password that looks so."""
+    before, colon, _ = said.partition(":")
+    return bool(colon) and "@" in before and login_of(before) is None
+
+
 def in_pass(said: str, nick: str) -> Credentials | None:
     """Return what a PASS says of a client that calls itself ``nick``; None if that cannot be anybody's.
 

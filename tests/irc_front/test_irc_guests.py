@@ -417,6 +417,20 @@ def test_a_guest_is_removed_and_banned_by_name(stage: IrcStage) -> None:
 # ---- they are called otherwise ----
 
 
+def test_a_nick_that_is_in_use_is_said_to_be_a_guests(stage: IrcStage) -> None:
+    """Of one whose server was killed the log knows no end yet: it may be one's own, and is free soon."""
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    does(stage, "guest", "~carol", "~carol", "carol c C")  # its server is gone
+    line = stage.line()
+    for nick in ("bob", "Carol"):
+        [no] = line.ask(f"NICK {nick}", *(["USER x 0 * :x"] if nick == "bob" else []))
+        assert (no.command, no.params[:2]) == ("433", ["*", nick])
+        assert no.text.startswith(f"A guest is called {nick}, or was until a moment ago")
+    assert bob.shown("NICK carol")[0].startswith("433 bob carol A guest is called carol")
+    assert alice.is_open
+    assert line.shown("NICK alice")[0].startswith("433 * alice The nick alice is somebody's")
+
+
 def test_a_guest_takes_another_nick(stage: IrcStage) -> None:
     """Told once to each who shares a channel, however many; in the same rooms, and nothing is lost."""
     alice, bob = stage.user("alice"), guest(stage, "bob")
@@ -437,7 +451,7 @@ def test_a_guest_takes_another_nick(stage: IrcStage) -> None:
     assert alice.texts() == ["Rob #pie yes"]
     assert bob.shown("NICK ROB", "NICK alice", "NICK -") == [
         "NICK ROB",
-        "433 ROB alice The nick alice is somebody's, or looks like theirs.",
+        "433 ROB alice The nick alice is somebody's, or looks like theirs: choose another, or log in.",
         f"432 ROB - {NO_NICK}",
     ]
     bob.ask("QUIT :enough")

@@ -11,7 +11,7 @@ from irc_front.stage import PASSWORD, SERVER, Heard, IrcLine, IrcStage, plain
 from worker.conftest import Worker
 
 from chatnet.irc_options import MOST, MOST_STRANGERS
-from chatnet.worker.fronts.irc import motd
+from chatnet.worker.fronts.irc import account, motd
 from chatnet.worker.fronts.irc.addresses import Addresses
 from chatnet.worker.fronts.irc.motd import LOOK_SECONDS, Motd
 from chatnet.worker.fronts.irc.registration import SECONDS
@@ -178,6 +178,26 @@ def test_a_wrong_password_ends_the_connection(stage: IrcStage) -> None:
     heard = asked(line, "PASS :wrong and long", "NICK bob", "USER b 0 * :b")
     assert codes(heard) == ["464", "ERROR"]
     assert not line.is_open
+
+
+@pytest.mark.parametrize("device", ["x" * 41, "my phone", "-", "a/b"])
+def test_a_device_that_cannot_be_is_no_password(stage: IrcStage, device: str) -> None:
+    """PASS with what is no name and device before the colon is refused by that, and is not taken for a
+    password, which a free name would have from then on."""
+    stage.user("alice")
+    for name in ("alice", "eve"):
+        for said in (f"{name}@{device}:{PASSWORD}", f"@{device}:{PASSWORD}"):
+            heard = asked(stage.line(), f"PASS :{said}", f"NICK {name}", f"USER {name} 0 * :x")
+            assert [one.text for one in heard if one.command == "464"] == [account.MISNAMED]
+            stage.worker.pass_time(10)  # after a wrong password the next one waits
+    assert [one.user for one in stage.worker.log.entries if one.kind == "register"] == ["alice"]
+
+
+def test_a_password_may_look_like_a_device(stage: IrcStage) -> None:
+    """Who has one logs in."""
+    said = "alice@my phone:and more"
+    assert stage.user("alice", "sasl", password=said).is_open
+    assert stage.user("alice", password=said).is_open
 
 
 def test_of_two_who_register_a_name_at_once_one_is_let_in(stage: IrcStage) -> None:

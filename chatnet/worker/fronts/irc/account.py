@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
     from chatnet.worker.fronts.irc.settings import Registers
 
-NOT_READ = "That could not be read: in PLAIN it is a name and a password, in EXTERNAL a name or nothing."
+DEVICE = "A device has up to 40 letters, digits, dots, - and _, and begins with a letter or a digit."
+NOT_READ = (
+    f"That could not be read: in PLAIN it is a name and a password, in EXTERNAL a name or nothing. {DEVICE}"
+)
+MISNAMED = f"That is not their password, nor a name and a device before the colon. {DEVICE}"
 NOT_THEIRS = "That certificate is not one of theirs: they log in by password, with it, and say CERT ADD."
 WHOSE = "Say NICK first, or whose certificate that is; or have one with your account's name as its CN."
 MOST_FAILURES = 3

@@ -203,7 +203,7 @@ def _whois(client: IrcClient, name: str, rooms: Mapping[str, bool]) -> Iterator[
     yield say(numerics.RPL_WHOISSERVER, nick, settings.name, "chatnet")
     if words := presence.words(name):
         yield say(numerics.RPL_AWAY, nick, words)
-    if not is_guest(name):
+    if presence.is_here(name) and not is_guest(name):
         yield say(numerics.RPL_WHOISACCOUNT, nick, name)
     theirs = [other for other in client.front.crowd.of_user.get(name, ()) if other.shows]
     if theirs and all(is_encrypted(other.connection.transport) for other in theirs):

@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft, fresh_key
-from chatnet.errors import UNREAD, BadName, ChatnetError, NameTaken, WrongSecret
+from chatnet.errors import UNREAD, BadName, ChatnetError, NameTaken, NoSuchUser, WrongSecret
 from chatnet.faces import NO_IDENT, Face, guest, ident_of
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
@@ -364,10 +364,14 @@ class Registration:
         if device is not None and device.device and not credentials.login.device:
             login = Login(credentials.login.name, credentials.login.spelled, device.device)
             credentials = Credentials(login, credentials.secret)
+        shown, is_misnamed = self._shown(credentials), sasl.is_misnamed(self._password)
+        if is_misnamed:
+            shown = shown._replace(new=False)  # it is hardly meant as a password
         try:
-            session = await self._login(credentials.login, self._shown(credentials))
+            session = await self._login(credentials.login, shown)
         except ChatnetError as why:
-            self._not_let_in(why, account.sentence_of(why), "Login failed")
+            is_other = is_misnamed and isinstance(why, WrongSecret | NoSuchUser)
+            self._not_let_in(why, account.MISNAMED if is_other else account.sentence_of(why), "Login failed")
             return
         if self._is_spelled_anew(session):
             await self._spell(session)
@@ -400,9 +404,8 @@ class Registration:
         try:
             session = await guests.come(front.arrivals, sessions, client, user, face, key)
         except NameTaken:
-            sentence = f"The nick {nick} is somebody's, or looks like theirs: choose another, or log in."
             self._nick = ""
-            self._say(numerics.ERR_NICKNAMEINUSE, writer.word(nick), sentence)
+            self._say(numerics.ERR_NICKNAMEINUSE, writer.word(nick), server.taken(front.faces, nick))
             return
         except BadName:
             self._nick = ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chatnet.irc.lines import Line
     from chatnet.worker.fronts.irc.answers import Slot
     from chatnet.worker.fronts.irc.client import IrcClient
+    from chatnet.worker.fronts.irc.faces import Faces
 
 VERSION = f"chatnet-{version('chatnet')}"
 NETWORK = "chatnet"
@@ -152,13 +153,23 @@ async def _respell(client: IrcClient, slot: Slot, wanted: str) -> None:
         slot.say(writer.line(before, "NICK", wanted))
 
 
+def taken(faces: Faces, nick: str) -> str:
+    """Return why a guest cannot be called so. Of one who was lost with its server the log knows that only
+    half a minute later."""
+    if guest(fold(nick)) in faces:
+        return (
+            f"A guest is called {nick}, or was until a moment ago: choose another, or come back in a minute."
+        )
+    return f"The nick {nick} is somebody's, or looks like theirs: choose another, or log in."
+
+
 async def _rename(client: IrcClient, slot: Slot, wanted: str) -> None:
     client.charge(CHANGED)
     before, face = client.source, client.front.faces.face(client.user)._replace(spelled=wanted)
     try:
         await guests.renamed(client, guest(fold(wanted)), face)
     except NameTaken:
-        sentence = f"The nick {wanted} is somebody's, or looks like theirs."
+        sentence = taken(client.front.faces, wanted)
         slot.say(client.numeric(numerics.ERR_NICKNAMEINUSE, writer.word(wanted), sentence))
     except BadName:
         slot.say(client.numeric(numerics.ERR_ERRONEUSNICKNAME, writer.word(wanted), NO_NICK))
