@@ -114,11 +114,11 @@ class UserOptions(CommandOptions):
     synopsis = "[options] ban|mute|unban|disable|enable|add|reset|export|forget NAME [ROOM]"
     longdesc = (
         "Keeps a user out of a ROOM, or, without one, out of the whole cluster, which ends all their "
-        "sessions; or only from speaking; or lets them in again. disable is a ban that no moderator lifts. "
-        "add prints a code with which NAME can be registered; reset ends all that lets NAME in, and prints a "
-        "code with which its owner sets a new secret: both are good once, within 24 h. export prints "
-        "everything that is kept of them, as lines of JSON. forget takes back all that they ever said, and "
-        "ends the account."
+        "sessions; or, by mute, only from speaking; unban lifts either. disable is a ban that no moderator "
+        "lifts. add prints a code with which NAME can be registered; reset ends all that lets NAME in, and "
+        "prints a code with which its owner sets a new secret: both are good once, within 24 h. export "
+        "prints everything that is kept of them, as lines of JSON. forget takes back all that they ever "
+        "said, and ends the account."
     )
     optFlags = [
         ["purge", None, "With ban: take back all that they have said there, as well."],

@@ -190,7 +190,7 @@ def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded:
     if len(words) not in (2, 3) or words[0] not in actions:
         raise usage.UsageError(
             "user takes what to do, a user, and for a ban perhaps a room: chatnet user ban NAME, or mute, "
-            "unban, disable, enable, add, reset, export, forget."
+            "unban (of a mute, too), disable, enable, add, reset, export, forget."
             + (meant(words[0], actions) if words and words[0] not in actions else "")
         )
     what, name, room = (*_short(words), "")[:3]
