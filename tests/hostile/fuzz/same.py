@@ -33,7 +33,7 @@ CHECK = b"checking"
 """Stands for the check of a log's beginning, which differs from log to log."""
 
 
-_OF_A_LOG = (b"ticket", b"log", b"check")
+_OF_A_LOG = (b"ticket", b"log", b"check", b"now")
 
 
 class Pool:
