@@ -24,10 +24,21 @@ QUIETLY = "no-implicit-names"
 
 
 class Members(Clients):
-    """The members of a channel; the last of them asks who is there."""
+    """The members of a channel; the last of them asks who is there.
 
-    def __init__(self, server: IrcServer, nicks: Sequence[str], join: bool, capabilities: str = "") -> None:
+    It takes minutes until all are there: meanwhile those of the servers ``beside`` answer their PINGs, too.
+    """
+
+    def __init__(
+        self,
+        server: IrcServer,
+        nicks: Sequence[str],
+        join: bool,
+        capabilities: str = "",
+        beside: Sequence[Clients] = (),
+    ) -> None:
         super().__init__(server, capabilities)
+        self.beside = beside
         self._join = join
         self._joined = 0
         self._names = 0
@@ -39,6 +50,11 @@ class Members(Clients):
         if join:
             self.until(lambda: self._joined == len(nicks), "the JOIN of all", SECONDS)
         self.rest(1.0)  # so that what was said of the last ones has come
+
+    def turn(self, wait: float) -> None:
+        super().turn(wait)
+        for other in self.beside:
+            other.turn(0.0)
 
     def welcomed(self, client: Client) -> None:
         if self._join:
@@ -75,7 +91,9 @@ def rows(quick: bool) -> Iterator[Row]:
         running = stack.enter_context(cluster.running(directory, 1, fronts=1))
         crowds = [Members(irc_daemons.ours(running), nicks, False, QUIETLY)]
         for one in stack.enter_context(irc_daemons.beside(directory)):
-            crowds.append(Members(one, nicks, True))
+            crowds.append(Members(one, nicks, True, beside=tuple(crowds)))
+        for crowd in crowds:
+            crowd.beside = ()  # each reads in its own turn, and nothing else while it is timed
         waits: list[list[float]] = [[] for _ in crowds]
         for _ in range(rounds):
             for crowd, found in zip(crowds, waits, strict=True):
