@@ -103,7 +103,7 @@ class Lane:
         self._most = most
         self._of_one = of_one
         self._under_way: Counter[Hashable] = Counter()
-        self._is_held = False
+        self._is_held = self._goes_on = False
         self._waiting: Rota[Deferred[None]] = Rota()
 
     @property
@@ -138,13 +138,19 @@ class Lane:
         self._go_on()
 
     def _go_on(self) -> None:
-        while not self._is_held and self._under_way.total() < self._most:
-            found = self._waiting.take_if(self._has_room)
-            if found is None:
-                break
-            whose, turn = found
-            self._under_way[whose] += 1
-            turn.callback(None)
+        if self._goes_on:
+            return  # work that was done at once has ended: it is gone on with below, however many wait
+        self._goes_on = True
+        try:
+            while not self._is_held and self._under_way.total() < self._most:
+                found = self._waiting.take_if(self._has_room)
+                if found is None:
+                    break
+                whose, turn = found
+                self._under_way[whose] += 1
+                turn.callback(None)
+        finally:
+            self._goes_on = False
 
     def _has_room(self, whose: Hashable, _: Deferred[None]) -> bool:
         return self._under_way[whose] < self._of_one

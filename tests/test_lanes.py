@@ -71,6 +71,20 @@ def test_so_much_is_under_way_and_the_rest_waits() -> None:
     assert work.lane.waiting == 0
 
 
+def test_thousands_whose_work_is_done_at_once_are_done_one_after_the_other() -> None:
+    """None within another: that would end at the bound of the stack, and the rest would wait for ever."""
+    lane, done = Lane(1, 1), []
+
+    async def at_once(number: int) -> None:
+        done.append(number)
+
+    lane.hold()
+    for number in range(5_000):
+        Deferred.fromCoroutine(lane.run(Visitor(number), at_once, number))
+    lane.release()
+    assert done == list(range(5_000))
+
+
 def test_nothing_is_begun_for_who_has_left() -> None:
     """Neither waiting nor later tasks begin; what is under way makes room when it ends."""
     work = Work(1)
