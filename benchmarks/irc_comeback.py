@@ -223,6 +223,7 @@ def _comeback(count: int, how: str) -> Comeback:
         members = Members(server, nicks, speakers, how)
         stack.callback(members.close)
         members.rest(SETTLE_SECONDS)
+        members.until(lambda: all(one.had for one in members.members.values()), "the first line", 60.0)
         found = _kill(running, members)
         members.hush()
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -15,7 +16,7 @@ from chatnet.worker.gathered_marks import Gathered, GatheredMarks
 from chatnet.worker.users import Users
 
 KEPT_SECONDS = 5.0
-"""Seconds for which anything waits until marks are kept."""
+"""Seconds for which anything waits until marks are kept, or some of them."""
 
 
 def passed_on_already(marks: Sequence[UserMark]) -> None:
@@ -73,9 +74,20 @@ class UsersMarks:
         """Pass the marks of ``user`` on within a second: a session of theirs has ended."""
         self._gathered.hasten(user)
 
+    async def kept(self, user: str) -> None:
+        """Wait until the log has kept all marks of ``user`` that were set here, behind those of others; not
+        for ever, as its disk may be full: only while it keeps some."""
+        while self._waits(user):
+            self._gathered.hasten(user)
+            self._go_on()
+            if self._waits(user):
+                try:
+                    await self._batch_kept().addTimeout(KEPT_SECONDS, self._clock)
+                except NotInTime:
+                    return
+
     async def settle(self, user: str) -> None:
-        """Wait until the log has kept all marks of ``user`` that were set here; not for ever, as its disk may
-        be full."""
+        """The same, but not for long, also where many marks of others are kept before."""
         settling = Deferred.fromCoroutine(self._settle(user))
         await settling.addTimeout(KEPT_SECONDS, self._clock, lambda *_: None)
 

@@ -83,8 +83,9 @@ class SessionMarks:
         return self._shared.marks.mark(UserMark(session.user, heard(session.device.device), seq), session)
 
     async def kept(self) -> None:
-        """Wait until what was marked here is kept, but not for ever: who comes is let in."""
-        await self._shared.marks.settle(self._session.user)
+        """Wait until what was marked here is kept. A log that keeps nothing is not waited for: who comes is let
+        in."""
+        await self._shared.marks.kept(self._session.user)
 
     def used(self, soon: bool = False) -> None:
         """Until now the device was used; keep that within ten seconds, or ``soon``, within one. If too many

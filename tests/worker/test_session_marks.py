@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from chatnet.entries import Draft, More
 from chatnet.errors import BadRoom, NotJoined, TryLater
@@ -16,7 +17,7 @@ from chatnet.names import MAX_NAME
 from chatnet.reads import UnreadPage
 from chatnet.wire import session as wire
 from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
-from chatnet.worker.marks import KEPT_SECONDS
+from chatnet.worker.marks import KEPT_SECONDS, UsersMarks
 
 
 def kept(worker: Any) -> dict[tuple[str, str], int]:
@@ -211,6 +212,42 @@ def test_marks_that_cannot_be_kept_now_wait(worker: Any) -> None:
     room.callback(None)
     worker.settle()
     assert marks(alice) == [["alice", 1]]
+
+
+class OneBatch:
+    """A log that keeps marks, and the users of a worker, of whom none is here; it ``stalls`` if it is told."""
+
+    def __init__(self) -> None:
+        self.kept: set[str] = set()
+        self.stalls = False
+
+    async def keep_marks(self, marks: Sequence[UserMark]) -> Sequence[UserMark]:
+        if self.stalls:
+            await Deferred()
+        self.kept.update(mark.user for mark in marks)
+        return marks
+
+    def marked(self, mark: UserMark, by: object) -> None:
+        """Tell nobody."""
+
+
+@pytest.mark.parametrize("stalls", [False, True])
+def test_what_must_be_kept_is_waited_for_behind_the_marks_of_all_others(stalls: bool) -> None:
+    """Where thousands of devices are new at once that is longer than anybody waits for the log itself: else
+    they would hear, and were new once more if the process died then."""
+    log, clock, done = OneBatch(), Clock(), []
+    users = UsersMarks(cast(Any, log), clock, cast(Any, log))
+    count = (round(KEPT_SECONDS) + 4) * MOST_MARKS
+    for number in range(count):
+        users.mark(UserMark(f"user{number}", "!@phone", 1), None)
+        Deferred.fromCoroutine(users.kept(f"user{number}")).addCallback(done.append)
+    seconds = 0
+    while len(done) < count and seconds < 60:
+        clock.advance(1.0)
+        seconds += 1
+        log.stalls = stalls and seconds >= 3
+        assert stalls or len(done) == len(log.kept)
+    assert seconds == (3 + round(KEPT_SECONDS) if stalls else count // MOST_MARKS - 1)
 
 
 def test_a_worker_that_stops_keeps_all_at_once(worker: Any) -> None:
