@@ -83,8 +83,8 @@ class SessionMarks:
         return self._shared.marks.mark(UserMark(session.user, heard(session.device.device), seq), session)
 
     async def kept(self) -> None:
-        """Wait until what was marked here is kept. A log that keeps nothing is not waited for: who comes is let
-        in."""
+        """Wait until what was marked here is kept. A log that keeps nothing is not waited for: who comes is
+        let in."""
         await self._shared.marks.kept(self._session.user)
 
     def used(self, soon: bool = False) -> None:

@@ -215,7 +215,7 @@ def test_marks_that_cannot_be_kept_now_wait(worker: Any) -> None:
 
 
 class OneBatch:
-    """A log that keeps marks, and the users of a worker, of whom none is here; it ``stalls`` if it is told."""
+    """A log that keeps marks, or ``stalls``; and the users of a worker, of whom none is here."""
 
     def __init__(self) -> None:
         self.kept: set[str] = set()
@@ -235,12 +235,13 @@ class OneBatch:
 def test_what_must_be_kept_is_waited_for_behind_the_marks_of_all_others(stalls: bool) -> None:
     """Where thousands of devices are new at once that is longer than anybody waits for the log itself: else
     they would hear, and were new once more if the process died then."""
-    log, clock, done = OneBatch(), Clock(), []
+    log, clock = OneBatch(), Clock()
+    done: list[None] = []
     users = UsersMarks(cast(Any, log), clock, cast(Any, log))
     count = (round(KEPT_SECONDS) + 4) * MOST_MARKS
     for number in range(count):
         users.mark(UserMark(f"user{number}", "!@phone", 1), None)
-        Deferred.fromCoroutine(users.kept(f"user{number}")).addCallback(done.append)
+        Deferred.fromCoroutine(users.kept(f"user{number}")).addCallback(lambda _: done.append(None))
     seconds = 0
     while len(done) < count and seconds < 60:
         clock.advance(1.0)
