@@ -88,15 +88,8 @@ class UsersMarks:
 
     async def settle(self, user: str) -> None:
         """The same, but not for long, also where many marks of others are kept before."""
-        settling = Deferred.fromCoroutine(self._settle(user))
+        settling = Deferred.fromCoroutine(self.kept(user))
         await settling.addTimeout(KEPT_SECONDS, self._clock, lambda *_: None)
-
-    async def _settle(self, user: str) -> None:
-        while self._waits(user):
-            self._gathered.hasten(user)
-            self._go_on()
-            if self._waits(user):
-                await self._batch_kept()
 
     async def flush(self) -> None:
         """Pass everything on, without regard to how many that are in a second, and wait for it."""

@@ -58,9 +58,8 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
             asked.add(room)
             Deferred.fromCoroutine(_begin(client, slot, room, channel, told))
     marks, failed = None, None
-    for left in reversed(
-        range(len(asked))
-    ):  # as they are told: meanwhile what the others wait for may be kept
+    for left in reversed(range(len(asked))):
+        # As they are told: meanwhile what the others wait for may be kept.
         room, since = await told.get()
         try:
             if isinstance(since, Failure):
