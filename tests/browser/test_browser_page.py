@@ -1175,6 +1175,7 @@ def test_what_was_closed_is_no_step_back(chromium: Browser) -> None:
         page.reload()
         expect(title).to_have_text("python")
         expect(page.get_by_role("dialog")).to_have_count(0)
+        until(page, "!history.state?.above")
         page.go_back()
         expect(title).to_have_text("carol")
         page.go_forward()
