@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from irc_front.stage import PASSWORD, Fronts, IrcLine, IrcStage
 from irc_front.test_irc_rooms import does, together
@@ -195,6 +197,32 @@ def test_what_changes_while_the_log_is_asked_is_told_as_one() -> None:
     log.unread = ()
     zed.ask("NICK zed")
     assert told(bob) == ["Zed!zed@user NICK zed"]
+
+
+def test_of_all_who_wait_it_is_told_where_the_log_answers_at_once() -> None:
+    """However many they are."""
+    fronts = Fronts()
+    bob = fronts.two.everything("bob")
+    bob.ask("JOIN #tea")
+    worker, users = fronts.one.worker, [f"u{number}" for number in range(600)]
+
+    def all_do(kind: Any, room: str, text: str) -> None:
+        keys = [worker.entropy(16) for _ in users]
+        worker.commit(
+            *(
+                Draft(kind, user, room or user, text.format(user), key)
+                for user, key in zip(users, keys, strict=True)
+            )
+        )
+
+    all_do("register", "", "sha256:1")
+    all_do("join", "#tea", "")
+    bob.take()
+    worker.log.reads_held = True
+    all_do("spelling", "", "{0} - Somebody")
+    worker.log.let_go()
+    worker.settle()
+    assert told(bob) == [f"{user}!{user}@user SETNAME Somebody" for user in users]
 
 
 def test_how_all_are_shown_is_read_once_it_can_be(stage: IrcStage) -> None:

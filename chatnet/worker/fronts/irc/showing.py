@@ -53,12 +53,10 @@ class Showing:
         self._log: Log | None = None
         self._has_looked = False
         self._waiting: dict[str, _Change] = {}
-        self._reading: Deferred[None] | None = None
 
     def follow(self, sessions: Sessions) -> None:
         """Follow the log as these sessions do; what an earlier one was asked may never be answered."""
-        self._log, self._reading, self._has_looked = sessions.log, None, False
-        self._waiting.clear()
+        self._log, self._has_looked, self._waiting = sessions.log, False, {}
         sessions.router.watch(KINDS, self._changed)
 
     def look_back(self) -> None:
@@ -103,29 +101,25 @@ class Showing:
             self._waiting[user] = _Change(waiting.before, entry)
         elif theirs:
             self._tell_others(_Change(before, entry), {room for own in theirs for room in own.rooms()})
-        elif crowd.of_key and len(self._waiting) < MOST_WAITING:
+        elif crowd.of_key and self._log is not None and len(self._waiting) < MOST_WAITING:
             self._waiting[user] = _Change(before, entry)
-            self._ask_next()
+            if len(self._waiting) == 1:
+                Deferred.fromCoroutine(self._ask_all(self._log, self._waiting))
 
-    def _ask_next(self) -> None:
-        if self._log is not None and self._reading is None and self._waiting:
-            user = next(iter(self._waiting))
-            self._reading = reading = Deferred.fromCoroutine(self._ask(self._log, user))
-            reading.addErrback(self._not_asked).addBoth(lambda _: self._asked(reading, user))
+    async def _ask_all(self, log: Log, waiting: dict[str, _Change]) -> None:
+        """Ask of one user after the other until none waits; each waits until they were asked about."""
+        while waiting:
+            user = next(iter(waiting))
+            await Deferred.fromCoroutine(self._ask(log, user, waiting)).addErrback(self._not_asked)
+            del waiting[user]
 
-    async def _ask(self, log: Log, user: str) -> None:
+    async def _ask(self, log: Log, user: str, waiting: dict[str, _Change]) -> None:
         rooms = await rooms_of(log, user)
-        if self._log is log:
-            self._tell_others(self._waiting[user], rooms)
+        if waiting is self._waiting:
+            self._tell_others(waiting[user], rooms)
 
     def _not_asked(self, failure: Failure) -> None:
         self._logger.info("It is not told who is shown otherwise: {why}", why=failure.getErrorMessage())
-
-    def _asked(self, reading: Deferred[None], user: str) -> None:
-        if self._reading is reading:
-            self._reading = None
-            del self._waiting[user]
-            self._ask_next()
 
     # ---- who is told ----
 
