@@ -61,7 +61,7 @@ FAMILIES: Families = {
 def main() -> None:
     """Run the requested benches, print each row as soon as it is known, and the table at the end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure chatnet.")
-    parser.add_argument("--quick", action="store_true", help="in less than a minute, and less exactly")
+    parser.add_argument("--quick", action="store_true", help="in some minutes, and less exactly")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"only these: {', '.join(FAMILIES)}")
     parser.add_argument(
         "--posts",

@@ -296,7 +296,7 @@ class ErasedOptions(FileOptions):
     _command = "erased"
 
 
-class RestoreOptions(usage.Options):
+class RestoreOptions(VersionedOptions):
     """The options of ``restore``."""
 
     synopsis = "[options] --erased FILE"
@@ -346,6 +346,10 @@ class Options(VersionedOptions):
 
     synopsis = "Usage: chatnet COMMAND [options]"
     subCommands = COMMANDS
+
+    def getSynopsis(self) -> str:
+        """Return how it is used; of a command's own help, the beginning."""
+        return "Usage: chatnet" if self.subCommand else self.synopsis
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Accept options before or after the command, which then checks whether it takes them."""

@@ -13,7 +13,7 @@ import pytest_twisted
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
 from chatnet.operator.__main__ import main, run
-from chatnet.operator.options import Options
+from chatnet.operator.options import NAMES, Options
 from chatnet.operator.primary_link import find_cluster
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.world import World
@@ -33,6 +33,16 @@ def test_what_is_mistyped_names_the_nearest(typed: list[str], near: str) -> None
     """This holds for a command, and for an option of any command."""
     with pytest.raises(SystemExit, match=f"Did you mean {near}?"):
         main(typed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_says_how_it_is_used(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its own name alone, and of which program's version it tells."""
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: chatnet {name} [options]")
+    assert "Display the version of chatnet and exit." in shown
 
 
 @pytest.mark.parametrize(
