@@ -31,6 +31,7 @@ from chatnet.kinds import CLUSTER
 from chatnet.limits import PAGE, Limits
 from chatnet.log import Refused
 from chatnet.marks import UserMark
+from chatnet.master.eraser import Eraser
 from chatnet.operator.check import check
 from chatnet.reads import (
     Account,
@@ -47,6 +48,7 @@ from chatnet.reads import (
     SnapshotOf,
     UnreadOf,
 )
+from chatnet.rules import DAY_MS, MOST_A_DAY
 from chatnet.store.sqlite.disk import DiskFull
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
@@ -212,6 +214,33 @@ def test_a_room_goes_to_who_has_been_there_longest(disk: Any, now: Now, kind: st
     assert now(log.heirs()) == []
     members = now(log.read(Members("&ops", "carol", log.window.head))).members
     assert [(member.name, member.role) for member in members] == [("bob", "owner"), ("carol", "")]
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_all_rooms_of_who_is_forgotten_get_an_heir(disk: Any, now: Now, kind: str) -> None:
+    """More of them than are looked up at a time, and though one step overwrites all that they have said."""
+    log, count = getattr(disk, kind)(), 105
+    appended(log, now, *BEGINNING[:2])
+    rooms = [f"&room{number:03}" for number in range(count)]
+    for at, room in enumerate(rooms):
+        if at and at % MOST_A_DAY["create"] == 0:
+            disk.reactor.advance(DAY_MS / 1000)
+        appended(
+            log,
+            now,
+            Draft("create", "alice", room, "all", key(3 * at + 100)),
+            Draft("invite", "alice", room, "", key(3 * at + 101), 0, More(to="bob")),
+            Draft("join", "bob", room, "", key(3 * at + 102)),
+        )
+    appended(log, now, FORGET)
+    keys = map(key, range(1, 1_000))
+    eraser = Eraser(log, lambda: next(keys), disk.reactor)
+    eraser.start()
+    disk.reactor.pump([1.0] * 10)
+    eraser.stop()
+    for room in rooms:
+        members = now(log.read(Members(room, "bob", log.window.head))).members
+        assert [(member.name, member.role) for member in members] == [("bob", "owner")], room
 
 
 @pytest.mark.parametrize("checkpoints", [10, 4_000], ids=["often", "rarely"])
