@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chatnet.worker.peer import Channel, Ear, Peer
 
 
-def _tell_nobody(entry: Entry) -> None:
+def _tell_nobody(change: Change, seq: int) -> None:
     """Do nothing: there are no sessions."""
 
 
@@ -52,12 +52,13 @@ class Router:
 
     Joins and leaves go to channels that show them. ``deliveries`` counts what was handed over. A live
     session's cursor is the window's head, so nothing here has to move it. ``tell`` hears who goes live.
-    ``stay_changed`` is called with the joins and leaves of users here, in order with what is handed over.
+    ``stay_changed`` is called with the stays that users here begin and end, and those that others end whom
+    they block, so that they hear nothing of it; in order with what is handed over.
     """
 
     def __init__(self, tell: Tell = unheard) -> None:
         self.tell = tell
-        self.stay_changed: Callable[[Entry], None] = _tell_nobody
+        self.stay_changed: Callable[[Change, int], None] = _tell_nobody
         # By channel first: most places have so few ears that a dict for each would take more memory than
         # they.
         self._audiences: dict[Channel, Audience] = {}
@@ -208,9 +209,12 @@ class Router:
         if where := heard_at(entry):
             # A stay does not cover its last entry: whom that is for hears it at a place of their own, if at
             # all.
-            for change in moves:
-                self._move(change, entry.seq)
+            moved = [change for change in moves if self._move(change, entry.seq)]
             self._hand_over(_ears(where), [entry])
+            for change in moved:
+                # Who blocks whoever removes them is told that they are out, and not by whom, and why.
+                if change.place == entry.room and "!" + change.user not in where:
+                    self.stay_changed(change, entry.seq)
         elif moves:
             # But a join or leave is heard in the room by its author, too, if their channel shows it.
             for change in moves:
@@ -221,7 +225,7 @@ class Router:
                 if not change.begins:
                     self._move(change, entry.seq)
             if entry.user in self._local_users:
-                self.stay_changed(entry)
+                self.stay_changed(moves[0], entry.seq)
 
     def _end_stays(self, entry: Entry) -> None:
         """End all stays of who is forgotten, and those in their room: what follows may be in the same batch,
@@ -230,14 +234,17 @@ class Router:
             for change in local_user.memberships.ended_by(entry, user):
                 self._move(change, entry.seq)
 
-    def _move(self, change: Change, seq: int) -> None:
+    def _move(self, change: Change, seq: int) -> bool:
+        """Begin or end a stay of a user here; return whether that changed anything."""
         local_user = self._local_users.get(change.user)
-        if local_user is not None and local_user.memberships.change(change, seq):
-            self._keep_in_mind(local_user)
-            for peer in local_user.live:
-                audience = self._audiences[peer.channel]
-                move = audience.listen if change.begins else audience.turn_away
-                move(change.place, peer.ear)
+        if local_user is None or not local_user.memberships.change(change, seq):
+            return False
+        self._keep_in_mind(local_user)
+        for peer in local_user.live:
+            audience = self._audiences[peer.channel]
+            move = audience.listen if change.begins else audience.turn_away
+            move(change.place, peer.ear)
+        return True
 
 
 def _ears(where: Iterable[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from chatnet.entries import Entry, kinds_of
 from chatnet.errors import Barred, ChatnetError, Disabled, Forgotten, SecretChanged, SessionEnded, TryLater
 from chatnet.marks import UserMark
 from chatnet.reads import Device
+from chatnet.stays import Change
 
 MOST_SESSIONS = 100
 """How many sessions a user may have on one worker."""
@@ -54,7 +55,8 @@ class UsersSession(Protocol):
         """Another session of the user has read ``room`` up to ``seq``."""
 
     def stay_changed(self, room: str, seq: int, joined: bool) -> None:
-        """The user has joined ``room``, or left it, by the entry ``seq``, in any session."""
+        """The user has joined ``room``, or left it, by the entry ``seq``, in any session; or was removed by
+        somebody whom they block."""
 
     def end(self, why: ChatnetError) -> None:
         """Tell the client why, and close."""
@@ -139,11 +141,11 @@ class Users:
             if session is not by:
                 session.marked(mark.room, mark.seq)
 
-    def stay_changed(self, entry: Entry) -> None:
+    def stay_changed(self, change: Change, seq: int) -> None:
         """Tell the user's sessions of a join or leave, also the one that it came from: it may come from an
         answer that the client never got."""
-        for session in self._sessions.get(entry.user, ()):
-            session.stay_changed(entry.room, entry.seq, entry.kind == "join")
+        for session in self._sessions.get(change.user, ()):
+            session.stay_changed(change.place, seq, change.begins)
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the window."""

@@ -543,6 +543,19 @@ def test_who_is_banned_is_told_so(stage: IrcStage) -> None:
     assert [(one.nick, one.shown) for one in carol.take()] == [("bob", "PART &ops")]
 
 
+@pytest.mark.parametrize("kind", ["remove", "ban"])
+def test_who_blocks_whoever_removes_them_is_told_that_they_are_out(stage: IrcStage, kind: str) -> None:
+    """Not by whom, and not why; and the client may ask for the channel again."""
+    _, bob = moderated(stage)
+    does(stage, "block", "bob", "bob", to="alice")
+    does(stage, kind, "alice", "&ops", "too loud", to="bob")
+    assert [(one.nick, one.shown) for one in bob.take()] == [("bob", "PART &ops")]
+    assert bob.shown("PRIVMSG &ops :x") == ["403 bob &ops There is no such channel."]
+    if kind == "remove":
+        does(stage, "invite", "alice", "&ops", to="bob")
+        assert bob.shown("JOIN &ops")[0] == "JOIN &ops"
+
+
 def test_who_is_forgotten_is_gone(stage: IrcStage) -> None:
     """Their connections end, and others see them quit."""
     alice, bob = together(stage, "alice", "bob")

@@ -130,8 +130,10 @@ def test_what_is_no_policy_is_refused(
     assert worker.log.window.head == head
 
 
-def test_who_blocks_the_remover_hears_neither_why_nor_anything_behind_it(worker: Any) -> None:
-    """Live as in what they would read later: a stay does not cover its last entry."""
+@pytest.mark.parametrize("kind", ["remove", "ban"])
+def test_who_blocks_the_remover_hears_neither_why_nor_anything_behind_it(worker: Any, kind: Any) -> None:
+    """Live as in what they would read later: a stay does not cover its last entry. But that they are out:
+    else their client would show the room for good."""
     alice, bob, carol = (worker.client(name) for name in ("alice", "bob", "carol"))
     orders = [Draft("create", "bob", "&ops", "all", b"0" * 16)]
     for number, name in enumerate(("alice", "carol"), 1):
@@ -142,7 +144,12 @@ def test_who_blocks_the_remover_hears_neither_why_nor_anything_behind_it(worker:
     worker.settle()
     for client in (alice, bob, carol):
         client.chat()
-    worker.log.append([Draft("remove", "bob", "&ops", "hear me", b"r" * 16, 0, More(to="alice"))])
+    for client in (alice, bob, carol):
+        client.hears.posts.clear()
+    worker.log.append([Draft(kind, "bob", "&ops", "hear me", b"r" * 16, 0, More(to="alice"))])
     worker.settle()
     assert alice.hears.posts == []
-    assert [entry.text for entry in carol.hears.posts] == ["hear me"]
+    assert alice.hears.stays == [("&ops", worker.log.window.head, False)]
+    told = carol if kind == "remove" else bob
+    assert [entry.text for entry in told.hears.posts] == ["hear me"]
+    assert bob.hears.stays == carol.hears.stays == []

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.addresses import both_on_loopback
-from chatnet.entries import Entry
+from chatnet.entries import Entry, heard_at
 from chatnet.irc import caps, sasl
 from chatnet.log import Log
 from chatnet.net.tls import is_encrypted
@@ -117,6 +117,9 @@ class Irc:
         for entry in entries:
             if entry.kind in ORDERS:
                 self.typing.ordered(entry)
+            if entry.kind in ("remove", "ban") and "!" + entry.to not in heard_at(entry):
+                for client in self.crowd.of_user.get(entry.to, ()):  # they block whoever removes them
+                    client.compare_stays()
             if entry.kind == "ban" and self._members(entry):
                 self._banned(self.entrance.sessions.log, entry)
             elif entry.kind == "forget":  # it ends the stays of all in that one's room
