@@ -7,6 +7,7 @@ texts any more; the store overwrites them afterwards, bit by bit (:mod:`chatnet.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -77,13 +78,13 @@ def blanking_of(entry: Entry) -> Blanking | None:
 class Blankings:
     """What was taken back together, as far as somebody has followed the log: one for each user and room.
 
-    Beyond ``most`` the oldest are dropped: their texts have been overwritten long ago. ``upto`` is the
-    greatest seq of a text that is taken back; ``count``: how many were ever taken.
+    Beyond ``most`` the oldest are dropped: for who needs only those that may not be overwritten yet. ``upto``
+    is the greatest seq of a text that is taken back; ``count``: how many were ever taken.
     """
 
     __slots__ = ("_by_place", "_most", "count", "upto")
 
-    def __init__(self, known: Iterable[Blanking] = (), most: int = 100_000) -> None:
+    def __init__(self, known: Iterable[Blanking] = (), most: int = sys.maxsize) -> None:
         self._by_place: dict[tuple[str, str], Blanking] = {}
         self.upto = self.count = 0
         self._most = most

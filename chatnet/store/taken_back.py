@@ -16,6 +16,9 @@ from chatnet.reads import FeedPage, MemberPage, RoomFacts
 
 MOST_REMEMBERED = 10_000
 """How many redactions are remembered; an answer that missed more than these is asked for again."""
+MOST_TOGETHER = 100_000
+"""Of how many users and rooms is remembered what was taken back together: of others that has been overwritten
+long ago."""
 
 T = TypeVar("T")
 
@@ -32,7 +35,7 @@ class TakenBack:
         self._most = most
         self._number_of: dict[int, int] = {}
         self.count = 0
-        self.blankings = Blankings()
+        self.blankings = Blankings(most=MOST_TOGETHER)
 
     def add(self, seq: int) -> None:
         """Remember that the post at ``seq`` was taken back; forget the oldest, if there are too many."""

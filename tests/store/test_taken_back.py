@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from store.conftest import Slow
 from twisted.internet.defer import Deferred
 
+from chatnet.blanking import Blanking
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.reads import (
@@ -22,7 +23,8 @@ from chatnet.reads import (
     RoomFacts,
     RoomOf,
 )
-from chatnet.store.taken_back import TakenBack, up_to_date
+from chatnet.state import State
+from chatnet.store.taken_back import MOST_TOGETHER, TakenBack, up_to_date
 from chatnet.store.window import Window
 
 ABOUT = RoomFacts(1, 1, "the secret", "alice", 1)
@@ -184,3 +186,14 @@ def test_a_description_that_was_read_before_its_author_was_forgotten_is_not_give
     (tell_again,) = done
     tell_again()
     assert now(answer).about == ""
+
+
+def test_what_follows_from_a_log_has_all_that_was_taken_back_together() -> None:
+    """However much that is: the table has it. A window remembers the newest, and is bounded."""
+    many = [Blanking(f"user{number}", "", number, number) for number in range(MOST_TOGETHER + 1)]
+    state, taken_back = State("log", lambda seq: None), TakenBack()
+    for blankings in (state.blankings, taken_back.blankings):
+        for blanking in many:
+            blankings.add(blanking)
+    assert list(state.blankings) == many
+    assert list(taken_back.blankings) == many[1:]
