@@ -28,6 +28,7 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import InPlain
+from chatnet.rules import MOST_A_DAY
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Register, WorkerIdentity
@@ -214,3 +215,15 @@ def test_a_proof_in_one_role_is_none_in_another(tmp_path: Path) -> None:
     assert isinstance(found[0], Failure)
     assert found[0].check(NotAllowed)
     assert Ping in understood(Speaker.OPERATOR)
+
+
+def test_the_table_says_how_often_a_day() -> None:
+    """For each kind of which the log takes so many of a user in a day, and that clients say."""
+    commands = {
+        **{"role": "SetRole", "policy": "SetPolicy", "report": "ReportPost", "code": "MakeCode"},
+        **{"mute": "Ban", "session": "", "spelling": ""},  # no command; of IRC alone
+    }
+    often = {rule.command.__name__: rule.often for rule in RULES}
+    for kind, most in MOST_A_DAY.items():
+        command = commands.get(kind, kind.capitalize())
+        assert not command or f" {most:,} a day" in often[command], kind
