@@ -92,7 +92,7 @@ MOST_GUESTS = 1_000
 MOST_GUEST_ROOMS = 10
 """In how many topics a guest may be."""
 WORDS_LEVEL = 2
-"""From this level of the log on, who leaves may say why."""
+"""From this level of the log on, who leaves may say why, unless they are muted."""
 MOST_TALKS = 3
 """How many conversations a newcomer begins in an hour: who registered without a code, for a day, in a cluster
 that is older than that."""
@@ -134,6 +134,7 @@ CASES: list[Case] = [
     Case(("forget", *_ACCOUNTS), (Where.CLUSTER,), ("muted",), Muted),
     Case(("revoke",), _OWN, ("!to_self", "silenced"), Muted),
     Case(("create",), _ANYWHERE, ("silenced",), Muted),
+    Case(("leave",), _ANYWHERE, ("worded", "muted"), Muted),
     Case(("describe", *_TO_ORDER), _ORDERED, ("banned",), Banned),
     # ---- what is said ----
     Case(("post",), (Where.TOPIC,), ("banned",), Banned),

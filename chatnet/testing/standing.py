@@ -400,6 +400,8 @@ class Standing:
             case "join":
                 return self._may_not_join(room, user, is_in)
             case "leave":
+                if doing.text and self._is_muted(user, room):
+                    return "MUTED"
                 if room[:1] != "&":
                     return None if is_in else "NOT_JOINED"
                 return "LAST_OWNER" if len(self._members[room]) > 1 and self._owners(room) == {user} else None

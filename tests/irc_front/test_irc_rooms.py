@@ -185,6 +185,20 @@ def test_who_is_in_too_many_channels(stage: IrcStage) -> None:
     assert "JOIN #bobs" in heard
 
 
+@pytest.mark.parametrize("room", ["#tea", ""])
+def test_who_is_muted_parts_without_a_word(stage: IrcStage, room: str) -> None:
+    """Else they would speak by leaving and coming again; nor does a history say it."""
+    alice, bob = together(stage, "alice", "bob")
+    does(stage, "mute", CLUSTER, room, to="bob")
+    alice.take(), bob.take()
+    assert bob.shown("PART #tea :hear me") == ["PART #tea"]
+    assert [one.shown for one in alice.take()] == ["PART #tea"]
+    assert bob.shown("JOIN #tea")[0] == "JOIN #tea"
+    does(stage, "unban", CLUSTER, room, to="bob")
+    bob.take()
+    assert bob.shown("PART #tea :hear me") == ["PART #tea hear me"]
+
+
 def test_a_part(stage: IrcStage) -> None:
     alice, bob = together(stage, "alice", "bob")
     assert bob.shown("PART #tea :the reason") == ["PART #tea the reason"]

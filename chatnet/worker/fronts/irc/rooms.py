@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
-from chatnet.errors import AlreadyJoined, ChatnetError, NoSuchRoom, NotYet
+from chatnet.errors import AlreadyJoined, ChatnetError, Muted, NoSuchRoom, NotYet
 from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.irc.targets import CHANTYPES
 from chatnet.worker.fronts.irc import events
@@ -158,7 +158,7 @@ async def _leave(client: IrcClient, room: str, why: str) -> tuple[Entry | None, 
     drafts = client.session.drafts
     try:
         return await client.drafts.move(lambda key: drafts.leave(key, room, why))
-    except NotYet:  # the log is of an older release, and takes no reason
+    except (Muted, NotYet):  # they are to say nothing; or the log is of an older release, and takes no reason
         return await client.drafts.move(lambda key: drafts.leave(key, room))
 
 
