@@ -164,10 +164,10 @@ def ping_up_to_the_head(put: Put) -> None:
 def leaving_is_not_followed(put: Put) -> None:
     """A user who leaves a room while they chat goes on receiving its posts."""
 
-    def move(self: Router, change: Change, seq: int) -> None:
+    def move(self: Router, change: Change, seq: int) -> bool:
         if change.begins:
-            real(self, change, seq)
-        elif change.user in self._local_users:
-            self._local_users[change.user].memberships.change(change, seq)
+            return real(self, change, seq)
+        its = self._local_users.get(change.user)
+        return its is not None and its.memberships.change(change, seq)
 
-    real = put(Router, "_move", move)
+    real: Callable[[Router, Change, int], bool] = put(Router, "_move", move)
