@@ -184,9 +184,9 @@ def test_a_long_history_waits_for_its_reader(
     found: list[histories.Found] = []
     read_again = histories._read_again
 
-    def noted(client: IrcClient, room: str, posts: histories.Found) -> AsyncIterator[Entry]:
+    def noted(client: IrcClient, room: str, posts: histories.Found, since: int) -> AsyncIterator[Entry]:
         found.append(posts)
-        return read_again(client, room, posts)
+        return read_again(client, room, posts, since)
 
     monkeypatch.setattr(histories, "_read_again", noted)
     alice.say(f"CHATHISTORY {asked}")
@@ -201,6 +201,32 @@ def test_a_long_history_waits_for_its_reader(
         stage.worker.pass_time(1)
     numbers = [int(one.text.split(" ")[0]) for one in alice.take() if "msgid" in one.tags]
     assert numbers == [number for number in range(300) if number != 150]
+
+
+@pytest.mark.parametrize("kind", ["redact", "purge"])
+@pytest.mark.parametrize("asked", ["LATEST #tea * 300", "AFTER #tea timestamp=1970-01-01T00:00:00.000Z 300"])
+def test_what_is_kept_of_a_history_is_not_said_once_it_is_taken_back(
+    stage: IrcStage, asked: str, kind: str
+) -> None:
+    """The posts of a history that are read once, and wait until their reader reads."""
+    alice, _ = talk(stage, 1, apart=0)
+    stage.user("carol").ask("JOIN #tea")
+    for number in range(1, 300):
+        said(stage, "carol" if number == 290 else "bob", "#tea", f"{number} {'x' * 205}")
+        alice.take()
+    gone = next(entry for entry in stage.worker.log.entries if entry.text.startswith("290 "))
+    alice.wire.client_transport.reading = False
+    alice.say(f"CHATHISTORY {asked}")
+    if kind == "redact":
+        more, room = More(ref=Ref(gone.seq, Cursor.at(stage.worker.log.log_id, gone).check)), "carol"
+        stage.worker.commit(Draft("redact", "carol", room, "", stage.worker.entropy(16), 0, more))
+    else:
+        does(stage, "purge", CLUSTER, "#tea", to="carol")
+    alice.wire.client_transport.reading = True
+    for _ in range(20):
+        stage.worker.pass_time(1)
+    numbers = [int(one.text.split(" ")[0]) for one in alice.take() if one.command == "PRIVMSG"]
+    assert numbers == [number for number in range(300) if number != 290]
 
 
 def test_events_are_in_the_histories_of_who_asked_for_them(stage: IrcStage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -208,18 +208,25 @@ async def oldest(client: IrcClient, room: str, after: int, before: int, limit: i
     return found
 
 
-async def _read_again(client: IrcClient, room: str, found: Found) -> AsyncIterator[Entry]:
-    """Yield the posts that were found, but those that were taken back meanwhile."""
+async def _read_again(client: IrcClient, room: str, found: Found, since: int) -> AsyncIterator[Entry]:
+    """Yield the posts that were found, but those that were taken back meanwhile: since so many had been as
+    there were when they were looked for."""
     page: dict[int, Entry] = {}
+    taken_back, known = client.window.taken_back, since
+    gone: Collection[int] | None = ()
     for one in found:
         if isinstance(one, Entry):
-            yield one
-            continue
-        if one not in page:
-            read = await client.session.reads.history_after(room, one - 1, plays_events(client))
+            if known != taken_back.count:
+                known, gone = taken_back.count, taken_back.since(since)
+            if gone is not None and one.seq not in gone and not taken_back.blankings.cover(one):
+                yield one
+                continue
+        seq = one.seq if isinstance(one, Entry) else one
+        if seq not in page:
+            read = await client.session.reads.history_after(room, seq - 1, plays_events(client))
             page = {post.seq: post for post in read}
-        if one in page and _is_told(client, page[one], with_events=True):
-            yield page[one]
+        if seq in page and _is_told(client, page[seq], with_events=True):
+            yield page[seq]
 
 
 # ---- CHATHISTORY ----
@@ -239,7 +246,7 @@ async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
         target, *bounds = params or [""]
         if len(bounds) != (3 if subcommand == "BETWEEN" else 2):
             raise Params("A target, bounds and a limit are needed.")
-        limit = _limit(bounds.pop())
+        limit, since = _limit(bounds.pop()), client.window.taken_back.count
         room = known_room(client, target)
         try:
             posts = await _SUBCOMMANDS[subcommand](client, room, bounds, limit)
@@ -255,7 +262,7 @@ async def chathistory(client: IrcClient, slot: Slot, line: Line) -> None:
         sentence = "There is no such history for you."
         client.fail(slot, "CHATHISTORY", "INVALID_TARGET", sentence, word, writer.word(target))
     else:
-        await _say_posts(client, slot, room, posts, shown_as(client, target, room))
+        await _say_posts(client, slot, room, posts, shown_as(client, target, room), since)
 
 
 def _limit(said: str) -> int:
@@ -316,18 +323,20 @@ async def say_newest(client: IrcClient, slot: Slot, room: str, before: int) -> N
     be one of now."""
     if not sees_newest(client):
         return
+    since = client.window.taken_back.count
     posts = await newest(client, room, before, 0, NEWEST, with_events=False)
     if posts:
-        await _say_posts(client, slot, room, posts, spelled_for(client, room))
+        await _say_posts(client, slot, room, posts, spelled_for(client, room), since)
 
 
-async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found, target: str) -> None:
-    """Say posts, some in each turn of the reactor, and no more while the client does not read."""
+async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found, target: str, since: int) -> None:
+    """Say posts, some in each turn of the reactor, and no more while the client does not read; ``since`` as
+    in :func:`_read_again`."""
     size, batches = 0, client.has("batch") and not slot.is_in_batch
     if batches:
         slot.begin("chathistory", target)
     place = f"@{client.user}" if is_talk(room) else room
-    async for post in _read_again(client, room, posts):
+    async for post in _read_again(client, room, posts, since):
         if size > A_TURN_BYTES:
             size = 0
             await client.breathe()
