@@ -9,7 +9,8 @@ import pytest
 from irc_front.stage import SERVER, IrcLine, IrcStage
 from worker.conftest import Worker
 
-from chatnet.entries import Draft, More
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, More, Ref
 from chatnet.errors import BadRequest, TooManyTopics
 from chatnet.kinds import CLUSTER
 from chatnet.reads import FirstIn, LedBy
@@ -620,6 +621,29 @@ def test_who_joins_is_shown_all_once_and_in_order(stage: IrcStage, behind: int) 
     said = [one for one in bob.take() if one.command == "PRIVMSG"]
     assert [one.params[1] for one in said] == ["before", *(f"behind {number}" for number in range(behind))]
     assert ["batch" in one.tags for one in said] == [True, *[False] * behind]
+
+
+@pytest.mark.parametrize("kind", ["redact", "purge"])
+def test_what_is_taken_back_while_it_is_kept_behind_a_join_is_not_said(stage: IrcStage, kind: str) -> None:
+    """The front has followed the log to that, though it tells of both only later."""
+    alice, _ = together(stage, "alice", "carol")
+    bob = stage.user("bob", "server-time", "batch")
+    stage.worker.log.reads_held = True
+    bob.say("JOIN #tea")
+    does(stage, "post", "carol", "#tea", "gone")
+    gone = stage.worker.log.entries[-1]
+    does(stage, "post", "alice", "#tea", "there")
+    if kind == "redact":
+        more = More(ref=Ref(gone.seq, Cursor.at(stage.worker.log.log_id, gone).check))
+        stage.worker.commit(Draft("redact", "carol", "carol", "", stage.worker.entropy(16), 0, more))
+    else:
+        does(stage, "purge", CLUSTER, "#tea", to="carol")
+    assert bob.server.speech.keeps
+    stage.worker.log.reads_held = False
+    stage.worker.log.let_go()
+    stage.worker.pass_time(1)
+    assert [one.text for one in bob.take() if one.command == "PRIVMSG"] == ["there"]
+    assert [one.text for one in alice.take() if one.command == "PRIVMSG"] == ["gone", "there"]
 
 
 def test_who_joins_and_does_not_read_is_shown_all_later(stage: IrcStage) -> None:

@@ -498,8 +498,10 @@ class IrcClient(ConnectionPeer):
             return
         self.front.crowd.keeping.pop(self.ear, None)
         while kept and self._kept is None:
-            self._tell_later(kept[0][0].seq)
-            self._hear(*kept.popleft())
+            entry, place = kept.popleft()
+            self._tell_later(entry.seq)
+            now = self.entry_at(entry.seq)  # its text may have been taken back since
+            self._hear(entry if now is None or now.key != entry.key else now, place)
         if self._kept is not None:
             self._kept.extend(kept)
             return
