@@ -58,8 +58,6 @@ class Standing:
         self.places: dict[int, tuple[str, ...]] = {}
         self.taken_back: dict[int, int] = {}
         self.forgotten: set[str] = set()
-        self.orphaned: dict[str, str] = {}
-        """Private rooms whose last owner is forgotten, and to whom each has to go."""
         self.let_in: dict[str, set[str]] = {}
         """Of each private room, who ever was a member or invited: nobody else may know that it is there."""
         self.invited_by: set[tuple[str, str, str]] = set()
@@ -131,7 +129,6 @@ class Standing:
                 self._mentioned.add((room, to))
                 self.let_in.setdefault(room, set()).add(to)
             case "role":
-                self.orphaned.pop(room, None)
                 self._ranks[room, to] = _RANKS[text]
                 self._mentioned.add((room, to))
                 (self._listens if text != "none" else self._listens_no_more)(to, "!mods" + room)
@@ -180,12 +177,9 @@ class Standing:
                 self.taken_back.setdefault(seq, self.seq)
 
     def _is_forgotten(self, user: str) -> None:
-        owned = {room for (room, who), rank in self._ranks.items() if who == user and rank == _RANKS["owner"]}
         for room, there in list(self._members.items()):
             if user in there:
                 self._goes(user, room)
-                if room in owned and room[:1] == "&" and there and not self._owners(room):
-                    self.orphaned[room] = min(there, key=lambda who: self.stays[who][room][-1].begun)
         for follower in list(self._members.get(user, ())):
             self._goes(follower, user)
         for places in self.stays.get(user, {}).values():
@@ -349,7 +343,7 @@ class Standing:
 
     def operator_may_not(self, room: str, to: str, role: str) -> str | None:
         """Return with which code an operator who gives a role in a private room should have been refused."""
-        is_left = any(("", owner) not in self._banned for owner in self._owners(room))
+        is_left = any(self.shut_out(owner) is None for owner in self._owners(room))
         if room not in self.made:
             return "NO_SUCH_ROOM"
         return "NOT_OPERATORS" if is_left or role != "owner" else None
