@@ -278,7 +278,7 @@ HOLDS: dict[str, Callable[[StateFacts, Draft, int], bool]] = {
     "owns": lambda of, draft, now: of._has_role(draft, OWNER, ADMIN),
     "makes_owner": lambda of, draft, now: draft.text == "owner",
     "owner_there": lambda of, draft, now: any(
-        not of.is_barred(user, now)
+        not (of.is_barred(user, now) or of.is_disabled(user))
         for (room, user), standing in of.state.standings.items()
         if room == draft.room and standing.role == OWNER
     ),

@@ -323,8 +323,8 @@ FACTS = (
 
 ``member``, ``invited``, ``banned``, ``muted`` (also in the whole cluster), ``moderates``, ``owns``: what the
 author is in the room, for topics also by a role in the cluster. ``banned_there``, ``muted_there``: the author
-is that in a topic that the text names. ``owned``: the room has an owner; ``owner_there``: one who is not
-banned from the cluster. ``makes_owner``: the role is that of an owner. ``made``: a private room of this name
+is that in a topic that the text names. ``owned``: the room has an owner; ``owner_there``: one who is neither
+banned from the cluster nor disabled. ``makes_owner``: the role is that of an owner. ``made``: a private room of this name
 was ever made. ``room_known``: it is the room of a user. ``last_owner``: others are in the room, and the
 author alone owns it. ``full``: the author is in as many rooms as one may be in. ``often``: the author did
 this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``: they have a

@@ -23,7 +23,9 @@ HAS_WORDS = "(text <> '' OR more IS NOT NULL)"
 UNDONE = """SELECT "user", room, upto, seq, whole, done FROM blanking WHERE done < upto ORDER BY seq"""
 HEIRS = f"""
     SELECT gone.room, (SELECT m."user" FROM membership AS m WHERE m.room = gone.room AND m."left" = {OPEN}
-        ORDER BY m.joined LIMIT 1)
+        ORDER BY EXISTS (SELECT 1 FROM standing AS c WHERE c.room = '' AND c."user" = m."user" AND (c.disabled = 1
+            OR c.banned > (SELECT e.time FROM entry AS e WHERE e.seq = b.seq))), m.joined
+        LIMIT 1)
     FROM blanking AS b JOIN membership AS gone ON gone."user" = b."user" AND gone."left" = b.seq
     WHERE b.done < b.upto AND b.whole = 1 AND substr(gone.room, 1, 1) = '&'
         AND EXISTS (SELECT 1 FROM membership AS m WHERE m.room = gone.room AND m."left" = {OPEN})
@@ -31,7 +33,8 @@ HEIRS = f"""
             WHERE s.room = gone.room AND s.role = {ROLES.index("owner")})
     ORDER BY gone.room LIMIT 100
 """
-"""Private rooms of which somebody who is forgotten was the last owner, each with whoever is there longest."""
+"""Private rooms of which somebody who is forgotten was the last owner, each with whoever is there longest: of
+those who were neither disabled nor banned from the cluster then, if there are any."""
 ENDING = 'SELECT "user", seq FROM ending ORDER BY seq LIMIT 1'
 """Whose room has to be left next, in the table of stays, and since when: see :data:`LEFT`."""
 FOLLOWERS = f'SELECT "user" FROM membership WHERE room = %s AND "left" = {OPEN} ORDER BY "user" LIMIT %s'

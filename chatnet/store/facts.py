@@ -178,7 +178,7 @@ SQL: Mapping[str, str] = {
     "makes_owner": "{text} = 'owner'",
     "owner_there": f"""EXISTS (SELECT 1 FROM standing AS s WHERE s.room = {{room}} AND s.role = {_OWNER}
         AND NOT EXISTS (SELECT 1 FROM standing AS c
-            WHERE c.room = '' AND c."user" = s."user" AND c.banned > {{now}}))""",
+            WHERE c.room = '' AND c."user" = s."user" AND (c.banned > {{now}} OR c.disabled = 1)))""",
     "owned": f"EXISTS (SELECT 1 FROM standing WHERE room = {{room}} AND role = {_OWNER})",
     "to_outranks": f"({{user}} <> '{CLUSTER}' AND {_rank('to')} > {_rank('user')})",
     "last_owner": f"""({_alone_owns("user")} AND EXISTS (SELECT 1 FROM membership

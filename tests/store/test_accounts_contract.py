@@ -29,6 +29,7 @@ from chatnet.errors import (
     NoSuchSession,
     NotAdmin,
     NotInScope,
+    NotOperators,
     SecretChanged,
     SessionEnded,
     SessionThere,
@@ -627,6 +628,26 @@ def test_an_account_is_disabled_and_enabled(subject: Subject) -> None:
 
 
 ORDERS = ("disable", "unban", "enable")
+
+
+@pytest.mark.parametrize(("ends", "begins"), [("disable", "enable"), ("ban", "unban")])
+def test_an_owner_who_may_do_nothing_counts_as_none(subject: Subject, ends: str, begins: str) -> None:
+    """An operator names another one meanwhile, and only then."""
+    registered(subject, "alice", "bob")
+    beginning = [
+        Draft("create", "alice", "&ops", "all", key(1)),
+        Draft("invite", "alice", "&ops", "", key(2), 0, More(to="bob")),
+        Draft("join", "bob", "&ops", "", key(3)),
+    ]
+    kinds = ("role", ends, begins, "role", ends, "role")
+    orders = [
+        Draft(kind, CLUSTER, "&ops", "owner", key(10 + n), 0, More(to="bob"))
+        if kind == "role"
+        else Draft(kind, CLUSTER, "", "", key(10 + n), 0, More(to="alice"))
+        for n, kind in enumerate(kinds)
+    ]
+    no = said(NotOperators.of())
+    assert subject.append(*beginning, *orders) == [3, 4, 5, no, 6, 7, no, 8, 9]
 
 
 def test_a_device_is_known_to_be_used(subject: Subject) -> None:

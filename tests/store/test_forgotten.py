@@ -217,6 +217,18 @@ def test_a_room_goes_to_who_has_been_there_longest(disk: Any, now: Now, kind: st
 
 
 @pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("shut_out", ["disable", "ban"])
+def test_a_room_goes_to_who_can_see_to_it(disk: Any, now: Now, kind: str, shut_out: str) -> None:
+    """Before those who have been there longer; if nobody can, then to one of these."""
+    log = getattr(disk, kind)()
+    appended(log, now, *BEGINNING, Draft(shut_out, CLUSTER, "", "", key(20), 0, More(to="bob")), FORGET)
+    assert now(log.heirs()) == [("&ops", "carol")]
+    appended(log, now, Draft("disable", CLUSTER, "", "", key(21), 0, More(to="carol")))
+    assert now(log.heirs()) == [("&ops", "bob")]
+    assert is_whole(disk)
+
+
+@pytest.mark.parametrize("kind", STORES)
 def test_all_rooms_of_who_is_forgotten_get_an_heir(disk: Any, now: Now, kind: str) -> None:
     """More of them than are looked up at a time, and though one step overwrites all that they have said."""
     log, count = getattr(disk, kind)(), 105
