@@ -261,6 +261,9 @@ HOLDS: dict[str, Callable[[StateFacts, Draft, int], bool]] = {
         of.state.standing(room, draft.user).muted > now for room in (draft.room, "")
     ),
     "banned_there": lambda of, draft, now: of._is_ordered_there(draft, "banned", now),
+    "muted_anywhere": lambda of, draft, now: any(
+        user == draft.user and standing.muted > now for (_, user), standing in of.state.standings.items()
+    ),
     "muted_there": lambda of, draft, now: of._is_ordered_there(draft, "muted", now),
     "by_cluster": lambda of, draft, now: draft.user == CLUSTER,
     "blocked": lambda of, draft, now: bool(of.state.standing(draft.to, draft.user).blocked),

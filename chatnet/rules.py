@@ -135,6 +135,8 @@ CASES: list[Case] = [
     Case(("revoke",), _OWN, ("!to_self", "silenced"), Muted),
     Case(("create",), _ANYWHERE, ("silenced",), Muted),
     Case(("leave",), _ANYWHERE, ("worded", "muted"), Muted),
+    Case(("gone",), _ANYWHERE, ("worded", "muted_anywhere"), Muted),
+    Case(("spelling",), _ANYWHERE, ("silenced",), Muted),
     Case(("describe", *_TO_ORDER), _ORDERED, ("banned",), Banned),
     # ---- what is said ----
     Case(("post",), (Where.TOPIC,), ("banned",), Banned),
@@ -283,6 +285,7 @@ FACTS = (
     "members_invite",
     "moderates",
     "muted",
+    "muted_anywhere",
     "muted_there",
     "name_kept",
     "newcomer",
@@ -323,10 +326,11 @@ FACTS = (
 
 ``member``, ``invited``, ``banned``, ``muted`` (also in the whole cluster), ``moderates``, ``owns``: what the
 author is in the room, for topics also by a role in the cluster. ``banned_there``, ``muted_there``: the author
-is that in a topic that the text names. ``owned``: the room has an owner; ``owner_there``: one who is neither
-banned from the cluster nor disabled. ``makes_owner``: the role is that of an owner. ``made``: a private room of this name
-was ever made. ``room_known``: it is the room of a user. ``last_owner``: others are in the room, and the
-author alone owns it. ``full``: the author is in as many rooms as one may be in. ``often``: the author did
+is that in a topic that the text names. ``muted_anywhere``: they are muted in the cluster or in any room.
+``owned``: the room has an owner; ``owner_there``: one who is neither banned from the cluster nor disabled.
+``makes_owner``: the role is that of an owner. ``made``: a private room of this name was ever made.
+``room_known``: it is the room of a user. ``last_owner``: others are in the room, and the author alone owns
+it. ``full``: the author is in as many rooms as one may be in. ``often``: the author did
 this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``: they have a
 higher role there than the author. ``blocked``: they block the author. ``by_cluster``: the author is the
 cluster itself. ``direct_off``: the cluster's policy allows no conversation between the two.
@@ -424,11 +428,8 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
         if by and (author.sessions.get(by) != "all" or name == "session"):
             _check_session(draft, kind, author)
         is_ordered = author.is_ordered
-        is_ordered = is_ordered and name != "gone"  # whoever is shut out may go
-        if is_ordered and facts.is_barred(user, now):
-            raise Barred.of(name=user)
-        if is_ordered and facts.is_disabled(user):
-            raise Disabled.of(name=user)
+        if is_ordered and name != "gone":  # whoever is shut out may go
+            _check_order(user, facts, now)
     # Most are posts of somebody who was never banned, and answer nothing: few cases are left for these.
     for facts_of, error in _asked(name, where(room, user), is_ordered, more is not None):
         for fact, wanted in facts_of:
@@ -438,6 +439,13 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
             raise refusal(error, draft)
     rooms = _named(draft, kind)
     return _made(user, rooms, facts, now) if rooms else ()
+
+
+def _check_order(user: str, facts: Facts, now: int) -> None:
+    if facts.is_barred(user, now):
+        raise Barred.of(name=user)
+    if facts.is_disabled(user):
+        raise Disabled.of(name=user)
 
 
 def _check_session(draft: Draft, kind: Kind, author: Author) -> None:
@@ -454,7 +462,7 @@ def _check_session(draft: Draft, kind: Kind, author: Author) -> None:
         raise NotInScope.of()
 
 
-ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there", "silenced"})
+ORDERED = frozenset({"banned", "banned_there", "muted", "muted_anywhere", "muted_there", "silenced"})
 """The facts that hold for nobody who was never banned or muted."""
 
 

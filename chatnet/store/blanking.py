@@ -23,8 +23,9 @@ HAS_WORDS = "(text <> '' OR more IS NOT NULL)"
 UNDONE = """SELECT "user", room, upto, seq, whole, done FROM blanking WHERE done < upto ORDER BY seq"""
 HEIRS = f"""
     SELECT gone.room, (SELECT m."user" FROM membership AS m WHERE m.room = gone.room AND m."left" = {OPEN}
-        ORDER BY EXISTS (SELECT 1 FROM standing AS c WHERE c.room = '' AND c."user" = m."user" AND (c.disabled = 1
-            OR c.banned > (SELECT e.time FROM entry AS e WHERE e.seq = b.seq))), m.joined
+        ORDER BY EXISTS (SELECT 1 FROM standing AS c WHERE c.room = '' AND c."user" = m."user"
+                AND (c.disabled = 1 OR c.banned > (SELECT e.time FROM entry AS e WHERE e.seq = b.seq))),
+            m.joined
         LIMIT 1)
     FROM blanking AS b JOIN membership AS gone ON gone."user" = b."user" AND gone."left" = b.seq
     WHERE b.done < b.upto AND b.whole = 1 AND substr(gone.room, 1, 1) = '&'

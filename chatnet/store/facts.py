@@ -154,6 +154,7 @@ SQL: Mapping[str, str] = {
     "worded": "{text} <> ''",
     "silenced": _standing("user", "muted > {now}", _CLUSTER),
     "muted": _standing("user", "muted > {now}", "IN ({room}, '')"),
+    "muted_anywhere": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND muted > {now})""",
     "banned_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND banned > {now}
         AND room <> '' AND {contains_room})""",
     "muted_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND muted > {now}

@@ -41,6 +41,7 @@ from chatnet.reads import (
     RoomOf,
     Rooms,
     SeqBefore,
+    SpeakerIn,
     Talk,
     TalkPage,
     Talks,
@@ -194,6 +195,12 @@ class SessionReads:
         if found is None:
             raise NoSuchUser.of(name=about)
         return found
+
+    async def may_speak(self) -> bool:
+        """Return whether others may be told something in the user's words: not while they are muted in the
+        whole cluster, nor if very many block them."""
+        user = self._session.user
+        return await self._read(lambda head: SpeakerIn(user, user, head)) is not None
 
     async def first_in(self, topic: str) -> str:
         """Return who has been in a topic for longest, while it has no owner; empty: nobody."""

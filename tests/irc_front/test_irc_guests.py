@@ -9,7 +9,7 @@ from worker.conftest import Worker
 
 from chatnet import form
 from chatnet.entries import Entry, More
-from chatnet.errors import TryLater
+from chatnet.errors import Muted, TryLater
 from chatnet.kinds import CLUSTER
 from chatnet.reads import NOT_DESCRIBED, Member, MemberPage
 from chatnet.testing.checker_guests import guests_come_and_go
@@ -543,6 +543,29 @@ def test_who_is_lost_while_they_come_is_gone(stage: IrcStage) -> None:
 # ---- they become users ----
 
 
+def test_no_words_of_who_is_muted_are_told(stage: IrcStage) -> None:
+    """By AWAY, before the welcome too, or by SETNAME, or as a guest who goes: that would be speaking."""
+    alice, bob = stage.user("alice", "away-notify", "setname"), stage.user("bob", "standard-replies")
+    carl = guest(stage, "carl")
+    for line in (alice, bob, carl):
+        line.ask("JOIN #tea")
+    does(stage, "mute", CLUSTER, "", to="bob")
+    does(stage, "mute", CLUSTER, "#tea", to="~carl")
+    alice.take(), bob.take()
+    assert bob.shown("AWAY :hear me") == ["306 bob You are marked as being away."]
+    assert bob.shown("SETNAME :hear me") == [f"FAIL SETNAME CANNOT_CHANGE_REALNAME {Muted.sentence}"]
+    carl.say("QUIT :hear me")
+    stage.worker.work()
+    assert [one.shown for one in alice.take()] == ["AWAY away", "QUIT Quit"]
+    early = stage.line()
+    early.say("CAP REQ :draft/pre-away", "AWAY :hear me too")
+    early.log_in("bob", "sasl")
+    assert [one.shown for one in alice.take()] == []
+    does(stage, "unban", CLUSTER, "", to="bob")
+    bob.ask("AWAY :hear me", "SETNAME :hear me")
+    assert [one.shown for one in alice.take()] == ["AWAY hear me", "SETNAME hear me"]
+
+
 def test_a_guest_logs_in(stage: IrcStage) -> None:
     """It is gone, and the connection goes on as the user: told by NICK, 900, 396, and where that one is."""
     alice = stage.user("alice")
@@ -571,6 +594,19 @@ def test_a_guest_logs_in(stage: IrcStage) -> None:
     assert alice.texts() == ["alice #cake as alice"]
     assert codes(bob, "AUTHENTICATE PLAIN") == ["907"]
     assert [kind for kind, *_ in log(stage, "guest", "gone")] == ["guest", "gone"]
+
+
+def test_a_guest_who_is_muted_logs_in(stage: IrcStage) -> None:
+    """No word is said of why they are gone, since that would be theirs."""
+    alice, bob = stage.user("alice"), guest(stage, "bob", "sasl")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    does(stage, "mute", CLUSTER, "", to="~bob")
+    alice.take(), bob.take()
+    bob.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice')}")
+    stage.worker.work()
+    assert "903" in [one.command for one in bob.take()]
+    assert [one.shown for one in alice.take() if one.command == "QUIT"] == ["QUIT Quit"]
 
 
 def test_a_login_that_fails_leaves_the_guest(stage: IrcStage) -> None:

@@ -238,6 +238,36 @@ def test_who_is_banned_can_go(subject: Subject) -> None:
     assert subject.append(guest("~bob", 5), join("~bob", "#x", 6)) == [6, 7]
 
 
+@pytest.mark.parametrize("room", ["#x", ""])
+def test_who_is_muted_goes_without_a_word(subject: Subject, room: str) -> None:
+    """Wherever they are muted: the reason would be told in all rooms where they are."""
+    registered(subject, "alice")
+    mute = Draft("mute", CLUSTER, room, "", key(1), 0, More(to="~bob"))
+    assert subject.append(guest("~bob", 1), join("~bob", "#y", 2), mute) == [2, 3, 4]
+    silent = Draft("gone", "~bob", "~bob", "", key(4), 0, More(to="~bob"))
+    assert subject.append(gone("~bob", 4), silent) == [said(Muted.of()), 5]
+
+
+def test_who_is_muted_gets_no_other_real_name(subject: Subject) -> None:
+    """Others are told it; a mute in one room is of that room alone."""
+    registered(subject, "alice")
+    kinds = [
+        ("mute", "#x"),
+        ("spelling", ""),
+        ("mute", ""),
+        ("spelling", ""),
+        ("unban", ""),
+        ("spelling", ""),
+    ]
+    drafts = [
+        Draft(kind, "alice", "alice", f"Alice - {n}", key(n))
+        if kind == "spelling"
+        else Draft(kind, CLUSTER, room, "", key(n), 0, More(to="alice"))
+        for n, (kind, room) in enumerate(kinds, 1)
+    ]
+    assert subject.append(*drafts) == [2, 3, 4, said(Muted.of()), 5, 6]
+
+
 def test_there_are_not_too_many_guests(subject: Subject) -> None:
     registered(subject, "alice")
     drafts = [guest(f"~g{number:04}x", number) for number in range(1, MOST_GUESTS + 2)]

@@ -13,7 +13,7 @@ primary ends (:mod:`chatnet.master.lost_guests`).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import is_loopback, network
 from chatnet.entries import Draft, More
-from chatnet.errors import ChatnetError, NameTaken
+from chatnet.errors import ChatnetError, Muted, NameTaken
 from chatnet.faces import Face
 from chatnet.log import Refused
 from chatnet.names import is_guest
@@ -110,16 +110,23 @@ class Leaving:
     def go(self, session: Session, sessions: Sessions, key: bytes, words: str) -> None:
         """Write that the guest of a session that is over is gone."""
         user = session.user
-        draft = Draft("gone", user, user, words, key, session.by, More(to=user))
-        answer = Deferred.fromCoroutine(_append(sessions, draft))
+        drafts = [
+            Draft("gone", user, user, said, key, session.by, More(to=user))
+            for said in dict.fromkeys([words, ""])
+        ]
+        answer = Deferred.fromCoroutine(_append(sessions, drafts))
         answer.addErrback(self._not_written, user)
 
     def _not_written(self, failure: Failure, user: str) -> None:
         self._logger.failure("That {user} is gone could not be written: the primary will", failure, user=user)
 
 
-async def _append(sessions: Sessions, draft: Draft) -> None:
-    await sessions.log.append([draft])
+async def _append(sessions: Sessions, drafts: Sequence[Draft]) -> None:
+    """Append the first of these that is taken."""
+    for draft in drafts:
+        [outcome] = await sessions.log.append([draft])
+        if not isinstance(outcome, Refused) or outcome.code != Muted.code:
+            return
 
 
 # ---- who is somebody else from now on ----
@@ -151,7 +158,14 @@ async def departed(client: IrcClient) -> int:
     :raises ChatnetError: the guest is not gone.
     """
     more, drafts = More(to=client.user), client.session.drafts
-    return await client.drafts.appended(lambda key: drafts.order(key, "gone", None, LOGGED_IN, more))
+
+    async def goes(words: str) -> int:
+        return await client.drafts.appended(lambda key: drafts.order(key, "gone", None, words, more))
+
+    try:
+        return await goes(LOGGED_IN)
+    except Muted:
+        return await goes("")
 
 
 async def back(client: IrcClient, user: str, face: Face) -> None:

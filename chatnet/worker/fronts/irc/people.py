@@ -15,6 +15,7 @@ from chatnet.net.tls import is_encrypted
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.faces import host
+from chatnet.worker.fronts.irc.presence import NOBODY_IS_AT_IT
 from chatnet.worker.fronts.irc.refusals import words_for
 from chatnet.worker.fronts.irc.roster import OPERATOR, Roster, prefix_of
 
@@ -251,9 +252,9 @@ def ison(client: IrcClient, slot: Slot, line: Line) -> None:
     slot.say(lines[0] if lines else client.numeric(numerics.RPL_ISON, ""))
 
 
-def away(client: IrcClient, slot: Slot, line: Line) -> None:
+async def away(client: IrcClient, slot: Slot, line: Line) -> None:
     """Be away, with a word on why; without one, be back."""
-    words = away_words(line)
+    words = await words_told(client, away_words(line))
     client.front.presence.set_away(client, words)
     slot.say(client.numeric(numerics.RPL_NOWAWAY if words else numerics.RPL_UNAWAY))
 
@@ -264,6 +265,14 @@ def away_words(line: Line) -> str:
     said = line.params[0] if line.params else ""
     words = texts.harmless(said)[: isupport.MOST_AWAY]
     return words if words.strip() or not said else AWAY
+
+
+async def words_told(client: IrcClient, words: str) -> str:
+    """Return what others are told of who is away with these words: of who is muted in the whole server, no
+    more than that."""
+    if words in ("", AWAY, NOBODY_IS_AT_IT) or await client.session.reads.may_speak():
+        return words
+    return AWAY
 
 
 # ---- MONITOR ----
@@ -362,7 +371,7 @@ COMMANDS = {
     "WHOWAS": Command(whowas),
     "USERHOST": Command(userhost, 1, Pace.ALONE),
     "ISON": Command(ison, 1, Pace.ALONE),
-    "AWAY": Command(away, price=10),
+    "AWAY": Command(away, 0, Pace.ALONE, price=10),
     "MONITOR": Command(monitor, 1, Pace.ALONE, price=2),
     "SETNAME": Command(setname, 1, Pace.ALONE, price=10),
 }

@@ -36,7 +36,7 @@ from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import account, guests, server
 from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
-from chatnet.worker.fronts.irc.people import away_words
+from chatnet.worker.fronts.irc.people import away_words, words_told
 from chatnet.worker.logins import Shown, by_certificate
 from chatnet.worker.session import Session
 
@@ -453,9 +453,10 @@ class Registration:
         return self._session
 
     def _go_on(self, session: Session) -> None:
-        """Say the welcome; before that, keep how the user spells their name, if they never said that."""
-        if self._is_spelled_anew(session):
-            self._begin(self._spell_and_welcome(session))
+        """Say the welcome; before that, keep how the user spells their name, if they never said that, and
+        look whether others may be told with what words they are away."""
+        if self._is_spelled_anew(session) or self._away:
+            self._begin(self._prepare_and_welcome(session))
         else:
             self._welcome(session)
 
@@ -468,8 +469,11 @@ class Registration:
         user = session.user
         return fold(self._nick) == user != self._nick and user not in self._front.faces
 
-    async def _spell_and_welcome(self, session: Session) -> None:
-        await self._spell(session)
+    async def _prepare_and_welcome(self, session: Session) -> None:
+        if self._is_spelled_anew(session):
+            await self._spell(session)
+        if self._away:
+            self._away = await words_told(self._the_client(), self._away)
         self._welcome(session)
 
     async def _spell(self, session: Session) -> None:
