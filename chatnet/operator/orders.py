@@ -12,6 +12,7 @@ from chatnet.command_lines import ChatCommand
 from chatnet.errors import CannotStart, Refusal
 from chatnet.names import MAX_ROOM, MAX_SPELLED, Where, fold_room, fold_user
 from chatnet.net.link import Link
+from chatnet.operator.status import ask_status, shown
 from chatnet.policies import FOR_EVER, POLICIES, parted, wrong_policy
 from chatnet.rules import MOST_CODE_ROOMS, ROLES
 from chatnet.text import is_text, legible, meant
@@ -107,7 +108,8 @@ def _done(wanted: Wanted, until: str) -> str:
 
 
 async def make_code(link: Link, wanted: Coded, chat: ChatCommand, world: World) -> str:
-    """Have the primary take a code that is made here; return it, and by what ``chat`` command it is used.
+    """Have the primary take a code that is made here; return it, the link to the page with it, if there is a
+    page, and by what ``chat`` command it is used.
 
     :raises CannotStart: the log does not take it.
     """
@@ -132,7 +134,12 @@ async def make_code(link: Link, wanted: Coded, chat: ChatCommand, world: World) 
         many = f"{wanted.uses:,} new names" if wanted.uses > 1 else "one new name"
         then = f", and invites them to {' and '.join(wanted.rooms)}" if wanted.rooms else ""
         first = f"{code} registers {many}, until {_moment(world, until)}{then}."
-    return "\n".join([first, *chat.with_code(name)])
+    return "\n".join([first, *await _links(link, code), *chat.with_code(name)])
+
+
+async def _links(link: Link, code: str) -> list[str]:
+    """Return a line with the address of the page that has the code filled in; none if there is no page."""
+    return [f"In a browser: {shown(page, f'/#/code/{code}')}" for page in (await ask_status(link)).pages[:1]]
 
 
 async def _ordered(link: Link, wanted: Wanted, until: int) -> int:

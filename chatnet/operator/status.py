@@ -10,7 +10,7 @@ import msgspec
 
 from chatnet.net.link import Link
 from chatnet.text import legible
-from chatnet.wire.operate import ClusterStatus, Event, Status
+from chatnet.wire.operate import ClusterStatus, Event, Page, Status
 
 SHOWN_EVENTS = 10
 """How many of the newest events the table shows at its end."""
@@ -82,11 +82,13 @@ def _marks(status: ClusterStatus) -> list[str]:
 
 
 def _pages(status: ClusterStatus) -> list[str]:
-    return [
-        f"Page: {legible(page.url, 300)}"
-        + (f", on {legible(page.only_on, 64)} alone" if page.only_on else "")
-        for page in status.pages
-    ]
+    return [f"Page: {shown(page)}" for page in status.pages]
+
+
+def shown(page: Page, path: str = "") -> str:
+    """Return where the page is, or ``path`` of it, and whether one host alone can open it."""
+    only = f", on {legible(page.only_on, 64)} alone" if page.only_on else ""
+    return f"{legible(page.url, 300)}{path}{only}"
 
 
 def _keys(status: ClusterStatus) -> list[str]:

@@ -17,6 +17,7 @@ from chatnet.errors import CannotStart, NameTaken, OutOfReach
 from chatnet.net.link import Link
 from chatnet.operator.options import Options
 from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code, policies
+from chatnet.wire.operate import Page, Status
 
 
 @pytest.mark.parametrize(
@@ -111,13 +112,15 @@ def test_what_is_no_order_is_said_in_a_sentence(line: str, says: str) -> None:
 
 
 class Orders:
-    """A link to a primary that takes orders, or refuses codes."""
+    """A link to a primary that takes orders, or refuses codes, and has these pages."""
 
-    def __init__(self, refuses: Exception | None = None) -> None:
+    def __init__(self, refuses: Exception | None = None, *pages: Page) -> None:
         self.given: list[dict[str, Any]] = []
-        self._refuses = refuses
+        self._refuses, self._pages = refuses, pages
 
     async def callRemote(self, command: Any, **arguments: Any) -> dict[str, Any]:
+        if command is Status:
+            return {"status": SimpleNamespace(pages=self._pages)}
         self.given.append(arguments)
         if self._refuses is not None and arguments["kind"] in ("code", "purge"):
             raise self._refuses
@@ -158,6 +161,18 @@ def test_a_code_is_printed_and_nothing_but_its_hash_is_sent() -> None:
     assert given["until"] == 1_000_000 + 7 * 86_400_000
     assert (given["room"], given["to"], given["text"]) == ("&class", "", f"{kept(code)} 20")
     assert code not in repr(orders.given)
+
+
+@pytest.mark.parametrize("wanted", [Coded(uses=2, seconds=60), Coded("bob"), Coded("bob", resets=True)])
+def test_a_code_is_printed_with_the_page_that_takes_it(wanted: Coded) -> None:
+    """Its address is one that the page reads: see ``routeOf`` in ``chatnet/page/view/route.js``."""
+    for page, where, only in (
+        (Page("https://chat.example"), "https://chat.example", ""),
+        (Page("http://localhost:8080", "vm"), "http://localhost:8080", ", on vm alone"),
+    ):
+        first, link, *_ = made(wanted, Orders(None, page, Page("http://other"))).splitlines()
+        [code] = re.findall(r"(?:[0-9A-Z]{4}-?){3}", first)
+        assert link == f"In a browser: {where}/#/code/{code}{only}"
 
 
 def test_a_code_for_several_rooms_is_one_code() -> None:
