@@ -31,7 +31,8 @@ from chatnet.world import Clocks, stop_soon
 
 @dataclass(slots=True, eq=False)
 class Primary:
-    """The one master that commands; everything it needs is open when it is made. ``me`` is this process."""
+    """The one master that commands; everything it needs is open when it is made. ``me`` is this process.
+    ``copies`` says in a sentence which copies of the log are left in the data directory."""
 
     _logger: ClassVar[Logger] = Logger()
 
@@ -46,6 +47,7 @@ class Primary:
     retention: Retention
     tell: Tell
     clocks: Clocks
+    copies: Callable[[], str]
     _stopping: bool = field(init=False, default=False)
     _handing_over: bool = field(init=False, default=False)
     _away: bool = field(init=False, default=False)
@@ -171,12 +173,14 @@ class Primary:
         head = self.leadership.log.window.head
         address = Address(reached, self.port.number)
         is_open = self._signup.warning(self.port.address.host)
+        trouble = self.leadership.log.trouble
+        copies = "" if trouble else self.copies()  # a copy may be what is to be put in place
         early = ahead_of(self.clocks.wall(), self.leadership.log.window.time)
         return ClusterStatus(
             log=self.leadership.log.log_id,
             epoch=self.epoch,
             head=head,
-            trouble=self.leadership.log.trouble,
+            trouble=trouble,
             masters=[
                 MasterStatus(
                     "primary", self.me.host, self.me.pid, str(address), self.port.key, self.me.level
@@ -187,7 +191,10 @@ class Primary:
             events=self.journal.events(),
             warnings=[
                 said
-                for said in (self.leadership.log.warning, early, is_open, *self.cluster.port_warnings())
+                for said in (
+                    *(self.leadership.log.warning, early, is_open, copies),
+                    *self.cluster.port_warnings(),
+                )
                 if said
             ],
             level=self.leadership.log.window.level,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from twisted.logger import Logger
 
@@ -50,6 +51,7 @@ from chatnet.net.pulse import CLUSTER_PULSE, FRONT_PATIENCE, Pulse
 from chatnet.net.security import Security
 from chatnet.options import STORE_VARIABLE
 from chatnet.store.lease import Holder
+from chatnet.store.sqlite.moved import copies_left
 from chatnet.supervisor import Supervisor
 from chatnet.telemetry import Tell, TookOver
 from chatnet.wire.cluster import WorkerIdentity
@@ -199,8 +201,10 @@ def _command(
     levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)
     retention = Retention(leadership.log, world.fresh_key, world.clocks, world.limits.aging)
     eraser = Eraser(leadership.log, world.fresh_key, world.reactor)
+    copies = partial(copies_left, world.files, settings.data)
     primary = Primary(
-        me, leadership, port, pulse, cluster, replicas, journal, eraser, retention, tell, world.clocks
+        *(me, leadership, port, pulse, cluster, replicas, journal, eraser, retention, tell, world.clocks),
+        copies,
     )
     unproven = _make_unproven(world, token, leadership, cluster, replicas, levels, pulse, primary)
     port.links.open(unproven, cluster.pages)

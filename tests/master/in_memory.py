@@ -303,6 +303,7 @@ class Master:
         self.journal = Journal(self.reactor.seconds)
         self.peers: list[Peer] = []
         self.ups = self.stops = 0
+        self.copies = ""
         self.over: list[int] = []
         self.newest = EPOCH
         self.looked: Deferred[int] | None = None
@@ -348,6 +349,7 @@ class Master:
             Retention(cast(Log, self.log), lambda: b"", self.clocks, AGING),
             self.journal.told,
             self.clocks,
+            lambda: self.copies,
         )
         self.told: list[Event] = []
         self.broadcast = Broadcast(self.log.window, EPOCH, self.told.append)

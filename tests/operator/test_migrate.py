@@ -41,7 +41,7 @@ from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.marks import MARKS, SqliteMarks
-from chatnet.store.sqlite.moved import refuse_moved
+from chatnet.store.sqlite.moved import copies_left, refuse_moved
 from chatnet.store.sqlite.schema import migrate as make_tables
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import Writer
@@ -214,6 +214,23 @@ def test_what_was_moved_goes_on_in_one_place(source: Source, url: str, world: Wo
     migrate(source.data, url, world)
     with pytest.raises(CannotStart, match=r"was moved into a database: .*CHATNET_STORE.* remove .*/moved\."):
         refuse_moved(world.files, source.data)
+
+
+def test_copies_of_the_log_that_are_left_are_named(source: Source, url: str, world: World) -> None:
+    """What was moved, and what was saved of a store that was gone, in the directory or beside it."""
+    data = source.data
+    (data.parent / f"x{data.name}.rescued-1-2.sqlite").touch()
+    assert copies_left(world.files, data) == ""
+    saved, beside = data / "rescued-3-4711.sqlite", data.parent / f"{data.name}.rescued-4-4712.sqlite"
+    for path in (saved, beside):
+        path.touch()
+        assert f": {path}. Remove it" in copies_left(world.files, data)
+        path.unlink()
+    migrate(data, url, world)
+    assert f": {data / 'log.sqlite'}. Remove it" in copies_left(world.files, data)
+    saved.touch()
+    assert str(saved) in copies_left(world.files, data)
+    assert copies_left(world.files, data / "nothing") == ""
 
 
 def test_a_mark_that_cannot_be_read_is_one(source: Source, world: World) -> None:

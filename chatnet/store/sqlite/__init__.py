@@ -12,5 +12,5 @@ schema      its tables
 slack       what removed rows leave in free space of a file, and how it is written anew
 opening     checks that it is the right log, and whole
 file        its files, watched while it is open
-moved       the mark of a data directory whose log was moved into a database
+moved       the mark of a data directory whose log was moved into a database, and what copies are left
 """
