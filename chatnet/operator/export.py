@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 
 from chatnet.blanking import Blankings, emptied
-from chatnet.entries import Entry, of_row
+from chatnet.entries import Entry, moderators_of, of_row
 from chatnet.errors import BadName, CannotStart
 from chatnet.kinds import HIDDEN, KINDS, Heard
 from chatnet.names import fold_name
@@ -29,6 +29,8 @@ _ENTRIES = """
     SELECT seq, time, kind, "user", room, text, key, more, at FROM entry
     WHERE seq > %s AND seq <= %s AND ("user" = %s OR more IS NOT NULL) ORDER BY seq
 """
+_MODERATORS = moderators_of("")
+"""How a place begins at which moderators listen, and which is no room."""
 _STANDING = 'SELECT room, role, invited, banned, muted FROM standing WHERE "user" = %s ORDER BY room'
 
 
@@ -60,7 +62,9 @@ def _lines(user: str, source: Source) -> Iterator[dict[str, Any]]:
         yield {"is": "account", "name": user, "registered_at_seq": registered, "rooms": rooms}
     stays = f'SELECT room, joined, {LEFT} FROM membership WHERE "user" = %s ORDER BY joined'
     for room, joined, left in list(source.ask(stays, user)):
-        yield {"is": "membership", "room": room, "since_seq": joined, "until_seq": _ended(left)}
+        what = "moderation" if room.startswith(_MODERATORS) else "membership"
+        where = room.removeprefix(_MODERATORS)
+        yield {"is": what, "room": where, "since_seq": joined, "until_seq": _ended(left)}
     for room, role, invited, banned, muted in list(source.ask(_STANDING, user)):
         times = {"invited": invited, "banned": banned, "muted": muted}
         until = {f"{what}_until": _moment(at) for what, at in times.items() if at}

@@ -50,6 +50,21 @@ def test_all_that_is_kept_is_printed(where: list[str], capfd: pytest.CaptureFixt
     assert not any("sha256" in str(line) for line in lines)
 
 
+def test_who_hears_as_a_moderator_is_no_member(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Such a stay is at a place that is no room: of #tea, or with no room of the server."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        columns = "user, left, room, joined"
+        for joined, room in ((7, "!mods#tea"), (8, "!mods")):
+            store.execute(f"INSERT INTO membership ({columns}) VALUES ('alice', 9, ?, ?)", (room, joined))
+    lines = exported(["--data", str(data)], capfd)
+    stays = [line for line in lines if line["is"] in ("membership", "moderation")]
+    assert [(stay["is"], stay["room"]) for stay in stays if stay["is"] == "moderation"] == [
+        ("moderation", "#tea"),
+        ("moderation", ""),
+    ]
+    assert not [stay for stay in stays if stay["room"][:1] == "!"]
+
+
 def test_what_is_taken_back_is_not_printed(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Also while it is not overwritten yet."""
     with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
