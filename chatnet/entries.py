@@ -236,8 +236,8 @@ _PLACES: dict[Heard, Callable[[Entry], str]] = {
 def mentions(entry: Entry) -> tuple[str, ...]:
     """Return the users whom a post names where it is said, each once.
 
-    None of those who block its author, but in a private room, where that is not looked at. A conversation is
-    for its two sides, whomever they name.
+    None of those who block its author: in a private room, of which the places say nothing about that, the
+    caller leaves them out. A conversation is for its two sides, whomever they name.
     """
     kind = KINDS.get(entry.kind)
     if kind is None or not kind.is_said or is_talk(entry.room):

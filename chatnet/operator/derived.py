@@ -113,7 +113,9 @@ class Derived:
     def mentions_in(self, entry: Entry) -> tuple[str, ...]:
         """Return of whom it has rows in the index of mentions."""
         found = () if is_too_long(entry) else mentions(entry)
-        self.mentions += 0 if is_private(entry.room) else len(found)
+        if is_private(entry.room):
+            return tuple(user for user in found if not self.state.standing(user, entry.user).blocked)
+        self.mentions += len(found)
         return found
 
     def has(self, user: str) -> bool:

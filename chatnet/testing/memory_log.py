@@ -226,7 +226,9 @@ class MemoryLog:
         self.entries.append(entry)
         self._seqs[place] = entry.seq
         self.state.apply(entry)
-        self._named[entry.seq] = mentions(entry)
+        self._named[entry.seq] = tuple(
+            user for user in mentions(entry) if not self.state.standing(user, entry.user).blocked
+        )
         if draft.kind == "redact" and draft.ref is not None:
             self.entries[draft.ref.seq - 1] = blanked(self.entries[draft.ref.seq - 1])
         if draft.kind in SAID and place in self.erased:

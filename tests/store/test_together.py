@@ -77,8 +77,9 @@ def apart(database: PostgresDatabase, *drafts: Draft) -> list[int]:
     (name,) = re.findall(r"FUNCTION (chatnet_apart\w+)", functions(database._level).statements)
     (found,) = database._one(
         f"SELECT {name}(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[],"
-        " %b::text[], %b::bytea[], %b::text[], %b::integer[], %b::text[], 2)",
-        (*columns[:9], *columns[-4:-2]),
+        " %b::text[], %b::bytea[], %b::text[], %b::integer[], %b::text[], %b::integer[],"
+        " %b::text[], 2)",
+        (*columns[:9], *columns[-4:]),
     )
     return [number - 1 for number in found]
 
@@ -90,7 +91,7 @@ def test_only_what_an_order_matters_for_is_judged_apart(database: PostgresDataba
         post("alice", 100),
         post("bob", 101, text="hi @carol, @dora and @zoe"),
         post("alice", 102, "#x"),
-        post("alice", 103, "&ops", "what of @eve?"),
+        post("alice", 103, "&ops", "what of @bob?"),
         post("carol", 104, text="see #y"),
         post("bob", 105, "#x", "see #spam"),
     ]
@@ -100,6 +101,7 @@ def test_only_what_an_order_matters_for_is_judged_apart(database: PostgresDataba
     concerned = [
         post("alice", 110, text="hi @eve"),
         post("alice", 111, "#x", "hi @eve"),
+        post("alice", 118, "&ops", "what of @eve?"),
         post("alice", 112, text="see #spam"),
         post("bob", 113, "&ops"),
         post("carol", 114, "#x"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from store.test_forgotten import BEGINNING, STORES, appended, is_whole
 from store.test_log_contract import Subject, key, new_log, on_postgres, on_sqlite, registered
 from store.test_rooms_contract import free, in_memory
 
@@ -74,6 +75,37 @@ def test_what_is_redacted_is_not_unread(subject: Subject) -> None:
     for number, seq in enumerate((first, first + 1, first + 3, first + 6)):
         does(subject, "redact", "bob", 200 + number, seq=seq)
     assert unread(subject) == {"#x": (1, 1), "&ops": (2, 1), "alice=bob": (2, 2)}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_whom_one_blocks_mentions_one_nowhere(subject: Subject, together: bool) -> None:
+    """What they say in rooms is unread all the same. That is settled when it is said, also in one batch."""
+    block, unblock = (
+        Draft(kind, "alice", "alice", "", key(300 + n), 0, More(to="bob"))
+        for n, kind in enumerate(("block", "unblock"))
+    )
+
+    def said(number: int) -> list[Draft]:
+        return [
+            Draft("post", user, room, "hi @alice @carol", key(number + n))
+            for n, (user, room) in enumerate((("bob", "#x"), ("bob", "&ops"), ("alice", "&ops")))
+        ]
+
+    batches = [*said(100), block, *said(110), *said(120), unblock, *said(130), *said(130)]
+    outcomes = subject.append(*batches) if together else [subject.append(one)[0] for one in batches]
+    assert all(isinstance(outcome, int) for outcome in outcomes), outcomes
+    assert unread(subject) == {"#x": (4, 2), "&ops": (8, 6)}
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_log_is_whole_without_mentions_by_whom_one_blocks(
+    disk: Any, now: Callable[[Any], Any], kind: str
+) -> None:
+    """In BEGINNING bob blocks alice; carol is there with them."""
+    log = getattr(disk, kind)()
+    posts = [Draft("post", user, "&ops", "@bob @carol", key(100)) for user in ("alice", "carol")]
+    appended(log, now, *BEGINNING, *posts)
+    assert is_whole(disk)
 
 
 def test_what_is_heard_in_several_rooms_is_unread_in_none(subject: Subject) -> None:

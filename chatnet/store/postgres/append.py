@@ -128,7 +128,7 @@ BEGIN
         RAISE EXCEPTION 'another primary commands' USING ERRCODE = '{DEPOSED}';
     END IF;
     apart := chatnet_apart(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, place_drafts,
-        place_names, moment);
+        place_names, mention_drafts, mention_names, moment);
     IF cardinality(apart) = 0 THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
@@ -146,15 +146,14 @@ BEGIN
     ELSE
         SELECT * INTO taken, seqs, codes
             FROM chatnet_append_some(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs,
-                checks, untils, devices, labels, scopes, shown_codes, place_drafts, place_names, apart, first,
-                moment);
+                checks, untils, devices, labels, scopes, shown_codes, place_drafts, place_names,
+                mention_drafts, mention_names, apart, first, moment);
     END IF;
     INSERT INTO mention
         SELECT m.name, d.room, d.seq
         FROM unnest(mention_drafts, mention_names) AS m(draft, name)
         JOIN unnest(rooms, seqs) WITH ORDINALITY AS d(room, seq, number) ON d.number = m.draft
-        WHERE d.seq > first  -- those of a draft that came before are there
-        ON CONFLICT DO NOTHING;  -- it came twice in this batch
+        WHERE m.draft <> ALL (apart);
     IF taken > 0 THEN
         UPDATE log SET head = first + taken, time = moment;
         PERFORM pg_notify('chatnet', '');
@@ -173,7 +172,8 @@ CREATE FUNCTION chatnet_append_some(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
     devices text[], labels text[], scopes text[], shown_codes text[],
-    place_drafts integer[], place_names text[], apart bigint[], first bigint, moment bigint,
+    place_drafts integer[], place_names text[], mention_drafts integer[], mention_names text[],
+    apart bigint[], first bigint, moment bigint,
     OUT taken bigint, OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
@@ -239,6 +239,10 @@ BEGIN
             END IF;
             IF code IS NULL THEN
                 PERFORM chatnet_take({ITS}, next, moment, heard);
+                INSERT INTO mention
+                    SELECT m.name, d.room, next FROM unnest(mention_drafts, mention_names) AS m(draft, name)
+                    WHERE m.draft = d.number AND NOT EXISTS (SELECT FROM standing
+                        WHERE standing.room = m.name AND standing."user" = d.name AND blocked = 1);
                 seqs[d.number] := next;
                 next := next + 1;
                 CONTINUE;

@@ -21,7 +21,8 @@ def apart(of: Program) -> str:
 -- was put back. What is inserted together is posts alone.
 CREATE FUNCTION chatnet_apart(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
-    mores bytea[], tos text[], place_drafts integer[], place_names text[], moment bigint)
+    mores bytea[], tos text[], place_drafts integer[], place_names text[],
+    mention_drafts integer[], mention_names text[], moment bigint)
 RETURNS bigint[] LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
@@ -87,7 +88,12 @@ BEGIN
                 JOIN unnest(users) WITH ORDINALITY AS u(name, number) ON u.number = p.draft,
                 LATERAL (SELECT FROM standing WHERE standing.room = substr(p.place, 2)
                     AND standing."user" = u.name AND blocked = 1 OFFSET 0) AS s
-                WHERE left(p.place, 1) = '@');
+                WHERE left(p.place, 1) = '@'
+            UNION ALL
+            SELECT number FROM unnest(mention_drafts, mention_names) AS m(draft, name)
+                JOIN unnest(users) WITH ORDINALITY AS u(name, number) ON u.number = m.draft,
+                LATERAL (SELECT FROM standing WHERE standing.room = m.name
+                    AND standing."user" = u.name AND blocked = 1 OFFSET 0) AS s);
     END IF;
     IF EXISTS (SELECT FROM erased) THEN
         found := found || ARRAY(

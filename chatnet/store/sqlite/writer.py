@@ -29,6 +29,7 @@ from chatnet.errors import EpochLost, KeyReused, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import SAID, own_level
 from chatnet.log import Outcome, Refused
+from chatnet.names import is_private
 from chatnet.rules import DAY_MS, judge
 from chatnet.store import follows
 from chatnet.store.blanking import asking
@@ -287,7 +288,7 @@ class Writer:
         if topics:
             self._make_topics(entry, topics)
         if kind in SAID:
-            self._index(entry)
+            self._index(entry, known.is_blocked)
             if stored is not text:
                 add_gone(self._execute, entry)
         else:
@@ -343,13 +344,16 @@ class Writer:
 
     # ---- what follows from an entry ----
 
-    def _index(self, entry: Entry) -> None:
-        """Write down where something is said, and whom it names."""
+    def _index(self, entry: Entry, is_blocked: bool) -> None:
+        """Write down where something is said, and whom it names: of its author it is known whether anybody
+        blocks them."""
         room, text, seq = entry.room, entry.text, entry.seq
         for place in entry.at or places(entry.user, room, text):
             self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, seq))
         if "@" in text:
             for user in mentions(entry):
+                if is_blocked and is_private(room) and self._blocks(user, entry.user):
+                    continue
                 self._execute("INSERT INTO mention (user, room, seq) VALUES (?, ?, ?)", (user, room, seq))
         if "=" in room and room not in self._talks:
             self._begin_talk(entry)
@@ -388,15 +392,18 @@ class Writer:
 
     def _settled(self, draft: Draft) -> tuple[str, ...]:
         target = None if draft.ref is None else self._entry(draft.ref.seq)
-        blocks = "SELECT blocked FROM standing WHERE room = ? AND user = ?"
         reported = "SELECT 1 FROM reported WHERE seq = ?"
         return settled(
             draft,
             target,
-            lambda user: bool(self._execute(blocks, (user, draft.user)).get),
+            lambda user: self._blocks(user, draft.user),
             lambda seq: bool(self._execute(reported, (seq,)).get),
             lambda user: [room for (room,) in self._execute(ROOMS_OF, (user,))],
         )
+
+    def _blocks(self, user: str, author: str) -> bool:
+        blocked = "SELECT blocked FROM standing WHERE room = ? AND user = ?"
+        return bool(self._execute(blocked, (user, author)).get)
 
     def _entry(self, seq: int) -> Entry | None:
         columns = "seq, time, kind, user, room, text, key, more, at"
