@@ -696,6 +696,22 @@ def test_who_is_banned_from_a_channel(stage: IrcStage, asked: str) -> None:
     assert bob.shown("MODE &nothing b")[0].startswith("403 ")
 
 
+@pytest.mark.parametrize("name", ["mod", "zoe"])
+def test_a_moderator_who_did_not_read_is_told_of_bans(stage: IrcStage, name: str) -> None:
+    """As one who reads, whatever they are called: a name may begin as the place where moderators hear."""
+    alice, moderator, _ = together(stage, "alice", name, "bob")
+    for one in ("alice", name):
+        does(stage, "role", CLUSTER, "#tea", "moderator", to=one)
+    moderator.take()
+    moderator.wire.client_transport.reading = False
+    alice.say(*(f"PRIVMSG #tea :{number} {'x' * 400}" for number in range(300)))
+    assert moderator.server.full
+    alice.say("MODE #tea +b bob")
+    moderator.wire.client_transport.reading = True
+    stage.worker.pass_time(1)
+    assert "MODE #tea +b bob!*@*" in [one.shown for one in moderator.take()]
+
+
 def test_a_long_list_of_bans(stage: IrcStage) -> None:
     """It is read page by page, and has everybody once."""
     [alice] = together(stage, "alice")

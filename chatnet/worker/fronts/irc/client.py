@@ -563,7 +563,7 @@ class IrcClient(ConnectionPeer):
         where = heard_at(entry) or (entry.room,)
         for place in where:
             if listens(self.user, memberships, place, entry.seq):
-                return f"@{self.user}" if is_talk(place) else place.replace("!" + self.user, "@" + self.user)
+                return f"@{self.user}" if is_talk(place) or place == f"!{self.user}" else place
         known = (place for place in where if memberships.has(place) or place == self.user)
         return next(known, where[0])  # the stay has ended, and is too old to be known
 
