@@ -21,7 +21,7 @@ from chatnet.rules import MOST_TOPICS
 from chatnet.store.pages import PAGE_ROOMS
 from chatnet.worker.fronts.irc import histories
 from chatnet.worker.fronts.irc.budget import BURST
-from chatnet.worker.fronts.irc.client import IrcClient
+from chatnet.worker.fronts.irc.client import LINGER_SECONDS, IrcClient
 from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS, ROOMS_A_LINE
 from chatnet.worker.fronts.irc.patience import GOES_ON, WAITS
 
@@ -846,6 +846,20 @@ def test_a_key_that_two_connections_use_at_once(stage: IrcStage) -> None:
     heard = [line.take() for line in lines]
     assert [[one.tags.get("label") for one in each] for each in heard] == [["1"], ["1"], [None]]
     assert bob.texts() == ["alice #tea once"]
+    assert not stage.irc.crowd.of_chosen_key
+
+
+def test_nobody_waits_for_a_key_of_who_is_gone(stage: IrcStage) -> None:
+    """The log may never answer: a session that is over appends no more."""
+    alice = stage.user("alice", "chatnet/key")
+    stage.worker.log.held = True
+    alice.say(f"@{KEY} PRIVMSG #@alice :x")
+    assert stage.irc.crowd.of_chosen_key
+    alice.cut()
+    assert not stage.irc.crowd.of_chosen_key
+    stage.worker.pass_time(LINGER_SECONDS + 1)
+    stage.worker.log.let_go()
+    stage.worker.settle()
     assert not stage.irc.crowd.of_chosen_key
 
 

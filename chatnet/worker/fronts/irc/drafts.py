@@ -91,7 +91,7 @@ class Drafts:
         if not (self._open or self._client.is_over):
             self._client.front.patience.waits(self._client)
         self._open[key] = draft = _Draft(heard, refused)
-        if key[:PREFIX_BYTES] != self._client.prefix:
+        if self._hears_of(key):
             self._client.front.crowd.wait_for(key, self._client)
         try:
             answer = send(key)
@@ -164,7 +164,10 @@ class Drafts:
                 draft.heard(self._client.entry_at(draft.seq), "", draft.seq)
 
     def forget_hearing(self) -> None:
-        """The connection hears nothing any more: what is acknowledged is answered."""
+        """The connection hears nothing any more: what is acknowledged is answered. Some of the others may
+        never be, and nobody shall wait for these."""
+        for key in filter(self._hears_of, self._open):
+            self._client.front.crowd.wait_no_more(key, self._client)
         self._hears = False
         self.look()
 
@@ -191,6 +194,11 @@ class Drafts:
         draft = self._open.pop(key, None)
         if draft is not None and not self._open:
             self._client.drafts_done()
-        if draft is not None and key[:PREFIX_BYTES] != self._client.prefix:
+        if draft is not None and self._hears_of(key):
             self._client.front.crowd.wait_no_more(key, self._client)
         return draft
+
+    def _hears_of(self, key: bytes) -> bool:
+        """Return whether the connection waits to hear what the client has chosen this key for: of its own
+        keys it hears by what they begin with."""
+        return self._hears and key[:PREFIX_BYTES] != self._client.prefix
