@@ -237,6 +237,23 @@ def test_how_all_are_shown_is_read_once_it_can_be(stage: IrcStage) -> None:
     assert [one.params[1] for one in bob.ask("WHOIS alice") if one.command == "311"] == ["Alice"]
 
 
+def test_a_log_that_was_put_back_knows_nobody_of_the_rest(stage: IrcStage) -> None:
+    """The front goes on with what is left of the log: a guest of the rest has no nick any more, and a user
+    no capitals."""
+    guests = IrcStage(stage.worker, guests=True)
+    guest = guests.line()
+    guest.say("NICK zed", "USER zed 0 * :Zed")
+    guests.user("Alice")
+    assert guests.irc.faces.user_of("zed") == "~zed"
+    guests.worker = Worker(clock=stage.worker.clock)
+    bob = guests.user("bob")
+    guests.user("zed")
+    guests.user("alice")
+    bob.take()
+    whois = [one.params[1:4] for one in bob.ask("WHOIS zed", "WHOIS alice") if one.command == "311"]
+    assert whois == [["zed", "zed", "user"], ["alice", "alice", "user"]]
+
+
 def test_a_real_name_is_kept(stage: IrcStage) -> None:
     """Also while its user is not here; those who share a room are told, each once."""
     alice, bob = together(stage, "alice", "bob")

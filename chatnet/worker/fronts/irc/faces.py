@@ -81,13 +81,19 @@ class Faces:
             case _:
                 self._show(entry.user, entry.text, entry.seq)
 
+    def begin(self) -> None:
+        """Know nobody: another log is followed from now on, or one that was put back."""
+        self._faces.clear()
+        self._sources.clear()
+        self._touched = {}
+
     def begun(self, before: Iterable[ShownFace]) -> None:
         """Take what was said before this front began; what it has followed since is newer."""
         for one in before:
             if self._touched is None or one.user not in self._touched:
                 self._show(one.user, one.text, one.seq)
 
-    def is_whole(self) -> None:
+    def end(self) -> None:
         """Nothing more was said before."""
         self._touched = None
 

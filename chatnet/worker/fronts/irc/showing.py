@@ -57,6 +57,7 @@ class Showing:
     def follow(self, sessions: Sessions) -> None:
         """Follow the log as these sessions do; what an earlier one was asked may never be answered."""
         self._log, self._has_looked, self._waiting = sessions.log, False, {}
+        self._crowd.faces.begin()
         sessions.router.watch(KINDS, self._changed)
 
     def look_back(self) -> None:
@@ -70,11 +71,13 @@ class Showing:
         faces, after = self._crowd.faces, ""
         while True:
             page = await log.read(Faces(after))
+            if self._log is not log:
+                return  # they are those of an earlier one
             faces.begun(page)
             if len(page) < PAGE_FACES:
                 break
             after = page[-1].user
-        faces.is_whole()
+        faces.end()
 
     def _not_looked_back(self, failure: Failure, log: Log) -> None:
         text = "How users are shown is not known: they are by their plain names"
