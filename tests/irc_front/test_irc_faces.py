@@ -12,6 +12,7 @@ from worker.conftest import Worker
 from chatnet.entries import Draft, Entry, More
 from chatnet.reads import Faces as ShownFaces
 from chatnet.reads import ShownFace, SnapshotOf
+from chatnet.worker.fronts.irc.client import UNKNOWN_FACE
 from chatnet.worker.fronts.irc.faces import Faces
 
 
@@ -235,6 +236,25 @@ def test_how_all_are_shown_is_read_once_it_can_be(stage: IrcStage) -> None:
     stage.worker.log.unread = ()
     later.line()
     assert [one.params[1] for one in bob.ask("WHOIS alice") if one.command == "311"] == ["Alice"]
+
+
+def test_what_cannot_be_read_is_not_said_anew(stage: IrcStage) -> None:
+    """Somebody's capitals and real name hold, though a front does not know them yet: neither a login there
+    nor a change of the other one replaces them. Who is new has said nothing before."""
+    spelled(stage, "Alice").ask("SETNAME :Alice L.")
+    later = IrcStage(Worker(log=stage.worker.log, clock=stage.worker.clock))
+    stage.worker.log.unread = {ShownFaces}
+    alice = later.user("ALICE", "standard-replies")
+    assert alice.shown("NICK aLICE", "SETNAME :A.") == [
+        f"FAIL NICK TRY_LATER aLICE {UNKNOWN_FACE}",
+        f"FAIL SETNAME CANNOT_CHANGE_REALNAME {UNKNOWN_FACE}",
+    ]
+    later.user("Bob")
+    assert kept(stage) == ["Alice - Alice", "Alice - Alice L.", "Bob - Bob"]
+    stage.worker.log.unread = ()
+    later.line()
+    assert alice.shown("NICK aLICE")[-1] == "NICK aLICE"
+    assert kept(stage)[-1] == "aLICE - Alice L."
 
 
 def test_a_log_that_was_put_back_knows_nobody_of_the_rest(stage: IrcStage) -> None:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry, fresh_key, heard_at, listens
-from chatnet.errors import ChatnetError
+from chatnet.errors import ChatnetError, TryLater
 from chatnet.faces import NO_IDENT, Face
 from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.irc.batches import MULTILINE, Failed, Multiline
@@ -58,6 +58,7 @@ GUESTS_LINGER_SECONDS = 10.0
 REST_A_TURN = 100
 """How many lines of a connection that is lost are done in one turn of the reactor."""
 NO_TEXT = "Your line was not text in UTF-8, and nothing of it was done."
+UNKNOWN_FACE = "How you are shown so far cannot be read at the moment: try again later."
 _QUIT = Line({}, "QUIT", ())
 
 
@@ -590,8 +591,10 @@ class IrcClient(ConnectionPeer):
 
         :raises ChatnetError: that cannot be.
         """
-        user = self.user
+        user, faces = self.user, self.front.faces
         if not is_guest(user):
+            if user not in faces and not faces.are_known:
+                raise TryLater(UNKNOWN_FACE)  # what they do not change now would be lost
             face = face._replace(ident=NO_IDENT)
         drafts = self.session.drafts
         await self.drafts.append(lambda key: drafts.order(key, "spelling", None, face.text))

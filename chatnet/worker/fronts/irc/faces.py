@@ -34,6 +34,11 @@ class Faces:
         """Whether anything is known of how a user is shown; of a guest: whether they are here."""
         return user in self._faces
 
+    @property
+    def are_known(self) -> bool:
+        """Whether all are known who have said how they are shown."""
+        return self._touched is None
+
     def face(self, user: str) -> Face:
         """Return how a user is shown."""
         name = user.removeprefix(GUEST)

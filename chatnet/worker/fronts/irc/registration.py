@@ -466,8 +466,9 @@ class Registration:
         return texts.in_passing(self._real_name, isupport.MOST_REAL_NAME)
 
     def _is_spelled_anew(self, session: Session) -> bool:
-        user = session.user
-        return fold(self._nick) == user != self._nick and user not in self._front.faces
+        user, faces = session.user, self._front.faces
+        has_said_nothing = user not in faces and (self._is_new or faces.are_known)
+        return has_said_nothing and fold(self._nick) == user != self._nick
 
     async def _prepare_and_welcome(self, session: Session) -> None:
         if self._is_spelled_anew(session):
