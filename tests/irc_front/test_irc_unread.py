@@ -99,6 +99,15 @@ def test_who_is_there_is_told_without_how_far_one_has_read(stage: IrcStage, room
         assert "MARKREAD" not in [one.command for one in heard]
 
 
+def test_who_joins_is_told_the_end_of_the_names_once(stage: IrcStage) -> None:
+    """Also if what was said last cannot be read behind them."""
+    [bob] = together(stage, "bob")
+    bob.ask("PRIVMSG #tea :x")
+    alice = stage.user("alice", "server-time")
+    stage.worker.log.unread = {History}
+    assert [one.command for one in alice.ask("JOIN #tea")] == ["JOIN", "353", "366"]
+
+
 REFUSED = {
     "CHATHISTORY LATEST #tea * 9": ["FAIL CHATHISTORY UNREADABLE LATEST"],
     f"CHATHISTORY BEFORE #tea {WHEN} 9": ["FAIL CHATHISTORY UNREADABLE BEFORE"],

@@ -61,6 +61,7 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
     for left in reversed(range(len(asked))):
         # As they are told: meanwhile what the others wait for may be kept.
         room, since = await told.get()
+        has_names = client.has("no-implicit-names")
         try:
             if isinstance(since, Failure):
                 since.raiseException()
@@ -68,9 +69,10 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
                 if marks is None:
                     marks = await marks_of(client, asked)
                 await introduce_one(client, slot.say, room, marks)
+                has_names = True
                 await say_newest(client, slot, room, since)
         except ChatnetError:  # it was left meanwhile, or cannot be read now
-            if not client.has("no-implicit-names"):
+            if not has_names:
                 slot.say(end_of_names(client, events.channel(room)))
         except Exception:
             failed = Failure()
