@@ -277,8 +277,7 @@ class Talk:
         number = int(batch.tags["label"])
         opened = self._open.get(number)
         self._look_whose_it_is(first_of(item))
-        is_shown_newest = opened is not None and opened.command == "JOIN" and message_of(item) is not None
-        if not is_shown_newest:
+        if not (isinstance(item, Batch) and item.kind == "chathistory"):  # of a JOIN: what was said last
             self._sees(item, number)
         if opened is not None:
             self._answers_part(opened, item)

@@ -563,7 +563,8 @@ class IrcUser(SimpleClient):
     def _shown_newest(self, talk: Talk, room: str, answer: Answer) -> None:
         """Record what was shown at a join."""
         if answer.seq and self._asks >= TIMED and "draft/chathistory" not in self._asks:
-            told = (message_of(item) or event_of(item) for item in answer.items)
+            past = [item for item in answer.items if isinstance(item, Batch) and item.kind == "chathistory"]
+            told = (message_of(item) or event_of(item) for batch in past for item in batch.items)
             messages = [one for one in told if one is not None and one.seq != answer.seq]
             page = "BEFORE", answer.seq, NEWEST, messages, self._record.now, False
             self._tells_history(talk, room, *page)

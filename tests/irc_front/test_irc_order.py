@@ -80,6 +80,31 @@ def test_a_label_is_on_one_line() -> None:
     ]
 
 
+def test_a_batch_may_stand_in_that_of_a_label() -> None:
+    """The batch specification: a batch within another one begins and ends as a part of that. So what was said
+    before is known as such in the answer to a JOIN."""
+    sent = Sent()
+    slot = sent.answers.slot("a")
+    slot.say(b":x JOIN\r\n")
+    slot.begin("chathistory", "#tea")
+    slot.say(b":y PRIVMSG\r\n")
+    slot.close()
+    slot.say(b":s 366\r\n")
+    slot.begin("chathistory", "#cake")
+    slot.end()
+    assert sent.take() == [
+        "@label=a :s BATCH +1 labeled-response",
+        "@batch=1 :x JOIN",
+        "@batch=1 :s BATCH +2 chathistory #tea",
+        "@batch=2 :y PRIVMSG",
+        "@batch=1 :s BATCH -2",
+        "@batch=1 :s 366",
+        "@batch=1 :s BATCH +3 chathistory #cake",
+        "@batch=1 :s BATCH -3",
+        ":s BATCH -1",
+    ]
+
+
 def test_what_is_heard_does_not_wait_for_earlier_answers() -> None:
     """An echo stands at its place between what others say."""
     sent = Sent()
@@ -373,7 +398,7 @@ def test_a_labelled_join_of_one_line_has_the_label_itself(stage: IrcStage, caps:
     joined = alice.ask("@label=L JOIN #pie")
     shows_newest = caps[-1] == "server-time"
     assert [one.command for one in joined] == (
-        ["BATCH", "JOIN", "PRIVMSG", "BATCH"] if shows_newest else ["JOIN"]
+        ["BATCH", "JOIN", "BATCH", "PRIVMSG", "BATCH", "BATCH"] if shows_newest else ["JOIN"]
     )
     assert joined[0].tags["label"] == "L"
 

@@ -603,6 +603,24 @@ def test_who_joins_is_shown_what_was_said_last(stage: IrcStage) -> None:
     assert "PRIVMSG" not in [one.command for one in again.take()]
 
 
+@pytest.mark.parametrize("caps", [(), ("no-implicit-names",)])
+def test_who_joins_with_a_label_is_shown_what_was_said_last_as_such(
+    stage: IrcStage, caps: tuple[str, ...]
+) -> None:
+    """In a batch of its own within that of the label: it is none of now."""
+    [alice] = together(stage, "alice")
+    alice.say("PRIVMSG #tea :one", "PRIVMSG #tea :two")
+    bob = stage.user("bob", "server-time", "batch", "labeled-response", *caps)
+    heard = bob.ask("@label=1 JOIN #tea")
+    outer, inner = [one for one in heard if one.command == "BATCH" and one.params[0][0] == "+"]
+    assert (outer.tags["label"], outer.params[1:]) == ("1", ["labeled-response"])
+    assert inner.params[1:] == ["chathistory", "#tea"]
+    assert {one.tags.get("batch") for one in heard if one.command == "PRIVMSG"} == {inner.params[0][1:]}
+    others = [one.tags.get("batch") for one in heard[1:-1] if one.command != "PRIVMSG"]
+    assert set(others) == {outer.params[0][1:]}
+    assert heard[-1].params == ["-" + outer.params[0][1:]]
+
+
 @pytest.mark.parametrize("behind", [1, MOST_KEPT + 7])
 def test_who_joins_is_shown_all_once_and_in_order(stage: IrcStage, behind: int) -> None:
     """What is said behind the join comes behind what was said before it, also if that is read only later; and

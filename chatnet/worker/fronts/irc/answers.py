@@ -30,7 +30,7 @@ class Slot:
 
     __slots__ = (
         *("_answers", "_batch", "_begins_now", "_first", "_has_label", "_is_told", "_later"),
-        *("has_ended", "label"),
+        *("_outer", "has_ended", "label"),
     )
 
     def __init__(self, answers: Answers, label: str) -> None:
@@ -38,7 +38,7 @@ class Slot:
         self.label = label
         self._has_label = bool(label)
         self._is_told = not label
-        self._batch = ""
+        self._batch = self._outer = ""
         self._begins_now = False
         self._first: bytes | None = None
         self._later: list[bytes] | None = None
@@ -60,8 +60,12 @@ class Slot:
         self._answers.put(line)
 
     def begin(self, kind: str, *params: str) -> None:
-        """Begin a batch: what is said from now on is in it."""
+        """Begin a batch: what is said until :meth:`close` is in it. It may be within that of the label."""
+        if self._first is not None:
+            self._begin_around_first()
+        outer = self._batch
         self._begin(self._put, kind, *params)
+        self._outer = outer
 
     def begin_now(self) -> None:
         """If the line has a label, a batch begins with the first line that is said :meth:`now`: others may
@@ -82,11 +86,6 @@ class Slot:
         put(self._marked(writer.line(self._answers.server, "BATCH", f"+{reference}", kind, *params)))
         self._is_told, self._batch = True, reference
 
-    @property
-    def is_in_batch(self) -> bool:
-        """Whether what is said now is in a batch."""
-        return bool(self._batch) or self._first is not None
-
     def settle(self, goes_on: bool) -> None:
         """Write what was said, as what others say is to follow: as the whole answer, or if it ``goes_on``
         as the beginning of a batch."""
@@ -98,9 +97,9 @@ class Slot:
             self._put(self._marked(first))
 
     def close(self) -> None:
-        """End the batch."""
-        batch, self._batch = self._batch, ""
-        self._put(writer.line(self._answers.server, "BATCH", f"-{batch}"))
+        """End the batch, as a part of the one around it, if there is one."""
+        batch, self._batch, self._outer = self._batch, self._outer, ""
+        self._put(self._marked(writer.line(self._answers.server, "BATCH", f"-{batch}")))
 
     def end(self) -> None:
         """End this answer; write what waits for that."""
@@ -109,7 +108,7 @@ class Slot:
         self.settle(goes_on=False)
         if not self._is_told:
             self._put(self._marked(writer.line(self._answers.server, "ACK")))
-        if self._batch:
+        while self._batch:
             self.close()
         self.has_ended = True
         self._answers.ended(self)

@@ -332,7 +332,7 @@ async def say_newest(client: IrcClient, slot: Slot, room: str, before: int) -> N
 async def _say_posts(client: IrcClient, slot: Slot, room: str, posts: Found, target: str, since: int) -> None:
     """Say posts, some in each turn of the reactor, and no more while the client does not read; ``since`` as
     in :func:`_read_again`."""
-    size, batches = 0, client.has("batch") and not slot.is_in_batch
+    size, batches = 0, client.has("batch")
     if batches:
         slot.begin("chathistory", target)
     place = f"@{client.user}" if is_talk(room) else room
