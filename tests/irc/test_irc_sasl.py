@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet import names
+from chatnet.irc import sasl
 from chatnet.irc.sasl import Credentials, Exchange, External, Login, Step, in_pass, login_of, mechanisms
 
 
@@ -34,6 +36,22 @@ def test_a_name_and_a_password() -> None:
         assert said(acts_as + b"\0Alice\0p\xc3\xa4ssword") == wanted
     assert said(b"\0alice@Phone-2\0secret") == Credentials(Login("alice", "alice", "phone-2"), b"secret")
     assert said(b"alice@phone\0alice@phone\0s") == said(b"alice\0alice@phone\0s")
+
+
+def test_what_nobody_can_be_called_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message has room for thousands of marks, which take the square of their number to be put in order."""
+    folded: list[str] = []
+
+    def fold(word: str) -> str:
+        folded.append(word)
+        return names.fold(word)
+
+    monkeypatch.setattr(sasl, "fold", fold)
+    marks = ("e" + "\u0301\u0323" * 1_400).encode()
+    for name in (marks, b"alice@" + marks):
+        assert said(name + b"\0alice\0secret") is Step.FAILED
+        assert said(b"\0" + name + b"\0secret") is Step.FAILED
+    assert not folded
 
 
 @pytest.mark.parametrize(
