@@ -261,8 +261,8 @@ def test_in_a_users_channel_there_are_no_orders(stage: IrcStage) -> None:
 
 
 def test_words_with_what_the_log_does_not_take(stage: IrcStage) -> None:
-    """Clients send colours and joined emojis in topics and reasons: these are left out, and what was to be
-    done is done."""
+    """Clients send colours and joined emojis in topics, reasons and real names: these are left out, and what
+    was to be done is done."""
     [alice, bob] = together(stage, "alice", "bob")
     assert alice.shown("TOPIC #tea :\x02hot\x02 \x0304red") == ["TOPIC #tea hot red"]
     assert alice.shown("PART #tea :\U0001f469\u200d\U0001f467 \x02bye") == [
@@ -272,6 +272,10 @@ def test_words_with_what_the_log_does_not_take(stage: IrcStage) -> None:
     assert bob.shown("PART #tea :" + "e" + "\u0301" * 50) == ["PART #tea"]
     owner, _ = moderated(stage)
     assert owner.shown("KICK &ops bob :\x02out\u200b") == ["KICK &ops bob out"]
+    wide = stage.user("carol", "setname")
+    assert wide.shown("SETNAME :\x02Carol\u200b \U0001f469\u200d\U0001f467") == [
+        "SETNAME Carol \U0001f469\U0001f467"
+    ]
 
 
 def test_words_are_cut_where_005_says(stage: IrcStage) -> None:

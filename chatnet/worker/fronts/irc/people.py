@@ -327,7 +327,7 @@ def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
 
 async def setname(client: IrcClient, slot: Slot, line: Line) -> None:
     """Change one's real name: it is kept, and shown to those who share a room."""
-    name = texts.harmless(line.params[0])
+    name = texts.words(line.params[0])
     if not name.strip() or len(name) > isupport.MOST_REAL_NAME:
         client.fail(slot, "SETNAME", "INVALID_REALNAME", "That is too long for a name, or none.")
         return
