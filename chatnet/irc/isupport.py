@@ -55,7 +55,7 @@ def tokens(network: str, has_guests: bool = False) -> list[str]:
         f"NICKLEN={MAX_NAME}",
         "PREFIX=(o)@",
         "SAFELIST",
-        f"TARGMAX={targets},JOIN:,PART:,KICK:1,NAMES:1,WHOIS:1",
+        f"TARGMAX={targets},JOIN:,PART:,KICK:1,NAMES:{MOST_TARGETS},WHOIS:1",
         f"TOPICLEN={MOST_TOPIC}",
         f"USERLEN={MAX_NAME}",
         "UTF8ONLY",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -372,6 +373,15 @@ def test_names_of_what_is_no_channel(stage: IrcStage) -> None:
     assert alice.shown("NAMES #NotThere") == ["366 alice #NotThere End of NAMES."]
     assert alice.shown("NAMES a/b") == ["366 alice a/b End of NAMES."]
     assert alice.shown("NAMES") == ["366 alice * End of NAMES."]
+
+
+def test_names_of_several(stage: IrcStage) -> None:
+    """TARGMAX says of how many: 407 names the first of those beyond."""
+    alice = stage.user("alice")
+    [most] = re.findall(r"NAMES:(\d+)", " ".join(one.shown for one in alice.ask("VERSION")))
+    heard = alice.ask(f"NAMES {','.join(f'#{number}' for number in range(int(most) + 2))}")
+    assert [one.params[1] for one in heard if one.command == "366"] == [f"#{n}" for n in range(int(most))]
+    assert [one.params[1] for one in heard if one.command == "407"] == [f"#{most}"]
 
 
 def test_no_names_for_who_wants_none(stage: IrcStage) -> None:
