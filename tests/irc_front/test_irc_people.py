@@ -642,6 +642,24 @@ def test_modes_of_channels(stage: IrcStage) -> None:
     assert alice.shown("MODE &ops -b bob!*@*") == ["MODE &ops -b bob!*@*"]
 
 
+@pytest.mark.parametrize("modes", ["", ":", "+", "-+", ":+"])
+def test_modes_are_asked_for_by_naming_none(stage: IrcStage, modes: str) -> None:
+    """Also by a sign alone: every line is answered."""
+    [alice] = together(stage, "alice")
+    assert alice.shown(f"MODE #tea {modes}") == ["324 alice #tea +nt"]
+    assert alice.shown(f"MODE alice {modes}") == ["221 alice +"]
+
+
+@pytest.mark.parametrize("modes", ["", "+", "+n", "x", "b", "+b bob", "+o bob", "+v bob", "+bbbbb"])
+def test_a_channel_that_there_is_not_has_no_modes(stage: IrcStage, modes: str) -> None:
+    """modern.ircdocs.horse: 403, whatever is asked; and so of a private one that one is not in."""
+    moderated(stage)
+    carol = stage.user("carol")
+    for channel in ("#nothing", "&ops", "&none", "#@nobody_here"):
+        [no] = carol.shown(f"MODE {channel} {modes}")
+        assert no == f"403 carol {channel} There is no such channel."
+
+
 def test_a_mode_of_other_servers_is_for_nobody(stage: IrcStage) -> None:
     """Nor is whom it names made an operator by the next letter."""
     alice, bob = moderated(stage)

@@ -21,7 +21,7 @@ from chatnet.reads import Ban
 from chatnet.rules import FOR_EVER
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
-from chatnet.worker.fronts.irc.people import CHANGES, own_modes
+from chatnet.worker.fronts.irc.people import CHANGES, asks_for_modes, own_modes
 from chatnet.worker.fronts.irc.roster import is_users, moderates, owns, prefix_of, reason_of, role_in
 
 if TYPE_CHECKING:
@@ -151,8 +151,9 @@ async def mode(client: IrcClient, slot: Slot, line: Line) -> None:
     room = events.room_in(target)
     if room is None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(target)))
-    elif len(line.params) == 1:
-        facts = await client.session.reads.facts_of(room)  # or there is no such room for this user
+        return
+    facts = await client.session.reads.facts_of(room)  # or there is no such room for this user
+    if asks_for_modes(line):
         channel = events.channel(room)
         slot.say(client.numeric(numerics.RPL_CHANNELMODEIS, channel, modes_of(room)))
         if facts.since:

@@ -340,6 +340,11 @@ async def setname(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(writer.line(client.source, "SETNAME", name.strip(), trailing=True))
 
 
+def asks_for_modes(line: Line) -> bool:
+    """Return whether a MODE names no mode: then it asks which there are."""
+    return not "".join(line.params[1:2]).strip("".join(CHANGES))
+
+
 async def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
     """See or change the modes of oneself: ``B``, a bot, and ``i``, invisible to masks."""
     asked = client.front.faces.user_of(fold(line.params[0]))
@@ -347,7 +352,7 @@ async def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
         await client.session.reads.who_is(asked)  # or there is no such user
         slot.say(client.numeric(numerics.ERR_USERSDONTMATCH))
         return
-    if len(line.params) == 1:
+    if asks_for_modes(line):
         slot.say(client.numeric(numerics.RPL_UMODEIS, "+" + "".join(sorted(client.modes))))
         return
     sign, before, modes = "+", client.modes, set(client.modes)
