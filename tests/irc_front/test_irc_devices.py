@@ -404,6 +404,34 @@ def test_what_was_missed_comes_oldest_first_in_batches_with_its_times(stage: Irc
     assert all("msgid" in one.tags for one in said)
 
 
+def test_a_batch_is_of_whom_its_client_knows(stage: IrcStage) -> None:
+    """By the nick of who is called so now, as in histories; of a guest who is gone, by a name that nobody has
+    as a nick."""
+    guests = IrcStage(stage.worker, guests=True)
+    lines = [guests.line(), guests.line()]
+    for line, nick in zip(lines, ("zed", "yan"), strict=True):
+        line.say(f"NICK {nick}", f"USER {nick} 0 * :x", "PRIVMSG alice :hi")
+    lines[1].cut()
+    guests.user("Carol").ask("PRIVMSG alice :hi", "PRIVMSG #@carol :@alice")
+    phone = comes(guests, PHONE, "batch", "server-time")
+    begun = [one.params[2] for one in phone.take() if one.command == "BATCH" and one.params[0][0] == "+"]
+    assert begun == ["zed", "~yan", "Carol"]
+
+
+@pytest.mark.parametrize("caps", [(), ("message-tags",)])
+def test_a_reaction_is_none_of_what_was_missed_for_who_reads_no_tags(
+    stage: IrcStage, caps: tuple[str, ...]
+) -> None:
+    """There is no empty batch for it."""
+    wide = stage.user("bob", "message-tags", "echo-message")
+    [said, *_] = wide.ask("PRIVMSG #tea :one", "PRIVMSG alice :two")
+    wide.ask(f"@+draft/react=:);+draft/reply={said.tags['msgid']} TAGMSG #tea")
+    phone = comes(stage, PHONE, "batch", "server-time", *caps)
+    heard = [one.command for one in phone.take() if one.command in ("BATCH", "PRIVMSG", "TAGMSG")]
+    reaction = ["BATCH", "TAGMSG", "BATCH"] if caps else []
+    assert heard == [*["BATCH", "PRIVMSG", "BATCH"] * 2, *reaction]
+
+
 def test_a_client_without_capabilities_gets_plain_lines(stage: IrcStage) -> None:
     """A named one: by SASL, PASS or the ident."""
     says(stage, "one")

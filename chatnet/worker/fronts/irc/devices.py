@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, heard_at, listens, other_side
+from chatnet.entries import Entry, heard_at, listens
 from chatnet.errors import BadRequest
 from chatnet.irc import writer
 from chatnet.kinds import SAID
-from chatnet.names import is_guest, is_talk, sides
+from chatnet.names import is_guest, is_talk, sides, talk
 from chatnet.net.timer import Timer
 from chatnet.store.verifying import cursor_at
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.answers import labelled
+from chatnet.worker.fronts.irc.marking import spelled_for
+from chatnet.worker.fronts.irc.said import is_reaction
 
 if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.channel import Crowd
@@ -178,6 +180,8 @@ class Device:
         client = self._client
         if post.kind not in SAID or not post.text or not client.is_shown(post):
             return ""
+        if is_reaction(post) and not client.channel.sees.tags.every:
+            return ""  # that is no line for it
         user, memberships = client.user, client.session.local_user.memberships
         where = heard_at(post)
         places = [at for at in where if memberships.has(at) or at in (user, f"@{user}") or user in sides(at)]
@@ -190,7 +194,8 @@ class Device:
         post, place = said
         if place[0] != "@":
             return events.channel(place)
-        return other_side(post.room, self._client.user) if is_talk(post.room) else post.user
+        room = post.room if is_talk(post.room) else talk(self._client.user, post.user)
+        return spelled_for(self._client, room)
 
     def _say(self, target: str, posts: Iterable[tuple[Entry, str]]) -> None:
         """Say posts that follow each other at one target, as a batch if the client knows these."""
