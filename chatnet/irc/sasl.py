@@ -155,6 +155,15 @@ def login_of(said: str) -> Login | None:
     return Login(name, spelled, device)
 
 
+def on_device(credentials: Credentials, user_name: str) -> Credentials:
+    """Return the same, on the device that the name of USER says, as ``alice@phone``, if they say none."""
+    said = login_of(user_name)
+    if said is None or not said.device or credentials.login.device:
+        return credentials
+    login = msgspec.structs.replace(credentials.login, device=said.device)
+    return msgspec.structs.replace(credentials, login=login)
+
+
 def is_misnamed(said: str) -> bool:
     """Return whether a PASS seems to begin with a name and a device, and nobody can have these. Or it is a
     password that looks so."""

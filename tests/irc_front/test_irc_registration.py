@@ -507,12 +507,16 @@ def test_the_secret_of_a_terminal_is_a_password_too(stage: IrcStage) -> None:
 # ---- devices ----
 
 
+BY_SASL = "AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice')}"
+
+
 @pytest.mark.parametrize(
     "said",
     [
         [f"PASS :alice@phone:{PASSWORD}", "NICK alice", "USER a 0 * :a"],
         [f"PASS :{PASSWORD}", "NICK alice", "USER alice@phone 0 * :a"],
         ["AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice@phone')}", "NICK alice", "USER a 0 * :a"],
+        ["NICK alice", "CAP LS", "USER alice@phone 0 * :a", *BY_SASL, "CAP END"],
     ],
 )
 def test_a_device_is_named_behind_the_name(stage: IrcStage, said: list[str]) -> None:
@@ -525,6 +529,17 @@ def test_a_device_is_named_behind_the_name(stage: IrcStage, said: list[str]) -> 
     assert len(stage.worker.log.entries) == 2
     asked(stage.line(), *said)
     assert len(stage.worker.log.entries) == 2  # a device is begun once
+
+
+@pytest.mark.parametrize("nick", ["alice", "zed"])
+def test_a_guest_who_logs_in_may_have_named_a_device(nick: str) -> None:
+    """By its USER, as who logs in at once; also if it registers its own nick so."""
+    stage = IrcStage(Worker(), guests=True)
+    stage.user("alice").cut()
+    line = stage.line()
+    line.say(f"NICK {'yan' if nick == 'alice' else nick}", f"USER {nick}@phone 0 * :x")
+    asked(line, *([*BY_SASL] if nick == "alice" else [f"REGISTER * * :{PASSWORD}"]))
+    assert [session.device.label for session in stage.worker.sessions.open] == ["phone"]
 
 
 # ---- capabilities ----

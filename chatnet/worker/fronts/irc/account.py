@@ -105,7 +105,8 @@ async def register(client: IrcClient, slot: Slot, line: Line) -> None:
     assert login is not None
     before = client.source
     try:
-        await _register(client, Credentials(login, line.params[2].encode()))
+        credentials = Credentials(login, line.params[2].encode())
+        await _register(client, sasl.on_device(credentials, client.said_user))
     except ChatnetError as why:
         client.fail(slot, "REGISTER", code_of(why), words_for(why), login.name)
         client.compare_stays()
@@ -168,6 +169,7 @@ async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
         return
     match _exchange(client).said(line.params[0]):
         case Credentials() as credentials:
+            credentials = sasl.on_device(credentials, client.said_user)
             await _log_in(client, slot, _by_password(client, credentials))
         case External(login):
             await _log_in(client, slot, _by_certificate(client, login))

@@ -256,6 +256,7 @@ class Registration:
             return
         match self._exchange.said(line.params[0]):
             case Credentials() as credentials:
+                credentials = sasl.on_device(credentials, self._ident)
                 self._begin(self._prove(credentials.login, self._shown(credentials)))
             case External(login):
                 self._external(login)
@@ -305,7 +306,8 @@ class Registration:
         else:
             login = sasl.login_of(self._nick)
             assert login is not None
-            self._begin(self._registered(Credentials(login, line.params[2].encode())))
+            credentials = Credentials(login, line.params[2].encode())
+            self._begin(self._registered(sasl.on_device(credentials, self._ident)))
 
     async def _registered(self, credentials: Credentials) -> None:
         name = credentials.login.name
@@ -360,10 +362,7 @@ class Registration:
             self._begin(self._by_password(credentials))
 
     async def _by_password(self, credentials: Credentials) -> None:
-        device = sasl.login_of(self._ident)
-        if device is not None and device.device and not credentials.login.device:
-            login = Login(credentials.login.name, credentials.login.spelled, device.device)
-            credentials = Credentials(login, credentials.secret)
+        credentials = sasl.on_device(credentials, self._ident)
         shown, is_misnamed = self._shown(credentials), sasl.is_misnamed(self._password)
         if is_misnamed:
             shown = shown._replace(new=False)  # it is hardly meant as a password
