@@ -117,7 +117,7 @@ REFUSED = {
     "REDACT #tea {msgid}": ["FAIL REDACT UNREADABLE #tea"],
     "WHO #tea": ["FAIL WHO UNREADABLE #tea", "315 carol #tea"],
     "WHO b*": ["FAIL WHO UNREADABLE b*", "315 carol b*"],
-    "WHOIS bob": ["FAIL WHOIS UNREADABLE bob"],
+    "WHOIS bob": ["FAIL WHOIS UNREADABLE bob", "318 carol bob"],
     "NAMES #tea": ["FAIL NAMES UNREADABLE #tea", "366 carol #tea"],
     "LIST": ["321 carol Channel", "FAIL LIST UNREADABLE *", "323 carol"],
     "TOPIC #tea": ["FAIL TOPIC UNREADABLE #tea"],

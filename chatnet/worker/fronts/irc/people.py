@@ -175,13 +175,13 @@ async def whois(client: IrcClient, slot: Slot, line: Line) -> None:
     try:
         name = client.front.faces.user_of(fold_name(nick))
         person = await client.session.reads.who_is(name)
-    except (BadName, NoSuchUser):
-        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
-    else:
         rooms = client.rooms() if name == client.user else person.rooms
         led = () if is_guest(name) else {name, *await _led_by(client, name, rooms)}
-        for said in _whois(client, name, {room: room in led for room in rooms}):
-            slot.say(said)
+        slot.say(*_whois(client, name, {room: room in led for room in rooms}))
+    except (BadName, NoSuchUser):
+        slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
+    except ChatnetError as why:
+        client.refuse(slot, "WHOIS", writer.word(nick), why)
     slot.say(client.numeric(numerics.RPL_ENDOFWHOIS, writer.word(nick)))
 
 
