@@ -265,6 +265,27 @@ def test_monitor(stage: IrcStage) -> None:
     assert [one.command for one in alice.ask("MONITOR", "MONITOR +", "MONITOR X")] == ["461"] * 3
 
 
+def test_who_did_not_read_is_told_who_came_and_went(stage: IrcStage) -> None:
+    """As it is by then: nothing waits for it meanwhile, and no list is wrong for good."""
+    alice, carol = together(stage, "alice", "carol")
+    dan = stage.user("dan")
+    alice.ask("MONITOR + bob,carol,dan")
+    alice.wire.client_transport.reading = False
+    carol.say(*(f"PRIVMSG #tea :{number} {'x' * 400}" for number in range(300)))
+    assert alice.server.full
+    stage.user("bob").cut()
+    stage.user("bob")
+    dan.cut()
+    stage.worker.pass_time(1)
+    alice.wire.client_transport.reading = True
+    stage.worker.pass_time(1)
+    told = [one.shown for one in alice.take() if one.command in ("730", "731")]
+    assert told == ["730 alice bob!bob@user,carol!carol@user", "731 alice dan"]
+    alice.server.pauseProducing()
+    alice.server.resumeProducing()
+    assert alice.take() == []
+
+
 def test_the_list_of_monitor_has_an_end(stage: IrcStage) -> None:
     """734 names what did not fit; what is watched is given up with the connection."""
     alice = stage.user("alice")

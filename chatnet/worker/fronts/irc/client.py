@@ -32,6 +32,7 @@ from chatnet.worker.fronts.irc.channel import PREFIX_BYTES, IrcChannel
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
+from chatnet.worker.fronts.irc.people import states
 from chatnet.worker.fronts.irc.roster import introduce
 from chatnet.worker.fronts.irc.sees import Sees
 from chatnet.worker.fronts.irc.talk import LONG
@@ -87,6 +88,7 @@ class IrcClient(ConnectionPeer):
             "_budget",
             "_due",
             "_ended_by",
+            "_has_missed",
             "_has_rest",
             "_is_busy",
             "_is_gone",
@@ -135,7 +137,7 @@ class IrcClient(ConnectionPeer):
         self._budget = Budget(front.seconds())
         self._due: Line | None = None
         self._is_busy = False
-        self._is_held = self._is_leaving = self._is_gone = self._has_rest = False
+        self._is_held = self._is_leaving = self._is_gone = self._has_rest = self._has_missed = False
         self._rest_waits = False
         self._linger: IDelayedCall | None = None
         self._slow: IDelayedCall | None = None
@@ -234,6 +236,10 @@ class IrcClient(ConnectionPeer):
         self.session.filled()
 
     def drained(self) -> None:
+        if self._has_missed:
+            self._has_missed = False
+            for line in states(self, self.monitors):
+                self.put_line(line)
         if self.keeps:  # it hears more once it was told of what it has heard, and that goes on now
             self.session.reads.go_on()
         else:
@@ -437,6 +443,14 @@ class IrcClient(ConnectionPeer):
     def hint(self, line: bytes) -> None:
         """Tell the client what it can do without, unless it does not read: nothing may wait in our memory."""
         if not self.full:
+            self.put_line(line)
+
+    def tell_state(self, line: bytes) -> None:
+        """The same of somebody whom the client monitors: if it does not read, it is told of all of them once
+        it does."""
+        if self.full:
+            self._has_missed = True
+        else:
             self.put_line(line)
 
     def hint_behind(self, seq: int, room: str, line: bytes) -> None:

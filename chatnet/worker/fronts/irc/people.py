@@ -293,7 +293,7 @@ def monitor(client: IrcClient, slot: Slot, line: Line) -> None:
             slot.say(*client.listed(client.monitors, ",", numerics.RPL_MONLIST))
             slot.say(client.numeric(numerics.RPL_ENDOFMONLIST))
         case "S":
-            _say_states(client, slot, client.monitors)
+            slot.say(*states(client, client.monitors))
         case _:
             slot.say(client.numeric(numerics.ERR_NEEDMOREPARAMS, "MONITOR"))
 
@@ -309,17 +309,18 @@ def _monitor_more(client: IrcClient, slot: Slot, nicks: list[str]) -> None:
         else:
             left_out.append(nick)
             del named[name]
-    _say_states(client, slot, named)
+    slot.say(*states(client, named))
     slot.say(*client.listed(left_out, ",", numerics.ERR_MONLISTFULL, str(isupport.MOST_MONITORED)))
 
 
-def _say_states(client: IrcClient, slot: Slot, names: Iterable[str]) -> None:
+def states(client: IrcClient, names: Iterable[str]) -> Iterator[bytes]:
+    """Yield the lines that say who of these is here, and who is not."""
     presence, faces = client.front.presence, client.front.faces
     users = [faces.user_of(name) for name in names]
     here = [faces.source(user) for user in users if presence.is_here(user)]
     others = [faces.nick(user) for user in users if not presence.is_here(user)]
-    slot.say(*client.listed(here, ",", numerics.RPL_MONONLINE))
-    slot.say(*client.listed(others, ",", numerics.RPL_MONOFFLINE))
+    yield from client.listed(here, ",", numerics.RPL_MONONLINE)
+    yield from client.listed(others, ",", numerics.RPL_MONOFFLINE)
 
 
 # ---- oneself ----

@@ -234,7 +234,7 @@ class Presence:
         now = self.state(user)
         if now.is_here != before.is_here:
             for watcher in list(self._watched.get(nick_of(user), ())):
-                watcher.hint(self.told(watcher, user, now.is_here))
+                watcher.tell_state(self.told(watcher, user, now.is_here))
         if now.words == before.words or (now.is_here != before.is_here and is_guest(user)):
             return  # a guest who is not here is nobody: the log tells of their coming and going
         if rooms is None or now.is_here != before.is_here:
