@@ -11,8 +11,10 @@ from irc_front.stage import PASSWORD, SERVER, Fronts, IrcLine, IrcStage
 from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
+from chatnet.kinds import CLUSTER
 from chatnet.presence import GRACE_SECONDS, Present
 from chatnet.worker.fronts.irc import people
+from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.fronts.irc.neighbours import EACH_SECONDS, MOMENT, MOST_WAITING
 from chatnet.worker.fronts.irc.people import LOOKED_BACK
 
@@ -382,6 +384,50 @@ def test_only_some_who_come_at_once_are_told_of() -> None:
     assert len(presence._neighbours._changed) == MOST_WAITING
     stage.worker.pass_time(MOST_WAITING * (EACH_SECONDS + 0.1))
     assert not presence._neighbours._changed
+
+
+@pytest.mark.parametrize("are_told", [True, False])
+def test_what_one_does_is_not_looked_at_for_everybody(
+    fronts: Fronts, monkeypatch: pytest.MonkeyPatch, are_told: bool
+) -> None:
+    """Who comes, goes, is away, is shown otherwise, is banned or forgotten costs no look at connections that
+    share no channel with them: after a restart thousands do that at once."""
+    looks = dict[str, int]()
+    joined_of, has = vars(IrcClient)["joined"], IrcClient.has
+
+    def look(client: IrcClient) -> None:
+        looks[client.user] = looks.get(client.user, 0) + 1
+
+    def looked_at(client: IrcClient) -> dict[str, None]:
+        look(client)
+        return joined_of.__get__(client)
+
+    def asked(client: IrcClient, capability: str) -> bool:
+        look(client)
+        return has(client, capability)
+
+    caps = ("away-notify", "setname") if are_told else ("setname",)
+    alice, far = fronts.one.user("alice", *caps), fronts.one.user("far", *caps)
+    bob, carol = fronts.one.user("bob"), fronts.two.user("carol")
+    joined(fronts, alice, bob, carol)
+    does(fronts.one, "role", CLUSTER, "#tea", "owner", to="alice")
+    monkeypatch.setattr(IrcClient, "joined", property(looked_at, joined_of.__set__))
+    monkeypatch.setattr(IrcClient, "has", asked)
+    for line, name in ((bob, "Bob"), (carol, "Carol")):
+        line.ask("AWAY :at lunch", "AWAY", f"SETNAME {name}", f"NICK {name}")
+        fronts.pass_time()
+        line.cut()
+        fronts.pass_time()
+    fronts.two.user("bob").ask("JOIN #cake")
+    does(fronts.one, "ban", "alice", "#tea", "", to="bob")
+    does(fronts.one, "forget", CLUSTER, "", to="bob")
+    fronts.pass_time()
+    told = {one.command for one in alice.take()}
+    assert told >= {"SETNAME", "NICK", "PART", "QUIT"}
+    assert ("AWAY" in told) is are_told
+    assert looks["alice"]
+    assert "far" not in looks
+    assert [one.shown for one in far.take()] == ["QUIT forgotten"]
 
 
 def test_who_is_lost_before_the_welcome_is_not_here() -> None:

@@ -36,6 +36,10 @@ class Crowd:
     def __init__(self) -> None:
         self.of_key: dict[bytes, IrcClient] = {}
         self.of_user: dict[str, tuple[IrcClient, ...]] = {}
+        self.of_room: dict[str, dict[IrcClient, None]] = {}
+        """Those by each room who were told that they are in it: see :attr:`.IrcClient.joined`."""
+        self.hear_of_away: set[IrcClient] = set()
+        """Who wants to be told who is away: who has ``away-notify``."""
         self.of_chosen_key: dict[tuple[str, bytes], tuple[IrcClient, ...]] = {}
         """The connections of a user that wait for a draft whose key the client has chosen."""
         self.keeping: dict[Outbox, IrcClient] = {}
@@ -57,12 +61,37 @@ class Crowd:
         """Add a connection."""
         self.of_key[client.prefix] = client
         _add(self.of_user, client.user, client)
+        self.note_capabilities(client)
 
     def leave(self, client: IrcClient) -> None:
         """Remove a connection."""
         del self.of_key[client.prefix]
         _remove(self.of_user, client.user, client)
+        self.hear_of_away.discard(client)
         self.look_for_bots(client.user)
+
+    def note_capabilities(self, client: IrcClient) -> None:
+        """Note what a connection wants to be told, if it is here."""
+        if client.has("away-notify") and self.of_key.get(client.prefix) is client:
+            self.hear_of_away.add(client)
+        else:
+            self.hear_of_away.discard(client)
+
+    def note_stay(self, client: IrcClient, room: str, begins: bool) -> None:
+        """A connection was told that it is in a room, or no longer."""
+        if begins:
+            self.of_room.setdefault(room, {})[client] = None
+        elif (there := self.of_room.get(room)) is not None:
+            there.pop(client, None)
+            if not there:
+                del self.of_room[room]
+
+    def who_is_in(self, rooms: Collection[str]) -> dict[IrcClient, None]:
+        """Return the connections that were told that they are in one of these rooms, each once."""
+        found: dict[IrcClient, None] = {}
+        for room in sorted(rooms):
+            found.update(self.of_room.get(room, {}))
+        return found
 
     def wait_for(self, key: bytes, client: IrcClient) -> None:
         """A client waits for a draft whose key it has chosen."""

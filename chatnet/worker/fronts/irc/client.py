@@ -555,7 +555,7 @@ class IrcClient(ConnectionPeer):
             self.joined[room] = None
         else:
             self.joined.pop(room, None)
-        self.front.count_stay(room, begins)
+        self.front.crowd.note_stay(self, room, begins)
 
     def introduce(self, rooms: Sequence[str]) -> None:
         """Tell the client who is in rooms that it was just told of, one after the other."""
@@ -622,6 +622,7 @@ class IrcClient(ConnectionPeer):
                 self.channel = channel
 
             self.session.change_channel(change)
+        self.front.crowd.note_capabilities(self)
 
     # ---- the end ----
 

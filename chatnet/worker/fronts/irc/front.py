@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,7 +68,6 @@ class Irc:
         self._offered_to_certificates = {**self.offered, "sasl": sasl.mechanisms(has_certificate=True)}
         self._channels: dict[tuple[str, Sees], IrcChannel] = {}
         self.most_users = self.most_everywhere = 0
-        self._stays: Counter[str] = Counter()
         self._window: Window | None = None
         self.entrance: Entrance
 
@@ -123,8 +121,8 @@ class Irc:
             if entry.kind == "ban" and self._members(entry):
                 self._banned(self.entrance.sessions.log, entry)
             elif entry.kind == "forget":  # it ends the stays of all in that one's room
-                for client in list(self.crowd.of_key.values()):
-                    if entry.to in client.joined and client.user != entry.to:
+                for client in self.crowd.who_is_in([entry.to]):
+                    if client.user != entry.to:
                         client.compare_stays()
 
     def _banned(self, log: Log, ban: Entry) -> None:
@@ -151,8 +149,7 @@ class Irc:
                 client.hint_behind(ban.seq, ban.room, line)
 
     def _members(self, ban: Entry) -> list[IrcClient]:
-        clients = self.crowd.of_key.values()
-        return [client for client in clients if ban.room in client.joined and client.user != ban.to]
+        return [client for client in self.crowd.who_is_in([ban.room]) if client.user != ban.to]
 
     def _not_told(self, failure: Failure) -> None:
         self._logger.info("It is not told who was banned: {why}", why=failure.getErrorMessage())
@@ -177,16 +174,10 @@ class Irc:
         self.patience.gone(client)
         self.devices.gone(client.device)
 
-    def count_stay(self, room: str, begins: bool) -> None:
-        """Count in how many rooms somebody here is."""
-        self._stays[room] += 1 if begins else -1
-        if not self._stays[room]:
-            del self._stays[room]
-
     @property
     def rooms(self) -> int:
         """In how many rooms somebody here is."""
-        return len(self._stays)
+        return len(self.crowd.of_room)
 
 
 def _was_there(window: Window, ban: Entry) -> bool | None:

@@ -66,7 +66,7 @@ class Neighbours:
         before = self._changed.get(user)
         if before is not None:
             self._changed[user] = before._replace(rooms=rooms)
-        elif len(self._changed) < MOST_WAITING and self._is_anybody_told():
+        elif len(self._changed) < MOST_WAITING and self._presence.is_anybody_told:
             self._changed[user] = _Due(was, self._outboxes.seconds() + MOMENT, rooms)
             self._go_on()
 
@@ -75,9 +75,6 @@ class Neighbours:
         if len(self._joined) < MOST_WAITING:
             self._joined.setdefault((user, room), self._outboxes.seconds() + MOMENT)
             self._go_on()
-
-    def _is_anybody_told(self) -> bool:
-        return any(client.has("away-notify") for client in self._presence.everybody())
 
     def _go_on(self) -> None:
         if self._next is None and (self._changed or self._joined):

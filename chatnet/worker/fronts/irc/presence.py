@@ -3,7 +3,7 @@ primary tells it (:mod:`chatnet.worker.presence`)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.irc import isupport, numerics
@@ -245,9 +245,11 @@ class Presence:
 
     def tell_words(self, user: str, rooms: Collection[str]) -> None:
         """Tell whoever wants to know that a user, who is in these rooms, is away, or back."""
+        if not self.is_anybody_told:
+            return
         line = events.away(self._crowd.faces.source(user), self.words(user))
-        for other in self.near(user, rooms, "away-notify"):
-            if other.user != user:
+        for other in self.near(user, rooms):
+            if other in self._crowd.hear_of_away:
                 other.hint(line)
 
     def told(self, to: IrcClient, user: str, is_here: bool) -> bytes:
@@ -271,15 +273,19 @@ class Presence:
         if not watchers:
             self._watched.pop(user, None)
 
-    def near(self, user: str, rooms: Collection[str], capability: str) -> Iterator[IrcClient]:
-        """Yield those who are told what a user does who is in ``rooms``, each once: who has the capability
-        on, and is in one of these, or watches them with ``extended-monitor``; and the user's own."""
-        among = rooms if isinstance(rooms, (set, dict)) else set(rooms)
-        for other in list(self._crowd.of_key.values()):
-            if other.has(capability):
-                is_near = other.user == user or not other.joined.keys().isdisjoint(among)
-                if is_near or (nick_of(user) in other.monitors and other.has("extended-monitor")):
-                    yield other
+    @property
+    def is_anybody_told(self) -> bool:
+        """Whether anybody wants to be told who is away."""
+        return bool(self._crowd.hear_of_away)
+
+    def near(self, user: str, rooms: Collection[str]) -> list[IrcClient]:
+        """Return who may be told what a user does who is in ``rooms``, each once: who is in one of these, or
+        watches them with ``extended-monitor``; but for the user's own."""
+        near = self._crowd.who_is_in(rooms)
+        for watcher in self._watched.get(nick_of(user), ()):
+            if watcher.has("extended-monitor"):
+                near[watcher] = None
+        return [other for other in near if other.user != user]
 
     def words_at_join(self, user: str, room: str) -> str:
         """Return the words with which a user is away who joins a room; empty if they are not. That somebody

@@ -127,8 +127,7 @@ class Showing:
     # ---- who is told ----
 
     def _tell_others(self, change: _Change, rooms: Collection[str]) -> None:
-        user = change.entry.user
-        self._tell(change, [one for one in self._crowd.of_key.values() if one.user != user], rooms)
+        self._tell(change, self._crowd.presence.near(change.entry.user, rooms), rooms)
 
     def _tell(self, change: _Change, whom: Iterable[IrcClient], rooms: Collection[str] = ()) -> None:
         """Tell those of ``whom`` who share one of these rooms with the user, monitor them, or are theirs;
