@@ -718,6 +718,26 @@ def test_a_name_is_registered_before_the_welcome() -> None:
     assert [one.command for one in taken.take()] == ["464", "ERROR"]
 
 
+def test_who_registers_before_the_welcome_what_is_theirs_is_logged_in() -> None:
+    """Who did not hear the answer says it again, and is not told no and let in at once; with another password
+    it is refused, and that alone."""
+    stage = IrcStage(Worker(), registers="command")
+    for sentence in ("yours, with", "yours already, with"):
+        line = stage.line()
+        line.say("CAP LS 302", "NICK bob", "USER b 0 * :b", f"REGISTER * * :{PASSWORD}")
+        stage.worker.work()
+        *_, registered, logged_in = line.take()
+        assert registered.shown.startswith("REGISTER SUCCESS bob ")
+        assert sentence in registered.text
+        assert logged_in.shown.startswith("900 bob bob!bob@user bob ")
+        line.say("CAP END")
+        assert line.take()[0].command == "001"
+    eve = stage.line()
+    eve.say("CAP LS 302", "NICK bob", "USER b 0 * :b", "REGISTER * * :another password")
+    stage.worker.work()
+    assert [one.params[:2] for one in eve.take() if one.command != "CAP"] == [["REGISTER", "ACCOUNT_EXISTS"]]
+
+
 def test_a_page_of_names_is_brought_up_to_date() -> None:
     """By who is gone, and who is called otherwise, since it was read."""
     page = MemberPage([Member(name, "") for name in ("alice", "~bob", "~zed")], False, *NOT_DESCRIBED)

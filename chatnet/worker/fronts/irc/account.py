@@ -84,9 +84,10 @@ def sentence_of(why: ChatnetError) -> str:
     return words_for(why)
 
 
-def success(server: str, name: str) -> bytes:
-    """Return the answer to a REGISTER that was done."""
-    sentence = f"The name {name} is yours, with this password."
+def success(server: str, name: str, is_new: bool = True) -> bytes:
+    """Return the answer to a REGISTER that was done, or, if the name is not new, that had been done before: a
+    client says it again that has not heard the answer."""
+    sentence = f"The name {name} is yours{'' if is_new else ' already'}, with this password."
     return writer.line(server, "REGISTER", "SUCCESS", name, sentence, trailing=True)
 
 

@@ -318,10 +318,7 @@ class Registration:
             self._fail("REGISTER", account.code_of(why), self._why_not, name)
             self._failed()
             return
-        if not self._is_new:  # it was theirs before
-            self._fail("REGISTER", "ACCOUNT_EXISTS", "That name is yours already: log in with it.", name)
-        else:
-            self._put(account.success(self._front.settings.name, name))
+        self._put(account.success(self._front.settings.name, name, self._is_new))
         self._say_logged_in(session)
         self._complete()
 
