@@ -17,6 +17,7 @@ MOST_CHUNK_BYTES = 400
 """The longest piece of a message; one of this length is followed by another, perhaps an empty one."""
 MOST_MESSAGE_BYTES = 8 * 1024
 """The longest message, as it is written."""
+DEVICE = "A device has up to 40 letters, digits, dots, - and _, and begins with a letter or a digit."
 _DEVICE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _RANDOM = re.compile(rb"[0-9a-fA-F]{%d}" % (2 * SECRET_BYTES))
 
@@ -156,11 +157,17 @@ def login_of(said: str) -> Login | None:
 
 
 def on_device(credentials: Credentials, user_name: str) -> Credentials:
-    """Return the same, on the device that the name of USER says, as ``alice@phone``, if they say none."""
-    said = login_of(user_name)
-    if said is None or not said.device or credentials.login.device:
+    """Return the same, on the device that the name of USER says, as ``alice@phone``, if they say none. What
+    stands before it may be anything.
+
+    :raises BadName: no device can be called so.
+    """
+    device = user_name.partition("@")[2].lower()
+    if not device or credentials.login.device:
         return credentials
-    login = msgspec.structs.replace(credentials.login, device=said.device)
+    if not _DEVICE.fullmatch(device):
+        raise BadName(f"Your user name (ident) names a device that cannot be. {DEVICE}")
+    login = msgspec.structs.replace(credentials.login, device=device)
     return msgspec.structs.replace(credentials, login=login)
 
 

@@ -10,6 +10,7 @@ import pytest
 from irc_front.stage import PASSWORD, SERVER, Heard, IrcLine, IrcStage, plain
 from worker.conftest import Worker
 
+from chatnet.irc import sasl
 from chatnet.irc_options import MOST, MOST_STRANGERS
 from chatnet.worker.fronts.irc import account, motd
 from chatnet.worker.fronts.irc.addresses import Addresses
@@ -517,6 +518,7 @@ BY_SASL = "AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice')}"
         [f"PASS :{PASSWORD}", "NICK alice", "USER alice@phone 0 * :a"],
         ["AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('alice@phone')}", "NICK alice", "USER a 0 * :a"],
         ["NICK alice", "CAP LS", "USER alice@phone 0 * :a", *BY_SASL, "CAP END"],
+        ["NICK alice", "CAP LS", "USER ~al.ice@Phone 0 * :a", *BY_SASL, "CAP END"],
     ],
 )
 def test_a_device_is_named_behind_the_name(stage: IrcStage, said: list[str]) -> None:
@@ -529,6 +531,32 @@ def test_a_device_is_named_behind_the_name(stage: IrcStage, said: list[str]) -> 
     assert len(stage.worker.log.entries) == 2
     asked(stage.line(), *said)
     assert len(stage.worker.log.entries) == 2  # a device is begun once
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ([f"PASS :{PASSWORD}", "NICK alice", "USER a@{} 0 * :a"], "464 alice"),
+        (["NICK alice", "CAP LS", "USER a@{} 0 * :a", *BY_SASL], "904 alice"),
+        (["NICK zed", "CAP LS", "USER a@{} 0 * :a", f"REGISTER * * :{PASSWORD}"], "FAIL REGISTER"),
+        (["NICK yan", "USER a@{} 0 * :a", *BY_SASL], "904 yan"),
+        (["NICK yan", "USER a@{} 0 * :a", f"REGISTER * * :{PASSWORD}"], "FAIL REGISTER"),
+    ],
+)
+@pytest.mark.parametrize("device", ["ä", "a/b", "-", "x" * 41, "a@b"])
+def test_a_user_name_with_a_device_that_cannot_be_is_refused(
+    said: list[str], answer: str, device: str
+) -> None:
+    """Else the client would share what was missed with those that name no device. Who is no user, or names
+    another device elsewhere, is let in."""
+    stage = IrcStage(Worker(), guests=True)
+    stage.user("alice").cut()
+    line = stage.line()
+    [told] = [one for one in asked(line, *(one.format(device) for one in said)) if sasl.DEVICE in one.text]
+    assert told.shown.startswith(answer)
+    by_name = [f"PASS :alice@phone:{PASSWORD}", "NICK alice", f"USER a@{device} 0 * :a"]
+    assert "001" in codes(asked(stage.line(), *by_name))
+    assert [*stage.worker.sessions.open][-1].device.label == "phone"
 
 
 @pytest.mark.parametrize("nick", ["alice", "zed"])

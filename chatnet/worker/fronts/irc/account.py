@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
     from chatnet.worker.fronts.irc.settings import Registers
 
-DEVICE = "A device has up to 40 letters, digits, dots, - and _, and begins with a letter or a digit."
 NOT_READ = (
-    f"That could not be read: in PLAIN it is a name and a password, in EXTERNAL a name or nothing. {DEVICE}"
+    "That could not be read: in PLAIN it is a name and a password, in EXTERNAL a name or nothing. "
+    f"{sasl.DEVICE}"
 )
-MISNAMED = f"That is not their password, nor a name and a device before the colon. {DEVICE}"
+MISNAMED = f"That is not their password, nor a name and a device before the colon. {sasl.DEVICE}"
 NOT_THEIRS = "That certificate is not one of theirs: they log in by password, with it, and say CERT ADD."
 WHOSE = "Say NICK first, or whose certificate that is; or have one with your account's name as its CN."
 MOST_FAILURES = 3
@@ -170,7 +170,6 @@ async def authenticate(client: IrcClient, slot: Slot, line: Line) -> None:
         return
     match _exchange(client).said(line.params[0]):
         case Credentials() as credentials:
-            credentials = sasl.on_device(credentials, client.said_user)
             await _log_in(client, slot, _by_password(client, credentials))
         case External(login):
             await _log_in(client, slot, _by_certificate(client, login))
@@ -202,6 +201,7 @@ def _failed(client: IrcClient, slot: Slot) -> None:
 
 
 async def _by_password(client: IrcClient, credentials: Credentials) -> None:
+    credentials = sasl.on_device(credentials, client.said_user)
     may_register = client.front.settings.registers == "sasl"
     name = credentials.login.name
     if may_register and name == nick_of(client.user):

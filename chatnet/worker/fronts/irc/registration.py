@@ -256,8 +256,7 @@ class Registration:
             return
         match self._exchange.said(line.params[0]):
             case Credentials() as credentials:
-                credentials = sasl.on_device(credentials, self._ident)
-                self._begin(self._prove(credentials.login, self._shown(credentials)))
+                self._begin(self._prove(self._by_secret(credentials, self._registers)))
             case External(login):
                 self._external(login)
             case Step.ASK:
@@ -281,13 +280,16 @@ class Registration:
             self._no_sasl(account.WHOSE)
             self._failed()
         else:
-            self._begin(self._prove(login, by_certificate(self._connection.fingerprint)))
+            proving = self._login(login, by_certificate(self._connection.fingerprint))
+            self._begin(self._prove(proving, account.NOT_THEIRS))
 
-    async def _prove(self, login: Login, shown: Shown) -> None:
+    async def _prove(self, proving: Coroutine[Any, Any, Session], not_theirs: str = "") -> None:
+        """Log in by SASL; ``not_theirs`` is said of what is shown, if that is not the user's."""
         try:
-            session = await self._login(login, shown)
+            session = await proving
         except ChatnetError as why:
-            self._no_sasl(account.NOT_THEIRS if _is_unknown(why, shown) else account.sentence_of(why))
+            is_unknown = not_theirs and isinstance(why, WrongSecret)
+            self._no_sasl(not_theirs if is_unknown else account.sentence_of(why))
             self._failed()
             return
         self._say_logged_in(session)
@@ -307,12 +309,12 @@ class Registration:
             login = sasl.login_of(self._nick)
             assert login is not None
             credentials = Credentials(login, line.params[2].encode())
-            self._begin(self._registered(sasl.on_device(credentials, self._ident)))
+            self._begin(self._registered(credentials))
 
     async def _registered(self, credentials: Credentials) -> None:
         name = credentials.login.name
         try:
-            session = await self._login(credentials.login, self._shown(credentials, registers=True))
+            session = await self._by_secret(credentials, registers=True)
         except ChatnetError as why:
             self._why_not = account.sentence_of(why)
             self._fail("REGISTER", account.code_of(why), self._why_not, name)
@@ -359,12 +361,9 @@ class Registration:
             self._begin(self._by_password(credentials))
 
     async def _by_password(self, credentials: Credentials) -> None:
-        credentials = sasl.on_device(credentials, self._ident)
-        shown, is_misnamed = self._shown(credentials), sasl.is_misnamed(self._password)
-        if is_misnamed:
-            shown = shown._replace(new=False)  # it is hardly meant as a password
+        is_misnamed = sasl.is_misnamed(self._password)  # then it is hardly meant as a password
         try:
-            session = await self._login(credentials.login, shown)
+            session = await self._by_secret(credentials, self._registers and not is_misnamed)
         except ChatnetError as why:
             is_other = is_misnamed and isinstance(why, WrongSecret | NoSuchUser)
             self._not_let_in(why, account.MISNAMED if is_other else account.sentence_of(why), "Login failed")
@@ -422,10 +421,19 @@ class Registration:
         self._connection.known(True)
         self._welcome(session)
 
-    def _shown(self, credentials: Credentials, registers: bool = False) -> Shown:
-        """Return what is shown by a name and a password; ``registers``: to register it is what was asked
-        for."""
-        return account.shown(credentials, registers or self._front.settings.registers == "sasl")
+    @property
+    def _registers(self) -> bool:
+        """Whether a free name is registered by its first login."""
+        return self._front.settings.registers == "sasl"
+
+    async def _by_secret(self, credentials: Credentials, registers: bool) -> Session:
+        """Log in by a name and a password, on the device that USER has named, if they name none;
+        ``registers``: a free name is registered so.
+
+        :raises ChatnetError: nobody is let in.
+        """
+        credentials = sasl.on_device(credentials, self._ident)
+        return await self._login(credentials.login, account.shown(credentials, registers))
 
     async def _login(self, login: Login, shown: Shown) -> Session:
         """Log in, and register a free name if that may be; never, if the connection is lost meanwhile.
@@ -563,7 +571,3 @@ class Registration:
         deadline, self._deadline = self._deadline, None
         if deadline is not None and deadline.active():
             deadline.cancel()
-
-
-def _is_unknown(why: ChatnetError, shown: Shown) -> bool:
-    return bool(shown.fingerprint) and isinstance(why, WrongSecret)
