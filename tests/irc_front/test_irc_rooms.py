@@ -433,6 +433,10 @@ def test_a_topic(stage: IrcStage) -> None:
     assert bob.shown("TOPIC #tea") == ["331 bob #tea No topic is set."]
     carol = stage.user("carol")
     assert carol.shown("TOPIC #tea :x") == ["442 carol #tea You are not in that channel."]
+    alice.ask("TOPIC #tea :hot")
+    for nothing in ("\x02", "\x0304,05\x0f", "\u200b", "\x02 \x02", "  "):
+        assert alice.shown(f"TOPIC #tea :{nothing}") == ["412 alice There is no text to send."]
+    assert alice.shown("TOPIC #tea")[0] == "332 alice #tea hot"
     assert carol.shown("TOPIC") == ["461 carol TOPIC That command needs more parameters."]
 
 

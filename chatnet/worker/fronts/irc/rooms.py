@@ -197,8 +197,10 @@ async def topic(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
     elif len(line.params) == 1:
         await _say_topic(client, slot, room)
-    else:
-        await _set_topic(client, slot, room, texts.words(line.params[1])[: isupport.MOST_TOPIC])
+    elif (text := texts.words(line.params[1])[: isupport.MOST_TOPIC]).strip() or not line.params[1]:
+        await _set_topic(client, slot, room, text)
+    else:  # there is nothing to be seen in it: that is not meant to take away what there is
+        slot.say(client.numeric(numerics.ERR_NOTEXTTOSEND))
 
 
 async def _say_topic(client: IrcClient, slot: Slot, room: str) -> None:
