@@ -48,6 +48,11 @@ Channel = Topic | UsersRoom | Private
 Target = Channel | Nick
 
 
+def listed(said: str) -> list[str]:
+    """Return the names in a list with commas; those that are empty are passed over."""
+    return list(filter(None, said.split(",")))
+
+
 def channel_of(room: str, me: str) -> str | None:
     """Return what ``me`` knows a (folded) room by: its channel, or the nick of a conversation's other side.
     None: it is nothing of theirs."""

@@ -103,6 +103,22 @@ def test_a_list_of_channels(stage: IrcStage) -> None:
     assert [one.split(" ")[2] for one in heard if one.startswith("476")] == ["#b/c"]
 
 
+def test_what_is_empty_in_a_list_is_passed_over(stage: IrcStage) -> None:
+    """Clients that put lists together leave a comma at an end; of nothing else 461 is said."""
+    alice = stage.user("alice")
+    assert [line for line in alice.shown("JOIN ,#a,,#b,") if line[0] in "J4"] == ["JOIN #a", "JOIN #b"]
+    assert [line for line in alice.shown("NAMES #a,") if line.startswith("366")] == [
+        "366 alice #a End of NAMES."
+    ]
+    assert sorted(alice.shown("PART #a,,#b,")) == ["PART #a", "PART #b"]
+    for command in ("JOIN", "PART"):
+        for nothing in (":", ",", ",,"):
+            assert alice.shown(f"{command} {nothing}") == [
+                f"461 alice {command} That command needs more parameters."
+            ]
+    assert alice.shown("NAMES ,") == ["366 alice * End of NAMES."]
+
+
 @pytest.mark.parametrize(
     "name", ["#C++", "##x", "#a.b", "#" + "a" * 65, "#", "&", "&a\u00a0b", "#@a.b", "#-x", "#_"]
 )

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from chatnet.entries import Entry
 from chatnet.errors import AlreadyJoined, ChatnetError, Muted, NoSuchRoom, NotYet
 from chatnet.irc import isupport, numerics, texts, writer
-from chatnet.irc.targets import CHANTYPES
+from chatnet.irc.targets import CHANTYPES, listed
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.histories import say_newest, sees_newest
@@ -46,7 +46,11 @@ async def join(client: IrcClient, slot: Slot, line: Line) -> None:
         return
     told: _Told = DeferredQueue()
     asked: set[str] = set()
-    channels = {channel: events.room_in(channel) for channel in line.params[0].split(",")}
+    channels = {channel: events.room_in(channel) for channel in listed(line.params[0])}
+    if not channels:
+        client.charge()
+        slot.say(client.numeric(numerics.ERR_NEEDMOREPARAMS, "JOIN"))
+        return
     if any(room not in client.joined for room in channels.values()):
         client.charge()  # who comes back, and joins again what it is in, has its lines for what it says
     for channel, room in channels.items():
@@ -128,7 +132,9 @@ def _may_be_all(client: IrcClient) -> bool:
 
 async def part(client: IrcClient, slot: Slot, line: Line) -> None:
     """Follow rooms no longer."""
-    channels = line.params[0].split(",")
+    channels = listed(line.params[0])
+    if not channels:
+        slot.say(client.numeric(numerics.ERR_NEEDMOREPARAMS, "PART"))
     if len(channels) > 1:
         slot.begin_now()
     why = texts.in_passing(line.params[1], isupport.MOST_REASON) if len(line.params) > 1 else ""
@@ -169,10 +175,9 @@ async def _leave(client: IrcClient, room: str, why: str) -> tuple[Entry | None, 
 
 async def names(client: IrcClient, slot: Slot, line: Line) -> None:
     """List who is in channels, present or not."""
-    if not line.params:
+    channels = listed(line.params[0]) if line.params else []
+    if not channels:
         slot.say(end_of_names(client, "*"))
-        return
-    channels = line.params[0].split(",")
     for channel in channels[isupport.MOST_TARGETS :][:1]:
         sentence = f"NAMES is for at most {isupport.MOST_TARGETS} channels."
         slot.say(client.numeric(numerics.ERR_TOOMANYTARGETS, writer.word(channel), sentence))

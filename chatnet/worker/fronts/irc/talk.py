@@ -145,7 +145,7 @@ class Saying:
     def _named(self, params: tuple[str, ...]) -> list[str]:
         """Return for whom it is, each once however they are spelled; say so, if it is for nobody."""
         named: dict[object, str] = {}
-        for one in filter(None, params[0].split(",") if params else ()):
+        for one in targets.listed(params[0]) if params else ():
             named.setdefault(targets.room_of(one) or one, one)
         if not named:
             self._no(self._client.numeric(numerics.ERR_NORECIPIENT))
