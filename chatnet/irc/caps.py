@@ -10,7 +10,7 @@ from chatnet.irc import numerics, writer
 from chatnet.irc.batches import MOST_LINES, MOST_TEXT_BYTES
 
 VERSION = 302
-"""The version of the negotiation in which there are values, lists of several lines, NEW and DEL."""
+"""The version of the negotiation in which there are values, and lists of several lines."""
 CAPABILITIES: Mapping[str, str] = {
     "account-notify": "",
     "account-tag": "",
@@ -107,20 +107,6 @@ class Negotiation:
                 return []
         unknown = numerics.ERR_INVALIDCAPCMD
         return [(unknown.code, to, writer.word(params[0]), unknown.text)]
-
-    def renew(self, to: str, offered: Mapping[str, str]) -> list[Words]:
-        """Offer something else from now on, and return what to say of it to a client that wants to know."""
-        lost = [name for name in self._offered if name not in offered]
-        new = {name: value for name, value in offered.items() if self._offered.get(name) != value}
-        self._offered = offered
-        self.on = _shared(self.on.difference(lost))
-        if self._version < VERSION and "cap-notify" not in self.on:
-            return []
-        told = _valued(new) if self._version >= VERSION else list(new)
-        return [
-            *(("CAP", to, "DEL", names) for names in _lists(lost) if names),
-            *(("CAP", to, "NEW", names) for names in _lists(told) if names),
-        ]
 
     def _ls(self, to: str, version: int) -> list[Words]:
         self._version = max(self._version, version)

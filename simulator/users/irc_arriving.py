@@ -29,6 +29,10 @@ class NickTaken(Unreachable):
     """Another nick may be free."""
 
 
+REFUSED = ("464", "465", "904")
+"""By these nobody is let in."""
+
+
 class Arriving:
     """Waits for what the front says to who logs in as ``name``; calls ``welcome`` once they are in."""
 
@@ -55,7 +59,7 @@ class Arriving:
                     raise ConnectionClosed("it was lost before the welcome")
                 if came == "433":
                     raise NickTaken("the nick is somebody's")
-                if came in ("464", "904"):
+                if came in REFUSED:
                     raise self._refused()
             self._waits = Deferred()
             await self._waits
@@ -64,7 +68,7 @@ class Arriving:
         """Take what came."""
         if line.command == "001":
             self._welcome(self.line)
-        elif line.command in ("464", "904"):
+        elif line.command in REFUSED:
             self._why = line.params[-1]
         self._comes(line.command)
 

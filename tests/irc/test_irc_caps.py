@@ -64,9 +64,7 @@ def test_the_highest_version_stays() -> None:
     one = Negotiation(SOME)
     one.answer("*", ["LS", "302"])
     assert "=" not in one.answer("*", ["LS"])[0][-1]
-    assert one.renew("alice", {**SOME, "sasl": "PLAIN,EXTERNAL"}) == [
-        ("CAP", "alice", "NEW", "sasl=PLAIN,EXTERNAL")
-    ]
+    assert one.answer("*", ["REQ", "-cap-notify"])[0][2] == "NAK"  # as of 302
 
 
 @pytest.mark.parametrize("subcommand", ["LS", "LIST"])
@@ -185,25 +183,6 @@ def test_what_cap_does_not_know() -> None:
     assert one.answer("*", ["FOO", "batch"]) == [("410", "*", "FOO", "CAP has no such subcommand.")]
     assert one.answer("*", [""])[0][:3] == ("410", "*", "*")
     assert one.answer("*", [])[0][:3] == ("461", "*", "CAP")
-
-
-def test_changes_are_told_to_who_wants_to_know() -> None:
-    """Negotiation: NEW and DEL for 302 and for cap-notify; what is gone is off."""
-    after = {"batch": "", "cap-notify": "", "sts": "port=6697", "setname": "", "sasl": "EXTERNAL"}
-    silent = Negotiation(SOME)
-    silent.answer("*", ["REQ", "server-time"])
-    assert silent.renew("alice", after) == []
-    assert silent.on == frozenset()
-    asked = Negotiation(SOME)
-    asked.answer("*", ["REQ", "cap-notify server-time"])
-    assert asked.renew("alice", after) == [
-        ("CAP", "alice", "DEL", "server-time"),
-        ("CAP", "alice", "NEW", "setname sasl"),
-    ]
-    new = Negotiation(SOME)
-    new.answer("*", ["LS", "302"])
-    assert new.renew("alice", after)[1] == ("CAP", "alice", "NEW", "setname sasl=EXTERNAL")
-    assert new.renew("alice", after) == []
 
 
 @given(

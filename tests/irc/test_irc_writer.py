@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from irctokens.line import tokenise
 from parser_tests import data as vectors
 
+import chatnet
 from chatnet.irc import numerics, writer
 from chatnet.irc.lines import read_tags
 from chatnet.irc.numerics import Numeric
@@ -132,3 +135,10 @@ def test_no_number_has_two_names() -> None:
     assert len(codes) == len(set(codes))
     assert all(len(code) == 3 and code.isdigit() for code in codes)
     assert not any("\n" in one.text for one in all_of_them)
+
+
+def test_each_number_is_said_somewhere() -> None:
+    """What cannot happen here has no number."""
+    code = "".join(path.read_text() for path in Path(chatnet.__file__).parent.rglob("*.py"))
+    said = set(re.findall(r"\b(?:RPL|ERR)_\w+\b(?! = )", code))
+    assert {name for name, one in vars(numerics).items() if isinstance(one, Numeric)} <= said

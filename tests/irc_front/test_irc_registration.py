@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 from irc_front.stage import PASSWORD, SERVER, Heard, IrcLine, IrcStage, plain
+from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
 from chatnet.irc import sasl
 from chatnet.irc_options import MOST, MOST_STRANGERS
+from chatnet.kinds import CLUSTER
 from chatnet.worker.fronts.irc import account, motd
 from chatnet.worker.fronts.irc.addresses import Addresses
 from chatnet.worker.fronts.irc.motd import LOOK_SECONDS, Motd
@@ -179,6 +181,19 @@ def test_a_wrong_password_ends_the_connection(stage: IrcStage) -> None:
     heard = asked(line, "PASS :wrong and long", "NICK bob", "USER b 0 * :b")
     assert codes(heard) == ["464", "ERROR"]
     assert not line.is_open
+
+
+@pytest.mark.parametrize(("kind", "why"), [("ban", "is banned from this server"), ("disable", "is disabled")])
+def test_who_is_shut_out_is_told_so(stage: IrcStage, kind: str, why: str) -> None:
+    """465, and not that their password is wrong: clients ask for another one then. By SASL it is 904."""
+    stage.user("bob").cut()
+    does(stage, kind, CLUSTER, "", to="bob")
+    line = stage.line()
+    heard = asked(line, f"PASS :{PASSWORD}", "NICK bob", "USER b 0 * :b")
+    assert codes(heard) == ["465", "ERROR"]
+    assert why in heard[0].text
+    assert not line.is_open
+    assert why in by_sasl(stage.line(), plain("bob"))[-1]
 
 
 @pytest.mark.parametrize("device", ["x" * 41, "my phone", "-", "a/b"])

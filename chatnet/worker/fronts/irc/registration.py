@@ -21,7 +21,16 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft, fresh_key
-from chatnet.errors import UNREAD, BadName, ChatnetError, NameTaken, NoSuchUser, WrongSecret
+from chatnet.errors import (
+    UNREAD,
+    BadName,
+    Barred,
+    ChatnetError,
+    Disabled,
+    NameTaken,
+    NoSuchUser,
+    WrongSecret,
+)
 from chatnet.faces import NO_IDENT, Face, guest, ident_of
 from chatnet.irc import isupport, numerics, sasl, texts, writer
 from chatnet.irc.caps import Negotiation
@@ -373,9 +382,12 @@ class Registration:
         self._welcome(session)
 
     def _not_let_in(self, why: ChatnetError, sentence: str, end: str) -> None:
-        """Close, as nobody is let in; a password is only wrong if the log could be asked."""
+        """Close, as nobody is let in; a password is only wrong if the log could be asked, and they may come
+        in."""
         if isinstance(why, UNREAD):
             end = sentence
+        elif isinstance(why, Barred | Disabled):
+            self._say(numerics.ERR_YOUREBANNEDCREEP, sentence)
         else:
             self._say(numerics.ERR_PASSWDMISMATCH, sentence)
         self._close(end)
