@@ -111,7 +111,7 @@ class Negotiation:
     def _ls(self, to: str, version: int) -> list[Words]:
         self._version = max(self._version, version)
         if version < VERSION:  # a policy without its value says nothing
-            return _listed(to, "LS", _lists(name for name in self._offered if name != "sts"), version)
+            return [("CAP", to, "LS", next(_lists(name for name in self._offered if name != "sts")))]
         self.on = _shared(self.on | {"cap-notify"} & self._offered.keys())
         return _listed(to, "LS", _lists(_valued(self._offered)), version)
 
@@ -160,11 +160,9 @@ def _lists(names: Iterable[str]) -> Iterator[str]:
 
 
 def _listed(to: str, subcommand: str, lists: Iterator[str], version: int) -> list[Words]:
-    first, *others = lists
-    if version < VERSION or not others:
-        return [("CAP", to, subcommand, first)]
-    *before, last = first, *others
-    return [*(("CAP", to, subcommand, "*", names) for names in before), ("CAP", to, subcommand, last)]
+    *before, last = lists
+    goes_on = ("*",) if version >= VERSION else ()
+    return [*(("CAP", to, subcommand, *goes_on, names) for names in before), ("CAP", to, subcommand, last)]
 
 
 # ---- what the capabilities of a connection decide ----

@@ -87,6 +87,18 @@ def test_long_lists_have_a_star_in_all_lines_but_the_last(subcommand: str) -> No
     assert len(only) == 4
 
 
+def test_an_old_client_is_told_of_all_that_is_on() -> None:
+    """Negotiation: the ``*`` is for 302 alone; but what is on is on, and LIST has all of it."""
+    many = {f"example.org/{number}": "" for number in range(60)}
+    one = Negotiation(many)
+    for name in many:
+        one.answer("*", ["REQ", name])
+    found = one.answer("alice", ["LIST"])
+    assert len(found) > 1
+    assert all(len(words) == 4 for words in found)
+    assert names_in(found) == sorted(many)
+
+
 def test_what_we_offer_fits_into_lines() -> None:
     """An old client gets one line: all of the standard, and of the drafts what fits."""
     one = Negotiation(EVERY)
