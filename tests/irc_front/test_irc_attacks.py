@@ -9,7 +9,7 @@ from irc_front.stage import PASSWORD, SERVER, IrcStage, plain
 from irc_front.test_irc_rooms import does
 from worker.conftest import Worker
 
-from chatnet.entries import Draft, More
+from chatnet.entries import Draft, Entry, More
 from chatnet.irc.caps import SHOWING
 from chatnet.irc.isupport import MOST_MONITORED, MOST_REAL_NAME
 from chatnet.kinds import CLUSTER
@@ -20,6 +20,7 @@ from chatnet.worker.fronts.irc.client import MOST_UNANSWERED, REST_A_TURN, IrcCl
 from chatnet.worker.fronts.irc.connection import ANSWER_SECONDS, PING_SECONDS
 from chatnet.worker.fronts.irc.registration import SECONDS
 from chatnet.worker.fronts.irc.said import said
+from chatnet.worker.fronts.irc.sees import Sees
 
 
 @pytest.fixture
@@ -451,3 +452,12 @@ def test_names_that_look_alike(stage: IrcStage, nick: str) -> None:
     assert "904" in [one.command for one in line.take()]
     bob = stage.user("bob")
     assert [one.command for one in bob.ask(f"PRIVMSG {nick} :x")] == ["401"]
+
+
+@pytest.mark.parametrize("evil", ["\r", "\0", "\rQUIT", "\r\nQUIT :x"])
+@pytest.mark.parametrize("caps", [(), ("message-tags",), ("message-tags", "batch", "draft/multiline")])
+def test_no_post_is_more_than_its_lines(evil: str, caps: tuple[str, ...]) -> None:
+    """The log takes no such text; if one came by whatever way, it would be no lines of ours."""
+    post = Entry(1, 0, "post", "alice", "#tea", f"good{evil}", b"k" * 16)
+    with pytest.raises(ValueError, match="not one line"):
+        said("log", post, "#tea", Sees.of(frozenset(caps)))

@@ -127,7 +127,10 @@ def tags_of_others(post: Entry, tags: TagClass, is_bot: bool) -> str:
 
 def _line(head: str, form: str, text: str, tags: str) -> bytes:
     shown = texts.action(text) if form == "action" else text
-    return f"@{tags} {head}{shown}\r\n".encode() if tags else f"{head}{shown}\r\n".encode()
+    line = f"@{tags} {head}{shown}" if tags else f"{head}{shown}"
+    if "\n" in line or "\r" in line or "\0" in line:
+        raise ValueError(f"not one line: {line!r}")
+    return f"{line}\r\n".encode()
 
 
 def _marks(post: Entry, goes_on: bool) -> str:
