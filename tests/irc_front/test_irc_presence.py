@@ -386,6 +386,26 @@ def test_only_some_who_come_at_once_are_told_of() -> None:
     assert not presence._neighbours._changed
 
 
+def test_modes_that_are_so_already_are_told_nobody(fronts: Fronts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is the primary, which would tell all fronts."""
+    alice = fronts.one.user("alice")
+    said: list[str] = []
+    presence = fronts.one.worker.sessions.presence
+    say = presence.say
+
+    def listened(user: str, away: str, away_at: int, modes: str) -> None:
+        said.append(modes)
+        say(user, away, away_at, modes)
+
+    monkeypatch.setattr(presence, "say", listened)
+    assert alice.shown("MODE alice -B", "MODE alice -i+i-i") == []
+    assert alice.shown("MODE alice +B", "MODE alice +B", "MODE alice +B-x") == [
+        "MODE alice +B",
+        "501 alice There is no such mode of users.",
+    ]
+    assert said == ["B"]
+
+
 @pytest.mark.parametrize("are_told", [True, False])
 def test_what_one_does_is_not_looked_at_for_everybody(
     fronts: Fronts, monkeypatch: pytest.MonkeyPatch, are_told: bool

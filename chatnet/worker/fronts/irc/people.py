@@ -364,6 +364,8 @@ async def own_modes(client: IrcClient, slot: Slot, line: Line) -> None:
             (modes.add if sign == "+" else modes.discard)(letter)
     if not {*CHANGES, *isupport.USER_MODES}.issuperset(line.params[1]):
         slot.say(client.numeric(numerics.ERR_UMODEUNKNOWNFLAG))
+    if modes == before:
+        return
     client.modes = frozenset(modes)
     client.front.presence.modes_changed(client)
     changed = {"+": sorted(modes - before), "-": sorted(before - modes)}
