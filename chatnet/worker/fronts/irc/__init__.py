@@ -24,6 +24,7 @@ faces         how everybody is shown: nicks, sources, real names; which guests a
 showing       follows how everybody is shown, and tells who shares a room with them
 said          posts as lines   (pure)
 events        joins, topics, modes and the like as lines   (pure)
+finding       finds one name in what the log tells in pages
 roster        who is in a room, as of now
 motd          the message of the day
 server        the welcome, CAP, PING, QUIT, MOTD, LUSERS, HELP and the like

@@ -11,6 +11,7 @@ from chatnet.irc.targets import Nick
 from chatnet.names import GUEST, is_guest, is_talk, sides, talk
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.finding import find
 
 if TYPE_CHECKING:
     from chatnet.irc.lines import Line
@@ -116,15 +117,13 @@ async def _mark(client: IrcClient, room: str, said: str) -> None:
 
 async def mark_in(client: IrcClient, room: str) -> int:
     """Return how far the user has read in a room; 0: they have not said it."""
-    wanted, has_more = _spelled(client, room), True
-    after = room[:-1] + chr(ord(room[-1]) - 1)  # few are between this and the room, mostly none
-    while has_more:
+
+    async def ask(after: str) -> tuple[list[tuple[str, int]], bool]:
         page = await client.session.marks.page(after)
-        if wanted in (found := dict(page.marks)):
-            return found[wanted]
-        after = page.marks[-1][0] if page.marks else ""
-        has_more = page.more and bool(page.marks) and client.sessions_room(after) < room
-    return 0
+        return page.marks, page.more
+
+    found = await find(room, ask, lambda mark: client.sessions_room(mark[0]))
+    return 0 if found is None else found[1]
 
 
 async def all_marks(client: IrcClient) -> dict[str, int]:

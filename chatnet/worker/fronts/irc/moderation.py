@@ -21,6 +21,7 @@ from chatnet.reads import Ban
 from chatnet.rules import FOR_EVER
 from chatnet.worker.fronts.irc import events
 from chatnet.worker.fronts.irc.command import Command, Pace
+from chatnet.worker.fronts.irc.finding import find
 from chatnet.worker.fronts.irc.people import CHANGES, asks_for_modes, own_modes
 from chatnet.worker.fronts.irc.roster import is_users, moderates, owns, prefix_of, reason_of, role_in
 
@@ -268,14 +269,12 @@ async def _is_banned(client: IrcClient, room: str, name: str) -> bool:
     """Return whether somebody is banned for good, if the client's user may know: then ``+b`` does nothing."""
     if is_users(room) or not await moderates(client, room):
         return False
-    after, has_more = name[:-1], True
-    while has_more and after < name:
+
+    async def ask(after: str) -> tuple[list[Ban], bool]:
         page = await client.session.reads.bans(room, after)
-        if Ban(name, FOR_EVER) in page.bans:
-            return True
-        has_more = page.more and bool(page.bans)
-        after = page.bans[-1].user if page.bans else name
-    return False
+        return page.bans, page.more
+
+    return await find(name, ask, lambda ban: ban.user) == Ban(name, FOR_EVER)
 
 
 COMMANDS = {

@@ -23,9 +23,10 @@ from chatnet.errors import (
 )
 from chatnet.irc import numerics, writer
 from chatnet.names import is_topic
-from chatnet.reads import MemberPage
+from chatnet.reads import Member, MemberPage
 from chatnet.stays import changes
 from chatnet.worker.fronts.irc import events
+from chatnet.worker.fronts.irc.finding import find
 from chatnet.worker.fronts.irc.marking import all_marks, mark_in, mark_line
 
 if TYPE_CHECKING:
@@ -126,16 +127,13 @@ async def role_in(client: IrcClient, room: str, user: str) -> str | None:
 
     :raises NoSuchRoom: there is no such room for the client's user.
     """
-    reads = client.session.reads
-    after, has_more = user[:-1], True  # that page has them, or almost
-    while has_more and after < user:
-        page = await reads.members(room, after)
-        for member in page.members:
-            if member.name == user:
-                return member.role
-        has_more = page.more and bool(page.members)
-        after = page.members[-1].name if page.members else user
-    return None
+
+    async def ask(after: str) -> tuple[list[Member], bool]:
+        page = await client.session.reads.members(room, after)
+        return page.members, page.more
+
+    found = await find(user, ask, lambda member: member.name)
+    return None if found is None else found.role
 
 
 async def moderates(client: IrcClient, room: str) -> bool:
