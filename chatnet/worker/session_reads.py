@@ -19,6 +19,7 @@ from chatnet.reads import (
     BanPage,
     BansOf,
     DevicesOf,
+    Faces,
     Feed,
     FeedPage,
     FirstIn,
@@ -41,6 +42,7 @@ from chatnet.reads import (
     RoomOf,
     Rooms,
     SeqBefore,
+    ShownFace,
     SpeakerIn,
     Talk,
     TalkPage,
@@ -205,6 +207,10 @@ class SessionReads:
     async def first_in(self, topic: str) -> str:
         """Return who has been in a topic for longest, while it has no owner; empty: nobody."""
         return await self._read(lambda head: FirstIn(topic, head))
+
+    async def shown(self, after: str) -> list[ShownFace]:
+        """Return the first page of how users are shown on IRC after ``after``, as the log has it by now."""
+        return await self._read(lambda _: Faces(_beginning(after)))
 
     async def led_by(self, name: str, rooms: Sequence[str]) -> list[str]:
         """Return those of some rooms of a user, which both are in, that they moderate, or own, or are the

@@ -289,6 +289,35 @@ def test_a_real_name_is_kept(stage: IrcStage) -> None:
     ]
 
 
+def test_what_is_shown_so_already_is_said_once(stage: IrcStage) -> None:
+    """Clients say at each login what they are called. It is answered as it was the first time, but NICK, of
+    which nothing is said then."""
+    alice = stage.everything("Alice")
+    for _ in range(2):
+        assert alice.shown("SETNAME :Alice L.") == ["SETNAME Alice L."]
+    assert alice.shown("NICK Alice", "SETNAME :Alice L.", "NICK Alice") == ["SETNAME Alice L."]
+    assert alice.shown("NICK ALICE") == ["NICK ALICE"]
+    assert kept(stage) == ["Alice - Alice", "Alice - Alice L.", "ALICE - Alice L."]
+    plain = stage.everything("bob")
+    assert plain.shown("NICK bob") == []
+    assert len(kept(stage)) == 3
+
+
+@pytest.mark.parametrize(("other", "again"), [("SETNAME :B", "SETNAME :A"), ("NICK ALICE", "NICK Alice")])
+def test_what_another_device_has_changed_since_is_changed_back(other: str, again: str) -> None:
+    """Though this front does not know yet that it was changed."""
+    fronts = Fronts(is_behind=True)
+    one, two = fronts.one.everything("Alice"), fronts.two.everything("Alice")
+    one.ask("SETNAME :A")
+    fronts.behind.lagging = True
+    assert one.ask(other)
+    two.say(again)
+    fronts.behind.lagging = False
+    fronts.behind.catch_up()
+    fronts.pass_time()
+    assert kept(fronts.one)[-2:] == ["Alice - B" if other[0] == "S" else "ALICE - A", "Alice - A"]
+
+
 def test_a_front_that_begins_later_knows_all_that_was_said(stage: IrcStage) -> None:
     spelled(stage, "Alice").ask("JOIN #tea", "SETNAME :Alice L.")
     later = IrcStage(Worker(log=stage.worker.log, clock=stage.worker.clock))

@@ -16,12 +16,13 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry, fresh_key, heard_at, listens
 from chatnet.errors import ChatnetError, TryLater
-from chatnet.faces import NO_IDENT, Face
+from chatnet.faces import NO_IDENT, Face, face_of
 from chatnet.irc import isupport, numerics, texts, writer
 from chatnet.irc.batches import MULTILINE, Failed, Multiline
 from chatnet.irc.lines import MOST_BYTES, Line, NotUtf8, TooLong, WithNul
 from chatnet.irc.numerics import Numeric
 from chatnet.names import fold_for, is_guest, is_room, is_talk
+from chatnet.reads import PAGE_FACES, ShownFace
 from chatnet.stays import changes
 from chatnet.store.verifying import cursor_at
 from chatnet.worker.fronts.connection import ConnectionPeer
@@ -32,6 +33,8 @@ from chatnet.worker.fronts.irc.channel import PREFIX_BYTES, IrcChannel
 from chatnet.worker.fronts.irc.command import Command, Pace
 from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
+from chatnet.worker.fronts.irc.faces import Faces
+from chatnet.worker.fronts.irc.finding import find
 from chatnet.worker.fronts.irc.people import states
 from chatnet.worker.fronts.irc.roster import introduce
 from chatnet.worker.fronts.irc.sees import Sees
@@ -72,6 +75,10 @@ def _prefix(seconds: float, entropy: Callable[[int], bytes]) -> bytes:
 def error(sentence: str) -> bytes:
     """Return the last line on a connection."""
     return writer.line("", "ERROR", f"Closing link: {sentence}", trailing=True)
+
+
+def _is_same(one: Face, other: Face) -> bool:
+    return (one.spelled, one.real_name) == (other.spelled, other.real_name)
 
 
 class IrcClient(ConnectionPeer):
@@ -600,8 +607,8 @@ class IrcClient(ConnectionPeer):
 
     # ---- capabilities ----
 
-    async def spell(self, face: Face) -> None:
-        """Have the user shown so.
+    async def spell(self, face: Face) -> bool:
+        """Have the user shown so; return whether that changes anything.
 
         :raises ChatnetError: that cannot be.
         """
@@ -610,8 +617,22 @@ class IrcClient(ConnectionPeer):
             if user not in faces and not faces.are_known:
                 raise TryLater(UNKNOWN_FACE)  # what they do not change now would be lost
             face = face._replace(ident=NO_IDENT)
+        if _is_same(face, faces.face(user)) and await self._is_shown_so(face):
+            return False
         drafts = self.session.drafts
         await self.drafts.append(lambda key: drafts.order(key, "spelling", None, face.text))
+        return True
+
+    async def _is_shown_so(self, face: Face) -> bool:
+        """Return whether the log has the user shown so by now: another device may have changed that a moment
+        ago."""
+
+        async def ask(after: str) -> tuple[list[ShownFace], bool]:
+            page = await self.session.reads.shown(after)
+            return page, len(page) == PAGE_FACES
+
+        found = await find(self.user, ask, lambda one: one.user)
+        return _is_same(face, Faces.unsaid(self.user) if found is None else face_of(found.text))
 
     def capabilities_changed(self) -> None:
         """The client has another set on than before."""

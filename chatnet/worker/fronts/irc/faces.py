@@ -41,8 +41,12 @@ class Faces:
 
     def face(self, user: str) -> Face:
         """Return how a user is shown."""
-        name = user.removeprefix(GUEST)
-        return self._faces.get(user) or Face(name, "", "")
+        return self._faces.get(user) or self.unsaid(user)
+
+    @staticmethod
+    def unsaid(user: str) -> Face:
+        """Return how a user is shown who has said nothing of it."""
+        return Face(user.removeprefix(GUEST), "", "")
 
     def nick(self, user: str) -> str:
         """Return the nick of a user, as they spell it."""

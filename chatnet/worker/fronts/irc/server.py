@@ -142,15 +142,15 @@ async def nick(client: IrcClient, slot: Slot, line: Line) -> None:
 
 async def _respell(client: IrcClient, slot: Slot, wanted: str) -> None:
     before = client.source
-    if wanted == client.nick:
-        return
-    client.charge(CHANGED)
+    if wanted != client.nick:
+        client.charge(CHANGED)
     try:
-        await client.spell(client.front.faces.face(client.user)._replace(spelled=wanted))
+        changed = await client.spell(client.front.faces.face(client.user)._replace(spelled=wanted))
     except ChatnetError as why:
         client.refuse(slot, "NICK", writer.word(wanted), why)
     else:
-        slot.say(writer.line(before, "NICK", wanted))
+        if changed:
+            slot.say(writer.line(before, "NICK", wanted))
 
 
 def taken(faces: Faces, nick: str) -> str:
