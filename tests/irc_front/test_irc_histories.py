@@ -23,6 +23,7 @@ from chatnet.worker.fronts.irc import histories
 from chatnet.worker.fronts.irc.budget import BURST
 from chatnet.worker.fronts.irc.client import LINGER_SECONDS, IrcClient
 from chatnet.worker.fronts.irc.histories import AHEAD_SECONDS, ROOMS_A_LINE
+from chatnet.worker.fronts.irc.marking import MOST_TOLD
 from chatnet.worker.fronts.irc.patience import GOES_ON, WAITS
 
 T = TypeVar("T")
@@ -681,6 +682,43 @@ def test_how_far_one_has_read(stage: IrcStage) -> None:
     assert [one.shown for one in other.take()] == [f"MARKREAD #tea timestamp={at[3]}"]
     assert deaf.heard == []
     assert "MARKREAD #tea timestamp=" + at[3] in stage_join(stage, "alice")
+
+
+def test_no_mark_that_is_told_falls(stage: IrcStage) -> None:
+    """The time of one may have to be read, and that of a later one is known at once: then the later one alone
+    is told. So it is where the answer to a question is older than what was told meanwhile."""
+    talk(stage, 4)[0].cut()
+    alice = stage.user("alice", "draft/read-marker", "server-time", "message-tags")
+    old = [entry.seq for entry in stage.worker.log.entries if entry.kind == "post"]
+    log = stage.worker.log
+    log.forget()
+    said(stage, "bob", "#tea", "new")
+    [new] = alice.take()
+    [client] = stage.irc.crowd.of_user["alice"]
+    log.reads_held = True
+    client.marked("#tea", old[0])
+    client.marked("#tea", old[1])
+    alice.say("MARKREAD #tea")
+    client.marked("#tea", log.window.head)
+    client.marked("#tea", old[2])
+    stage.worker.settle()
+    newest = f"MARKREAD #tea timestamp={new.tags['time']}"
+    assert [one.shown for one in alice.take()] == [newest]
+    log.let_go()
+    stage.worker.settle()
+    assert [one.shown for one in alice.take()] == [newest]  # the answer
+    assert alice.shown("MARKREAD #tea") == [newest]
+
+
+def test_of_only_so_many_rooms_it_is_known_how_far_was_told(stage: IrcStage) -> None:
+    talk(stage, 1)[0].cut()
+    alice = stage.user("alice", "draft/read-marker")
+    [client] = stage.irc.crowd.of_user["alice"]
+    for number in range(MOST_TOLD + 5):
+        client.marked(f"#t{number}", 1)
+    stage.worker.settle()
+    assert len(alice.take()) == MOST_TOLD + 5
+    assert len(client.marks_told) == MOST_TOLD
 
 
 def stage_join(stage: IrcStage, name: str) -> list[str]:

@@ -86,7 +86,8 @@ class IrcClient(ConnectionPeer):
     (:class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`).
 
     ``said_user`` and ``real_name`` are what it said of itself; ``joined`` are the rooms that it was told it
-    is in; it ``shows`` that its user is here, unless it has said that nobody is at it.
+    is in; it ``shows`` that its user is here, unless it has said that nobody is at it. ``marks_told``: up to
+    which seq it was told, or will be, that its user has read rooms.
     """
 
     __slots__ = (
@@ -110,7 +111,7 @@ class IrcClient(ConnectionPeer):
         ),
         *("answers", "caps", "exchange", "device", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
-        *("_slow", "shows", "spoke_at"),
+        *("_slow", "marks_told", "shows", "spoke_at"),
     )
 
     _logger = Logger()
@@ -140,6 +141,7 @@ class IrcClient(ConnectionPeer):
         self.modes: frozenset[str] = frozenset()
         self.shows = False
         self.monitors: dict[str, None] = {}
+        self.marks_told: dict[str, int] = {}
         self.signed_on = self.spoke_at = wall()
         self._budget = Budget(front.seconds())
         self._due: Line | None = None
@@ -787,6 +789,7 @@ class IrcClient(ConnectionPeer):
     def rewound(self, to: Cursor) -> None:
         sentence = "The log was put back: some of what was said last is gone, and is not in the history."
         self.put_line(self.notice(sentence))
+        self.marks_told.clear()
         self.device.rewound()
         self._listen(self._hear_from_now if is_guest(self.user) else self.device.begin)
 

@@ -206,6 +206,7 @@ async def _becomes(client: IrcClient, user: str, by: int, since: int, ages: bool
     front.presence.gone(client, list(client.joined))
     front.crowd.leave(client)
     client.session = session
+    client.marks_told.clear()
     front.crowd.enter(client)
     old.lost("its user is another one now")
     for watched in monitors:

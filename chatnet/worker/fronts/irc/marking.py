@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from chatnet.worker.fronts.irc.client import IrcClient
 
 
+MOST_TOLD = 1_000
+"""Of how many rooms it is known how far a client was told that its user has read them."""
+
+
 class Params(Exception):
     """The parameters of a CHATHISTORY make no sense; the text is the sentence."""
 
@@ -139,15 +143,24 @@ async def all_marks(client: IrcClient) -> dict[str, int]:
 
 
 async def mark_line(client: IrcClient, room: str, seq: int, target: str = "") -> bytes:
-    """Return the line that says how far the user has read in a room; ``target``: as this."""
-    time = await time_of(client, room, seq) if seq else None
+    """Return the line that says how far the user has read in a room, which is never less than the client was
+    told, whatever is read late; ``target``: as this."""
+    told, at, time = client.marks_told, 0, None
+    if seq:
+        told[room] = max(seq, told.pop(room, 0))  # it is forgotten last
+        if len(told) > MOST_TOLD:
+            del told[next(iter(told))]
+    while (newest := max(seq, told.get(room, 0))) > at:
+        at, time = newest, await time_of(client, room, newest)
     shown = "*" if time is None else f"timestamp={times.shown(time)}"
     return writer.line(client.front.settings.name, "MARKREAD", target or spelled_for(client, room), shown)
 
 
 async def tell_marked(client: IrcClient, room: str, seq: int) -> None:
-    """Tell the client that its user has read a room up to ``seq``, elsewhere."""
-    client.put_line(await mark_line(client, room, seq))
+    """Tell the client that its user has read a room up to ``seq``, elsewhere; not if it is told of more."""
+    line = await mark_line(client, room, seq)
+    if client.marks_told.get(room, 0) <= seq:
+        client.put_line(line)
 
 
 COMMANDS = {"MARKREAD": Command(markread, 0, Pace.ALONE)}
