@@ -1015,6 +1015,17 @@ test("What was taken back is not unread, nor what one says oneself", async () =>
   assert.equal(page.app.room("#tea").unread, 1);
 });
 
+test("What a purge is repeated for, in a log that was put back, is what was said up to then", async () => {
+  const all = world();
+  const page = await opened(all, "#tea");
+  const { seq, check } = all.server.say("bob", "#tea", "goes");
+  all.server.say("bob", "#tea", "stays");
+  await all.clock.pass(100);
+  all.server.append("purge", "chatnet", "#tea", "", "purge", { to: "bob", ref: { seq, check } });
+  await all.clock.pass(100);
+  assert.deepEqual(page.placed("#tea"), ["", "stays"]);
+});
+
 test("After the log was put back, what took texts back in it does so no more", async () => {
   const all = world();
   const page = await opened(all);

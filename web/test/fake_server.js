@@ -174,7 +174,12 @@ export class FakeServer {
     if (kind === "redact" && more.ref) this.#blank(one => one.seq === more.ref?.seq);
     if (kind === "forget") this.#blank(one => one.user === more.to);
     if (kind === "purge")
-      this.#blank(one => one.user === more.to && (!room || this.placesOf(one).includes(room)));
+      this.#blank(
+        one =>
+          one.user === more.to &&
+          one.seq <= (more.ref?.seq ?? seq) &&
+          (!room || this.placesOf(one).includes(room)),
+      );
     for (const session of this.sessions) {
       if (user === session.user && session.isGreeted && (kind === "join" || kind === "leave"))
         session.say({ t: "membership", room, seq, joined: kind === "join" });

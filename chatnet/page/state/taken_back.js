@@ -26,7 +26,7 @@ export class TakenBack {
   take(entry) {
     if (entry.kind === "redact" && entry.ref) this.one.set(entry.ref.seq, entry.ref.check);
     else if (entry.kind === "forget") this.#add(entry.to ?? "", "", entry.seq);
-    else if (entry.kind === "purge") this.#add(entry.to ?? "", entry.room, entry.seq);
+    else if (entry.kind === "purge") this.#add(entry.to ?? "", entry.room, entry.ref?.seq ?? entry.seq);
     else if (entry.kind === "expire" && entry.ref) this.#add("", entry.room, entry.ref.seq);
     else return false;
     return true;
