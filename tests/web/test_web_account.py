@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from web.browser import Answered, WebSocket, WebStage, request
 from worker.conftest import Worker
 
-from chatnet.entries import Draft
+from chatnet.entries import Draft, More
+from chatnet.kinds import KindName
 from chatnet.reads import DevicesOf
 from chatnet.web_options import a_public_url, the_proxies
 from chatnet.worker.fronts.web.dialect import packed, unpacked
@@ -285,6 +286,16 @@ def test_about_is_for_everybody(stage: WebStage, alice: Browser) -> None:
     assert alice.ask("GET", "/about").json["user"] == "alice"
     alice.cookies["chatnet-memory"] = packed(b"x" * 60)
     assert alice.ask("GET", "/about").json["user"] is None
+
+
+@pytest.mark.parametrize(("kind", "code"), [("ban", "BARRED"), ("disable", "DISABLED")])
+def test_who_may_not_come_in_is_told_why(stage: WebStage, alice: Browser, kind: KindName, code: str) -> None:
+    """And not that nobody is logged in: their cookie may be all that they have, for when that is over."""
+    stage.worker.commit(Draft(kind, "chatnet", "", "", b"k" * 16, 0, More(to="alice")))
+    stage.worker.pass_time(KEPT_SECONDS + 1)
+    answer = alice.ask("GET", "/about")
+    assert (answer.status, answer.json["code"], answer.cookies) == (403, code, [])
+    assert "alice" in answer.json["detail"]
 
 
 def test_about_says_who_may_register(stage: WebStage, alice: Browser) -> None:

@@ -794,6 +794,44 @@ test("A session that was ended says why, and the user enters again", async () =>
   assert.equal(page.app.stage(), "entering");
 });
 
+test("Who is banned is told so also where nobody could tell them at once, and comes in when it is over", async () => {
+  for (const isNew of [true, false]) {
+    const all = world();
+    const { server, profile, clock } = all;
+    if (!isNew) await profile.store.keepSetting("last", { name: "alice", log: server.log });
+    server.banned = "alice";
+    const page = profile.open();
+    await clock.pass(30_000);
+    assert.equal(page.app.stage(), "ended", `${isNew}`);
+    assert.equal(page.app.connection().sentence, "alice is banned from this server.");
+    page.app.start();
+    await clock.pass(5000);
+    assert.equal(page.app.stage(), "ended");
+    server.banned = "";
+    page.app.start();
+    await clock.pass(5000);
+    assert.equal(page.app.stage(), "chatting");
+    assert.equal(page.app.me()?.name, "alice");
+  }
+});
+
+test("Who was banned while the network was away is told so, and nothing that waits here is lost", async () => {
+  const all = world();
+  const page = await opened(all);
+  await offline(all);
+  page.say("#tea", "waits");
+  all.server.banned = "alice";
+  all.server.isDown = false;
+  await all.clock.pass(30_000);
+  assert.equal(page.app.stage(), "ended");
+  all.server.banned = "";
+  page.app.start();
+  await all.clock.pass(5000);
+  page.app.open("#tea");
+  await all.clock.pass(1000);
+  assert.deepEqual(page.placed("#tea"), ["waits"]);
+});
+
 test("What is shown before its answer comes is not shown twice", async () => {
   const all = world();
   const page = await opened(all);

@@ -65,6 +65,8 @@ export class FakeServer {
     this.tellsTime = true;
     /** @type {(draft: {user: string, t: string, words: Record<string, unknown>}) => string} a code: it is refused */
     this.refuse = () => "";
+    /** Who is banned from all of it, and told so wherever they show their cookie. */
+    this.banned = "";
     /** @type {Set<string>} who is told of reports, wherever the post was said */
     this.moderators = new Set();
     /** How many entries a worker sends again before a cursor, as none should. */
@@ -325,6 +327,8 @@ export class FakeServer {
    * @param {Record<string, any>} words
    */
   #api(jar, request, words) {
+    if (jar.user && jar.user === this.banned)
+      throw new No("BARRED", `${jar.user} is banned from this server.`);
     if (request === "GET /about")
       return { log: this.log, signup: this.signup, user: jar.user, version: "0", limits: LIMITS };
     if (request === "POST /session") {
@@ -613,7 +617,7 @@ class Session {
       close: () => this.#end(),
       hasRoom: () => true,
     };
-    if (server.isDown || !jar.user) this.#later(() => this.cut(1006));
+    if (server.isDown || !jar.user || jar.user === server.banned) this.#later(() => this.cut(1006));
     else if (!server.isHung)
       this.#later(() => {
         server.sessions.add(this);

@@ -23,6 +23,8 @@ const KEEP_EVERY = 10_000;
 const UNSAID = 300;
 /** After so long without a connection one may have left rooms elsewhere, and come back. */
 const LONG_AWAY = 30_000;
+/** Whoever is told so is logged in, and may not come in: to ask again at once is of no use. */
+export const SHUT_OUT = new Set(["BARRED", "DISABLED"]);
 
 /** @typedef {import("./ports.js").Ports} Ports */
 /** @typedef {import("./messages.js").FromWorker} FromWorker */
@@ -259,8 +261,10 @@ export class Chat {
 
   async #askWho() {
     const answer = await this.ports.api("GET", "/about").catch(() => null);
-    if (this.#isStopped || answer?.status !== 200 || !answer.body) return;
-    const { user, log } = answer.body;
+    if (this.#isStopped || !answer?.body) return;
+    const { user, log, code, detail } = answer.body;
+    if (SHUT_OUT.has(code)) this.#over(code, detail);
+    if (answer.status !== 200) return;
     if (user === null) {
       if (!this.isChangingSecret) this.#over("OUT", "");
     } else if (user !== this.name || log !== this.log) this.told.isOther(user, log);

@@ -1,7 +1,7 @@
 /** @file What is kept together for the view: who is here, the form with which one enters, and the chat. Pure, but for its
  * ports. */
 
-import { Chat } from "./chat.js";
+import { Chat, SHUT_OUT } from "./chat.js";
 import { complete } from "./completion.js";
 import { EMPTY } from "./composers.js";
 import { EntryForm } from "./entry_form.js";
@@ -158,6 +158,12 @@ export class Page {
           this.#go("entering");
           await this.form.begin(signup);
         }
+        return;
+      }
+      const { code, detail } = answer?.body ?? {};
+      if (SHUT_OUT.has(code)) {
+        this.#ended = { code, sentence: detail };
+        this.#go("ended");
         return;
       }
       await new Promise(
