@@ -13,8 +13,9 @@ from web.browser import HOST, ORIGIN, Answered, Line, WebStage, request
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, Entry
-from chatnet.form import MAX_LINE_FEEDS, MAX_TEXT
+from chatnet.form import MAX_LINE_FEEDS, MAX_PLACES, MAX_TEXT
 from chatnet.keys import key_text
+from chatnet.names import named
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.fronts.web.dialect import packed
@@ -420,6 +421,30 @@ FORM = "application/x-www-form-urlencoded"
             "one",
         ),
         ({"text": "one", "blocks": [{"text": {"text": "one again"}}]}, "application/json", "one"),
+        (
+            {
+                "attachments": [
+                    {
+                        "color": "#f00",
+                        "blocks": [
+                            {"type": "header", "text": {"type": "plain_text", "text": "Down"}},
+                            {
+                                "type": "context",
+                                "elements": [{"type": "mrkdwn", "text": "db1"}, {"type": "image"}],
+                            },
+                            {"type": "actions", "elements": [{"text": {"text": "a button"}}]},
+                        ],
+                    }
+                ]
+            },
+            "application/json",
+            "Down\ndb1",
+        ),
+        (
+            {"text": "https://x.example/?a=1&copy=2&section=3 &amp;lt; &quot;"},
+            "application/json",
+            "https://x.example/?a=1&copy=2&section=3 &lt; &quot;",
+        ),
         ({"text": "a\x00b\r\nc\u2028d"}, "application/json", "ab\ncd"),
     ],
 )
@@ -436,6 +461,18 @@ def test_a_webhook_that_is_too_long_is_cut(stage: WebStage, hook: Program, text:
     assert entry.text.endswith("…")
     assert len(entry.text) <= MAX_TEXT
     assert entry.text.count("\n") <= MAX_LINE_FEEDS
+
+
+@pytest.mark.parametrize("between", [" ", "; #1, ", ","])
+def test_what_a_webhook_names_beyond_what_a_post_may_is_only_written(
+    stage: WebStage, hook: Program, between: str
+) -> None:
+    """A list of changes, as a build has it."""
+    text = between.join(f"#{number}" for number in range(100, 160))
+    assert flung(stage, hook, text.encode(), "text/plain").status == 200
+    [entry] = posts(stage)
+    assert entry.text.replace("#", "").replace("@", "") == text.replace("#", "").replace("@", "")
+    assert named(entry.text) == named(text)[:MAX_PLACES]
 
 
 @pytest.mark.parametrize(
