@@ -13,6 +13,7 @@ from web.browser import HOST, ORIGIN, Answered, Line, WebStage, request
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, Entry
+from chatnet.errors import REFUSALS
 from chatnet.form import MAX_LINE_FEEDS, MAX_PLACES, MAX_TEXT
 from chatnet.keys import key_text
 from chatnet.names import named
@@ -20,6 +21,7 @@ from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.fronts.web.dialect import packed
 from chatnet.worker.fronts.web.kept import MOST_ASKED, MOST_OF_ONE
+from chatnet.worker.fronts.web.problems import status_of, wait_of
 
 
 @pytest.fixture
@@ -539,6 +541,13 @@ def test_a_flood_of_webhooks_is_put_off(stage: WebStage) -> None:
     assert alice.text("hello").status == 201
     for line in lines:
         line.cut()
+
+
+def test_what_passes_only_in_hours_is_not_to_be_asked_again_in_a_second() -> None:
+    late = [one for one in REFUSALS.values() if re.search("tomorrow|an hour", one.sentence)]
+    found = [one.code for one in late if status_of(one.of()) == 429]
+    assert len(found) >= 3
+    assert all(wait_of(one.of()) == 3600 for one in late if one.code in found)
 
 
 def test_few_users_cannot_keep_all_sessions_between_requests_busy(stage: WebStage) -> None:

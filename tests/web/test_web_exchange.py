@@ -262,6 +262,7 @@ def test_a_slow_answer_is_not_waited_for(stage: WebStage, monkeypatch: pytest.Mo
     stage.worker.pass_time(ANSWER_SECONDS + 0.1)
     answer = line.answer()
     assert (answer.status, answer.headers["connection"]) == (503, "close")
+    assert (answer.headers["retry-after"], answer.json["code"]) == ("1", "TRY_LATER")
     late.callback([])
     stage.worker.settle()
     assert line.came == b""

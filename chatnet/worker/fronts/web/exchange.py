@@ -79,7 +79,7 @@ class Answers(Protocol):
         """Return the answer to a request that came on ``connection``."""
 
     def refusal(self, status: int, why: str, came: Came) -> Answer:
-        """Return the answer to what cannot be read."""
+        """Return the answer to what cannot be read, or is not answered otherwise."""
 
 
 class Exchange:

@@ -44,10 +44,15 @@ OTHERWISE = 409
 
 
 _SECONDS = re.compile(r"in (\d{1,6}) s\b")
+_HOUR = 3600
+_OF_A_DAY = (errors.TooManyToday, errors.TooManyTopics, errors.TooManyTalks)
+"""What takes hours to pass, as their sentences say."""
 
 
 def wait_of(error: ChatnetError) -> int:
     """Return after how many seconds it is worth to ask again, which the sentence may say."""
+    if isinstance(error, _OF_A_DAY):
+        return _HOUR
     found = _SECONDS.search(str(error))
     return int(found[1]) if found else LATER_SECONDS
 

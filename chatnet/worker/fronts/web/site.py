@@ -13,7 +13,7 @@ import msgspec
 from twisted.logger import Logger
 
 from chatnet.entries import fresh_key
-from chatnet.errors import BadRequest, ChatnetError, InternalFailure
+from chatnet.errors import BadRequest, ChatnetError, InternalFailure, TryLater
 from chatnet.keys import key_named
 from chatnet.text import legible
 from chatnet.worker.entrance import Entrance
@@ -48,6 +48,8 @@ _POLICY = (
 )
 """What a page of ours may do. Older Safaris take the socket only by its name: w3c/webappsec-csp#7."""
 NOT_KEPT = ("Cache-Control", "no-store")
+_CODES = {500: InternalFailure.code, 503: TryLater.code}
+"""The codes of refusals that are no fault of the request."""
 _NO_WEIGHT = re.compile(r"\s*q=0(\.0*)?\s*", re.IGNORECASE)
 NOT_SERVING = "This worker does not serve yet, or no longer; try again in a second."
 FULL = "This worker has as many connections as it can have; try again in a second: another may have room."
@@ -283,8 +285,10 @@ class Site:
         return answer._replace(headers=headers, is_last=answer.is_last or answer.status == 503)
 
     def refusal(self, status: int, why: str, came: Came) -> Answer:
-        """Return the answer to what cannot be read."""
-        answer = answer_problem(status, why, BadRequest.code.decode("ascii"))
+        """Return the answer to what cannot be read, or is not answered otherwise."""
+        code = _CODES.get(status, BadRequest.code).decode("ascii")
+        later = (("Retry-After", str(problems.LATER_SECONDS)),) if status == 503 else ()
+        answer = answer_problem(status, why, code, later)
         seen = Seen(came.address, "http", None, False)
         return answer._replace(headers=(*answer.headers, *self._on_every_answer(seen)), is_last=True)
 
