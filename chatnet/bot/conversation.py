@@ -27,8 +27,8 @@ MOST_ASKED = 32
 MOST_HEARD = 1000
 """How many entries wait to be handled before nothing more is read."""
 
-_NOT_NOW = frozenset({"TRY_LATER", "INTERNAL_FAILURE"})
-"""What is no answer to a draft: it is sent again."""
+_NOT_NOW = frozenset({"TRY_LATER", "INTERNAL_FAILURE", "TOO_SLOW", "UNREADABLE"})
+"""What is no answer to a draft, or to a hello: that is said again."""
 _THERE_ALREADY = {"join": "ALREADY_JOINED", "leave": "NOT_JOINED"}
 """What is as good as a yes: an earlier process did it, under a key that is forgotten."""
 
@@ -268,6 +268,7 @@ class Conversation:
         """Take a message of the cluster, and return what it means.
 
         :raises BotError: it means that the bot cannot go on.
+        :raises ConnectionError: that it cannot go on here, now: connect again, after a pause.
         """
         message = messages.received(text)
         match message:
@@ -356,6 +357,8 @@ class Conversation:
         return [Done(ask)]
 
     def _not_greeted(self, why: Refused) -> list[Event]:
+        if not self.is_greeted and why.code in _NOT_NOW:
+            raise ConnectionError(str(why)) from why
         if self.is_greeted or why.code != "CURSOR_AHEAD":
             raise why
         self._heard = self._handled = None

@@ -519,6 +519,21 @@ def test_a_log_that_does_not_know_the_cursor_is_begun_afresh() -> None:
     assert [one["text"] for one in asked(bot)] == ["still to be said"]
 
 
+@pytest.mark.parametrize("code", ["TRY_LATER", "INTERNAL_FAILURE", "TOO_SLOW", "UNREADABLE"])
+def test_a_greeting_that_cannot_be_answered_now_is_said_on_the_next_connection(code: str) -> None:
+    """The store may be away for a minute: that is no reason to end a bot."""
+    bot = conversation(Kept(log="log", user="bot", cursor=Cursor(1, check(1))))
+    bot.send(post(bot, "still to be said"))
+    bot.connected()
+    asked(bot)
+    with pytest.raises(ConnectionError, match="No"):
+        bot.receive(json.dumps({"t": "error", "id": None, "code": code, "text": "No."}))
+    bot.connected()
+    assert [one["cursor"] for one in asked(bot)] == [{"seq": 1, "check": check(1)}]
+    bot.receive(welcome(1))
+    assert [one["text"] for one in asked(bot)] == ["still to be said"]
+
+
 @pytest.mark.parametrize(
     ("message", "error"),
     [

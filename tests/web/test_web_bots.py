@@ -23,6 +23,8 @@ from chatnet.bot import Bot, BotError, LoggedOut, NotKept, Refused, sync
 from chatnet.bot.kept import StateFile
 from chatnet.bot.messages import Post
 from chatnet.entries import Draft
+from chatnet.errors import TooSlow
+from chatnet.reads import Newest
 
 Steps = Callable[[Any], Generator[Callable[[], Any], Any, Any]]
 
@@ -172,6 +174,36 @@ async def test_a_loop_hears_each_post_once_over_lost_connections(
     assert heard == [entry.text for entry in said][:30]
     echoes = [entry.text for entry in front.log.entries if entry.user == "bot" and entry.kind == "post"]
     assert echoes == [*(f"echo {entry.seq}" for entry in said[:29]), "the end"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_bot_outlives_a_log_that_cannot_be_read_for_a_while(
+    front: RealFront, both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front.token_of("alice")
+    token = front.token_of("bot", "alice")
+    read = front.log.read
+    refused: list[Newest] = []
+
+    async def slow(question: Any) -> Any:
+        if isinstance(question, Newest) and len(refused) < 3:
+            refused.append(question)
+            raise TooSlow(TooSlow.sentence)
+        return await read(question)
+
+    monkeypatch.setattr(front.log, "read", slow)
+
+    def steps(bot: Any) -> Any:
+        posts = bot.posts()
+        post: Post = yield lambda: following(posts)
+        return post.text
+
+    done = both.run(front.url, token, steps)
+    while not front.is_heard("bot"):
+        await front.a_moment()
+    front.say("alice", "hello")
+    assert await done == "hello"
+    assert len(refused) == 3
 
 
 @pytest_twisted.ensureDeferred
