@@ -365,6 +365,16 @@ def test_a_failure_of_ours_is_answered_and_logged(
     assert line.ask("GET", "/healthz").status == 200
 
 
+@pytest.mark.parametrize("target", ["/healthz", "/readyz", "/", "chat.example.org:443"])
+def test_who_asks_for_a_tunnel_is_refused(stage: WebStage, target: str) -> None:
+    """Behind a success there would be one, and no place for what is answered."""
+    line = stage.line()
+    line.send(f"CONNECT {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    answer = line.answer("CONNECT")
+    assert (answer.status, answer.headers["connection"]) == (501, "close")
+    assert "no proxy" in answer.json["detail"]
+
+
 def test_a_refusal_behind_a_head_has_a_body(stage: WebStage) -> None:
     """Only what is asked by HEAD has none."""
     line = stage.line()

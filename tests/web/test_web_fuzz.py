@@ -41,9 +41,18 @@ HEADERS = st.dictionaries(
 )
 REQUESTS = st.builds(
     request,
-    st.sampled_from(["GET", "POST", "DELETE", "HEAD", "PUT", "OPTIONS", "TRACE"]),
+    st.sampled_from(["GET", "POST", "DELETE", "HEAD", "PUT", "OPTIONS", "TRACE", "CONNECT"]),
     st.sampled_from(
-        ["/", "/ws", "/nothing", "*", "http://localhost:8080/ws", "http://x@y/", "https://localhost"]
+        [
+            "/",
+            "/ws",
+            "/healthz",
+            "/nothing",
+            "*",
+            "http://localhost:8080/ws",
+            "http://x@y/",
+            "https://localhost",
+        ]
         + [f"/api/v1/{path}" for path in ("about", "session", "posts", "stream", "stream?wait=1", "hooks/x")]
         + ["/api/v1/rooms/%23tea/membership", "/api/v1/rooms/alice/posts?limit=3", "/api/v1/openapi.json"]
     ),

@@ -187,6 +187,9 @@ class Exchange:
         length, is_chunked = headers.get("content-length"), "transfer-encoding" in headers
         if request.http_version not in (b"1.0", b"1.1"):
             self._refuse(505, "here one speaks HTTP/1.1")
+        elif request.method == b"CONNECT":
+            # Behind a success h11, as whoever asks, takes all that follows for what comes through the tunnel.
+            self._refuse(501, "this is no proxy")
         elif is_chunked and request.http_version < b"1.1":
             # What is in front of us, and speaks 1.0, has taken the body for requests (RFC 9112, 6.1).
             self._refuse(400, "HTTP/1.0 has no chunks")
