@@ -197,3 +197,50 @@ test("What was heard is kept by room, and as a whole where it is another tab's",
   assert.equal(await next.heard(LOG, "alice"), undefined);
   assert.notEqual(await next.heard(LOG, "bob"), undefined);
 });
+
+/** A clock whose timers go off when one says so. */
+function clock() {
+  /** @type {Set<() => void>} */
+  const waiting = new Set();
+  return {
+    /** @param {number} _ @param {() => void} act */
+    later: (_, act) => {
+      const one = () => act();
+      waiting.add(one);
+      return () => waiting.delete(one);
+    },
+    /** Let go off what waits now. */
+    goOff() {
+      for (const one of [...waiting]) if (waiting.delete(one)) one();
+    },
+    waiting,
+  };
+}
+
+test("A page that sleeps in the middle of a transaction keeps on disk what comes after", async () => {
+  const { later: asleep, goOff, waiting } = clock();
+  const store = new BrowserStore(new IDBFactory(), asleep);
+  await store.keepSetting("a", 1);
+  const written = store.keepSetting("a", 2);
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  assert.equal(waiting.size, 1);
+  goOff(); // awake again: the timer is overdue, and the browser's answer comes behind it
+  await written;
+  assert.equal(store.isKept(), true);
+  assert.equal(await store.setting("a"), 2);
+  assert.equal(waiting.size, 0);
+});
+
+test("A database that never answers is given up, and what is kept is kept in memory", async () => {
+  const { later: asleep, goOff, waiting } = clock();
+  const store = new BrowserStore(/** @type {any} */ ({ open: () => ({}) }), asleep);
+  const kept = store.keepSetting("a", 1);
+  for (let looks = 0; looks < 5; looks++) {
+    assert.equal(store.isKept(), true);
+    goOff();
+  }
+  await kept;
+  assert.equal(store.isKept(), false);
+  assert.equal(await store.setting("a"), 1);
+  assert.equal(waiting.size, 0);
+});

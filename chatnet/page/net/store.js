@@ -16,8 +16,13 @@ import { isEmpty, MemoryStore } from "./memory_store.js";
 
 const DATABASE = "chatnet";
 const VERSION = 2;
-/** Milliseconds in which the browser opens its database or ends a transaction, or is not believed to do so any more. */
-const LONGEST_TRANSACTION = 5000;
+/**
+ * So often, after so many milliseconds, it is looked whether the browser has opened its database, or ended a transaction,
+ * before it is not believed to do so any more. More than once: a page that slept meanwhile finds a look overdue, and the
+ * answer behind it.
+ */
+const MOST_WAITS = 5;
+const A_WAIT = 1000;
 /** The database is closed when another tab wants to change it, or when the browser likes; once more, then. */
 const CLOSED = new Set(["InvalidStateError", "AbortError", "UnknownError"]);
 
@@ -242,9 +247,13 @@ export class BrowserStore {
    */
   #inTime(begin) {
     return new Promise((go, stop) => {
-      const cancel = this.later(LONGEST_TRANSACTION, () =>
-        stop(new DOMException("no answer", "TimeoutError")),
-      );
+      let looks = 0;
+      const look = () => {
+        if (++looks > MOST_WAITS) stop(new DOMException("no answer", "TimeoutError"));
+        else cancel = this.later(A_WAIT, look);
+      };
+      let cancel = () => {};
+      look();
       begin(
         value => {
           cancel();
