@@ -832,6 +832,15 @@ test("Who was banned while the network was away is told so, and nothing that wai
   assert.deepEqual(page.placed("#tea"), ["waits"]);
 });
 
+test("While nothing happens nothing is drawn anew: who is at a button by the keyboard stays there", async () => {
+  const all = world();
+  const page = await opened(all);
+  await all.clock.pass(5000);
+  page.changed.clear();
+  await all.clock.pass(20_000);
+  assert.deepEqual([...page.changed], []);
+});
+
 test("What is shown before its answer comes is not shown twice", async () => {
   const all = world();
   const page = await opened(all);

@@ -81,6 +81,8 @@ export class Chat {
   #former = null;
   #isStopped = true;
   #wasOnline = false;
+  /** How things stood at the last tick. */
+  #ticked = "";
   #ids = 0;
   /** @type {Map<number, string>} the keys of drafts on this connection */
   #keys = new Map();
@@ -246,7 +248,10 @@ export class Chat {
       this.#do(this.link.tick(ports.ticks(), isAwaiting));
       this.sayMarks(false);
       this.flush();
-      this.told.changed("connection");
+      // What is drawn anew for nothing loses the focus.
+      const before = this.#ticked;
+      this.#ticked = [this.isSlow, this.link.state.is, this.outbox.version].join();
+      if (this.#ticked !== before) this.told.changed("connection");
       this.ticking();
     });
   }
