@@ -244,3 +244,33 @@ test("A database that never answers is given up, and what is kept is kept in mem
   assert.equal(await store.setting("a"), 1);
   assert.equal(waiting.size, 0);
 });
+
+test("What an earlier version of the page has kept is there for the next", async () => {
+  const factory = new IDBFactory();
+  const before = new BrowserStore(factory, later);
+  await before.keepPost(post("1"), written("half"));
+  await before.keepSetting("device", "it");
+  // The same, as of the version before: the stores that it had, and one less.
+  const kept = await before.posts();
+  (await before.database)?.close();
+  const old = new IDBFactory();
+  await new Promise(done => {
+    const request = old.open("chatnet", 1);
+    request.onupgradeneeded = () => {
+      const posts = request.result.createObjectStore("posts", { keyPath: "order", autoIncrement: true });
+      posts.createIndex("key", "key", { unique: true });
+      for (const one of kept) posts.add(one);
+      const how = { keyPath: ["log", "user", "room"] };
+      request.result.createObjectStore("composers", how).add(written("half"));
+      request.result.createObjectStore("settings").add("it", "device");
+    };
+    request.onsuccess = () => done(request.result.close());
+  });
+  const next = new BrowserStore(old, later);
+  assert.deepEqual(await next.posts(), kept);
+  assert.deepEqual(await next.composers(LOG, "alice"), [written("half")]);
+  assert.equal(await next.setting("device"), "it");
+  await next.keepHeard(LOG, "alice", { cursor: { seq: 1, check: "" }, since: 1, joined: [] }, [], true);
+  assert.equal((await next.heard(LOG, "alice"))?.head.cursor.seq, 1);
+  assert.equal(next.isKept(), true);
+});

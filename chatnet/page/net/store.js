@@ -218,13 +218,14 @@ export class BrowserStore {
       const request = /** @type {IDBFactory} */ (this.factory).open(DATABASE, VERSION);
       request.onupgradeneeded = () => {
         const database = request.result;
-        for (const name of database.objectStoreNames) database.deleteObjectStore(name);
-        const posts = database.createObjectStore("posts", { keyPath: "order", autoIncrement: true });
-        posts.createIndex("key", "key", { unique: true });
-        database.createObjectStore("composers", { keyPath: ["log", "user", "room"] });
-        database.createObjectStore("settings");
+        // What an earlier version of the page has kept stays: there may be posts that were not sent yet.
+        const make = (/** @type {string} */ name, /** @type {IDBObjectStoreParameters} */ how = {}) =>
+          database.objectStoreNames.contains(name) ? null : database.createObjectStore(name, how);
+        make("posts", { keyPath: "order", autoIncrement: true })?.createIndex("key", "key", { unique: true });
+        make("composers", { keyPath: ["log", "user", "room"] });
+        make("settings");
         // By log, user and room; how far was heard stands at the room "", which is none.
-        database.createObjectStore("heard");
+        make("heard");
       };
       request.onerror = () => stop(request.error);
       request.onsuccess = () => {
