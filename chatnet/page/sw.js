@@ -1,5 +1,6 @@
 // Keeps the page's files, so that it opens also where there is no network, and while nobody answers. What is
-// on the server is never kept here: only files that are the same for everybody.
+// on the server is never kept here: only files that are the same for everybody. It also hears which notification
+// is pressed, where the browser shows those of service workers alone.
 
 const SHELL = "/a/__HASH__/";
 const KEPT = "chatnet __HASH__";
@@ -38,6 +39,21 @@ async function fromNetwork(request) {
   }
 }
 
+/**
+ * Show what a notification is about: in a window that is there, or else in a new one.
+ * @param {string} address `#/ROOM/SEQ`
+ */
+async function show(address) {
+  const [there] = await worker.clients.matchAll({ type: "window" });
+  if (!there) return worker.clients.openWindow(`/${address}`);
+  await there.focus();
+  return there.navigate(`/${address}`);
+}
+
+worker.addEventListener("notificationclick", (/** @type {any} */ event) => {
+  event.notification.close();
+  event.waitUntil(show(event.notification.data));
+});
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(activate()));
 worker.addEventListener("fetch", (/** @type {any} */ event) => {

@@ -1,4 +1,4 @@
-"""The page opens also where nobody answers, once it has been there."""
+"""What the page's service worker does: the page opens also where nobody answers, once it has been there."""
 
 from __future__ import annotations
 
@@ -50,4 +50,37 @@ def test_the_page_opens_where_nobody_answers(chromium: Browser) -> None:
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()
     expect(page.locator(".post").last).to_contain_text("See you at noon")
+    context.close()
+
+
+AS_ON_ANDROID = """
+window.Notification = class {
+  static permission = "granted";
+  constructor() {
+    throw new TypeError("Illegal constructor");
+  }
+};
+"""
+
+
+def test_a_mention_is_told_also_where_only_a_service_worker_may(chromium: Browser) -> None:
+    context = chromium.new_context(permissions=["notifications"])
+    page = context.new_page()
+    page.add_init_script(AS_ON_ANDROID)
+    with served() as url:
+        page.goto(f"{url}?scene=busy&keep#/%23tea")
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.evaluate("window.fake.call({id: '1', room: '#tea', user: 'bob', text: 'hi alice', seq: 3})")
+        shown = page.evaluate(
+            """async () => {
+              const shell = await navigator.serviceWorker.ready;
+              for (let frame = 0; frame < 300; frame++) {
+                const [one] = await shell.getNotifications();
+                if (one) return [one.title, one.body, one.tag, one.data];
+                await new Promise(requestAnimationFrame);
+              }
+              return null;
+            }"""
+        )
+    assert shown == ["bob in #tea", "hi alice", "1", "#/%23tea/3"]
     context.close()

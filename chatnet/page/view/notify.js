@@ -18,19 +18,19 @@ export async function askToNotify() {
  */
 export function notify(call, icon) {
   if (mayNotify() !== "granted") return;
+  const title = en.notify.title(call.user, call.room);
+  const address = addressOf(call.room, call.seq);
+  /** @type {NotificationOptions} */
+  const words = { body: call.text.slice(0, 300), tag: call.id, icon, dir: "auto", data: address };
   try {
-    const shown = new Notification(en.notify.title(call.user, call.room), {
-      body: call.text.slice(0, 300),
-      tag: call.id,
-      icon,
-      dir: "auto",
-    });
+    const shown = new Notification(title, words);
     shown.onclick = () => {
       window.focus();
-      goTo(addressOf(call.room, call.seq));
+      goTo(address);
       shown.close();
     };
   } catch {
-    // Chrome on Android takes them from service workers alone.
+    // Chrome on Android takes them from service workers alone: sw.js hears that one is pressed.
+    navigator.serviceWorker?.ready.then(shell => shell.showNotification(title, words));
   }
 }
