@@ -166,6 +166,18 @@ def test_who_asks_for_its_head_gets_that_alone(stage: WebStage) -> None:
     assert not stage.worker.sessions.open
 
 
+def test_a_head_is_refused_as_the_rest_would_be(stage: WebStage) -> None:
+    line = stage.line()
+    assert line.ask("HEAD", "/api/v1/stream").status == 401
+    ticket = f"Bearer {packed(stage.ticket('alice'))}"
+    assert stage.line().ask("HEAD", "/api/v1/stream?cursor=9.AAAAAAAAAAA", authorization=ticket).status == 409
+
+
+def test_a_head_of_a_long_request_waits_for_nothing(stage: WebStage) -> None:
+    ticket = f"Bearer {packed(stage.ticket('alice'))}"
+    assert stage.line().ask("HEAD", "/api/v1/stream?wait=30", authorization=ticket).status == 200
+
+
 # ---- signs of life, and a full connection ----
 
 

@@ -391,18 +391,20 @@ class Streams:
         said = request.headers.get("last-event-id") or query.get("cursor") or ""
         start = cursor_in(said) if said else None
         check_room(self._is_full())
+        is_head = request.asked.method == "HEAD"  # answered as a GET would be, and at once
         if "wait" in query:
             seconds = _seconds(query["wait"])
             poll = Poll(request.connection, self._polls, request.seen.address, self._outboxes)
-            return await poll.answer(request, start, seconds)
+            return await poll.answer(request, start, 0 if is_head else seconds)
         kind = EVENT_STREAM if EVENT_STREAM in request.headers.get("accept", "") else LINES
         named = f"{kind}; charset=utf-8" if kind == EVENT_STREAM else kind
         headers = (("Content-Type", named), NOT_KEPT, ("X-Accel-Buffering", "no"))
-        if request.asked.method == "HEAD":
-            return Answer(200, headers, is_last=True)
         channel = self._channel(request.log_id, kind)
         stream = Stream(request.connection, channel, request.seen.address)
         await stream.chat(request, start)
+        if is_head:
+            stream.lost("it was asked by HEAD")
+            return Answer(200, headers, is_last=True)
         return Switch(200, (*headers, ("Connection", "close")), stream)
 
     def _channel(self, log_id: str, kind: str) -> StreamChannel:
