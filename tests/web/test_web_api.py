@@ -91,7 +91,11 @@ def test_a_text_as_it_is(stage: WebStage, alice: Program) -> None:
     assert alice.text("in a topic", "?room=%23ops").status == 403
     alice.ask("PUT", "/rooms/%23ops/membership")
     assert alice.text("in a topic", "?room=%23ops").status == 201
-    assert said(stage) == [("alice", "deployed ☃"), ("#ops", "in a topic")]
+    assert alice.text("of a file\r\nfrom Windows\r\n").status == 201
+    assert said(stage) == [
+        *(("alice", "deployed ☃"), ("#ops", "in a topic")),
+        ("alice", "of a file\nfrom Windows"),
+    ]
 
 
 def test_a_post_has_what_a_post_may_have(stage: WebStage, alice: Program) -> None:

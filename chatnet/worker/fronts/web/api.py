@@ -186,7 +186,7 @@ def _new_post(request: Request) -> NewPost:
             return new
         case kind if kind == TEXT:
             try:
-                return NewPost(request.asked.body.decode().rstrip("\r\n"), room)
+                return NewPost(request.asked.body.decode().replace("\r\n", "\n").rstrip("\r\n"), room)
             except UnicodeDecodeError as error:
                 raise BadRequest.of(why="a text is UTF-8.") from error
     raise Refused(
