@@ -80,7 +80,7 @@ def test_what_is_not_there_is_told_as_a_problem(stage: WebStage) -> None:
     assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
     assert answer.json["code"] == "NOT_ALLOWED"
     wrong = stage.ask("DELETE", "/")
-    assert (wrong.status, wrong.headers["allow"]) == (405, "GET")
+    assert (wrong.status, wrong.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_head_is_get_without_the_body(stage: WebStage) -> None:
@@ -102,6 +102,8 @@ def test_the_page_is_in_one_place(stage: WebStage) -> None:
     """What a browser keeps, it keeps for a name: 127.0.0.1 and localhost would be two."""
     answer = stage.ask("GET", "/", host="127.0.0.1:8080")
     assert (answer.status, answer.headers["location"]) == (307, "http://localhost:8080/")
+    answer = stage.ask("GET", "/?modules", host="127.0.0.1:8080")
+    assert (answer.status, answer.headers["location"]) == (307, "http://localhost:8080/?modules")
     assert stage.ask("GET", "/page.js", host="127.0.0.1:8080").status == 200
     assert stage.ask("GET", "/", host="192.168.1.7:8080").status == 200
 

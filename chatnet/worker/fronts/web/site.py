@@ -228,7 +228,7 @@ class Routes:
             raise _nothing_there()
         route = node.routes.get("GET" if method == "HEAD" else method)
         if route is None:
-            allowed = ", ".join(node.routes)
+            allowed = ", ".join(node.routes).replace("GET", "GET, HEAD")
             raise Refused(405, f"Here one may {allowed}.", "NOT_ALLOWED", (("Allow", allowed),))
         return route, rest
 
@@ -342,11 +342,13 @@ class Site:
 
     async def _root(self, request: Request) -> Answer:
         place = request.seen.place
-        if request.asked.target == "/" and place is not None and place.name == "127.0.0.1":
+        target = request.asked.target
+        path = target.partition("?")[0]
+        if path == "/" and place is not None and place.name == "127.0.0.1":
             # What a page keeps is kept for one name: it must not be in two places by chance.
             there = place._replace(name="localhost").origin
-            return Answer(307, (NOT_KEPT, ("Location", f"{there}/")))
-        asset = self._settings.assets.roots[request.asked.target.partition("?")[0]]
+            return Answer(307, (NOT_KEPT, ("Location", f"{there}{target}")))
+        asset = self._settings.assets.roots[path]
         return _of_asset(asset, request, NOT_KEPT)
 
     async def _file(self, request: Request) -> Answer:
@@ -417,6 +419,7 @@ def other_origin() -> Refused:
     """Return the refusal of what only a page of ours may ask."""
     return Refused(
         403,
-        "This must come from the page of this server itself, or show a ticket: Authorization: Bearer TICKET.",
+        "This must come from the page of this server itself, or from a program that shows a ticket "
+        "(Authorization: Bearer TICKET) and sends no Origin.",
         "OTHER_ORIGIN",
     )
