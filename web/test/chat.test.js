@@ -342,6 +342,26 @@ test("A post that waited for more than a day is sent only when the user says so"
   }
 });
 
+test("Of a post that waited for more than a day, and may be in the log, the page does not say that it is not", async () => {
+  const all = world();
+  const page = await opened(all);
+  all.server.delay = () => 1000;
+  page.say("#tea", "good morning");
+  await all.clock.pass(300);
+  await offline(all);
+  await all.clock.sleep(25 * 3600 * 1000);
+  all.server.delay = () => 1;
+  all.server.isDown = false;
+  page.tell("nudge");
+  await all.clock.pass(12_000);
+  const [old] = page.app.oldPosts();
+  assert.deepEqual([old?.state, old?.mayWithdraw], ["old", false]);
+  page.app.confirmOld(old?.key ?? "", "discard");
+  await all.clock.pass(1000);
+  assert.deepEqual(page.app.oldPosts(), []);
+  assert.equal(page.app.composer("#tea").text, "", "or it would be sent twice");
+});
+
 test("The posts of a tab that is killed are sent by another one, in their order and once", async () => {
   const all = world();
   const first = await opened(all);

@@ -433,7 +433,7 @@ class ChatPage extends HTMLElement {
       const text = h(
         "span",
         null,
-        en.banners.texts.OLD,
+        en.banners.texts[old.mayWithdraw ? "OLD" : "OLD_SENT"],
         " ",
         h("q", { dir: "auto" }, old.text.slice(0, 120)),
       );

@@ -383,6 +383,7 @@ export const en = {
       MEMORY: "This browser keeps nothing: what is not on the server yet is lost when you close the page.",
       REWOUND: "The server was put back to an earlier state: the newest posts are gone.",
       OLD: "You wrote this more than a day ago, and it was never posted:",
+      OLD_SENT: "You wrote this more than a day ago; it may have been posted or not:",
     },
     /** @type {Record<string, (n: number) => string>} */
     counted: {
