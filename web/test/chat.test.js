@@ -1282,6 +1282,39 @@ test("Who logs out leaves nothing that was heard in this browser", async () => {
   assert.equal(await all.profile.store.heard(all.server.log, "alice"), undefined);
 });
 
+test("Whose session is ended from elsewhere leaves nothing that was heard in this browser", async () => {
+  for (const how of /** @type {const} */ ([
+    "told",
+    "found later",
+    "found before the browser knows who was here",
+  ])) {
+    const all = world();
+    all.server.say("bob", "#tea", "private");
+    const page = await opened(all);
+    await all.clock.pass(15_000);
+    page.app.write("#tea", "half a thought");
+    await all.clock.pass(1000);
+    assert.notEqual(await all.profile.store.heard(all.server.log, "alice"), undefined);
+    all.profile.jar.user = null;
+    if (how === "told") {
+      for (const session of [...all.server.sessions])
+        session.say({ t: "bye", code: "SESSION_ENDED", text: "Ended." });
+    } else {
+      page.kill();
+      const { setting } = all.profile.store;
+      if (how !== "found later")
+        all.profile.store.setting = async name => {
+          await new Promise(go => all.clock.later(500, () => go(null)));
+          return setting.call(all.profile.store, name);
+        };
+      all.profile.open();
+    }
+    await all.clock.pass(15_000);
+    assert.equal(await all.profile.store.heard(all.server.log, "alice"), undefined, how);
+    assert.equal((await all.profile.store.composers(all.server.log, "alice")).length, 1);
+  }
+});
+
 test("What comes where nobody looks is not remembered for ever, and read again by who goes there", async () => {
   const all = world();
   const page = await opened(all, "alice");

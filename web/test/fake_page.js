@@ -39,10 +39,15 @@ class SharedStore extends MemoryStore {
     if (head) this.#heard.set(`${log} ${user}`, { head, rooms: new Map([...before, ...changed]) });
   }
 
+  /** @param {string} [log] @param {string} [user] */
+  async forgetHeard(log, user) {
+    this.#heard.delete(`${log} ${user}`);
+  }
+
   /** @param {string} log @param {string} user */
   async forget(log, user) {
     await super.forget(log, user);
-    this.#heard.delete(`${log} ${user}`);
+    await this.forgetHeard(log, user);
   }
 }
 

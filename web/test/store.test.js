@@ -193,9 +193,11 @@ test("What was heard is kept by room, and as a whole where it is another tab's",
   });
   await next.keepHeard(LOG, "alice", head(4), [room("#cake")], true);
   assert.deepEqual(await next.heard(LOG, "alice"), { head: head(4), rooms: [room("#cake")] });
-  await next.forget(LOG, "alice");
+  await next.forgetHeard(LOG, "alice");
   assert.equal(await next.heard(LOG, "alice"), undefined);
   assert.notEqual(await next.heard(LOG, "bob"), undefined);
+  await next.forget(LOG, "bob");
+  assert.equal(await next.heard(LOG, "bob"), undefined);
 });
 
 /** A clock whose timers go off when one says so. */

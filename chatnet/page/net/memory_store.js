@@ -88,6 +88,8 @@ export class MemoryStore {
 
   async keepHeard() {}
 
+  async forgetHeard() {}
+
   /** @param {string} log @param {string} user */
   async forget(log, user) {
     for (const [at, one] of this.#composers)

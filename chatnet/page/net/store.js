@@ -158,6 +158,14 @@ export class BrowserStore {
   }
 
   /** @param {string} log @param {string} user @returns {Promise<void>} */
+  forgetHeard(log, user) {
+    const act = (/** @type {IDBTransaction} */ tx) => {
+      tx.objectStore("heard").delete(ofUser(log, user));
+    };
+    return this.#run(["heard"], "readwrite", act, "forgetHeard", log, user);
+  }
+
+  /** @param {string} log @param {string} user @returns {Promise<void>} */
   forget(log, user) {
     const act = (/** @type {IDBTransaction} */ tx) => {
       tx.objectStore("heard").delete(ofUser(log, user));

@@ -130,9 +130,10 @@ export class Page {
     // Both at once: in a new browser the first look into its database takes longer than the answer.
     this.#askWho(start);
     if (this.#stage !== "starting") return;
-    const last = await this.ports.store.setting("last");
-    if (start !== this.#starts || this.#stage !== "starting") return;
-    if (typeof last?.name === "string") this.#enterChat(last.name, last.log);
+    const { name, log } = (await this.ports.store.setting("last")) ?? {};
+    if (start !== this.#starts || this.#chat || !name) return;
+    if (this.#stage === "starting") this.#enterChat(name, log);
+    else this.ports.store.forgetHeard(log, name);
   }
 
   stop() {
@@ -270,6 +271,8 @@ export class Page {
     this.#changed("rooms");
     this.#changed("connection");
     await this.ports.store.keepSetting("last", undefined);
+    // Who has this device may not be its user any more. What is not sent yet waits for them.
+    await this.ports.store.forgetHeard(chat.log, chat.name);
     if (code === "FORGOTTEN") await this.ports.store.forget(chat.log, chat.name);
     if (code === "OUT") await this.#askWho(++this.#starts);
     else this.#go("ended");

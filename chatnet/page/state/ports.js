@@ -54,6 +54,7 @@
  * @property {(log: string, user: string) => Promise<{head: FeedHead, rooms: RoomRecord[]} | undefined>} heard
  * @property {(log: string, user: string, head: FeedHead, rooms: RoomRecord[], isAll: boolean) => Promise<void>} keepHeard
  *   `isAll`: these are all the rooms; otherwise those that have changed
+ * @property {(log: string, user: string) => Promise<void>} forgetHeard remove what a user has heard
  * @property {(log: string, user: string) => Promise<void>} forget remove composers and settings of a user, and what they
  *   have heard
  */
