@@ -195,6 +195,66 @@ test("Who sets a password stays, though the socket ends before the answer with t
   assert.equal(page.app.connection().state, "online");
 });
 
+test("A password whose answer is lost is asked for again by its key, and its user stays", async () => {
+  for (const isDone of [true, false]) {
+    const { clock, server, profile } = await stranger();
+    server.register("alice", "old");
+    profile.jar.user = "alice";
+    const api = server.apiFor(profile.jar);
+    /** @type {(string | undefined)[]} */
+    const keys = [];
+    server.apiFor = () => async (method, path, body, key) => {
+      if (path !== "/password") return api(method, path, body);
+      keys.push(key);
+      if (profile.jar.user === null) return { status: 401, body: { code: "BAD_TICKET" }, later: 0 };
+      if (keys.length > 1) return api(method, path, body);
+      if (isDone) {
+        await api(method, path, body);
+        profile.jar.user = null; // the cookie is good no longer
+        for (const session of [...server.sessions]) {
+          session.say({ t: "bye", code: "SECRET_CHANGED", text: "Changed." });
+          clock.later(20, () => session.cut(4002));
+        }
+      }
+      throw new TypeError("Failed to fetch");
+    };
+    const page = profile.open();
+    await clock.pass(1000);
+    await Promise.all([page.app.setPassword({ old: "old", password: "correct horse" }), clock.pass(9000)]);
+    assert.equal(page.app.stage(), "chatting");
+    assert.equal(page.app.connection().state, "online");
+    assert.equal(server.accounts.get("alice")?.password, "correct horse");
+    assert.equal(keys.length, 2);
+    assert.match(keys[0] ?? "", /^[\w-]{22}$/);
+    assert.equal(keys[1], keys[0]);
+  }
+});
+
+test("A password that is refused is not asked for again, nor one without end that nobody answers", async () => {
+  for (const [answer, code, most] of /** @type {const} */ ([
+    [{ status: 401, body: { code: "WRONG_SECRET", detail: "Wrong." }, later: 0 }, "WRONG_SECRET", 1],
+    [null, "NO_ANSWER", 6],
+  ])) {
+    const { clock, server, profile } = await stranger();
+    server.register("alice");
+    profile.jar.user = "alice";
+    const api = server.apiFor(profile.jar);
+    let asked = 0;
+    server.apiFor = () => async (method, path, body) => {
+      if (path !== "/password") return api(method, path, body);
+      asked++;
+      if (answer === null) throw new TypeError("Failed to fetch");
+      return answer;
+    };
+    const page = profile.open();
+    await clock.pass(1000);
+    const refused = assert.rejects(page.app.setPassword({ password: "correct horse" }), { code });
+    await Promise.all([refused, clock.pass(60_000)]);
+    assert.equal(asked, most);
+    assert.equal(page.app.stage(), "chatting");
+  }
+});
+
 test("The page knows whether its user has a password", async () => {
   const { clock, server, profile, page } = await stranger();
   server.isHung = true;

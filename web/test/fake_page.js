@@ -195,9 +195,9 @@ export class FakePage {
         this.waiting.push(() => socket.close());
         return socket;
       },
-      api: (method, path, body) =>
+      api: (method, path, body, key) =>
         new Promise((go, stop) => {
-          if (!this.isDead) api(method, path, body).then(alive(go), alive(stop));
+          if (!this.isDead) api(method, path, body, key).then(alive(go), alive(stop));
         }),
       store: this.#stopped(store),
       tabs: {

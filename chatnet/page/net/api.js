@@ -7,9 +7,10 @@ const LONGEST_REQUEST = 20_000;
  * @param {"GET" | "POST" | "DELETE"} method
  * @param {string} path
  * @param {unknown} [body]
+ * @param {string} [key]
  * @returns {Promise<import("../state/ports.js").Answer>}
  */
-export async function askServer(method, path, body) {
+export async function askServer(method, path, body, key) {
   const answer = await fetch(`/api/v1${path}`, {
     method,
     cache: "no-store",
@@ -18,7 +19,10 @@ export async function askServer(method, path, body) {
     signal: AbortSignal.timeout(LONGEST_REQUEST),
     ...(method === "GET"
       ? {}
-      : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) }),
+      : {
+          headers: { "Content-Type": "application/json", ...(key ? { "Idempotency-Key": key } : {}) },
+          body: JSON.stringify(body ?? {}),
+        }),
   });
   const json = await answer.json().catch(() => null);
   const seconds = Number(answer.headers.get("Retry-After") ?? 0);

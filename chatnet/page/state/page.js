@@ -5,6 +5,7 @@ import { Chat, SHUT_OUT } from "./chat.js";
 import { complete } from "./completion.js";
 import { EMPTY } from "./composers.js";
 import { EntryForm } from "./entry_form.js";
+import { freshKey } from "./keys.js";
 import { ALL } from "./names.js";
 import { pendingItem } from "./outbox.js";
 import { Refused } from "./refused.js";
@@ -12,6 +13,9 @@ import { titleOf } from "./title.js";
 
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5000;
+/** How often a password is sent again whose answer was lost, and after how many milliseconds at first. */
+const PASSWORD_TRIES = 5;
+const PASSWORD_RETRY = 1000;
 
 /** @typedef {import("./ports.js").Ports} Ports */
 /** @typedef {import("./app.js").App} App */
@@ -297,7 +301,7 @@ export class Page {
     const chat = this.#chat;
     if (chat) chat.isChangingSecret = true;
     try {
-      await this.#post("POST", "/password", words);
+      await this.#sendPassword(words, chat?.name ?? "");
       if (chat?.session) chat.session = { ...chat.session, password: true };
       this.#changed("me");
     } finally {
@@ -307,21 +311,36 @@ export class Page {
   }
 
   /**
+   * If an answer is lost, ask again by the same key. Then a refusal may be because the password is set: by that the cookie
+   * is good no longer, and the new password lets in.
+   * @param {{old?: string, password: string}} words
+   * @param {string} name
+   */
+  async #sendPassword(words, name) {
+    const key = freshKey(this.ports.now(), this.ports.entropy);
+    for (let tries = 0; ; tries++) {
+      const answer = await this.ports.api("POST", "/password", words, key).catch(() => null);
+      const isLost = !answer || answer.status >= 500;
+      if (!isLost && tries && answer.status >= 300 && (await this.form.logIn(name, words.password))) {
+        this.ports.tabs.say({ t: "in" });
+        return;
+      }
+      if (!isLost || tries === PASSWORD_TRIES) {
+        resultOf(answer);
+        return;
+      }
+      await new Promise(go => this.ports.later(PASSWORD_RETRY * 2 ** tries, () => go(null)));
+    }
+  }
+
+  /**
    * @param {"POST" | "DELETE"} method
    * @param {string} path
    * @param {unknown} [body]
    * @returns {Promise<any>}
    */
   async #post(method, path, body) {
-    /** @type {import("./ports.js").Answer} */
-    let answer;
-    try {
-      answer = await this.ports.api(method, path, body);
-    } catch {
-      throw new Refused("NO_ANSWER", "");
-    }
-    if (answer.status < 300) return answer.body;
-    throw new Refused(answer.body?.code ?? "INTERNAL_FAILURE", answer.body?.detail ?? "");
+    return resultOf(await this.ports.api(method, path, body).catch(() => null));
   }
 
   // ---- the browser ----
@@ -532,6 +551,16 @@ export class Page {
       makeToken: words => this.#post("POST", "/tokens", words),
     };
   }
+}
+
+/**
+ * Return what was answered; throw it if it is a refusal, or nothing.
+ * @param {import("./ports.js").Answer | null} answer
+ */
+function resultOf(answer) {
+  if (answer === null) throw new Refused("NO_ANSWER", "");
+  if (answer.status < 300) return answer.body;
+  throw new Refused(answer.body?.code ?? "INTERNAL_FAILURE", answer.body?.detail ?? "");
 }
 
 const NO_LIMITS = { text: 2000, rate: 0, burst: 0, unanswered: 32 };

@@ -95,8 +95,8 @@
  * @property {(ms: number, act: () => void) => () => void} later returns a function that cancels it
  * @property {(act: () => void) => void} soon in this turn, once all that happens now has happened
  * @property {(listener: SocketListener) => Socket} dial
- * @property {(method: "GET" | "POST" | "DELETE", path: string, body?: unknown) => Promise<Answer>} api rejects if there
- *   was no answer; `path` as "/session"
+ * @property {(method: "GET" | "POST" | "DELETE", path: string, body?: unknown, key?: string) => Promise<Answer>} api
+ *   rejects if there was no answer; `path` as "/session"; what is asked again with the same key is done once
  * @property {Store} store
  * @property {Tabs} tabs
  * @property {(listener: (what: PageEvent) => void) => void} onPage
