@@ -20,7 +20,8 @@ from web.browser import HOST, ORIGIN, WebStage
 from web.test_web_api import Program
 from worker.conftest import Worker
 
-from chatnet.worker.fronts.web import openapi
+from chatnet.errors import REFUSALS
+from chatnet.worker.fronts.web import openapi, problems
 from chatnet.worker.fronts.web.account import Account
 from chatnet.worker.fronts.web.api import Api
 from chatnet.worker.fronts.web.dialect import packed
@@ -49,6 +50,16 @@ def test_it_has_all_that_may_be_asked() -> None:
     routes = [route for part in parts for route in part.routes()]
     asked = {(route.method, route.path.removeprefix(openapi.PREFIX)) for route in routes}
     assert asked == {(one.method, one.path) for one in openapi.OPERATIONS}
+
+
+def test_it_tells_of_every_refusal() -> None:
+    """Also of our own failures, which no other test meets; and when it is worth to ask again."""
+    made = openapi.document()
+    statuses = {str(problems.status_of(error(""))) for error in REFUSALS.values()}
+    for at_path in made["paths"].values():
+        for operation in at_path.values():
+            assert statuses <= set(operation["responses"])
+    assert set(made["components"]["responses"]["Refused"]["headers"]) == {"Retry-After", "WWW-Authenticate"}
 
 
 # ---- what is answered is as it says ----

@@ -148,7 +148,7 @@ OPERATIONS: Sequence[Operation] = (
         [
             Parameter("prefix", "query", "What they begin with."),
             _AFTER,
-            Parameter("mine", "query", "Only those that one is in, and private ones, too."),
+            Parameter("mine", "query", "If it is there, whatever it says: those that one is in, and private ones, too."),
         ],
     ),
     Operation(
@@ -206,7 +206,7 @@ OPERATIONS: Sequence[Operation] = (
     ),
 )
 
-_REFUSALS = (400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503)
+_REFUSALS = (400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 500, 503)
 
 
 def document() -> Parts:
@@ -283,6 +283,13 @@ def _refused(named: Mapping[str, Any]) -> Parts:
     statuses = ", ".join(f"{status} {HTTPStatus(status).phrase}" for status in _REFUSALS)
     return {
         "description": f"It is refused: {statuses}.",
+        "headers": {
+            "Retry-After": {
+                "description": "Of 429 and 503: after how many seconds it is worth to ask again.",
+                "schema": {"type": "integer", "minimum": 0},
+            },
+            "WWW-Authenticate": {"description": "Of 401.", "schema": {"type": "string", "const": "Bearer"}},
+        },
         "content": {problems.TYPE: {"schema": named[repr(bodies.Problem)]}},
     }
 
