@@ -121,6 +121,30 @@ def test_a_name_that_cannot_be_one_is_not_asked_for(chromium: Browser, name: str
         assert not fake(page, "fake.app.entering().isAsking")
 
 
+def test_a_form_that_is_refused_leaves_the_focus_on_the_button_that_was_pressed(chromium: Browser) -> None:
+    with opened(chromium, query="&stage=entering") as page:
+        page.fill("#field-name", "bob")
+        page.keyboard.press("Enter")
+        page.locator("#field-password").fill("wrong password")
+        go = page.locator("chat-enter button[type=submit]")
+        go.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("password")
+        expect(go).to_be_enabled()
+        expect(go).to_be_focused()
+    with opened(chromium, hash=TEA) as page:
+        page.get_by_role("button", name="Account").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_text("Set a password").click()
+        dialog.get_by_label("New password").fill("short")
+        save = dialog.locator("form", has=page.get_by_label("New password")).locator("button[type=submit]")
+        save.focus()
+        page.keyboard.press("Enter")
+        expect(dialog.get_by_role("alert").first).to_contain_text("at least 8")
+        expect(save).to_be_enabled()
+        expect(save).to_be_focused()
+
+
 # ---- writing ----
 
 

@@ -1,7 +1,7 @@
 // Dialogs: one that shows something, and one that asks.
 
 import { en, sentence } from "../words/en.js";
-import { fill, h } from "./h.js";
+import { disable, fill, h } from "./h.js";
 import { iconButton } from "./icons.js";
 import { closed, opened } from "./layers.js";
 
@@ -116,11 +116,14 @@ export function form({ fields = [], text, go, isDangerous, cancel, isFocused, ac
   );
   const number = ++forms;
   const shown = typeof text === "string" ? h("p", null, text) : text;
+  let isActing = false;
   /** @param {SubmitEvent} event */
   const submit = async event => {
     event.preventDefault();
+    if (isActing) return;
+    isActing = true;
+    disable(button, true);
     fill(refused);
-    button.disabled = true;
     try {
       const values = /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(element)));
       // No reason, description or name has line breaks, or other spaces than the usual one.
@@ -132,7 +135,8 @@ export function form({ fields = [], text, go, isDangerous, cancel, isFocused, ac
     } catch (error) {
       fill(refused, sentence(error));
     }
-    button.disabled = false;
+    isActing = false;
+    disable(button, false);
   };
   const element = h(
     "form",

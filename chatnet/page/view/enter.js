@@ -3,7 +3,7 @@
 import { foldName } from "../state/names.js";
 import { en, sentence } from "../words/en.js";
 import { fieldOf } from "./dialogs.js";
-import { fill, h } from "./h.js";
+import { disable, fill, h } from "./h.js";
 
 /** @typedef {import("../state/app.js").App} App */
 
@@ -82,6 +82,7 @@ export class ChatEnter extends HTMLElement {
   /** @param {SubmitEvent} event */
   #submit(event) {
     event.preventDefault();
+    if (this.#app?.entering().isAsking) return;
     const name = foldName(this.#name.value);
     if (!name) {
       fill(this.#refused, en.enter.badName);
@@ -111,7 +112,7 @@ export class ChatEnter extends HTMLElement {
     fill(this.#refused, code && sentence({ code, text: entering.sentence }));
     this.#hint.textContent = this.#code ? en.enter.invited : signup === "closed" ? en.enter.closed : "";
     this.#hint.hidden = this.#hint.textContent === "";
-    this.#button.disabled = isAsking;
+    disable(this.#button, isAsking);
     this.#button.textContent = isAsking ? en.enter.going : en.enter.go;
   }
 

@@ -152,3 +152,12 @@ export function onceAFrame(work) {
 export function tell(from, name, detail) {
   from.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
 }
+
+/**
+ * Show whether a button does nothing now; one that is really disabled would lose the focus. Who listens to it looks, too.
+ * @param {Element} button
+ * @param {boolean} isDisabled
+ */
+export function disable(button, isDisabled) {
+  button.setAttribute("aria-disabled", String(isDisabled));
+}
