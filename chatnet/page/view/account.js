@@ -1,6 +1,7 @@
 // One's account: password, devices, tokens, notifications, colours, leaving.
 
 import { encoded } from "../state/keys.js";
+import { sha256 } from "../state/sha256.js";
 import { en, sentence } from "../words/en.js";
 import { late } from "../words/late.js";
 import { shortMoment } from "./calendar.js";
@@ -339,9 +340,8 @@ function clusterSection(app, box, role) {
     go: WORDS.codeGo,
     act: async ({ uses = "1", days = "1" }) => {
       const code = newCode();
-      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code));
       await app.order("make_code", {
-        code: encoded(new Uint8Array(digest)),
+        code: encoded(sha256(code)),
         uses: Number(uses),
         until: app.now() + 86_400_000 * Number(days),
       });
