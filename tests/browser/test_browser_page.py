@@ -1030,7 +1030,8 @@ def test_a_password_that_was_changed_elsewhere_is_asked_for(chromium: Browser) -
 
 def test_of_an_old_post_it_is_said_whether_it_may_be_there(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
-        kept, sent = "{key: 'a', text: 'kept', mayWithdraw: true}", "{key: 'b', text: 'sent', mayWithdraw: false}"
+        kept = "{key: 'a', text: 'kept', mayWithdraw: true}"
+        sent = "{key: 'b', text: 'sent', mayWithdraw: false}"
         fake(page, f"fake.oldPosts = [{kept}, {sent}]")
         expect(page.locator(".banner", has_text="kept")).to_contain_text("it was never posted")
         expect(page.locator(".banner", has_text="sent")).to_contain_text("it may have been posted or not")

@@ -148,7 +148,9 @@ OPERATIONS: Sequence[Operation] = (
         [
             Parameter("prefix", "query", "What they begin with."),
             _AFTER,
-            Parameter("mine", "query", "If it is there, whatever it says: those that one is in, and private ones, too."),
+            Parameter(
+                "mine", "query", "If it is there, with any value: those that one is in, and private ones."
+            ),
         ],
     ),
     Operation(
