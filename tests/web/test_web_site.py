@@ -71,6 +71,8 @@ def test_every_answer_has_the_headers_that_protect(stage: WebStage, target: str)
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-opener-policy"] == "same-origin"
+    denied = set(headers["permissions-policy"].split(", "))
+    assert denied >= {"camera=()", "geolocation=()", "hid=()", "microphone=()", "serial=()", "usb=()"}
     assert "date" in headers
     assert "server" not in headers
 

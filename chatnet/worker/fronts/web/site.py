@@ -30,15 +30,18 @@ API = "/api/v1"
 JSON = "application/json"
 HSTS_SECONDS = 365 * 24 * 3600
 """Seconds for which a browser uses TLS alone for our host, once it has seen us so."""
+_DENIED = (
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "idle-detection"),
+    *("magnetometer", "microphone", "midi", "payment", "screen-wake-lock", "serial", "usb"),
+    "xr-spatial-tracking",
+)
+"""What a page of ours never asks of a browser, of what browsers know by these names."""
 ON_EVERY_ANSWER: Headers = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    (
-        "Permissions-Policy",
-        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    ),
+    ("Permissions-Policy", ", ".join(f"{one}=()" for one in _DENIED)),
 )
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
