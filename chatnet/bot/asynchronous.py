@@ -95,7 +95,7 @@ class Bot(Face):
     async def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Return the results of any other command of docs/web.md, asked until it is answered.
 
-        :raises Refused: the cluster refuses it.
+        :raises Refused: the cluster refuses it, be it only for now (as by ``TRY_LATER`` or ``TOO_SLOW``).
         """
         return await self._asked(commands.question(command, arguments))
 

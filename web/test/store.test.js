@@ -276,3 +276,27 @@ test("What an earlier version of the page has kept is there for the next", async
   assert.equal((await next.heard(LOG, "alice"))?.head.cursor.seq, 1);
   assert.equal(next.isKept(), true);
 });
+
+test("What a newer version of the page has kept waits for it, while an older one keeps to memory", async () => {
+  const factory = new IDBFactory();
+  await new Promise(done => {
+    const request = factory.open("chatnet", 1000);
+    request.onupgradeneeded = () => request.result.createObjectStore("settings").put("it", "device");
+    request.onsuccess = () => done(request.result.close());
+  });
+  const store = new BrowserStore(factory, later);
+  await store.keepSetting("device", "another");
+  assert.equal(store.isKept(), false);
+  assert.equal(await store.setting("device"), "another");
+  await new Promise(done => {
+    factory.open("chatnet", 1000).onsuccess = opened => {
+      const { result } = /** @type {any} */ (opened.target);
+      result.transaction("settings").objectStore("settings").get("device").onsuccess = (
+        /** @type {any} */ got,
+      ) => {
+        assert.equal(got.target.result, "it");
+        done(null);
+      };
+    };
+  });
+});

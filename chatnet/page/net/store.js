@@ -15,6 +15,10 @@ import { isEmpty, MemoryStore } from "./memory_store.js";
 /** @typedef {import("../state/outbox.js").PostRecord} PostRecord */
 
 const DATABASE = "chatnet";
+/**
+ * An older page cannot open a newer version: where a cluster goes back to that page, it keeps to memory, and what a newer
+ * one has kept waits there. So raise it only for what needs it.
+ */
 const VERSION = 2;
 /**
  * So often, after so many milliseconds, it is looked whether the browser has opened its database, or ended a transaction,
