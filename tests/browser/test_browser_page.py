@@ -1019,6 +1019,27 @@ def test_a_session_that_was_ended_says_why(chromium: Browser) -> None:
         expect(page.locator("#field-name")).to_be_visible()
 
 
+def test_who_is_banned_is_told_so_and_not_that_they_were_logged_out(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.end('alice is banned from this server.', 'BARRED')")
+        expect(page.get_by_role("heading")).to_have_text("You cannot come in.")
+        expect(page.get_by_role("alert")).to_have_text("alice is banned from this server.")
+        expect(page.get_by_role("button")).to_have_text("Try again")
+
+
+def test_banners_that_are_drawn_anew_leave_the_focus_where_it_is(chromium: Browser) -> None:
+    """On the button of the same one, though another has one that is called the same."""
+    with opened(chromium, hash=TEA) as page:
+        old = "fake.oldPosts = ['a', 'b'].map(key => ({key, text: key, mayWithdraw: true}))"
+        fake(page, old)
+        for has_text, name in (("No password yet", "Set one"), ("posted: b", "Discard")):
+            button = page.locator(".banner", has_text=has_text).get_by_role("button", name=name)
+            button.focus()
+            fake(page, old)
+            page.evaluate("new Promise(requestAnimationFrame)")
+            expect(button).to_be_focused()
+
+
 def test_a_password_that_was_changed_elsewhere_is_asked_for(chromium: Browser) -> None:
     """In words of the page, and without the name, which it knows."""
     with opened(chromium, hash=TEA) as page:

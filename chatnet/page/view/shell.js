@@ -7,7 +7,7 @@ import { ChatComposer, labelOf } from "./composer.js";
 import { ask, attempt, closeAll, show, toast, whenLoaded } from "./dialogs.js";
 import { ChatEnter } from "./enter.js";
 import { openFinder } from "./finder.js";
-import { fill, h, onceAFrame, say } from "./h.js";
+import { fill, h, onceAFrame, refill, say } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { listen } from "./keys.js";
 import { closed, goTo, listenToBack, opened } from "./layers.js";
@@ -177,7 +177,9 @@ class ChatPage extends HTMLElement {
     } else if (stage === "ended") {
       closeAll();
       const { code, sentence: text } = app.connection();
-      const again = h("button", { class: "solid", onclick: () => app.start() }, en.enter.go);
+      const isShutOut = code === "BARRED" || code === "DISABLED";
+      const go = isShutOut ? en.enter.again : en.enter.go;
+      const again = h("button", { class: "solid", onclick: () => app.start() }, go);
       fill(
         this,
         h(
@@ -186,7 +188,7 @@ class ChatPage extends HTMLElement {
           h(
             "div",
             { class: "card" },
-            h("h1", null, en.enter.ended),
+            h("h1", null, isShutOut ? en.enter.shutOut : en.enter.ended),
             h("p", { role: "alert" }, sentence({ code, text })),
             again,
           ),
@@ -424,6 +426,7 @@ class ChatPage extends HTMLElement {
       const known = en.banners.texts[notice.code] ?? en.banners.counted[notice.code]?.(notice.count);
       parts.push(
         banner(known ?? sentence({ code: notice.code, text: notice.sentence }), "warning", {
+          id: `close-${notice.id}`,
           text: en.close,
           act: () => app.dismiss(notice.id),
         }),
@@ -441,8 +444,8 @@ class ChatPage extends HTMLElement {
         banner(
           text,
           "kept",
-          { text: en.banners.sendNow, act: () => app.confirmOld(old.key, "send") },
-          { text: en.banners.discard, act: () => app.confirmOld(old.key, "discard") },
+          { id: `send-${old.key}`, text: en.banners.sendNow, act: () => app.confirmOld(old.key, "send") },
+          { id: `drop-${old.key}`, text: en.banners.discard, act: () => app.confirmOld(old.key, "discard") },
         ),
       );
     }
@@ -490,7 +493,7 @@ class ChatPage extends HTMLElement {
       };
       parts.push(banner(en.banners.texts.MEMORY, "warning", { text: en.close, act: seen }));
     }
-    fill(this.#banners, parts.slice(0, 3));
+    refill(this.#banners, parts.slice(0, 3));
   }
 
   #asksToNotify = false;
@@ -775,7 +778,7 @@ const has = (changed, ...parts) => ["stage", ...parts].some(part => changed.has(
 /**
  * @param {import("./h.js").Child} text
  * @param {string} name of its icon
- * @param {...{text: string, act: () => void}} buttons
+ * @param {...{id?: string, text: string, act: () => void}} buttons the same ones have the same id, or text
  */
 function banner(text, name, ...buttons) {
   return h(
@@ -783,7 +786,7 @@ function banner(text, name, ...buttons) {
     { class: "banner" },
     icon(name),
     h("div", { class: "text" }, text),
-    buttons.map((one, i) => h("button", { class: i ? "plain" : "", onclick: one.act }, one.text)),
+    buttons.map((one, i) => h("button", { id: one.id, class: i ? "plain" : "", onclick: one.act }, one.text)),
   );
 }
 

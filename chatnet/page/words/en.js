@@ -172,6 +172,8 @@ export const en = {
     closed: "This server takes no new names. If you have one, come in with its password or a code.",
     invited: "You are invited.",
     ended: "You were logged out.",
+    shutOut: "You cannot come in.",
+    again: "Try again",
     /** @param {string | undefined} browser @param {string | undefined} system */
     device: (browser, system) => [browser, system].filter(Boolean).join(" on "),
   },
