@@ -217,8 +217,14 @@ def now_fixture() -> Callable[[Any], Any]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """Yield the PostgreSQL server of this run; each test uses a fresh database on it."""
-    with running() as server:
+    """Yield the PostgreSQL server of this run; each test uses a fresh database on it.
+
+    The tests make some ten thousand files there. A checkpoint would go through all of them, and hold up who
+    makes more; and no test has the machine crash.
+    """
+    with running("-c", "checkpoint_timeout=1d") as server:
+        server.ask("ALTER SYSTEM SET fsync = off")
+        server.ask("SELECT pg_reload_conf()")
         yield server
 
 

@@ -228,9 +228,15 @@ def set_for_all(server: Server, name: str, value: str | None) -> None:
 
 
 def test_the_operator_is_told_what_a_crash_would_cost(postgres: Server, database: PostgresDatabase) -> None:
-    """Without a synchronous standby, opening warns that the log is lost with its machine."""
-    assert "synchronous_standby_names" in database.open("other").warning
-    assert database.open("other").log_id == "id"
+    """Without fsync, opening warns that a crash of the machine may lose the log; and without a synchronous
+    standby, that it is lost with the machine."""
+    assert "fsync" in database.open("other").warning
+    set_for_all(postgres, "fsync", "on")
+    try:
+        assert "synchronous_standby_names" in database.open("other").warning
+        assert database.open("other").log_id == "id"
+    finally:
+        set_for_all(postgres, "fsync", "off")
 
 
 # ---- where it is ----
