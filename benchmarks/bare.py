@@ -15,8 +15,9 @@ from typing import Any
 from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineOnlyReceiver
 
-from benchmarks.processes import free_port, listens, started, wait_until
+from benchmarks.processes import listens, started, wait_until
 from benchmarks.wire import TEXT
+from rigs.processes import free_port
 
 
 class Shouter(LineOnlyReceiver):

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import wire
-from benchmarks.processes import free_port, scratch, started, wait_until
+from benchmarks.processes import scratch, started, wait_until
 from chatnet.options import STORE_VARIABLE
+from rigs.processes import free_port
 
 GROUP = 200
 """How many connect at once: fewer than a listening socket's backlog."""

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.irc_feed import IrcFeed, IrcServer
-from benchmarks.processes import free_port, listens, started, wait_until
+from benchmarks.processes import listens, started, wait_until
+from rigs.processes import free_port
 
 NAME = "InspIRCd"
 CONFIG = """

@@ -74,13 +74,6 @@ def scratch() -> Iterator[Path]:
         yield Path(name)
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     """Check every 50 ms whether it happened.
 

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from benchmarks.browsers import HEAD_ENDS, PING, UPGRADE, masked, packed, request, texts, until
 from benchmarks.cluster import GROUP
-from benchmarks.processes import free_port, listens, started, wait_until
+from benchmarks.processes import listens, started, wait_until
 from benchmarks.wire import TEXT, fresh_key
+from rigs.processes import free_port
 
 PROGRAMS = Path(__file__).with_name("npm")
 ROOM = "rivals"

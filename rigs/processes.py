@@ -6,8 +6,10 @@ in their environment, so that the cluster knows of each one that is left, whoeve
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -38,12 +40,23 @@ class NotInTime(AssertionError):
     """What was waited for did not come."""
 
 
+_ports = list(range(11_000, 32_000))
+"""Ports that no connection has by chance, each to be given once. None is one that browsers refuse."""
+random.Random(os.getpid()).shuffle(_ports)
+
+
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port of loopback that nobody listens on; never the same twice in a process."""
+    while True:
+        port = _ports.pop()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as why:
+                if why.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
 
 
 def wait_until(what: str, true: Callable[[], Any], deadline: float = DEADLINE) -> Any:
