@@ -110,8 +110,9 @@ class Showing:
                 Deferred.fromCoroutine(self._ask_all(self._log, self._waiting))
 
     async def _ask_all(self, log: Log, waiting: dict[str, _Change]) -> None:
-        """Ask of one user after the other until none waits; each waits until they were asked about."""
-        while waiting:
+        """Ask of one user after the other until none waits, or another log is followed; each waits until they
+        were asked about."""
+        while waiting and waiting is self._waiting:
             user = next(iter(waiting))
             await Deferred.fromCoroutine(self._ask(log, user, waiting)).addErrback(self._not_asked)
             del waiting[user]
