@@ -1022,8 +1022,8 @@ def test_a_session_that_was_ended_says_why(chromium: Browser) -> None:
 def test_who_is_banned_is_told_so_and_not_that_they_were_logged_out(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         fake(page, "fake.end('alice is banned from this server.', 'BARRED')")
-        expect(page.get_by_role("heading")).to_have_text("You cannot come in.")
         expect(page.get_by_role("alert")).to_have_text("alice is banned from this server.")
+        expect(page.get_by_role("heading")).to_have_text("You cannot come in.")
         expect(page.get_by_role("button")).to_have_text("Try again")
 
 
