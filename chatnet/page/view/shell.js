@@ -1,6 +1,7 @@
 // The page: which view is shown, and what goes on between its parts.
 
 import { ALL } from "../state/app.js";
+import { SHUT_OUT } from "../state/chat.js";
 import { slashed } from "../state/names.js";
 import { en, sentence } from "../words/en.js";
 import { ChatComposer, labelOf } from "./composer.js";
@@ -177,7 +178,7 @@ class ChatPage extends HTMLElement {
     } else if (stage === "ended") {
       closeAll();
       const { code, sentence: text } = app.connection();
-      const isShutOut = code === "BARRED" || code === "DISABLED";
+      const isShutOut = SHUT_OUT.has(code);
       const go = isShutOut ? en.enter.again : en.enter.go;
       const again = h("button", { class: "solid", onclick: () => app.start() }, go);
       fill(
