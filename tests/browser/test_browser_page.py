@@ -34,7 +34,8 @@ def until(page: Page, script: str) -> None:
 
 
 def said(page: Page) -> list[str]:
-    """Return the texts of the posts in the document, from the top."""
+    """Return the texts of the posts in the document, from the top, once the page has drawn what happened."""
+    page.evaluate("new Promise(requestAnimationFrame)")
     return [text.strip() for text in page.locator(".post .text").all_inner_texts()]
 
 
