@@ -58,8 +58,10 @@ class Story:
     unsynced: bool = False
 
     def add(self, kind: type[Event], client: str = "bob/1", /, **fields: Any) -> None:
-        """Add an event."""
-        self.events.append(kind(time=float(len(self.events)), client=client, **fields))
+        """Add an event. Whom it logs in is answered at once, unless ``asked`` says otherwise."""
+        time = float(len(self.events))
+        asked = {"asked": time} if kind is LoggedIn else {}
+        self.events.append(kind(time=time, client=client, **(asked | fields)))
 
     def append(self, kind: KindName, user: str, room: str, text: str, number: int) -> Entry:
         """Append an entry to the log."""

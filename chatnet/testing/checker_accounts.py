@@ -27,8 +27,6 @@ from chatnet.testing.standing import FAR
 AT_THE_DOOR = {error.sentence for error in (CodeNeeded, SignupClosed)}
 """A client with a new name, to whom nobody has given a code, may give up with these sentences."""
 CLOSED = ("signup code", "signup closed")
-UNDER_WAY_SECONDS = 2.0
-"""A login may be under way for so long: the log was asked before the session ended."""
 LOGIN_SECONDS = 15.0
 """No user waits longer for the answer to a login."""
 NOBODY_FOUND = "No cluster was found"
@@ -61,7 +59,7 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
                 newest = since.get(device, 0.0)
                 # Who begins asks its device once for what it knows, and may then wait for whoever is down.
                 is_earlier = begins.pop(event.client, FAR) <= newest
-                is_under_way = is_earlier or newest >= event.time - UNDER_WAY_SECONDS
+                is_under_way = is_earlier or newest >= event.asked
                 both = is_under_way and _is_over(event.user, own.get(client, 0), upto, evidence)
                 if event.how == "again" and not (both or _has_ended(*device, session, upto, evidence)):
                     yield f"{event.client} had to log in again at {event.time:.3f}"
@@ -143,7 +141,7 @@ def ended_sessions_do_nothing(evidence: Evidence) -> Violations:
         match event:
             case LoggedIn():
                 end = ends[event.client] = _end(event.client, event.user, event.session, evidence)
-                if event.time - known.get(end, event.time) >= UNDER_WAY_SECONDS:
+                if known.get(end, FAR) <= event.asked:
                     yield f"{event.client} came in at {event.time:.3f} by a session that ended at {end}"
             case Moved():
                 ends.pop(event.client, None)

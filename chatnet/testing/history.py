@@ -41,10 +41,12 @@ class LoggedIn(Event):
     """The client is connected: for the first time in its user's life, by its ticket, or with a new login;
     or by its ticket where it has ``moved``; or by a connection that has to log in ``each`` time.
 
+    ``asked`` is when it began to log in on this connection: the answer may have been on its way for long.
     ``session`` is the seq of the entry that began its session; 0: that is not known.
     """
 
     how: Literal["first", "resumed", "moved", "again", "each"]
+    asked: float
     session: int = 0
 
 

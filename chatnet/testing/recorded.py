@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -10,9 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from chatnet.addresses import Address
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Beginning, Feed, Following
 from chatnet.client.identity import Identity
+from chatnet.client.login import Welcome
 from chatnet.client.states import State, Up
 from chatnet.codes import KEPT_LENGTH, code_text, recovery_text
 from chatnet.cursor import Cursor
@@ -226,6 +228,8 @@ class RecordedConnection(Connection):
         super().__init__(*parts)
         self._record = record
         self.meant = 0
+        self.asked = 0.0
+        """When it began to log in on its connection."""
 
     @property
     def waiting(self) -> int:
@@ -265,13 +269,27 @@ class RecordedConnection(Connection):
         """Return the seq of the session, as the ticket has it; 0: there is no ticket."""
         return session_of(cast(RecordedIdentity, self._identity))
 
+    async def _go_in(
+        self,
+        worker: Address,
+        key: str,
+        encrypted: bool,
+        log_in: Callable[[Link], Coroutine[Any, Any, Welcome]],
+        *seconds: float,
+    ) -> Link:
+        def noted(link: Link) -> Coroutine[Any, Any, Welcome]:
+            self.asked = self._record.now
+            return log_in(link)
+
+        return await super()._go_in(worker, key, encrypted, noted, *seconds)
+
     def _came_up(self, link: Link, name: str) -> None:
         is_moved = self._seems_up
         super()._came_up(link, name)
         if is_moved:  # nobody else is told
             how = self.how()
             how = "moved" if how == "resumed" else how
-            self._record(history.LoggedIn, how=how, session=self.session())
+            self._record(history.LoggedIn, how=how, asked=self.asked, session=self.session())
 
     def _move(self) -> None:
         self._record(history.Moved)

@@ -370,7 +370,7 @@ class User:
 
     def back(self) -> None:
         how, session = self._connection.how(), self._connection.session()
-        self._record(history.LoggedIn, how=how, session=session)
+        self._record(history.LoggedIn, how=how, asked=self._connection.asked, session=session)
 
     def lost(self) -> None:
         self._record(history.Lost)

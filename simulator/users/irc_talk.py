@@ -143,7 +143,7 @@ class Talk:
 
     def begin(self, before: str = "") -> None:
         """Record that it is welcome; ``before``: it was that client's."""
-        self.record(history.LoggedIn, how="each")
+        self.record(history.LoggedIn, how="each", asked=self.record.now)
         own = not self.on.isdisjoint(("echo-message", "znc.in/self-message"))
         has_ids = "message-tags" in self.on
         echoes = "echo-message" in self.on

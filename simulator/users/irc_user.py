@@ -147,6 +147,7 @@ class IrcUser(SimpleClient):
         found = self._found
         identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
         line = await self._reach(found)
+        self._asked = self._record.now
         try:
             await self._finder.within(LOGIN_SECONDS, self._log_in(line, found, identity))
         except BaseException:

@@ -99,6 +99,7 @@ class SimpleClient:
         self._running: Deferred[None] | None = None
         self._held: Deferred[None] | None = None
         self._ended = ""
+        self._asked = 0.0
         self._is_moving = self._seems_up = False
 
     # ---- its life ----
@@ -154,6 +155,7 @@ class SimpleClient:
         found = await self._find()
         identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
         line = await self._reach(found)
+        self._asked = self._record.now
         try:
             await self._finder.within(LOGIN_SECONDS, self._log_in(line, found, identity))
         except BaseException:
@@ -216,7 +218,7 @@ class SimpleClient:
         line.pause(self._held is not None)
         how = identity.how()
         how = "moved" if self._seems_up and how == "resumed" else how
-        self._record(history.LoggedIn, how=how, session=session_of(identity))
+        self._record(history.LoggedIn, how=how, asked=self._asked, session=session_of(identity))
         self._seems_up = True
         self._begin(line)
 

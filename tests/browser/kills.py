@@ -71,7 +71,7 @@ class Robot:
         """Yield what happened to it, by the final log."""
         at: Any = {"time": self._began, "client": self.CLIENT}
         yield Started(**at)
-        yield LoggedIn(**at, how="first")
+        yield LoggedIn(**at, how="first", asked=self._began)
         yield from self.spoken
         began, first = self.follower.told[0]
         cursor = int(first["cursor"].partition(".")[0])

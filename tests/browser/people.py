@@ -160,7 +160,8 @@ class Tab:
         person, client = self.person.name, self.client
         seqs = {(entry.user, entry.key): entry.seq for entry in log}
         yield Started(time=self.opened, client=client)
-        yield LoggedIn(time=self.opened, client=client, how="first" if self.number == 1 else "resumed")
+        at_first: Any = {"time": self.opened, "asked": self.opened, "client": client}
+        yield LoggedIn(**at_first, how="first" if self.number == 1 else "resumed")
         if self.number == 1:
             registered = [entry.seq for entry in log if entry.kind == "register" and entry.user == person]
             yield ChatBegun(time=self.opened, client=client, reader=1, cursor=registered[0], newest=[])
