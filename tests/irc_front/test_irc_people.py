@@ -602,6 +602,33 @@ def test_a_ban_for_a_time_becomes_one_for_good(stage: IrcStage) -> None:
     bob.take()
 
 
+@pytest.mark.parametrize("room", ["#tea", "&ops"])
+def test_nothing_is_lifted_from_who_is_not_banned(stage: IrcStage, room: str) -> None:
+    """As on other servers, where a mask that is not in the list is passed over. The log lifts bans and mutes
+    by one entry, but a mute, which IRC does not show, is nothing that ``-b`` could mean; with a ban it ends.
+    Who may not say it is told that, and a nick that is nobody's is 401."""
+    alice, bob = moderated(stage)
+    does(stage, "role", CLUSTER, "#tea", "owner", to="alice")
+    there(stage, "carol")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+    alice.take(), bob.take()
+    assert [one.command for one in bob.ask(f"MODE {room} -b carol")] == ["482"]
+    for order in ("unban", "mute"):
+        does(stage, order, "alice", room, to="bob")
+        alice.take(), bob.take()
+        head = stage.worker.log.window.head
+        for mask in ("bob", "bob!*@*", "carol!*@*", "alice"):
+            assert alice.shown(f"@label=1 MODE {room} -b {mask}") == []
+        assert stage.worker.log.window.head == head
+    assert alice.shown(f"MODE {room} -b nobody_here!*@*")[0].startswith("401 alice nobody_here!*@* ")
+    assert bob.shown(f"PRIVMSG {room} :x")[0].startswith("404 ")
+    alice.ask(f"MODE {room} +b bob"), bob.take()
+    assert alice.shown(f"MODE {room} -bb bob bob") == [f"MODE {room} -b bob!*@*"]
+    standing = stage.worker.log.state.standing(room, "bob")
+    assert (standing.banned, standing.muted) == (0, 0)
+
+
 @pytest.mark.parametrize("mask", ["*!*@evil.host", "*!~*@*", "*!*@*", "b*"])
 def test_a_ban_of_nobody_alone_is_refused(stage: IrcStage, mask: str) -> None:
     """696, as InspIRCd and Ergo have it for a parameter of a mode that is none: with the mask as given, and

@@ -238,9 +238,7 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
             slot.say(client.numeric(numerics.ERR_INVALIDMODEPARAM, channel, "b", said, BANS))
             return
         name = _name(client, nick)
-        if kind == "role" and await _is_so_already(client, room, name, change == "+o"):
-            return
-        if kind == "ban" and await _is_banned(client, room, name):
+        if await _is_so_already(client, room, change, name):
             return
         entry, place = await _order(client, kind, room, name, text)
     except ChatnetError as why:
@@ -249,32 +247,37 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
         _say_event(client, slot, entry, place or room)
 
 
-async def _is_so_already(client: IrcClient, room: str, name: str, is_operator: bool) -> bool:
-    """Return whether somebody is an operator of a channel, or is none, if the client's user is one who says
-    that. IRC has one mark for owners and moderators: so ``+o`` makes no moderator of an owner. ``-o`` takes
-    either role: owners are of one rank.
+async def _is_so_already(client: IrcClient, room: str, change: str, name: str) -> bool:
+    """Return whether a change of somebody's modes changes nothing, if the client's user is one who says that:
+    else the log says why it is refused. IRC has one mark for owners and moderators: so ``+o`` makes no
+    moderator of an owner. ``-o`` takes either role: owners are of one rank. Bans of IRC have no end. The log
+    lifts a ban and a mute by one entry: so ``-b`` of who is muted alone, as IRC does not show, lifts nothing.
 
     :raises NotThere: they are not in that channel. :raises NoSuchUser: there is no such user.
     """
-    if is_users(room) or not await owns(client, room):
-        return False  # the log says why that is refused
-    role = await role_in(client, room, name)
-    if role is None:
-        await client.session.reads.who_is(name)
-        raise NotThere.of(to=name, room=room)
-    return bool(prefix_of(role)) is is_operator
-
-
-async def _is_banned(client: IrcClient, room: str, name: str) -> bool:
-    """Return whether somebody is banned for good, if the client's user may know: then ``+b`` does nothing."""
-    if is_users(room) or not await moderates(client, room):
+    sets, is_role = change[0] == "+", change[1] == "o"
+    if is_users(room) or not await (owns if is_role else moderates)(client, room):
         return False
+    if is_role:
+        role = await role_in(client, room, name)
+        if role is None:
+            await client.session.reads.who_is(name)
+            raise NotThere.of(to=name, room=room)
+        return bool(prefix_of(role)) is sets
+    ban = await _ban_of(client, room, name)
+    if sets:
+        return ban is not None and ban.until == FOR_EVER
+    if ban is None:
+        await client.session.reads.who_is(name)
+    return ban is None
 
+
+async def _ban_of(client: IrcClient, room: str, name: str) -> Ban | None:
     async def ask(after: str) -> tuple[list[Ban], bool]:
         page = await client.session.reads.bans(room, after)
         return page.bans, page.more
 
-    return await find(name, ask, lambda ban: ban.user) == Ban(name, FOR_EVER)
+    return await find(name, ask, lambda ban: ban.user)
 
 
 COMMANDS = {
