@@ -477,20 +477,30 @@ def test_who_joins_what_they_are_in_changes_nothing(story: Lines) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text", "before"),
-    [("role", "none", ""), ("role", "moderator", "role"), ("ban", "", "ban")],
+    [
+        *(("role", "none", ""), ("role", "moderator", "role"), ("ban", "", "ban")),
+        *(("unban", "", ""), ("unban", "", "mute")),
+    ],
 )
 def test_an_order_that_is_so_already_changes_nothing(
     story: Lines, kind: KindName, text: str, before: str
 ) -> None:
-    """MODE of IRC: an operator is made one again, who is none is made none, and who is banned is banned. That
-    is no entry; elsewhere it would have to be one."""
-    if before:
-        story.append(before, "chatnet", "#tea", "owner" if before == "role" else "", 700)
+    """MODE of IRC: an operator is made one again, who is none is made none, who is banned is banned, and
+    who is not is banned no more. That is no entry; elsewhere it would have to be one."""
+
+    def order(kind: Any, text: str = "") -> None:
+        story.append(kind, "chatnet", "#tea", text, 700 + len(story.log))
         story.log[-1] = replace(story.log[-1], more=More(to="bob"))
+
+    if before:
+        order(before, "owner" if before == "role" else "")
     number = story.say(CAROL, "MODE", kind, "#tea", text, to="bob")
     story.answer(CAROL, number)
     assert story.promises() == set()
-    to = "alice" if before else "bob"
+    if kind == "unban":
+        order("ban")
+        story.draft("alice/1", "join", "#x", 19)  # so the ban was known before the line
+    to = "bob" if kind == "unban" or not before else "alice"
     other = "moderator" if text == "none" else text
     number = story.say(CAROL, "MODE", kind, "#tea", other, to=to)
     story.answer(CAROL, number)

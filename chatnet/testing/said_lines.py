@@ -259,7 +259,7 @@ def _changed_nothing(line: _Line, log: Sequence[Entry]) -> bool:
     said = line.said
     if line.answer.code == UNTOLD:
         return True
-    if said.kind in ("role", "ban"):
+    if said.kind in ("role", "ban", "unban"):
         return _is_so_already(line, log)
     if said.kind != "join":
         return False

@@ -358,11 +358,11 @@ class Standing:
 
     def is_so_already(self, doing: Doing) -> bool:
         """Return whether what is ordered over IRC is so, and changes nothing: an operator is made one, who is
-        none is made none, or who is banned is banned."""
+        none is made none, who is banned is banned, or who is not is banned no more."""
         place = doing.room, doing.to
         if doing.kind == "role":
             return (self._ranks.get(place, 0) > 0) is (doing.text != "none")
-        return doing.kind == "ban" and place in self._banned
+        return doing.kind in ("ban", "unban") and (place in self._banned) is (doing.kind == "ban")
 
     def shut_out(self, user: str) -> str | None:
         """Return with which code ``user`` is refused whatever they do; None if they are not."""
