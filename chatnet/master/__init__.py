@@ -10,6 +10,7 @@ wiring          puts a primary together
 store           what a master asks of the place of log and lease
 embedded_store  log and lease in the data directory · shared_store  in a shared database
 primary         what runs while the lease is held: status, stop, step down and drain, side by side
+copies          which copies of the log are left, in which nothing is taken back
 clock           whether the log's time is ahead of the clock                                 pure
 epoch           the epoch of a primary, checked when a peer says that it is over
 cluster         the workers, as the primary commands them

@@ -13,6 +13,7 @@ from chatnet.addresses import Address
 from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept, NoSuchHost
 from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
+from chatnet.master.copies import Copies
 from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
 from chatnet.master.lost_guests import LostGuests
@@ -31,8 +32,7 @@ from chatnet.world import Clocks, stop_soon
 
 @dataclass(slots=True, eq=False)
 class Primary:
-    """The one master that commands; everything it needs is open when it is made. ``me`` is this process.
-    ``copies`` says in a sentence which copies of the log are left in the data directory."""
+    """The one master that commands; everything it needs is open when it is made. ``me`` is this process."""
 
     _logger: ClassVar[Logger] = Logger()
 
@@ -47,7 +47,7 @@ class Primary:
     retention: Retention
     tell: Tell
     clocks: Clocks
-    copies: Callable[[], str]
+    copies: Copies
     _stopping: bool = field(init=False, default=False)
     _handing_over: bool = field(init=False, default=False)
     _away: bool = field(init=False, default=False)
@@ -75,6 +75,7 @@ class Primary:
         self._signup.start()
         self._lost_guests.start()
         self.retention.start()
+        self.copies.start()
 
     async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop this host's replicas, then its workers, which serve to the end; then close everything.
@@ -122,6 +123,7 @@ class Primary:
         self._signup.stop()
         self._lost_guests.stop()
         self.retention.stop()
+        self.copies.stop()
         await self.leadership.log.close()
         self.pulse.stop()
         await release()
@@ -169,12 +171,15 @@ class Primary:
         return workers, sessions
 
     def status(self, reached: str) -> ClusterStatus:
-        """Return the state of the cluster, for an operator who reached us at the host ``reached``."""
+        """Return the state of the cluster, for an operator who reached us at the host ``reached``.
+
+        It is what is known: nothing is read for it, since a slow disk would hold up all else.
+        """
         head = self.leadership.log.window.head
         address = Address(reached, self.port.number)
         is_open = self._signup.warning(self.port.address.host)
         trouble = self.leadership.log.trouble
-        copies = "" if trouble else self.copies()  # a copy may be what is to be put in place
+        copies = "" if trouble else self.copies.warning  # a copy may be what is to be put in place
         early = ahead_of(self.clocks.wall(), self.leadership.log.window.time)
         return ClusterStatus(
             log=self.leadership.log.log_id,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
@@ -22,6 +23,7 @@ from chatnet.master.conversations import (
     FromWorker,
     Unproven,
 )
+from chatnet.master.copies import Copies
 from chatnet.master.epoch import Epoch
 from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
@@ -201,10 +203,16 @@ def _command(
     levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)
     retention = Retention(leadership.log, world.fresh_key, world.clocks, world.limits.aging)
     eraser = Eraser(leadership.log, world.fresh_key, world.reactor)
-    copies = partial(copies_left, world.files, settings.data)
+    reactor = world.reactor
+
+    def find_copies() -> Deferred[str]:
+        # Not in a pool of our own: to stop one waits for its work, however long a disk takes for that.
+        pool = reactor.getThreadPool()
+        return deferToThreadPool(reactor, pool, copies_left, world.files, settings.data)
+
     primary = Primary(
         *(me, leadership, port, pulse, cluster, replicas, journal, eraser, retention, tell, world.clocks),
-        copies,
+        Copies(find_copies, reactor),
     )
     unproven = _make_unproven(world, token, leadership, cluster, replicas, levels, pulse, primary)
     port.links.open(unproven, cluster.pages)

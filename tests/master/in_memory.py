@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
@@ -29,6 +29,7 @@ from chatnet.master.conversations import (
     FromOperator,
     Unproven,
 )
+from chatnet.master.copies import Copies
 from chatnet.master.epoch import Epoch
 from chatnet.master.eraser import Eraser
 from chatnet.master.journal import Journal
@@ -303,7 +304,7 @@ class Master:
         self.journal = Journal(self.reactor.seconds)
         self.peers: list[Peer] = []
         self.ups = self.stops = 0
-        self.copies = ""
+        self.copies = Copies(lambda: succeed(""), self.reactor)
         self.over: list[int] = []
         self.newest = EPOCH
         self.looked: Deferred[int] | None = None
@@ -349,7 +350,7 @@ class Master:
             Retention(cast(Log, self.log), lambda: b"", self.clocks, AGING),
             self.journal.told,
             self.clocks,
-            lambda: self.copies,
+            self.copies,
         )
         self.told: list[Event] = []
         self.broadcast = Broadcast(self.log.window, EPOCH, self.told.append)

@@ -325,7 +325,7 @@ def test_where_the_page_is(master: Master) -> None:
 def test_an_operator_is_told_of_copies_that_are_left(master: Master) -> None:
     """But not while one may have to be put in place."""
     assert master.status("localhost").warnings == []
-    master.copies = "A copy is left."
+    master.copies.warning = "A copy is left."
     assert master.status("localhost").warnings == ["A copy is left."]
     master.log.trouble = "The store is gone."
     assert master.status("localhost").warnings == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -374,6 +375,45 @@ async def test_the_operators_status_and_stop(masters: Masters) -> None:
     await service.stopService()
     masters.started.clear()
     assert await stopped == ["The cluster has stopped."]
+
+
+class SlowFiles(RealFiles):
+    """A disk that lists no directory, once it is ``slow``, before it is ``let_go``. ``asked`` has the names
+    of the methods that were called."""
+
+    def __init__(self) -> None:
+        self.slow = False
+        self.let_go = threading.Event()
+        self.asked: list[str] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        if hasattr(RealFiles, name) and not name.startswith("_"):
+            self.asked.append(name)
+        return super().__getattribute__(name)
+
+    def children(self, directory: Path) -> list[Path]:
+        if self.slow:
+            assert self.let_go.wait(30)
+        return super().children(directory)
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_disk_holds_up_what_status_shows(masters: Masters) -> None:
+    """It reads nothing: what takes long is looked for by a thread, now and then. Nor does the end of the
+    primary wait for that."""
+    files: Any = SlowFiles()
+    masters.world = replace(masters.world, files=files)
+    service = masters.start()
+    files.slow = True
+    await masters.stdio.up
+    assert (await masters.ask("status"))[0].startswith("Epoch 1; the log's head is 0.")
+    primary = service._primary
+    assert primary is not None
+    files.asked.clear()
+    assert primary.status("localhost").warnings == []
+    assert not files.asked
+    await masters.stop()
+    files.let_go.set()
 
 
 @pytest_twisted.ensureDeferred
