@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from irc_front.stage import PASSWORD, Fronts, IrcLine, IrcStage, plain
 from irc_front.test_irc_rooms import does
+from twisted.internet.defer import Deferred
 from worker.conftest import Worker
 
 from chatnet import form
@@ -17,6 +18,7 @@ from chatnet.testing.evidence import Evidence
 from chatnet.worker.fronts.irc.guests import AT_ONCE, SECONDS, Arrivals
 from chatnet.worker.fronts.irc.roster import up_to_date
 from chatnet.worker.fronts.irc.server import NO_NICK
+from chatnet.worker.session_reads import SessionReads
 
 
 @pytest.fixture
@@ -564,6 +566,82 @@ def test_no_words_of_who_is_muted_are_told(stage: IrcStage) -> None:
     does(stage, "unban", CLUSTER, "", to="bob")
     bob.ask("AWAY :hear me", "SETNAME :hear me")
     assert [one.shown for one in alice.take()] == ["AWAY hear me", "SETNAME hear me"]
+
+
+def called(line: IrcLine, name: str) -> set[str]:
+    """Return what somebody is called, by all answers that say it."""
+    line.take()
+    [whois] = [one for one in line.ask(f"WHOIS {name}") if one.command == "311"]
+    [who, *_] = line.ask(f"WHO {name}")
+    [whox, *_] = line.ask(f"WHO {name} %r")
+    return {whois.text, who.text.removeprefix("0 "), whox.text}
+
+
+@pytest.mark.parametrize("how", ["PASS", "SASL", "guest"])
+def test_what_who_is_muted_calls_themselves_is_not_shown(stage: IrcStage, how: str) -> None:
+    """By USER, on a connection that begins then, or that was there; nor by AWAY before the welcome. What
+    they say later they are called by."""
+    alice, bob = stage.user("alice", "away-notify"), stage.user("bob")
+    for line in (alice, bob):
+        line.ask("JOIN #tea")
+
+    def come() -> IrcLine:
+        line = stage.line()
+        caps = "draft/pre-away" if how == "PASS" else "sasl"
+        line.say(f"CAP REQ :{caps}", *(["AWAY :hear me"] if how == "PASS" else []))
+        first = {
+            "PASS": [f"PASS :{PASSWORD}"],
+            "SASL": ["AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('bob')}"],
+        }
+        line.say(*first.get(how, []))
+        stage.worker.work()
+        line.say(f"NICK {'carl' if how == 'guest' else 'bob'}", "USER bob 0 * :hear me", "CAP END")
+        stage.worker.work()
+        if how == "guest":
+            assert called(alice, "carl") == {"hear me"}
+            line.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('bob')}")
+            stage.worker.work()
+        assert {"001", "900"} & {one.command for one in line.take()}
+        return line
+
+    bob.cut()
+    early = come()
+    assert called(alice, "bob") == {"hear me"}
+    does(stage, "mute", CLUSTER, "#tea", to="bob")
+    assert called(alice, "bob") == {"hear me"}
+    does(stage, "mute", CLUSTER, "", to="bob")
+    assert called(alice, "bob") == {"bob"}
+    late = come()
+    assert called(alice, "bob") == {"bob"}
+    assert [one.text for one in alice.ask("WHOIS bob") if one.command == "301"] == ["away"] * (how == "PASS")
+    early.cut()
+    assert called(alice, "bob") == {"bob"}
+    late.cut()
+    does(stage, "unban", CLUSTER, "", to="bob")
+    come()
+    assert called(alice, "bob") == {"hear me"}
+
+
+def test_who_is_muted_while_it_is_asked_whether_they_are_is_called_by_their_nick(
+    stage: IrcStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, _ = stage.user("alice"), stage.user("bob").cut()
+    asking: Deferred[None] = Deferred()
+    real = SessionReads.may_speak
+
+    async def slow(reads: SessionReads) -> bool:
+        may = await real(reads)
+        await asking
+        return may
+
+    monkeypatch.setattr(SessionReads, "may_speak", slow)
+    line = stage.line()
+    line.say(f"PASS :{PASSWORD}", "NICK bob", "USER bob 0 * :hear me")
+    stage.worker.work()
+    assert called(alice, "bob") == {"bob"}
+    does(stage, "mute", CLUSTER, "", to="bob")
+    asking.callback(None)
+    assert called(alice, "bob") == {"bob"}
 
 
 def test_a_guest_logs_in(stage: IrcStage) -> None:

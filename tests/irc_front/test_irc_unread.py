@@ -12,7 +12,7 @@ from irc_front.test_irc_rooms import does, moderated, together
 from worker.conftest import Worker
 
 from chatnet.errors import Unreadable
-from chatnet.reads import AccountOf, Feed, HeardBy, History, MarksOf, SnapshotOf
+from chatnet.reads import AccountOf, Feed, HeardBy, History, MarksOf, SnapshotOf, SpeakerIn
 from chatnet.testing.memory_log import ANSWERS
 from chatnet.worker.session import Session
 
@@ -84,6 +84,25 @@ def test_nobody_is_told_of_a_wrong_password_that_was_not_looked_at(stage: IrcSta
     assert [one.shown for one in line.take()] == [CLOSED]
 
 
+@pytest.mark.parametrize("password", [True, False])
+def test_who_comes_is_let_in_though_it_is_not_known_whether_they_are_muted(
+    stage: IrcStage, password: bool
+) -> None:
+    """Others are told none of their words then."""
+    alice, _ = stage.user("alice"), stage.user("bob").cut()
+    stage.worker.log.unread = {SpeakerIn}
+    line = stage.line()
+    line.say(f"CAP REQ :draft/pre-away{'' if password else ' sasl'}", "AWAY :words", "USER b 0 * :more words")
+    if not password:
+        line.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('bob')}")
+        stage.worker.work()
+    line.say(*([f"PASS :{PASSWORD}"] if password else []), "NICK bob", "CAP END")
+    stage.worker.work()
+    assert "001" in [one.command for one in line.take()]
+    told = alice.ask("WHOIS bob")
+    assert [one.text for one in told if one.command in ("311", "301")] == ["bob", "away"]
+
+
 @pytest.mark.parametrize("rooms", ["#cake", "#cake,#milk"])
 def test_who_is_there_is_told_without_how_far_one_has_read(stage: IrcStage, rooms: str) -> None:
     """Marks are in another file than the log: it may be that they alone cannot be read."""
@@ -128,6 +147,7 @@ REFUSED = {
     "CERT": ["FAIL CERT UNREADABLE *"],
     # The log's own refusals stand, though it cannot be looked what else may be the reason.
     "KICK #tea bob": ["482 carol #tea"],
+    "AWAY :lunch": ["FAIL AWAY UNREADABLE lunch"],
     "TOPIC #milk :cold": ["FAIL TOPIC UNREADABLE #milk"],
     "PART #milk": ["442 carol #milk"],
     "JOIN #@nobody,#milk": ["476 carol #@nobody", "JOIN #milk", "366 carol #milk"],

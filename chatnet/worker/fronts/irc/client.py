@@ -85,9 +85,10 @@ class IrcClient(ConnectionPeer):
     """One connection: a :class:`~chatnet.worker.peer.Peer`, and what is spoken on it
     (:class:`~chatnet.worker.fronts.irc.connection.IrcSpeech`).
 
-    ``said_user`` and ``real_name`` are what it said of itself; ``joined`` are the rooms that it was told it
-    is in; it ``shows`` that its user is here, unless it has said that nobody is at it. ``marks_told``: up to
-    which seq it was told, or will be, that its user has read rooms.
+    ``said_user`` and ``said_name`` are what it said of itself, ``real_name`` is what others are shown of the
+    latter, if anything; ``joined`` are the rooms that it was told it is in; it ``shows`` that its user is
+    here, unless it has said that nobody is at it. ``marks_told``: up to which seq it was told, or will be,
+    that its user has read rooms.
     """
 
     __slots__ = (
@@ -111,7 +112,7 @@ class IrcClient(ConnectionPeer):
         ),
         *("answers", "caps", "exchange", "device", "drafts", "front", "joined"),
         *("modes", "monitors", "prefix", "real_name", "session", "sessions", "said_user", "signed_on"),
-        *("_slow", "marks_told", "shows", "spoke_at"),
+        *("_slow", "marks_told", "said_name", "shows", "spoke_at"),
     )
 
     _logger = Logger()
@@ -137,7 +138,7 @@ class IrcClient(ConnectionPeer):
         self.answers = Answers(self.put_line, front.settings.name, self._written)
         self.joined: dict[str, None] = {}
         self.exchange: Exchange | None = None
-        self.said_user = self.real_name = ""
+        self.said_user = self.said_name = self.real_name = ""
         self.modes: frozenset[str] = frozenset()
         self.shows = False
         self.monitors: dict[str, None] = {}
@@ -624,6 +625,21 @@ class IrcClient(ConnectionPeer):
         drafts = self.session.drafts
         await self.drafts.append(lambda key: drafts.order(key, "spelling", None, face.text))
         return True
+
+    def show_name(self) -> None:
+        """Show others what the client has said that its user is called, once the log tells that these may be
+        told their words."""
+        self.real_name = ""
+        if self.said_name and not is_guest(self.user):  # of those the log has it
+            Deferred.fromCoroutine(self._show_name(self.session)).addErrback(self._not_introduced)
+
+    async def _show_name(self, session: Session) -> None:
+        if await session.reads.may_speak() and self.session is session:
+            self.real_name = self.said_name
+
+    def muted(self) -> None:
+        """Its user was muted in the whole server: what it has said of itself others are shown no more."""
+        self.said_name = self.real_name = ""
 
     async def _is_shown_so(self, face: Face) -> bool:
         """Return whether the log has the user shown so by now: another device may have changed that a moment

@@ -115,6 +115,9 @@ class Irc:
         for entry in entries:
             if entry.kind in ORDERS:
                 self.typing.ordered(entry)
+            if entry.kind == "mute" and not entry.room:
+                for client in self.crowd.of_user.get(entry.to, ()):
+                    client.muted()
             if entry.kind in ("remove", "ban") and "!" + entry.to not in heard_at(entry):
                 for client in self.crowd.of_user.get(entry.to, ()):  # they block whoever removes them
                     client.compare_stays()
@@ -162,6 +165,7 @@ class Irc:
         self.crowd.enter(client)
         self.most_users = max(self.most_users, len(client.sessions.users))
         self.presence.came(client, away)
+        client.show_name()
         self.most_everywhere = max(self.most_everywhere, len(self.presence))
 
     def gone(self, client: IrcClient) -> None:

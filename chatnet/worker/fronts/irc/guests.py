@@ -212,4 +212,5 @@ async def _becomes(client: IrcClient, user: str, by: int, since: int, ages: bool
     for watched in monitors:
         front.presence.watch(client, watched)
     front.presence.came(client)
+    client.show_name()
     await client.device.begin(start)

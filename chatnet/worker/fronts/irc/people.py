@@ -135,10 +135,8 @@ def _who_line(
     client: IrcClient, channel: str, name: str, prefix: str, asked: Whox | None, spoken: Mapping[str, float]
 ) -> bytes:
     presence, server = client.front.presence, client.front.settings.name
-    one = presence.one_of(name)
     faces = client.front.faces
-    nick = faces.nick(name)
-    real_name = faces.real_name(name) if one is None or name in faces else one.real_name
+    nick, real_name = faces.nick(name), _real_name(client, name)
     flags = ("G" if presence.is_away(name) else "H") + prefix + ("B" if presence.is_bot(name) else "")
     if asked is None:
         words = (channel, faces.ident(name), host(name), server, nick, flags, f"0 {real_name}")
@@ -160,6 +158,14 @@ def _who_line(
         "r": real_name,
     }
     return client.numeric(numerics.RPL_WHOSPCRPL, *(values[field] for field in asked.fields))
+
+
+def _real_name(client: IrcClient, name: str) -> str:
+    """Return what a user is called: what is kept of them, or what a connection of theirs to this front has
+    said, or their nick."""
+    faces, one = client.front.faces, client.front.presence.one_of(name)
+    said = "" if one is None or name in faces else one.real_name
+    return said or faces.real_name(name)
 
 
 # ---- WHOIS, WHOWAS ----
@@ -195,10 +201,9 @@ async def _led_by(client: IrcClient, name: str, rooms: Sequence[str]) -> Sequenc
 
 def _whois(client: IrcClient, name: str, rooms: Mapping[str, bool]) -> Iterator[bytes]:
     presence, settings, say = client.front.presence, client.front.settings, client.numeric
-    one, faces = presence.one_of(name), client.front.faces
+    faces = client.front.faces
     nick, ident = faces.nick(name), faces.ident(name)
-    real_name = faces.real_name(name) if one is None or name in faces else one.real_name
-    yield say(numerics.RPL_WHOISUSER, nick, ident, host(name), "*", real_name)
+    yield say(numerics.RPL_WHOISUSER, nick, ident, host(name), "*", _real_name(client, name))
     channels = [(OPERATOR if leads else "") + events.channel(room) for room, leads in rooms.items()]
     yield from client.listed(channels, " ", numerics.RPL_WHOISCHANNELS, nick)
     yield say(numerics.RPL_WHOISSERVER, nick, settings.name, "chatnet")

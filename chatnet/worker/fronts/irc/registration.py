@@ -45,7 +45,7 @@ from chatnet.worker.entrance import LOGIN_SECONDS, Arrival, Entrance
 from chatnet.worker.fronts.irc import account, guests, server
 from chatnet.worker.fronts.irc.answers import Answers, Slot
 from chatnet.worker.fronts.irc.client import NO_TEXT, IrcClient, error
-from chatnet.worker.fronts.irc.people import away_words, words_told
+from chatnet.worker.fronts.irc.people import AWAY, away_words, words_told
 from chatnet.worker.logins import Shown, by_certificate
 from chatnet.worker.session import Session
 
@@ -377,9 +377,7 @@ class Registration:
             is_other = is_misnamed and isinstance(why, WrongSecret | NoSuchUser)
             self._not_let_in(why, account.MISNAMED if is_other else account.sentence_of(why), "Login failed")
             return
-        if self._is_spelled_anew(session):
-            await self._spell(session)
-        self._welcome(session)
+        await self._prepare_and_welcome(session)
 
     def _not_let_in(self, why: ChatnetError, sentence: str, end: str) -> None:
         """Close, as nobody is let in; a password is only wrong if the log could be asked, and they may come
@@ -490,7 +488,10 @@ class Registration:
         if self._is_spelled_anew(session):
             await self._spell(session)
         if self._away:
-            self._away = await words_told(self._the_client(), self._away)
+            try:
+                self._away = await words_told(self._the_client(), self._away)
+            except ChatnetError:  # it cannot be read now whether these may be told
+                self._away = AWAY
         self._welcome(session)
 
     async def _spell(self, session: Session) -> None:
@@ -526,7 +527,7 @@ class Registration:
         self._stop_waiting()
         self._answered()
         client.exchange = self._exchange if is_guest(client.user) else None  # nobody else logs in later
-        client.said_user, client.real_name = self._ident, self._real_name
+        client.said_user, client.said_name = self._ident, self._real_name
         self._front.came(client, self._away)
         self._connection.goes_on_as(client)
         for line in server.welcome(client):
