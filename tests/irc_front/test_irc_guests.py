@@ -625,7 +625,8 @@ def test_what_who_is_muted_calls_themselves_is_not_shown(stage: IrcStage, how: s
 def test_who_is_muted_while_it_is_asked_whether_they_are_is_called_by_their_nick(
     stage: IrcStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alice, _ = stage.user("alice"), stage.user("bob").cut()
+    alice = stage.user("alice")
+    stage.user("bob").cut()
     asking: Deferred[None] = Deferred()
     real = SessionReads.may_speak
 

@@ -89,7 +89,8 @@ def test_who_comes_is_let_in_though_it_is_not_known_whether_they_are_muted(
     stage: IrcStage, password: bool
 ) -> None:
     """Others are told none of their words then."""
-    alice, _ = stage.user("alice"), stage.user("bob").cut()
+    alice = stage.user("alice")
+    stage.user("bob").cut()
     stage.worker.log.unread = {SpeakerIn}
     line = stage.line()
     line.say(f"CAP REQ :draft/pre-away{'' if password else ' sasl'}", "AWAY :words", "USER b 0 * :more words")
