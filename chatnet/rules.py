@@ -136,7 +136,7 @@ CASES: list[Case] = [
     Case(("create",), _ANYWHERE, ("silenced",), Muted),
     Case(("leave",), _ANYWHERE, ("worded", "muted"), Muted),
     Case(("gone",), _ANYWHERE, ("worded", "muted_anywhere"), Muted),
-    Case(("spelling",), _ANYWHERE, ("silenced",), Muted),
+    Case(("spelling", "nick"), _ANYWHERE, ("silenced",), Muted),
     Case(("describe", *_TO_ORDER), _ORDERED, ("banned",), Banned),
     # ---- what is said ----
     Case(("post",), (Where.TOPIC,), ("banned",), Banned),

@@ -546,7 +546,8 @@ def test_who_is_lost_while_they_come_is_gone(stage: IrcStage) -> None:
 
 
 def test_no_words_of_who_is_muted_are_told(stage: IrcStage) -> None:
-    """By AWAY, before the welcome too, or by SETNAME, or as a guest who goes: that would be speaking."""
+    """By AWAY, before the welcome too, or by SETNAME, or as a guest who is called otherwise or goes: that
+    would be speaking."""
     alice, bob = stage.user("alice", "away-notify", "setname"), stage.user("bob", "standard-replies")
     carl = guest(stage, "carl")
     for line in (alice, bob, carl):
@@ -555,10 +556,18 @@ def test_no_words_of_who_is_muted_are_told(stage: IrcStage) -> None:
     does(stage, "mute", CLUSTER, "#tea", to="~carl")
     alice.take(), bob.take()
     assert bob.shown("AWAY :hear me") == ["306 bob You are marked as being away."]
+    assert [one.shown for one in alice.take()] == ["AWAY away"]
     assert bob.shown("SETNAME :hear me") == [f"FAIL SETNAME CANNOT_CHANGE_REALNAME {Muted.sentence}"]
+    dan = guest(stage, "dan")
+    dan.ask("JOIN #tea")
+    does(stage, "mute", CLUSTER, "", to="~dan")
+    alice.take(), dan.take()
+    assert [one.shown for one in dan.ask("NICK hear-me", "NICK Dan")] == [
+        f"NOTICE dan NICK: {Muted.sentence}"
+    ] * 2
     carl.say("QUIT :hear me")
     stage.worker.work()
-    assert [one.shown for one in alice.take()] == ["AWAY away", "QUIT Quit"]
+    assert [one.shown for one in alice.take()] == ["QUIT Quit"]
     early = stage.line()
     early.say("CAP REQ :draft/pre-away", "AWAY :hear me too")
     early.log_in("bob", "sasl")

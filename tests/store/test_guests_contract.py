@@ -248,6 +248,18 @@ def test_who_is_muted_goes_without_a_word(subject: Subject, room: str) -> None:
     assert subject.append(gone("~bob", 4), silent) == [said(Muted.of()), 5]
 
 
+def test_who_is_muted_is_not_called_otherwise(subject: Subject) -> None:
+    """A nick is a word that is told in all rooms where they are. A mute in one room is of that room alone."""
+    registered(subject, "alice")
+    mute, unban = (
+        Draft(kind, CLUSTER, "", "", key(number), 0, More(to="~bob"))
+        for number, kind in enumerate(("mute", "unban"), 1)
+    )
+    assert subject.append(guest("~bob", 1), join("~bob", "#y", 2), mute) == [2, 3, 4]
+    said_again = nick("~bob", "~hear-me", 5)
+    assert subject.append(nick("~bob", "~hear-me", 4), unban, said_again) == [said(Muted.of()), 5, 6]
+
+
 def test_who_is_muted_gets_no_other_real_name(subject: Subject) -> None:
     """Others are told it; a mute in one room is of that room alone."""
     registered(subject, "alice")
