@@ -244,6 +244,20 @@ def test_two_on_one_device_log_in_again(story: Accounts) -> None:
     only(story, "nobody_logs_in_again", "alice+/1 had to log in again")
 
 
+def test_one_that_has_just_begun_logs_in_again_with_another(story: Accounts) -> None:
+    """It shows the ticket that its device had when it began: the other one's, which has ended."""
+    story.add(LoggedIn, "alice/1", how="resumed", session=1)
+    story.add(Started, "alice+/1")
+    story.entry("secret", "alice", "sha256:4")  # 6
+    story.does("alice++/1", "post", "known to be in the log")  # 7
+    asked = len(story.events)
+    story.add(LoggedIn, "alice/1", how="again", session=6)
+    story.add(LoggedIn, "alice+/1", how="again", session=6, asked=asked)
+    assert [how for how in story.broken() if how.startswith(AGAIN)] == []
+    story.log[5] = replace(story.log[5], kind="post")  # which ends nothing
+    only(story, "nobody_logs_in_again", "alice+/1 had to log in again")
+
+
 def test_one_of_two_on_a_device_learns_late_that_its_session_has_ended(story: Accounts) -> None:
     """The other one has a newer session by then. Who has that one is not turned away."""
     end_the_session_of_two(story)

@@ -55,6 +55,7 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
         match event:
             case Started():
                 begins[event.client] = event.time
+                own[client] = session.get(device, own.get(client, 0))
             case LoggedIn():
                 newest = since.get(device, 0.0)
                 # Who begins asks its device once for what it knows, and may then wait for whoever is down.
