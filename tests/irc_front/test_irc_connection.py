@@ -322,3 +322,55 @@ def test_an_endless_line_takes_no_memory(stage: IrcStage) -> None:
         line.send(b"x" * 10_000)
     assert len(line.server.lines._data) < 20_000
     assert [one.command for one in line.ask("", "PING x")] == ["417", "PONG"]
+
+
+WAITING = (
+    "AWAY :at lunch",
+    "CERT LIST",
+    "CHATHISTORY LATEST #tea * 10",
+    "CHATHISTORY TARGETS timestamp=2020-01-01T00:00:00.000Z timestamp=2040-01-01T00:00:00.000Z 10",
+    "INVITE bob #tea",
+    "JOIN #cake,#pie",
+    "LIST",
+    "MARKREAD #tea",
+    "MODE #tea b",
+    "MODE #tea +b bob!*@*",
+    "NAMES #tea",
+    "PART #tea :bye",
+    "PRIVMSG bob :hi",
+    "SETNAME :Alice B.",
+    "TOPIC #tea :leaves",
+    "WHO #tea",
+    "WHOIS bob",
+)
+
+
+@pytest.mark.parametrize("said", WAITING)
+def test_a_connection_that_is_lost_while_its_line_waits_for_the_log(said: str) -> None:
+    """Its end leaves nothing behind in the front, whatever the line does in the end."""
+    stage = IrcStage(Worker())
+    bob = stage.user("bob", "away-notify")
+    bob.ask("JOIN #tea", "MONITOR + alice")
+    before = left_in(stage)
+    alice = stage.everything("alice")
+    alice.ask("JOIN #tea", "MONITOR + bob")
+    log = stage.worker.log
+    log.reads_held = True
+    alice.say(said)
+    alice.cut()
+    log.reads_held = False
+    while log._reading:
+        log.answer_read()
+    stage.worker.settle()
+    stage.worker.pass_time(LINGER_SECONDS + 1)
+    assert left_in(stage) == before
+    assert "731" in [one.command for one in bob.take()]
+    assert bob.shown("ISON alice") == ["303 bob "]
+
+
+def left_in(stage: IrcStage) -> list[object]:
+    """Return what a front keeps of connections, and of who is here."""
+    crowd, presence, patience = stage.irc.crowd, stage.irc.presence, stage.irc.patience
+    kept = crowd.of_key, crowd.of_user, crowd.of_room, crowd.hear_of_away, crowd.of_chosen_key, crowd.keeping
+    here = presence._here, presence._said, presence._watched, patience._waiting, patience._told
+    return [dict.fromkeys(found) for found in (*kept, *here)]

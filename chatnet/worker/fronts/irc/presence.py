@@ -152,6 +152,8 @@ class Presence:
 
     def set_away(self, client: IrcClient, words: str) -> None:
         """The user is away with these words; with none, they are back. Or nobody is at this connection."""
+        if client.is_lost:
+            return  # while it was looked up whether others may be told these words
         before = self.state(client.user)
         if words == NOBODY_IS_AT_IT and client.has("draft/pre-away") and not is_guest(client.user):
             self._hide(client)
