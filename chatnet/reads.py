@@ -231,6 +231,28 @@ class Person(msgspec.Struct, frozen=True, array_like=True, gc=False):
     more: bool
 
 
+class UserFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an operator may know of a user, or of a guest who is here: their role in the cluster, or empty;
+    ``since`` when they have the name, and when they last ``used`` a session that they still have, in the
+    log's time, in milliseconds since 1970 (0: nobody knows); until when they are ``banned`` from the cluster,
+    and ``muted`` in it, in the same time (0: they are not); and whether their account is ``disabled``."""
+
+    name: str
+    role: str
+    since: int
+    used: int
+    banned: int
+    muted: int
+    disabled: bool
+
+
+class UserPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of users in order of their names, and whether another follows."""
+
+    users: list[UserFacts]
+    more: bool
+
+
 class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of room names in order, and whether another follows."""
 
@@ -668,7 +690,17 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
 """What every log answers, and what workers may ask the primary."""
 
 
-# ---- questions for the store itself, by those who follow it: these are never sent ----
+# ---- questions for the store itself, by the process that has it open: these are never sent ----
+
+
+class AllUsers(Question[UserPage], frozen=True):
+    """The first page of users whose names begin with ``prefix`` and sort after ``after``, as they are now:
+    for operators alone. Guests, if the prefix begins as theirs do."""
+
+    costs = "200 users, and of each 50 sessions"
+
+    prefix: str = ""
+    after: str = ""
 
 
 class PageOf(Question[list[Entry]], frozen=True):
@@ -688,5 +720,5 @@ class Last(Question[list[Entry]], frozen=True):
     count: int
 
 
-OF_A_STORE: tuple[type[Question[Any]], ...] = (*QUESTIONS, PageOf, Last)
+OF_A_STORE: tuple[type[Question[Any]], ...] = (*QUESTIONS, AllUsers, PageOf, Last)
 """What a store answers: it holds all of the log."""

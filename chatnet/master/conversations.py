@@ -40,7 +40,17 @@ from chatnet.wire.cluster import LANES, Load, Register, Report, WorkerIdentity
 from chatnet.wire.imprints import TellImprints
 from chatnet.wire.locate import Locate
 from chatnet.wire.marks import TellMarks
-from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Order, RoomPolicies, Status, StepDown, Stop
+from chatnet.wire.operate import (
+    ClusterStatus,
+    Drain,
+    LevelUp,
+    ListUsers,
+    Order,
+    RoomPolicies,
+    Status,
+    StepDown,
+    Stop,
+)
 from chatnet.wire.presence import TellPresence
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
@@ -300,6 +310,10 @@ class FromOperator(Locator):
     @RoomPolicies.responder
     async def policies(self, room: str) -> dict[str, Any]:
         return {"policies": await self._orders.policies(room)}
+
+    @ListUsers.responder
+    async def users(self, prefix: str, after: str) -> dict[str, Any]:
+        return {"users": await self._orders.users(prefix, after)}
 
     @LevelUp.responder
     async def level_up(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Orders of the operator's, about users and policies, which the primary appends in the cluster's own name."""
+"""Orders of the operator's, about users and policies, appended in the cluster's own name; and what operators
+are shown of users."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ from chatnet.form import check_form
 from chatnet.kinds import CLUSTER, KINDS, KindName
 from chatnet.log import Refused
 from chatnet.master.store import Log
-from chatnet.names import Where, fold_room, fold_user, where
+from chatnet.names import Where, fold_prefix, fold_room, fold_user, where
 from chatnet.policies import in_force
-from chatnet.reads import PoliciesIn, PolicyValue
+from chatnet.reads import AllUsers, PoliciesIn, PolicyValue, UserPage
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Orders:
         if isinstance(outcome, Refused):
             raise REFUSALS.get(outcome.code, Refusal)(outcome.sentence)
         return outcome
+
+    async def users(self, prefix: str, after: str) -> UserPage:
+        """Return the first page of users whose names begin with ``prefix`` and sort after ``after``."""
+        return await self.log.read(AllUsers(fold_prefix(prefix), after))
 
     async def policies(self, room: str) -> list[PolicyValue]:
         """Return the policies of a topic, or for an empty ``room`` of the cluster, each with its value.

@@ -6,6 +6,7 @@ status      what the cluster is doing, as a table or as JSON
 watch       the same table again each second, through takeovers
 stop        stops the whole cluster
 orders      roles, bans and what takes words back, in the cluster's own name
+users       lists the users, page by page
 level       shows what all processes understand, and raises the log to it
 drain       empties a host, and waits until nothing is left there
 stepdown    has the primary hand over to a replica

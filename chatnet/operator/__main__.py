@@ -33,6 +33,7 @@ from chatnet.operator.primary_link import find_cluster, operators_approach, reac
 from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
+from chatnet.operator.users import Listing, list_users
 from chatnet.operator.watch import watch
 from chatnet.options import (
     STORE_VARIABLE,
@@ -80,6 +81,10 @@ async def _ask(
         elif isinstance(options.get("order"), orders.Coded):
             chat = ChatCommand.of(masters, world)
             world.stdio.say(await orders.make_code(link, options["order"], chat, world))
+            link.abort()
+        elif isinstance(options.get("order"), Listing):
+            async for lines in list_users(link, options["order"], world):
+                world.stdio.say(lines)
             link.abort()
         elif command in ("admin", "role", "user", "purge", "policy", "signup"):
             async for done in orders.give(link, options["order"], world):

@@ -29,6 +29,8 @@ _ENTRIES = """
     SELECT seq, time, kind, "user", room, text, key, more, at FROM entry
     WHERE seq > %s AND seq <= %s AND ("user" = %s OR more IS NOT NULL) ORDER BY seq
 """
+FOR_EVER = "for ever"
+"""What stands where a time does, of what has no end."""
 _MODERATORS = moderators_of("")
 """How a place begins at which moderators listen, and which is no room."""
 _STANDING = 'SELECT room, role, invited, banned, muted FROM standing WHERE "user" = %s ORDER BY room'
@@ -67,7 +69,7 @@ def _lines(user: str, source: Source) -> Iterator[dict[str, Any]]:
         yield {"is": what, "room": where, "since_seq": joined, "until_seq": _ended(left)}
     for room, role, invited, banned, muted in list(source.ask(_STANDING, user)):
         times = {"invited": invited, "banned": banned, "muted": muted}
-        until = {f"{what}_until": _moment(at) for what, at in times.items() if at}
+        until = {f"{what}_until": moment(at) for what, at in times.items() if at}
         if role or until:
             yield {"is": "standing", "room": room, "role": ROLES[role], **until}
     blocks = 'SELECT "user" FROM standing WHERE room = %s AND blocked = 1 ORDER BY "user"'
@@ -113,7 +115,7 @@ def _told(entry: Entry) -> dict[str, Any]:
     said: dict[str, Any] = {
         "is": "entry",
         "seq": entry.seq,
-        "time": _moment(entry.time),
+        "time": moment(entry.time),
         "kind": entry.kind,
         "by": entry.user,
         "room": entry.room,
@@ -134,7 +136,7 @@ def _told(entry: Entry) -> dict[str, Any]:
         "scope": more.scope,
     }
     if more.until:
-        said["until"] = _moment(more.until)
+        said["until"] = moment(more.until)
     return said | {name: value for name, value in beside.items() if value}
 
 
@@ -155,8 +157,9 @@ def _ended(left: int) -> int | None:
     return None if left == OPEN else left
 
 
-def _moment(ms: int) -> str:
+def moment(ms: int) -> str:
+    """Return a time as it is written for programs, in UTC."""
     try:
         return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError, OSError):  # who bans somebody may say any end
-        return "for ever"
+        return FOR_EVER

@@ -111,22 +111,25 @@ class AdminOptions(CommandOptions):
 class UserOptions(CommandOptions):
     """The options of ``user``."""
 
-    synopsis = "[options] ban|mute|unban|disable|enable|add|reset|export|forget NAME [ROOM]"
+    synopsis = "[options] list | ban|mute|unban|disable|enable|add|reset|export|forget NAME [ROOM]"
     longdesc = (
         "Keeps a user out of a ROOM, or, without one, out of the whole cluster, which ends all their "
         "sessions; or, by mute, only from speaking; unban lifts either. disable is a ban that no moderator "
         "lifts. add prints a code with which NAME can be registered; reset ends all that lets NAME in, and "
         "prints a code with which its owner sets a new secret: both are good once, within 24 h. export "
         "prints everything that is kept of them, as lines of JSON. forget takes back all that they ever "
-        "said, and ends the account."
+        "said, and ends the account. list shows all users: since when they are registered, when they last "
+        "used a session that they still have, their role, and what keeps them out."
     )
     optFlags = [
         ["purge", None, "With ban: take back all that they have said there, as well."],
         ["yes", None, "With forget: do it, though it cannot be undone."],
+        ["json", None, "With list: print a line of JSON for each user, for programs."],
     ]
     optParameters: list[list[Any]] = [
         ["for", None, None, "For how long: 30m, 12h, 7d. [default: for ever]", a_time],
         ["reason", None, "", "Told to them, and to moderators."],
+        ["matching", None, None, "With list: only names that begin so; ~ for guests who are here."],
         ["store", None, None, "For export, a database: postgresql://… [default: CHATNET_STORE]", a_store],
     ]
 
@@ -328,7 +331,7 @@ COMMANDS: list[list[Any]] = [
     ["signup", None, SignupOptions, "Say who may register a new name."],
     ["invite", None, InviteOptions, "Print a code with which new names can be registered."],
     ["policy", None, PolicyOptions, "Show or set what holds for all users, or in a topic."],
-    ["user", None, UserOptions, "Ban or mute a user, let them in again, export or forget them."],
+    ["user", None, UserOptions, "List users; ban or mute one, let them in again, export or forget them."],
     ["purge", None, PurgeOptions, "Take back all that a user said in a room."],
     ["level", None, LevelOptions, "Show what all processes understand, or raise the log to that."],
     ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],

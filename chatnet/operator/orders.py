@@ -13,6 +13,7 @@ from chatnet.errors import CannotStart, Refusal
 from chatnet.names import MAX_ROOM, MAX_SPELLED, Where, fold_room, fold_user
 from chatnet.net.link import Link
 from chatnet.operator.status import ask_status, shown
+from chatnet.operator.users import Listing
 from chatnet.policies import FOR_EVER, POLICIES, parted, wrong_policy
 from chatnet.rules import MOST_CODE_ROOMS, ROLES
 from chatnet.text import is_text, legible, meant
@@ -191,16 +192,20 @@ def exported(words: tuple[str, ...]) -> str:
     return _short(words)[1]
 
 
-def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded:
-    """Return the orders of ``chatnet user ACTION NAME [ROOM]``."""
-    actions = (*ACTIONS, *ACCOUNTS, *CODES, "export", "forget")
+def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded | Listing:
+    """Return the orders of ``chatnet user ACTION NAME [ROOM]``, or what ``chatnet user list`` asks."""
+    actions = (*ACTIONS, *ACCOUNTS, *CODES, "export", "forget", "list")
+    if words[:1] == ("list",):
+        return _listing(words[1:], options)
     if len(words) not in (2, 3) or words[0] not in actions:
         raise usage.UsageError(
             "user takes what to do, a user, and for a ban perhaps a room: chatnet user ban NAME, or mute, "
-            "unban (of a mute, too), disable, enable, add, reset, export, forget."
+            "unban (of a mute, too), disable, enable, add, reset, export, forget; or list, without a name."
             + (meant(words[0], actions) if words and words[0] not in actions else "")
         )
     what, name, room = (*_short(words), "")[:3]
+    if options["matching"] or options["json"]:
+        raise usage.UsageError("--matching and --json are for list.")
     if options["for"] and what not in ("ban", "mute"):
         raise usage.UsageError("--for is for ban and mute.")
     if what in CODES and options["reason"]:
@@ -217,6 +222,17 @@ def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded:
         return Coded(name, resets=what == "reset")
     orders = [Wanted(what, room, name, options["reason"], options["for"] or 0)]
     return [*orders, Wanted("purge", room, name, options["reason"])] if options["purge"] else orders
+
+
+def _listing(words: tuple[str, ...], options: Any) -> Listing:
+    if words:
+        raise usage.UsageError(
+            "list takes options alone: chatnet user list --matching al lists those whose names begin so."
+        )
+    if any(options[name] for name in ("for", "reason", "purge", "yes")):
+        raise usage.UsageError("list takes --matching and --json, and no option of an order.")
+    [prefix] = _short((options["matching"] or "",))
+    return Listing(prefix, bool(options["json"]))
 
 
 def _forget(name: str, room: str, options: Any) -> Wanted:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from chatnet.names import is_room, is_user
+from chatnet.names import GUEST, is_room, is_user
 from chatnet.reads import LAST_SEQ
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -49,3 +49,12 @@ def rooms_between(prefix: str, after: str) -> tuple[str, str, str] | None:
     after = known_text(after)
     # No name has the last code point, so everything that begins with the prefix sorts before this.
     return prefix, after, prefix + "\U0010ffff"
+
+
+def users_between(prefix: str, after: str) -> tuple[str, str, str] | None:
+    """Return such bounds for the users with ``prefix`` after ``after``: without one, all users, and no guest.
+
+    None: there are none.
+    """
+    between = rooms_between(prefix, after)
+    return between if between is None or prefix else (*between[:2], GUEST)

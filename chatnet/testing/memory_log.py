@@ -40,6 +40,7 @@ from chatnet.reads import (
     PAGE_FACES,
     Account,
     AccountOf,
+    AllUsers,
     Answers,
     Ban,
     BanPage,
@@ -88,6 +89,8 @@ from chatnet.reads import (
     UnreadOf,
     UnreadPage,
     UsedDevice,
+    UserFacts,
+    UserPage,
     code_purpose,
 )
 from chatnet.rules import ROLES, judge
@@ -592,6 +595,28 @@ class MemoryLog:
         )
         return RoomPage(names[: self._page], len(names) > self._page)
 
+    def _all_users(self, asked: AllUsers) -> UserPage:
+        names = sorted(
+            name
+            for name in self.state.accounts
+            if name.startswith(asked.prefix) and name > asked.after and (asked.prefix or not is_guest(name))
+        )
+        return UserPage([self._facts_of(name) for name in names[:PAGE_ROOMS]], len(names) > PAGE_ROOMS)
+
+    def _facts_of(self, user: str) -> UserFacts:
+        sessions = [one.seq for one in self._devices(user)]
+        uses = [*sessions, *(self._marks.get((user, used(seq)), 0) for seq in sessions)]
+        standing, now = self.state.standing("", user), self.entries[-1].time
+        return UserFacts(
+            user,
+            self._role("", user),
+            self._time(self.state.accounts[user].registered),
+            self._time(max(uses, default=0)),
+            standing.banned if standing.banned > now else 0,
+            standing.muted if standing.muted > now else 0,
+            bool(standing.disabled),
+        )
+
     def _heard_by(self, asked: HeardBy) -> int | None:
         return self._marks.get((asked.user, heard(asked.device)))
 
@@ -683,6 +708,7 @@ ANSWERS: Answers[MemoryLog] = {
     MarksOf: MemoryLog._marks_of,
     HeardBy: MemoryLog._heard_by,
     UnreadOf: MemoryLog._unread_of,
+    AllUsers: MemoryLog._all_users,
 }
 
 

@@ -35,7 +35,7 @@ from chatnet.errors import (
 )
 from chatnet.kinds import FIRST_LEVEL
 from chatnet.limits import PAGE
-from chatnet.reads import PolicyValue
+from chatnet.reads import PolicyValue, UserPage
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared, fitting, packed_bytes
 from chatnet.wire.cluster import CHAT
 
@@ -211,6 +211,14 @@ class RoomPolicies(Command):
     arguments = [(b"room", Text())]
     response = [(b"policies", Packed[list[PolicyValue]](list[PolicyValue]))]
     errors = declared(BadRoom, NoSuchRoom)
+
+
+class ListUsers(Command):
+    """A page of the users whose names begin with ``prefix`` and sort after ``after``: 200 in order of their
+    names, and whether another page follows. Without a prefix, no guest is among them."""
+
+    arguments = [(b"prefix", Text()), (b"after", Text())]
+    response = [(b"users", Packed[UserPage](UserPage))]
 
 
 class Drain(Command):

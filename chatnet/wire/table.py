@@ -149,6 +149,13 @@ RULES = (
     Rule(operate.StepDown, (Speaker.OPERATOR,), "once", "a number", "a takeover"),
     Rule(operate.Order, (Speaker.OPERATOR,), "unbounded", "a room, a name, 500 characters", "an entry"),
     Rule(operate.RoomPolicies, (Speaker.OPERATOR,), "unbounded", "a room", "a row for each policy"),
+    Rule(
+        operate.ListUsers,
+        (Speaker.OPERATOR,),
+        "unbounded",
+        "a name, or a part of one",
+        "200 users, and of each 50 sessions",
+    ),
     Rule(operate.LevelUp, (Speaker.OPERATOR,), "unbounded", "nothing", "an entry, once for each level"),
     Rule(operate.Drain, (Speaker.OPERATOR,), "unbounded", "a host", "moves that host's sessions"),
     # ---- the primary, to workers and replicas ----

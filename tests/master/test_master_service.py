@@ -33,6 +33,7 @@ from chatnet.net.gate import Gate, prove
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import Security
 from chatnet.operator.__main__ import run
+from chatnet.operator.options import Options as OperatorOptions
 from chatnet.operator.options import StatusOptions
 from chatnet.operator.primary_link import connect
 from chatnet.store.lease import FlockLease, Holder
@@ -414,6 +415,30 @@ async def test_no_disk_holds_up_what_status_shows(masters: Masters) -> None:
     assert not files.asked
     await masters.stop()
     files.let_go.set()
+
+
+@pytest_twisted.ensureDeferred
+async def test_operators_list_the_users(masters: Masters) -> None:
+    """By a command, and page by page."""
+    service = masters.start()
+    await masters.stdio.up
+    assert service._primary is not None
+    names = [f"u{number:03}" for number in range(250)]
+    drafts = [Draft("register", name, name, "sha256:1", b"r" * 16) for name in names]
+    await service._primary.leadership.log.append(drafts)
+
+    async def listed(*arguments: str) -> list[str]:
+        options: Any = OperatorOptions()
+        options.parseOptions(["user", "list", "--master", masters.address, *arguments])
+        options.subOptions["data"] = str(masters.data)
+        told: Any = Stdio()
+        await run("user", options.subOptions, replace(masters.world, stdio=told))
+        return "\n".join(told.said).splitlines()
+
+    heading, *rows, empty, counted = await listed()
+    assert (heading[-4:], empty, counted) == ("NAME", "", "250 users.")
+    assert [row.split()[-1] for row in rows] == names
+    assert [json.loads(line)["name"] for line in await listed("--json", "--matching", "U24")] == names[240:]
 
 
 @pytest_twisted.ensureDeferred

@@ -10,7 +10,8 @@ from master.in_memory import Master, Peer
 from chatnet.codes import code_text, kept
 from chatnet.entries import Draft, More
 from chatnet.errors import BadName, BadRequest, BadRoom, BadText, NameTaken, NoSuchRoom, NoSuchUser
-from chatnet.wire.operate import Order, RoomPolicies
+from chatnet.reads import UserFacts, UserPage
+from chatnet.wire.operate import ListUsers, Order, RoomPolicies
 
 
 def operator(master: Master) -> Peer:
@@ -103,3 +104,19 @@ def test_an_account_is_reset_by_two_orders(master: Master) -> None:
         given(master, "revoke", "", "bob", "all")
     with pytest.raises(BadRequest):
         given(master, "session", "", "bob", "")
+
+
+def test_users_are_listed_for_operators(master: Master) -> None:
+    """In pages, or those alone whose names begin so, however that is spelled."""
+    names = [f"u{number:03}" for number in range(201)]
+    master.log.append([Draft("register", name, name, "sha256:1", b"r" * 16) for name in ("alice", *names)])
+    assert given(master, "role", "", "alice", "admin") == {"seq": 203}
+    peer = operator(master)
+    first: UserPage = peer.ask(ListUsers, prefix="", after="")["users"]
+    second: UserPage = peer.ask(ListUsers, prefix="", after=first.users[-1].name)["users"]
+    assert (first.more, second.more) == (True, False)
+    assert [one.name for page in (first, second) for one in page.users] == ["alice", *names]
+    since = master.log.entries[0].time
+    alice = UserFacts("alice", "admin", since, since, 0, 0, False)
+    assert peer.ask(ListUsers, prefix=" AL", after="") == {"users": UserPage([alice], False)}
+    assert peer.ask(ListUsers, prefix="#", after="") == {"users": UserPage([], False)}

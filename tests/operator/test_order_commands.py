@@ -16,7 +16,15 @@ from chatnet.command_lines import ChatCommand
 from chatnet.errors import CannotStart, NameTaken, OutOfReach
 from chatnet.net.link import Link
 from chatnet.operator.options import Options
-from chatnet.operator.orders import Coded, Listed, Wanted, give, make_code, policies
+from chatnet.operator.orders import (
+    Coded,
+    Listed,
+    Wanted,
+    give,
+    make_code,
+    policies,
+)
+from chatnet.operator.users import Listing
 from chatnet.wire.operate import Page, Status
 
 
@@ -43,6 +51,8 @@ from chatnet.wire.operate import Page, Status
         ("user enable bob", Wanted("enable", "", "bob", "")),
         ("user add bob", Coded("bob")),
         ("user reset bob", Coded("bob", resets=True)),
+        ("user list", Listing()),
+        ("user --json list --matching al", Listing("al", True)),
         ("invite", Coded(uses=20, seconds=7 * 86_400)),
         ("invite --uses 3 --days 1 --room &class", Coded(uses=3, seconds=86_400, rooms=("&class",))),
         (
@@ -51,7 +61,7 @@ from chatnet.wire.operate import Page, Status
         ),
     ],
 )
-def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed | Coded) -> None:
+def test_orders_are_typed_in_one_line(line: str, wanted: Wanted | Listed | Coded | Listing) -> None:
     """Options stand before or after the words."""
     options: Any = Options()
     options.parseOptions(line.split())
@@ -103,6 +113,13 @@ def test_a_ban_may_take_back_what_was_said() -> None:
         ("user reset bob --for 7d", "--for is for ban and mute"),
         ("user add bob --reason new", "--reason is for bans"),
         ("user disable bob --for 7d", "--for is for ban and mute"),
+        ("user list al", "takes options alone: chatnet user list --matching al"),
+        ("user list --for 7d", "no option of an order"),
+        ("user list --yes", "no option of an order"),
+        ("user list --matching a\udcff", "neither a name nor a room"),
+        ("user lst", "Did you mean list"),
+        ("user ban bob --json", "--matching and --json are for list"),
+        ("user reset bob --matching b", "--matching and --json are for list"),
     ],
 )
 def test_what_is_no_order_is_said_in_a_sentence(line: str, says: str) -> None:

@@ -22,6 +22,7 @@ from chatnet.log import Refused
 from chatnet.marks import MOST_KEPT, UserMark
 from chatnet.reads import (
     AccountOf,
+    AllUsers,
     Feed,
     FirstIn,
     Head,
@@ -556,6 +557,7 @@ def test_every_statement_finds_what_it_needs_by_index(
     assert len(database.read(Feed("u0", 1_000, head)).posts) == 500
     assert len(database.read(History("u1"))) == 500
     assert database.read(Rooms("u1", "u15")).names == ["u16", "u17", "u18", "u19"]
+    assert len(database.read(AllUsers("u")).users) == len(TALK)
     invented = [UserMark("u0", f"u0=z{number}", 5) for number in range(MOST_KEPT)]
     for start in range(0, MOST_KEPT, 200):
         database.keep_marks(invented[start : start + 200])

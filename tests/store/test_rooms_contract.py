@@ -35,6 +35,7 @@ from chatnet.errors import Muted, NoSuchRoom, TheyAreBanned, TooManyToday
 from chatnet.kinds import CLUSTER
 from chatnet.reads import (
     AccountOf,
+    AllUsers,
     BansOf,
     CodeOf,
     CursorAt,
@@ -258,6 +259,7 @@ def read_by_all(subject: Subject, upto: int | None = None) -> list[Any]:
     found: list[Any] = []
     head = subject.log.window.head if upto is None else upto
     found.append(subject.read(Rooms("", "")))
+    found.append(str(subject.read(AllUsers())))
     for user in [*USERS, "zoe"]:
         found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))
         found.append(told(subject.read(Newest(user, head, 12))))

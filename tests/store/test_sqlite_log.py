@@ -23,6 +23,7 @@ from chatnet.errors import CannotStart, EpochLost, Poison
 from chatnet.log import Refused
 from chatnet.reads import (
     AccountOf,
+    AllUsers,
     CursorAt,
     Feed,
     History,
@@ -205,6 +206,7 @@ def test_every_statement_finds_what_it_needs_by_index(disk: Any, now: Callable[[
         log.read(Members("&ops", "alice", 99)),
         log.read(Talks("alice", 99)),
         log.read(Rooms("a", "")),
+        log.read(AllUsers("z", "")),  # marks of those that are found are in another file
     ):
         now(read)
     tables = ("entry", "place", "membership", "account", "room")

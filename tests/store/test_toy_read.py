@@ -11,7 +11,7 @@ from store.test_log_contract import LOGS, Subject, key, post, registered
 from chatnet import reads
 from chatnet.entries import Draft
 from chatnet.errors import BadRequest
-from chatnet.reads import OF_A_STORE, QUESTIONS, Answers, Question
+from chatnet.reads import OF_A_STORE, QUESTIONS, AllUsers, Answers, Question
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.reads import PostgresTables
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -109,7 +109,7 @@ def test_a_log_that_does_not_know_it_says_so(new_disk: Callable[[], Any]) -> Non
     [
         (sqlite_reads.ANSWERS, OF_A_STORE),
         (postgres_reads.ANSWERS, OF_A_STORE),
-        (memory_log.ANSWERS, QUESTIONS),
+        (memory_log.ANSWERS, (*QUESTIONS, AllUsers)),
     ],
 )
 def test_each_log_answers_each_question(

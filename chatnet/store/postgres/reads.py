@@ -30,6 +30,7 @@ from chatnet.reads import (
     PAGE_FACES,
     Account,
     AccountOf,
+    AllUsers,
     Answers,
     Ban,
     BanPage,
@@ -80,6 +81,8 @@ from chatnet.reads import (
     UnreadOf,
     UnreadPage,
     UsedDevice,
+    UserFacts,
+    UserPage,
     code_purpose,
 )
 from chatnet.rules import ROLES
@@ -94,7 +97,14 @@ from chatnet.store.pages import (
     snapshot_page,
     take_page,
 )
-from chatnet.store.questions import known_name, known_room, known_seq, known_text, rooms_between
+from chatnet.store.questions import (
+    known_name,
+    known_room,
+    known_seq,
+    known_text,
+    rooms_between,
+    users_between,
+)
 
 T = TypeVar("T")
 _OWNER = ROLES.index("owner")
@@ -137,6 +147,26 @@ IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
     ORDER BY name LIMIT {PAGE_ROOMS + 1}
+"""
+ALL_USERS = f"""
+    SELECT account."user", coalesce(role, 0), coalesce(begun.time, 0), coalesce(used.time, 0),
+        CASE WHEN banned > log.time THEN banned ELSE 0 END,
+        CASE WHEN muted > log.time THEN muted ELSE 0 END, coalesce(disabled, 0)
+    FROM log, (
+        SELECT "user", registered FROM account
+        WHERE "user" >= %(prefix)s AND "user" > %(after)s AND "user" < %(end)s
+        ORDER BY "user" LIMIT {PAGE_ROOMS + 1}
+    ) AS account
+        LEFT JOIN standing ON standing.room = '' AND standing."user" = account."user"
+        LEFT JOIN entry AS begun ON begun.seq = registered
+        LEFT JOIN LATERAL (
+            SELECT max(greatest(session.seq, mark.seq)) AS seq
+            FROM session LEFT JOIN mark
+                ON mark."user" = session."user" AND mark.room = '!' || session.seq
+            WHERE session."user" = account."user"
+        ) AS last ON true
+        LEFT JOIN entry AS used ON used.seq = last.seq
+    ORDER BY account."user"
 """
 # Of a stay: it has ended by "upto", though its row does not say so yet.
 _HAS_ENDED = f"""("left" = {OPEN} AND room IN (SELECT "user" FROM ending WHERE seq <= %(upto)s))"""
@@ -742,6 +772,19 @@ def unread(tables: PostgresTables, asked: UnreadOf) -> UnreadPage:
     return UnreadPage(found, len(rows) > PAGE_ROOMS, [joined for *_, joined in page])
 
 
+def all_users(tables: PostgresTables, asked: AllUsers) -> UserPage:
+    between = users_between(asked.prefix, asked.after)
+    if between is None:
+        return UserPage([], False)
+    bounds = dict(zip(("prefix", "after", "end"), between, strict=True))
+    rows = tables.execute(ALL_USERS, bounds).fetchall()
+    users = [
+        UserFacts(name, ROLES[role] if role else "", since, used, banned, muted, bool(disabled))
+        for name, role, since, used, banned, muted, disabled in rows[:PAGE_ROOMS]
+    ]
+    return UserPage(users, len(rows) > PAGE_ROOMS)
+
+
 ANSWERS: Answers[PostgresTables] = {
     Head: head,
     CursorAt: cursor_at,
@@ -770,6 +813,7 @@ ANSWERS: Answers[PostgresTables] = {
     MarksOf: marks,
     HeardBy: heard_by,
     UnreadOf: unread,
+    AllUsers: all_users,
     PageOf: page,
     Last: last,
 }

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
@@ -32,6 +33,7 @@ from chatnet.reads import (
     PAGE_FACES,
     Account,
     AccountOf,
+    AllUsers,
     Answers,
     Ban,
     BanPage,
@@ -82,6 +84,8 @@ from chatnet.reads import (
     UnreadOf,
     UnreadPage,
     UsedDevice,
+    UserFacts,
+    UserPage,
     code_purpose,
 )
 from chatnet.rules import ROLES
@@ -96,7 +100,14 @@ from chatnet.store.pages import (
     snapshot_page,
     take_page,
 )
-from chatnet.store.questions import known_name, known_room, known_seq, known_text, rooms_between
+from chatnet.store.questions import (
+    known_name,
+    known_room,
+    known_seq,
+    known_text,
+    rooms_between,
+    users_between,
+)
 
 T = TypeVar("T")
 MarksIn = Callable[[str, Sequence[str]], Mapping[str, int]]
@@ -578,6 +589,40 @@ def _unread(
     return posts, named
 
 
+def all_users(tables: SqliteTables, asked: AllUsers) -> UserPage:
+    between = users_between(asked.prefix, asked.after)
+    rows = [] if between is None else list(tables.execute(ALL_USERS, between))
+    page = rows[:PAGE_ROOMS]
+    last = _last_used(tables, page[0][0], page[-1][0]) if page else {}
+    users = [
+        UserFacts(name, ROLES[role] if role else "", since, last.get(name, 0), banned, muted, bool(disabled))
+        for name, role, since, banned, muted, disabled in page
+    ]
+    return UserPage(users, len(rows) > PAGE_ROOMS)
+
+
+def _last_used(tables: SqliteTables, first: str, last: str) -> dict[str, int]:
+    """Return when each user between these two last used a session that they have; nothing, if that cannot be
+    read now."""
+    found = "SELECT user, seq FROM session WHERE user >= ? AND user <= ? ORDER BY user"
+    rows: list[Any] = tables.execute(found, (first, last)).fetchall()
+    sessions = {user: [seq for _, seq in its] for user, its in groupby(rows, itemgetter(0))}
+    try:
+        marks = {user: tables.marks(user, list(map(used, seqs))) for user, seqs in sessions.items()}
+    except Unreadable:
+        return {}
+    return {user: _time(tables, max(*seqs, *marks[user].values(), 0)) for user, seqs in sessions.items()}
+
+
+_NOW = "(SELECT time FROM log JOIN entry ON seq = head)"
+ALL_USERS = f"""
+    SELECT account.user, coalesce(role, 0), coalesce(entry.time, 0), iif(banned > {_NOW}, banned, 0),
+        iif(muted > {_NOW}, muted, 0), coalesce(disabled, 0)
+    FROM account LEFT JOIN standing ON standing.room = '' AND standing.user = account.user
+        LEFT JOIN entry ON entry.seq = registered
+    WHERE account.user >= ? AND account.user > ? AND account.user < ?
+    ORDER BY account.user LIMIT {PAGE_ROOMS + 1}
+"""
 _EXPIRED = """
     SELECT room, upto FROM blanking WHERE user = '' AND room IN (SELECT value FROM json_each(?))
 """
@@ -635,6 +680,7 @@ ANSWERS: Answers[SqliteTables] = {
     MarksOf: marks,
     HeardBy: heard_by,
     UnreadOf: unread,
+    AllUsers: all_users,
     PageOf: page,
     Last: last,
 }
