@@ -14,8 +14,9 @@ from twisted.internet.task import deferLater
 from chatnet.blanking import emptied
 from chatnet.client.text import on_terminal
 from chatnet.entries import KEY_BYTES, Entry, More, of_row
-from chatnet.errors import CannotStart
-from chatnet.kinds import HIDDEN, KINDS
+from chatnet.errors import BadName, CannotStart
+from chatnet.kinds import CLUSTER, HIDDEN, KINDS
+from chatnet.names import fold_user
 from chatnet.operator.source import Row, Source, blankings_of, head_of, open_source, read
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.text import is_text, legible
@@ -46,7 +47,7 @@ class Damaged:
 class Wanted:
     """Which entries to print: those that match everything given. ``key`` is in hexadecimal digits.
 
-    :raises CannotStart: the kind is unknown, the key is not one, or the user is not text.
+    :raises CannotStart: the kind is unknown, the key is not one, or nobody can be called so.
     """
 
     seq: int | None = None
@@ -60,6 +61,8 @@ class Wanted:
                 raise CannotStart(f"“{legible(kind, 40)}” is no kind of entry: there are {', '.join(KINDS)}.")
         if self.user is not None and not is_text(self.user):
             raise CannotStart(f"“{legible(self.user, 40)}” is no text: it is not in UTF-8.")
+        if self.user is not None:
+            _author(self.user)
         if self.key is not None:
             try:
                 whole = len(bytes.fromhex(self.key)) == KEY_BYTES
@@ -75,9 +78,20 @@ class Wanted:
         if self.key is not None:
             yield "key = %s", [bytes.fromhex(self.key)]
         if self.user is not None:
-            yield '"user" = %s', [self.user]
+            yield '"user" = %s', [_author(self.user)]
         if self.kinds:
             yield f"kind IN ({', '.join(['%s'] * len(self.kinds))})", self.kinds
+
+
+def _author(name: str) -> str:
+    """Return who is called so in the log: a user, a guest, or the cluster itself.
+
+    :raises CannotStart: nobody can be.
+    """
+    try:
+        return CLUSTER if name == CLUSTER else fold_user(name)
+    except BadName as no:
+        raise CannotStart(str(no)) from no
 
 
 class LogReader:

@@ -38,6 +38,7 @@ def where(request: pytest.FixtureRequest, data: Path) -> list[str]:
         (["--seq", "9"], [9]),
         (["--key", f"{9:032x}"], [9]),
         (["--user", "alice"], [1, 7, 8, 9]),
+        (["--user", "Alice"], [1, 7, 8, 9]),
         (["--user", "alice", "--newest", "2"], [8, 9]),
         (["--kinds", "join,leave"], [3, 4, 5, 6, 8]),
         (["--kinds", "join", "--user", "bob"], [3, 4, 6]),
@@ -86,6 +87,9 @@ def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixt
         (["--data", "nowhere"], "There is no store at nowhere"),
         (["--seq", str(2**63 - 1)], "No entry of the log is as you asked."),
         (["--newest", str(2**63 - 1), "--user", "noname"], "No entry of the log is as you asked."),
+        (["--user", "chatnet"], "No entry of the log is as you asked."),
+        (["--user", "~noname"], "No entry of the log is as you asked."),
+        (["--user", "admin"], "“admin” is not a name: "),
         (["--user", "a\udcff"], "“a\\udcff” is no text: it is not in UTF-8."),
     ],
 )
