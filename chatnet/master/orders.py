@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatnet.entries import Draft, More
-from chatnet.errors import REFUSALS, BadRequest, Refusal
+from chatnet.errors import REFUSALS, BadRequest, Forgotten, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import CLUSTER, KINDS, KindName
 from chatnet.log import Refused
 from chatnet.master.store import Log
-from chatnet.names import Where, fold_prefix, fold_room, fold_user, where
+from chatnet.names import Where, check_new, fold_prefix, fold_room, fold_user, where
 from chatnet.policies import in_force
-from chatnet.reads import AllUsers, PoliciesIn, PolicyValue, UserPage
+from chatnet.reads import AccountOf, AllUsers, PoliciesIn, PolicyValue, UserPage
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Orders:
             more = More(to=fold_user(to) if known.has_to or to else "", until=until)
         whose = CLUSTER if known.rooms == {Where.OWN} else room and fold_room(room)
         draft = Draft(kind, CLUSTER, whose, text, self.fresh_key(), 0, more)
+        if kind == "code" and draft.to:
+            await self._check_code_for(draft.to)
         try:
             check_form(draft)
         except ValueError as odd:
@@ -46,6 +48,17 @@ class Orders:
         if isinstance(outcome, Refused):
             raise REFUSALS.get(outcome.code, Refusal)(outcome.sentence)
         return outcome
+
+    async def _check_code_for(self, name: str) -> None:
+        """Check that a code for this name can be of use: the log takes others, too, as it always has.
+
+        :raises BadName: nobody is called so, and nobody new may be. :raises Forgotten: it is nobody's again.
+        """
+        account = await self.log.read(AccountOf(name))
+        if account is None:
+            check_new(name)
+        elif account.is_forgotten:
+            raise Forgotten.of(name=name)
 
     async def users(self, prefix: str, after: str) -> UserPage:
         """Return the first page of users whose names begin with ``prefix`` and sort after ``after``."""

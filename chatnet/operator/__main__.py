@@ -80,7 +80,8 @@ async def _ask(
             link.abort()
         elif isinstance(options.get("order"), orders.Coded):
             chat = ChatCommand.of(masters, world)
-            world.stdio.say(await orders.make_code(link, options["order"], chat, world))
+            code = await orders.make_code(link, options["order"], chat, world)
+            world.stdio.say(about_the_same(code, options, world))
             link.abort()
         elif isinstance(options.get("order"), Listing):
             async for lines in list_users(link, options["order"], world):

@@ -13,9 +13,8 @@ import apsw
 
 from chatnet.blanking import Blankings, emptied
 from chatnet.entries import Entry, moderators_of, of_row
-from chatnet.errors import BadName, CannotStart
+from chatnet.errors import CannotStart
 from chatnet.kinds import HIDDEN, KINDS, Heard
-from chatnet.names import fold_name
 from chatnet.operator.source import Source, blankings_of, head_of, open_source, read
 from chatnet.rules import ROLES
 from chatnet.store.blanking import LEFT, ROOMS
@@ -36,18 +35,14 @@ _MODERATORS = moderators_of("")
 _STANDING = 'SELECT room, role, invited, banned, muted FROM standing WHERE "user" = %s ORDER BY room'
 
 
-def export(name: str, data: Path, url: str, world: World) -> None:
-    """Print what the store at ``url``, or else the one in ``data``, keeps of a user. Blocks; a cluster may
-    run meanwhile.
+def export(user: str, data: Path, url: str, world: World) -> None:
+    """Print what the store at ``url``, or else the one in ``data``, keeps of a user, whose name is in its one
+    spelling. Blocks; a cluster may run meanwhile.
 
     Secrets are left out: what is kept of one serves to check it, and nothing else; and so is who blocks them.
 
     :raises CannotStart: there is no such user, or the store cannot be read.
     """
-    try:
-        user = fold_name(name)
-    except BadName as no:
-        raise CannotStart(str(no)) from no
     source = open_source(None, data, url, world)
     with read(source):
         if not list(source.ask('SELECT 1 FROM account WHERE "user" = %s', user)):

@@ -9,11 +9,12 @@ from twisted.python import usage
 
 from chatnet.codes import MOST_USES, code_text, fresh_code, kept
 from chatnet.command_lines import ChatCommand
-from chatnet.errors import CannotStart, Refusal
-from chatnet.names import MAX_ROOM, MAX_SPELLED, Where, fold_room, fold_user
+from chatnet.errors import UNREAD, BadName, CannotStart, NotAllowed, Refusal
+from chatnet.kinds import KINDS
+from chatnet.names import GUEST, MAX_ROOM, MAX_SPELLED, Where, fold_room, fold_user, is_guest
 from chatnet.net.link import Link
 from chatnet.operator.status import ask_status, shown
-from chatnet.operator.users import Listing
+from chatnet.operator.users import Listing, find_user, lasting
 from chatnet.policies import FOR_EVER, POLICIES, parted, wrong_policy
 from chatnet.rules import MOST_CODE_ROOMS, ROLES
 from chatnet.text import is_text, legible, meant
@@ -27,6 +28,7 @@ _SIGNUP = {
     "code": "a new name needs a code, which “chatnet invite” prints",
     "closed": "only whom “chatnet user add NAME” has added comes in anew",
 }
+_IS_CLOSED = "Nobody new comes in by it while signup is closed: the code is good after “chatnet signup code”."
 ACTIONS = ("ban", "mute", "unban")
 ACCOUNTS = ("disable", "enable")
 CODES = ("add", "reset")
@@ -84,7 +86,7 @@ def _moment(world: World, until: int) -> str:
 
 def _done(wanted: Wanted, until: str) -> str:
     """Return what was done, without the end of the sentence; ``until`` may be empty."""
-    to = wanted.to and fold_user(wanted.to)
+    to = wanted.to
     where = fold_room(wanted.room) if wanted.room else EVERYWHERE
     lasts = f" until {until}" if until else ""
     match wanted.kind:
@@ -109,13 +111,14 @@ def _done(wanted: Wanted, until: str) -> str:
 
 
 async def make_code(link: Link, wanted: Coded, chat: ChatCommand, world: World) -> str:
-    """Have the primary take a code that is made here; return it, the link to the page with it, if there is a
-    page, and by what ``chat`` command it is used.
+    """Have the primary take a code that is made here; return it, what keeps out who has it, the link to the
+    page with it, if there is a page, and by what ``chat`` command it is used.
 
     :raises CannotStart: the log does not take it.
     """
     code = fresh_code(world.entropy)
     until = _until(world.wall, wanted.seconds)
+    obstacles = await _obstacles(link, wanted.to, world)
     if wanted.resets:
         await _ordered(link, Wanted("revoke", "", wanted.to, "0"), 0)
     text = code_text(kept(code), wanted.uses)
@@ -135,7 +138,28 @@ async def make_code(link: Link, wanted: Coded, chat: ChatCommand, world: World) 
         many = f"{wanted.uses:,} new names" if wanted.uses > 1 else "one new name"
         then = f", and invites them to {' and '.join(wanted.rooms)}" if wanted.rooms else ""
         first = f"{code} registers {many}, until {_moment(world, until)}{then}."
-    return "\n".join([first, *await _links(link, code), *chat.with_code(name)])
+    return "\n".join([first, *obstacles, *await _links(link, code), *chat.with_code(name)])
+
+
+async def _obstacles(link: Link, to: str, world: World) -> list[str]:
+    """Return sentences about what may pass, and until then keeps out who has a code for the name ``to``, or
+    for a new one."""
+    try:
+        if not to:
+            held = (await link.callRemote(RoomPolicies, room=""))["policies"]
+            return [_IS_CLOSED] if ("signup", "closed") in held else []
+        user, guest = await find_user(link, to), await find_user(link, GUEST + to)
+    except (NotAllowed, *UNREAD):  # a primary of an older release, or a damaged store: the code is as good
+        return []
+    found: list[str] = []
+    if guest is not None:
+        found.append(f"A guest is called {guest.name} now: the code is good once they are gone.")
+    if user is not None and user.banned:
+        banned = lasting(f"{to} is banned from {EVERYWHERE}", user.banned, world)
+        found.append(f"{banned}: the code is good once “chatnet user unban {to}” has lifted that.")
+    if user is not None and user.disabled:
+        found.append(f"The account is disabled: the code is good once “chatnet user enable {to}” was said.")
+    return found
 
 
 async def _links(link: Link, code: str) -> list[str]:
@@ -160,7 +184,7 @@ def role(words: tuple[str, ...]) -> list[Wanted]:
         raise usage.UsageError(
             "role takes a user, a role, and perhaps a room: chatnet role NAME moderator '#tea'."
         )
-    name, what, room = (*_short(words), "")[:3]
+    name, what, room = _named(words[0], "role"), *(*_short(words[1:]), "")[:2]
     if what not in ROLES:
         raise usage.UsageError(f"A role is {', '.join(ROLES[1:])} or none.{meant(what, ROLES)}")
     if (what == "admin") is bool(room) and what in ("admin", "owner"):
@@ -172,15 +196,15 @@ def admin(words: tuple[str, ...]) -> list[Wanted]:
     """Return the order of ``chatnet admin NAME``."""
     if len(words) != 1:
         raise usage.UsageError("admin takes one user: chatnet admin NAME.")
-    return [Wanted("role", "", _short(words)[0], "admin")]
+    return [Wanted("role", "", _named(words[0], "role"), "admin")]
 
 
 def purge(words: tuple[str, ...], options: Any) -> list[Wanted]:
     """Return the order of ``chatnet purge ROOM NAME``."""
     if len(words) != 2:
         raise usage.UsageError("purge takes a room and a user: chatnet purge '#tea' NAME.")
-    room, name = _short(words)
-    return [Wanted("purge", room, name, options["reason"])]
+    [room] = _short(words[:1])
+    return [Wanted("purge", room, _named(words[1], "purge"), options["reason"])]
 
 
 def exported(words: tuple[str, ...]) -> str:
@@ -189,7 +213,7 @@ def exported(words: tuple[str, ...]) -> str:
         return ""
     if len(words) != 2:
         raise usage.UsageError("export takes one user: chatnet user export NAME.")
-    return _short(words)[1]
+    return _named(words[1], "export")
 
 
 def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded | Listing:
@@ -203,7 +227,7 @@ def user(words: tuple[str, ...], options: Any) -> list[Wanted] | Coded | Listing
             "unban (of a mute, too), disable, enable, add, reset, export, forget; or list, without a name."
             + (meant(words[0], actions) if words and words[0] not in actions else "")
         )
-    what, name, room = (*_short(words), "")[:3]
+    what, name, room = words[0], _named(words[1], words[0]), (*_short(words[2:]), "")[0]
     if options["matching"] or options["json"]:
         raise usage.UsageError("--matching and --json are for list.")
     if options["for"] and what not in ("ban", "mute"):
@@ -320,6 +344,25 @@ def invite(words: tuple[str, ...], options: Any) -> Coded:
 
 
 MOST_DAYS = 366
+
+
+def _named(word: str, what: str) -> str:
+    """Return of whom ``what`` is to be done, in the one spelling of the name.
+
+    :raises UsageError: nobody can be called so; or only guests are, to whom that is not done.
+    """
+    [word] = _short((word,))
+    try:
+        name = fold_user(word)
+    except BadName as no:
+        raise usage.UsageError(str(no)) from no
+    kind = KINDS.get(what)
+    if is_guest(name) and not (kind is not None and kind.to_guests):
+        raise usage.UsageError(
+            f"{name} is what a guest is called, and a guest has no account: one can be banned, muted and "
+            "purged, and nothing else."
+        )
+    return name
 
 
 def _short(words: tuple[str, ...]) -> tuple[str, ...]:

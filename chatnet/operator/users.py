@@ -43,7 +43,13 @@ async def list_users(link: Link, listing: Listing, world: World) -> AsyncIterato
         yield _counted(count, listing.prefix)
 
 
-def _lasting(what: str, ms: int, world: World) -> str:
+async def find_user(link: Link, name: str) -> UserFacts | None:
+    """Return what the primary knows of a user, or of a guest who is here; None: there is none."""
+    page: UserPage = (await link.callRemote(ListUsers, prefix=name, after=""))["users"]
+    return next((one for one in page.users if one.name == name), None)
+
+
+def lasting(what: str, ms: int, world: World) -> str:
     """Return ``what``, and until when it holds."""
     when = _when(ms, world)
     return f"{what} {when}" if when == FOR_EVER else f"{what} until {when}"
@@ -51,7 +57,7 @@ def _lasting(what: str, ms: int, world: World) -> str:
 
 def _row(one: UserFacts, world: World) -> str:
     times = {"banned": one.banned, "muted": one.muted}
-    state = ["disabled"] * one.disabled + [_lasting(what, ms, world) for what, ms in times.items() if ms]
+    state = ["disabled"] * one.disabled + [lasting(what, ms, world) for what, ms in times.items() if ms]
     name = f"{legible(one.name, 64):16}  {', '.join(state)}".rstrip()
     role = legible(one.role, 16)
     return _COLUMNS.format(*(_when(ms, world) if ms else "" for ms in (one.since, one.used)), role, name)

@@ -9,8 +9,10 @@ from master.in_memory import Master, Peer
 
 from chatnet.codes import code_text, kept
 from chatnet.entries import Draft, More
-from chatnet.errors import BadName, BadRequest, BadRoom, BadText, NameTaken, NoSuchRoom, NoSuchUser
+from chatnet.errors import BadName, BadRequest, BadRoom, BadText, Forgotten, NameTaken, NoSuchRoom, NoSuchUser
+from chatnet.names import RESERVED, SERVICES
 from chatnet.reads import UserFacts, UserPage
+from chatnet.state import Account
 from chatnet.wire.operate import ListUsers, Order, RoomPolicies
 
 
@@ -104,6 +106,25 @@ def test_an_account_is_reset_by_two_orders(master: Master) -> None:
         given(master, "revoke", "", "bob", "all")
     with pytest.raises(BadRequest):
         given(master, "session", "", "bob", "")
+
+
+@pytest.mark.parametrize("name", sorted({*RESERVED, *SERVICES, "nickserv", "ch4n-s_erv", "g-1obal"}))
+def test_there_is_no_code_for_a_name_that_nobody_gets(master: Master, name: str) -> None:
+    """However it is used, it would be refused."""
+    with pytest.raises(BadName, match="is not a name: "):
+        given(master, "code", "", name, code_text(kept("0000-0000-0001"), 1))
+    assert not master.log.entries
+
+
+def test_who_has_such_a_name_of_old_gets_a_code(master: Master) -> None:
+    """Nobody new could; and nobody gets a code for the name of who is forgotten."""
+    text = code_text(kept("0000-0000-0001"), 1)
+    master.log.state.accounts["nickserv"] = Account("", 1, 1)
+    assert given(master, "code", "", "NickServ", text) == {"seq": 1}
+    master.log.append([Draft("register", "bob", "bob", "sha256:1", b"r" * 16)])
+    assert given(master, "forget", "", "bob") == {"seq": 3}
+    with pytest.raises(Forgotten, match="bob is forgotten on this server"):
+        given(master, "code", "", "bob", text)
 
 
 def test_users_are_listed_for_operators(master: Master) -> None:

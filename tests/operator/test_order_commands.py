@@ -8,15 +8,19 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
 from chatnet.codes import kept
 from chatnet.command_lines import ChatCommand
-from chatnet.errors import CannotStart, NameTaken, OutOfReach
+from chatnet.errors import CannotStart, NameTaken, NotAllowed, OutOfReach
 from chatnet.net.link import Link
 from chatnet.operator.options import Options
 from chatnet.operator.orders import (
+    ACCOUNTS,
+    ACTIONS,
+    CODES,
     Coded,
     Listed,
     Wanted,
@@ -25,7 +29,8 @@ from chatnet.operator.orders import (
     policies,
 )
 from chatnet.operator.users import Listing
-from chatnet.wire.operate import Page, Status
+from chatnet.reads import UserFacts, UserPage
+from chatnet.wire.operate import ListUsers, Page, RoomPolicies, Status
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,8 @@ from chatnet.wire.operate import Page, Status
         ("user enable bob", Wanted("enable", "", "bob", "")),
         ("user add bob", Coded("bob")),
         ("user reset bob", Coded("bob", resets=True)),
+        ("user ban ~Bob #tea", Wanted("ban", "#tea", "~bob", "")),
+        ("purge #tea ~bob", Wanted("purge", "#tea", "~bob", "")),
         ("user list", Listing()),
         ("user --json list --matching al", Listing("al", True)),
         ("invite", Coded(uses=20, seconds=7 * 86_400)),
@@ -128,16 +135,62 @@ def test_what_is_no_order_is_said_in_a_sentence(line: str, says: str) -> None:
         Options().parseOptions(line.split())
 
 
+ABOUT_USERS = [
+    "admin {name}",
+    "role {name} owner #tea",
+    "purge #tea {name}",
+    *(
+        f"user {what} {{name}} --yes" if what == "forget" else f"user {what} {{name}}"
+        for what in (*ACTIONS, *ACCOUNTS, *CODES, "export", "forget")
+    ),
+]
+"""All orders about one user."""
+
+
+@pytest.mark.parametrize("name", ["admin", "ChatNet", "_bob", "b" * 33, "bob@home", "~", "~all", "#bob"])
+@pytest.mark.parametrize("line", ABOUT_USERS)
+def test_nothing_is_done_about_who_can_be_nobody(line: str, name: str) -> None:
+    """Nor is the cluster asked, nor is somebody warned of what would be done. A new name may be none of a
+    service, either; but who has one of old keeps it: so that is the primary's to say."""
+    with pytest.raises(usage.UsageError, match="is not a name: a name has 1 to 32"):
+        Options().parseOptions(line.format(name=name).split())
+    Options().parseOptions(line.format(name="nickserv").split())
+
+
+@pytest.mark.parametrize("line", ABOUT_USERS)
+def test_of_a_guest_there_is_no_account(line: str) -> None:
+    """They are kept out, and what they said is taken back."""
+    is_for_guests = line.partition(" {")[0] in ("user ban", "user mute", "user unban", "purge #tea")
+    if is_for_guests:
+        Options().parseOptions(line.format(name="~bob").split())
+    else:
+        with pytest.raises(usage.UsageError, match="~bob is what a guest is called, and a guest has no"):
+            Options().parseOptions(line.format(name="~Bob").split())
+
+
 class Orders:
-    """A link to a primary that takes orders, or refuses codes, and has these pages."""
+    """A link to a primary that takes orders, or refuses codes, and has these pages. ``users``: it knows these
+    alone, and they are listed; None: it is of an older release. ``signup``: that is the policy."""
 
     def __init__(self, refuses: Exception | None = None, *pages: Page) -> None:
         self.given: list[dict[str, Any]] = []
+        self.users: list[UserFacts] | None = []
+        self.signup = "code"
         self._refuses, self._pages = refuses, pages
 
     async def callRemote(self, command: Any, **arguments: Any) -> dict[str, Any]:
         if command is Status:
             return {"status": SimpleNamespace(pages=self._pages)}
+        if command is RoomPolicies:
+            return {"policies": [("direct", "all"), ("signup", self.signup)]}
+        if command is ListUsers:
+            if self.users is None:
+                raise NotAllowed.of(command="ListUsers", hint="…")
+            return {
+                "users": UserPage(
+                    [one for one in self.users if one.name.startswith(arguments["prefix"])], False
+                )
+            }
         self.given.append(arguments)
         if self._refuses is not None and arguments["kind"] in ("code", "purge"):
             raise self._refuses
@@ -230,6 +283,54 @@ def test_a_reset_that_makes_no_code_says_what_is_done() -> None:
         CannotStart, match="All that let bob in has ended, but there is no code: The name bob"
     ):
         made(Coded("bob", resets=True), Orders(NameTaken.of(name="bob")))
+
+
+BOB = UserFacts("bob", "", 1, 0, 0, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "users", "signup", "said"),
+    [
+        (Coded("bob", resets=True), [BOB, replace(BOB, name="bobby", disabled=True)], "closed", []),
+        (
+            Coded("bob", resets=True),
+            [replace(BOB, disabled=True)],
+            "open",
+            ["The account is disabled: the code is good once “chatnet user enable bob” was said."],
+        ),
+        (
+            Coded("bob"),
+            [replace(BOB, banned=2_000_000), replace(BOB, name="~bob", muted=1)],
+            "open",
+            [
+                "A guest is called ~bob now: the code is good once they are gone.",
+                "bob is banned from the whole cluster until 1970-01-01 00:33: the code is good once “chatnet "
+                "user unban bob” has lifted that.",
+            ],
+        ),
+        (
+            Coded(uses=2, seconds=60),
+            [],
+            "closed",
+            [
+                "Nobody new comes in by it while signup is closed: the code is good after “chatnet signup "
+                "code”.",
+            ],
+        ),
+        (Coded(uses=2, seconds=60), [], "open", []),
+        (Coded("bob"), None, "open", []),
+    ],
+)
+def test_what_keeps_out_who_has_a_code_is_said_with_it(
+    wanted: Coded, users: list[UserFacts] | None, signup: str, said: list[str]
+) -> None:
+    """It may pass while the code is good; that it ends what let them in is of use in any case."""
+    orders = Orders()
+    orders.users, orders.signup = users, signup
+    first, *others, asks, _ = made(wanted, orders).splitlines()
+    assert " registers " in first or " sets a new secret " in first
+    assert others == said
+    assert asks.startswith("This asks for it: ")
 
 
 def done(line: str, orders: Orders) -> tuple[list[str], Exception | None]:
