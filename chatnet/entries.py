@@ -92,6 +92,9 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``by`` is not part of the entry: it is the seq of the session that it comes from, which is that of the
     entry that began it. Once that has ended, the log takes nothing new from it. 0: not checked. Of a
     ``session``, it is the seq of the secret that was shown for it.
+
+    ``meant`` is not part of it either: a seq at which the guest was here whom it is for. The log refuses it
+    if whoever is called so has come later. 0: it is for whoever has the name.
     """
 
     kind: KindName
@@ -101,6 +104,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     key: bytes
     by: int = 0
     more: More | None = None
+    meant: int = 0
 
     @property
     def to(self) -> str:

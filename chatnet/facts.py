@@ -62,6 +62,10 @@ class StateFacts:
     def is_barred(self, user: str, now: int) -> bool:
         return self.state.standing("", user).banned > now
 
+    def came(self, user: str) -> int:
+        account = self.state.accounts.get(user)
+        return 0 if account is None else account.registered
+
     def has_topic(self, topic: str) -> bool:
         return topic in self.state.rooms
 

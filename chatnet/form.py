@@ -121,8 +121,9 @@ def check_form(draft: Draft) -> None:
         raise NotYet.of()
     if len(draft.key) != KEY_BYTES:
         raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
-    if not 0 <= draft.by < 1 << 63:
-        raise ValueError(f"{draft.by} is no seq")
+    for seq in (draft.by, draft.meant):
+        if not 0 <= seq < 1 << 63:
+            raise ValueError(f"{seq} is no seq")
     if user == CLUSTER:
         if not (kind.is_the_clusters or kind.may_be_the_clusters):
             raise ValueError(f"The cluster itself appends no {draft.kind}")

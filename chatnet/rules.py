@@ -397,6 +397,9 @@ class Facts(Protocol):
     def holds(self, fact: str, draft: Draft, now: int) -> bool:
         """Return whether one of :data:`FACTS` holds for a draft at the log's time ``now``."""
 
+    def came(self, user: str) -> int:
+        """Return the seq since which the name is this user's; 0 if it is nobody's."""
+
     def has_topic(self, topic: str) -> bool:
         """Return whether this topic was ever used."""
 
@@ -437,6 +440,8 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
                 break
         else:
             raise refusal(error, draft)
+    if draft.meant and not 0 < facts.came(draft.to) <= draft.meant:
+        raise refusal(NoSuchUser, draft)
     rooms = _named(draft, kind)
     return _made(user, rooms, facts, now) if rooms else ()
 

@@ -132,6 +132,8 @@ def test_a_draft_is_judged_like_what_a_client_asks(draft: Draft, error: type[Exc
         Draft("secret", "alice", "alice", "sha256:\n", KEY),
         Draft("secret", "alice", "alice", "x" * 10_000, KEY),
         Draft("post", "alice", "alice", "hi", b"short"),
+        Draft("post", "alice", "alice", "hi", KEY, -1),
+        Draft("post", "alice", "alice=~bob", "hi", KEY, 0, None, 1 << 63),
         Draft("level", "alice", "alice", "2", KEY),
         Draft("post", "alice", "alice", "hi", KEY, 0, More(reacts=True)),
         Draft("redact", "alice", "alice", "", KEY, 0, More(ref=Ref(1, b"c" * 8), reacts=True)),

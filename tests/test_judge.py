@@ -54,6 +54,10 @@ class Known:
             "worded": bool(draft.text),
         }[fact]
 
+    def came(self, user: str) -> int:
+        self.asked.append("came")
+        return self.secrets.get(user, 0)
+
     def has_topic(self, topic: str) -> bool:
         self.asked.append("has_topic")
         return topic in self.topics

@@ -54,11 +54,14 @@ class SessionDrafts:
             # name.
             self.newest = registered
 
-    def post(self, key: bytes, text: str, room: str | None = None, more: More | None = None) -> Deferred[int]:
-        """Post ``text`` in ``room``, or in the user's own room; fires with its seq."""
+    def post(
+        self, key: bytes, text: str, room: str | None = None, more: More | None = None, meant: int = 0
+    ) -> Deferred[int]:
+        """Post ``text`` in ``room``, or in the user's own room; fires with its seq. ``meant``: see
+        :class:`~chatnet.entries.Draft`."""
         user = self._user
         where = user if room is None else check_said_in(fold_for(room, user), user)
-        draft = Draft("post", user, where, check_text(text), key, self._session.by, more)
+        draft = Draft("post", user, where, check_text(text), key, self._session.by, more, meant)
         return (self._stream or self._begin()).send(draft)
 
     def join(self, key: bytes, room: str) -> Deferred[StayChanged]:
@@ -76,18 +79,26 @@ class SessionDrafts:
         return self._move("create", room, history, key)
 
     def order(
-        self, key: bytes, kind: KindName, room: str | None, text: str = "", more: More | None = None
+        self,
+        key: bytes,
+        kind: KindName,
+        room: str | None,
+        text: str = "",
+        more: More | None = None,
+        meant: int = 0,
     ) -> Deferred[int]:
         """Append what is neither a post nor a stay of one's own; fires with its seq once it is durable.
 
         ``room`` is as the user spells it; empty is the cluster, and None their own room.
         """
         where = self._user if room is None else room and fold_for(room, self._user)
-        return self._send(self.draft(kind, where, text, key, more))
+        return self._send(self.draft(kind, where, text, key, more, meant))
 
-    def draft(self, kind: KindName, room: str, text: str, key: bytes, more: More | None = None) -> Draft:
+    def draft(
+        self, kind: KindName, room: str, text: str, key: bytes, more: More | None = None, meant: int = 0
+    ) -> Draft:
         """Return a draft of this session."""
-        return Draft(kind, self._user, room, text, key, self._session.by, more)
+        return Draft(kind, self._user, room, text, key, self._session.by, more, meant)
 
     def send_when_made(self, making: Deferred[Draft]) -> Deferred[int]:
         """Keep a place among them for a draft that is being made: see :meth:`.DraftStream.send_when_made`."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from irc_front.stage import PASSWORD, Fronts, IrcLine, IrcStage, plain
 from irc_front.test_irc_rooms import does
@@ -9,7 +12,7 @@ from twisted.internet.defer import Deferred
 from worker.conftest import Worker
 
 from chatnet import form
-from chatnet.entries import Entry, More
+from chatnet.entries import Draft, Entry, More
 from chatnet.errors import Muted, TryLater
 from chatnet.kinds import CLUSTER
 from chatnet.reads import NOT_DESCRIBED, Member, MemberPage
@@ -540,6 +543,93 @@ def test_who_is_lost_while_they_come_is_gone(stage: IrcStage) -> None:
     stage.worker.pass_time(60)
     assert "~rob" not in stage.worker.log.state.accounts
     assert "~bob" not in stage.worker.log.state.accounts
+
+
+class Cut:
+    """Cuts the second of two fronts off from the log: what it appends waits, and it follows nothing."""
+
+    def __init__(self, fronts: Fronts) -> None:
+        self._behind = behind = fronts.behind
+        self._waiting: list[tuple[Sequence[Draft], Deferred[Any]]] = []
+        behind.lagging = True
+        behind.append = self._append  # type: ignore[attr-defined]
+
+    def _append(self, drafts: Sequence[Draft]) -> Deferred[Any]:
+        self._waiting.append((drafts, Deferred()))
+        return self._waiting[-1][1]
+
+    def end(self) -> None:
+        """Send what waits, and follow."""
+        del self._behind.append
+        for drafts, answer in self._waiting:
+            self._behind.append(drafts).chainDeferred(answer)
+        self._behind.lagging = False
+        self._behind.catch_up()
+
+
+@pytest.mark.parametrize("ends", ["QUIT", "NICK rob"])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("PRIVMSG bob :for you alone", "401 alice bob "),
+        ("@+draft/react=x;+reply={} TAGMSG bob", "401 alice bob "),
+        ("KICK #tea bob", "401 alice bob "),
+        ("MODE #tea +b bob!*@*", "401 alice bob!*@* "),
+    ],
+)
+def test_what_waits_is_for_the_guest_who_had_the_nick(said: str, told: str, ends: str) -> None:
+    """Not for one who takes it later, while a front is cut off from the log and says nothing of that yet."""
+    fronts = Fronts(is_behind=True, guests=True)
+    bob, alice = guest(fronts.one, "bob"), fronts.two.user("alice", "message-tags")
+    for line in (bob, alice):
+        line.ask("JOIN #tea")
+    does(fronts.one, "role", CLUSTER, "#tea", "owner", to="alice")
+    bob.ask("PRIVMSG alice :hi")
+    msgid = alice.take()[-1].tags["msgid"]
+    cut = Cut(fronts)
+    assert alice.shown(said.format(msgid)) == []
+    bob.say(ends)
+    fronts.worker.settle()
+    other = guest(fronts.one, "bob", "message-tags")
+    other.ask("JOIN #tea")
+    cut.end()
+    fronts.worker.settle()
+    assert [one for one in alice.take() if one.shown.startswith(told)]
+    assert other.take() == []
+    assert "bob" in " ".join(other.shown("NAMES #tea"))
+    alice.ask("PRIVMSG bob :for this one")
+    assert other.texts() == ["alice bob for this one"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_waits_reaches_the_guest_who_is_still_there(is_new: bool) -> None:
+    """Also from a front that has begun later, or where they are spelled otherwise meanwhile."""
+    fronts = Fronts(is_behind=True, guests=True)
+    bob = guest(fronts.one, "bob")
+    bob.ask("NICK BOB")
+    if is_new:
+        fronts.two.irc.showing.follow(fronts.two.worker.sessions)
+        fronts.two.irc.showing.look_back()
+    alice = fronts.two.user("alice")
+    cut = Cut(fronts)
+    alice.say("PRIVMSG bob :for you")
+    bob.ask("NICK Bob")
+    fronts.pass_time()
+    cut.end()
+    fronts.worker.settle()
+    assert (bob.texts(), alice.take()) == (["alice Bob for you"], [])
+
+
+def test_what_is_said_beyond_the_rate_is_for_the_guest_who_had_the_nick() -> None:
+    stage = IrcStage(Worker(rate=10), guests=True)
+    alice, bob = stage.user("alice"), guest(stage, "bob")
+    alice.say(*(f"PRIVMSG #@alice :{number}" for number in range(101)), "PRIVMSG bob :for you alone")
+    assert bob.texts() == []
+    bob.say("QUIT")
+    other = guest(stage, "bob")
+    stage.worker.pass_time(60)
+    assert other.texts() == []
+    assert [one.shown[:13] for one in alice.take()] == ["401 alice bob"]
 
 
 # ---- they become users ----

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from store.conftest import now
 from store.test_log_contract import (
     Subject,
@@ -227,6 +228,39 @@ def test_the_cluster_ends_the_guest_that_it_means(subject: Subject) -> None:
     ]
 
 
+def test_what_is_for_a_guest_is_for_nobody_who_comes_later(subject: Subject) -> None:
+    """Whoever has the name by then. A key that was used is answered as it was, whoever was meant by it."""
+    registered(subject, "alice")
+    room = "alice=~bob"
+
+    def said_to(number: int, meant: int) -> Draft:
+        return Draft("post", "alice", room, "psst", key(number), 0, None, meant)
+
+    def ban(number: int, meant: int, to: str = "~bob") -> Draft:
+        return Draft("ban", CLUSTER, "#x", "", key(number), 0, More(to=to), meant)
+
+    nobody = said(NoSuchUser.of(name="~bob"))
+    assert subject.append(guest("~bob", 1), said_to(1, 2), ban(2, 1), ban(3, 2)) == [2, 3, nobody, 4]
+    spelling = Draft("spelling", "~bob", "~bob", "BOB id Bob", key(2))
+    assert subject.append(spelling, said_to(4, 5), said_to(5, 2)) == [5, 6, 7]
+    assert subject.append(gone("~bob", 3), said_to(6, 2), guest("~bob", 4)) == [8, nobody, 9]
+    assert subject.append(said_to(7, 7), said_to(6, 9), said_to(8, 9), ban(4, 5)) == [
+        nobody,
+        nobody,
+        10,
+        nobody,
+    ]
+    assert subject.append(nick("~bob", "~rob", 5), ban(5, 10, "~rob"), ban(6, 11, "~rob")) == [
+        *(11, said(NoSuchUser.of(name="~rob")), 12)
+    ]
+    assert subject.append(guest("~bob", 6), said_to(1, 13), said_to(9, 10), said_to(10, 0)) == [
+        13,
+        3,
+        nobody,
+        14,
+    ]
+
+
 def test_who_is_banned_can_go(subject: Subject) -> None:
     """Nothing else is taken from them; the ban goes with the guest."""
     registered(subject, "alice")
@@ -340,6 +374,7 @@ def drawn(chance: random.Random, number: int, head: int, subject: Subject) -> Dr
     a_guest, its = chance.choice(USERS[3:]), chance.choice(USERS[:3])
     room = chance.choice(["#x", "#y", "#z"])
     by = chance.choice([0, 0, 0, max(1, head - 3)])
+    meant = chance.choice([0, 0, head, max(1, head - 20)])
     match kind:
         case "guest":
             return guest(a_guest, number)
@@ -357,7 +392,8 @@ def drawn(chance: random.Random, number: int, head: int, subject: Subject) -> Dr
         case "post":
             other = max(user, to) if user != to else "#x"
             talk = f"{min(user, to)}={other}" if user != to and number % 3 == 0 else room
-            return post(user, talk, number, "hi @alice @bob")
+            said = post(user, talk, number, "hi @alice @bob")
+            return structs.replace(said, meant=meant) if talk != room else said
         case "spelling":
             name = user.lstrip("~")
             return Draft(
@@ -366,7 +402,7 @@ def drawn(chance: random.Random, number: int, head: int, subject: Subject) -> Dr
         case "register":
             return Draft(kind, its, its, "sha256:1", key(number))
         case "mute" | "ban" | "remove":
-            return Draft(kind, "carol", room, "because", key(number), 0, More(to=to))
+            return Draft(kind, "carol", room, "because", key(number), 0, More(to=to), meant)
         case "block" | "unblock":
             return Draft(kind, its, its, "", key(number), 0, More(to=to))
         case "purge":

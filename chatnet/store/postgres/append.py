@@ -97,9 +97,11 @@ def _append(of: Program) -> str:
     """Return the function that processes call: it appends a batch, under the lock of the head."""
     return f"""
 CREATE FUNCTION chatnet_append(
-    -- shown_seqs: the seq of the session that it comes from; 0 is not looked at.
+    -- shown_seqs: the seq of the session that it comes from; 0 is not looked at. meants: a seq at which the
+    -- guest was here whom it is for; 0 is whoever has the name; empty if no draft says one.
     -- topics: those that the draft names, or joins, with a space between them; empty if none does.
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[],
+    meants bigint[], topics text[],
     -- What drafts have beyond that; all empty if none has anything.
     mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
     devices text[], labels text[], scopes text[], shown_codes text[],
@@ -127,8 +129,8 @@ BEGIN
     IF reign > 0 AND NOT EXISTS (SELECT FROM lease WHERE epoch = reign) THEN
         RAISE EXCEPTION 'another primary commands' USING ERRCODE = '{DEPOSED}';
     END IF;
-    apart := chatnet_apart(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, place_drafts,
-        place_names, mention_drafts, mention_names, moment);
+    apart := chatnet_apart(kinds, users, rooms, texts, keys, shown_seqs, meants, topics, mores, tos,
+        place_drafts, place_names, mention_drafts, mention_names, moment);
     IF cardinality(apart) = 0 THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
@@ -145,8 +147,8 @@ BEGIN
         taken := cardinality(kinds);
     ELSE
         SELECT * INTO taken, seqs, codes
-            FROM chatnet_append_some(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs,
-                checks, untils, devices, labels, scopes, shown_codes, place_drafts, place_names,
+            FROM chatnet_append_some(kinds, users, rooms, texts, keys, shown_seqs, meants, topics, mores, tos,
+                refs, checks, untils, devices, labels, scopes, shown_codes, place_drafts, place_names,
                 mention_drafts, mention_names, apart, first, moment);
     END IF;
     INSERT INTO mention
@@ -169,8 +171,8 @@ def _append_some(of: Program) -> str:
 -- Appends the posts among the drafts together, but those whose numbers are in "apart": they are judged each
 -- by what stands before it. The head is left to the caller. Returns how many it took.
 CREATE FUNCTION chatnet_append_some(
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
-    mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[],
+    meants bigint[], topics text[], mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
     devices text[], labels text[], scopes text[], shown_codes text[],
     place_drafts integer[], place_names text[], mention_drafts integer[], mention_names text[],
     apart bigint[], first bigint, moment bigint,
@@ -190,17 +192,18 @@ BEGIN
     seqs := array_fill(NULL::bigint, ARRAY[cardinality(kinds)]);
     codes := array_fill(NULL::text, ARRAY[cardinality(kinds)]);
     FOR d IN
-        SELECT u.number, kind, name, room, text, key, shown, coalesce(topics, '') AS topics, more,
+        SELECT u.number, kind, name, room, text, key, shown, coalesce(meant, 0) AS meant,
+                coalesce(topics, '') AS topics, more,
                 coalesce(its_to, '') AS its_to, coalesce(ref, 0) AS ref, coalesce(checked, '') AS checked,
                 coalesce(until, 0) AS until, coalesce(device, '') AS device, coalesce(label, '') AS label,
                 coalesce(scope, '') AS scope, coalesce(shown_code, '') AS shown_code,
                 coalesce(places.names, '{{}}') AS heard
             FROM unnest(
-                kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs, checks, untils,
-                devices, labels, scopes, shown_codes)
+                kinds, users, rooms, texts, keys, shown_seqs, meants, topics, mores, tos, refs, checks,
+                untils, devices, labels, scopes, shown_codes)
             WITH ORDINALITY
-            AS u(kind, name, room, text, key, shown, topics, more, its_to, ref, checked, until, device, label,
-                scope, shown_code, number)
+            AS u(kind, name, room, text, key, shown, meant, topics, more, its_to, ref, checked, until, device,
+                label, scope, shown_code, number)
             JOIN unnest(apart) AS a(number) ON a.number = u.number
             LEFT JOIN (
                 SELECT draft, array_agg(place ORDER BY at) AS names
@@ -222,7 +225,7 @@ BEGIN
         END IF;
         SELECT * INTO old, code FROM chatnet_answered({ITS});
         IF old IS NULL AND code IS NULL THEN
-            code := chatnet_refusal({ITS}, d.shown, moment);
+            code := chatnet_refusal({ITS}, d.shown, d.meant, moment);
             heard := d.heard;
             IF d.kind IN ({of.ends_stays}) THEN
                 heard := ARRAY(SELECT room FROM membership

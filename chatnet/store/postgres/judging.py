@@ -20,8 +20,8 @@ def apart(of: Program) -> str:
 -- that are there, for which no ban, mute or block matters now, and that were not taken back before the log
 -- was put back. What is inserted together is posts alone.
 CREATE FUNCTION chatnet_apart(
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
-    mores bytea[], tos text[], place_drafts integer[], place_names text[],
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[],
+    meants bigint[], topics text[], mores bytea[], tos text[], place_drafts integer[], place_names text[],
     mention_drafts integer[], mention_names text[], moment bigint)
 RETURNS bigint[] LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
@@ -32,6 +32,8 @@ BEGIN
         SELECT number FROM unnest(kinds) WITH ORDINALITY AS u(kind, number) WHERE kind <> 'post'
         UNION ALL
         SELECT number FROM unnest(mores) WITH ORDINALITY AS u(more, number) WHERE more IS NOT NULL
+        UNION ALL
+        SELECT number FROM unnest(meants) WITH ORDINALITY AS u(meant, number) WHERE meant > 0
         UNION ALL
         SELECT number FROM unnest(users, keys) WITH ORDINALITY AS u(name, key, number)
             JOIN (SELECT name, key FROM unnest(users, keys) AS d(name, key)
@@ -211,7 +213,7 @@ def refusal(of: Program) -> str:
     """Return the function that tells why a new draft is refused."""
     return f"""
 -- Why a new draft is refused; NULL if it is not.
-CREATE FUNCTION chatnet_refusal({DRAFT}, shown bigint, moment bigint) RETURNS text
+CREATE FUNCTION chatnet_refusal({DRAFT}, shown bigint, meant bigint, moment bigint) RETURNS text
 LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
@@ -261,6 +263,8 @@ BEGIN
     END IF;
     RETURN coalesce(
         chatnet_case({SAME}, moment),
+        CASE WHEN meant > 0 AND NOT EXISTS (SELECT FROM account
+            WHERE "user" = its_to AND registered BETWEEN 1 AND meant) THEN 'NO_SUCH_USER' END,
         chatnet_too_many_topics(its_user, its_topics, moment / {DAY_MS}));
 END
 $function$;

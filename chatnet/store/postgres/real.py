@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 _APPEND = """
     SELECT seqs, codes FROM {append}(
-        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[],
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::bigint[], %b::text[],
         %b::bytea[], %b::text[], %b::bigint[], %b::bytea[], %b::bigint[], %b::text[], %b::text[],
         %b::text[], %b::text[], %b::integer[], %b::text[], %b::integer[], %b::text[], %b, %b)
 """
@@ -389,6 +389,7 @@ def _columns(drafts: list[Draft], look: Callable[[int], Entry | None]) -> tuple[
         [draft.text for draft in drafts],
         [draft.key for draft in drafts],
         [draft.by for draft in drafts],
+        [draft.meant for draft in drafts] if any(draft.meant for draft in drafts) else [],
         topics if any(topics) else [],
         *_beyond(drafts),
         [number for number, _ in heard],

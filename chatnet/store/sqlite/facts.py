@@ -110,6 +110,9 @@ class SqliteFacts:
             self._direct = self._execute(direct).get or POLICIES["direct"].default
         return self._direct
 
+    def came(self, user: str) -> int:
+        return int(self._execute("SELECT registered FROM account WHERE user = ?", (user,)).get or 0)
+
     def has_topic(self, topic: str) -> bool:
         return bool(self._execute("SELECT 1 FROM room WHERE name = ?", (topic,)).get)
 

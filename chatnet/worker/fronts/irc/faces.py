@@ -23,11 +23,12 @@ KINDS = frozenset({"spelling", "guest", "nick", "gone", "forget"})
 class Faces:
     """How everybody is shown. Who has said nothing is shown by the one spelling of their name."""
 
-    __slots__ = ("_faces", "_sources", "_touched")
+    __slots__ = ("_faces", "_guests", "_sources", "_touched")
 
     def __init__(self) -> None:
         self._faces: dict[str, Face] = {}
         self._sources: dict[str, str] = {}
+        self._guests: dict[str, int] = {}
         self._touched: dict[str, int] | None = {}  # None: what was before is known
 
     def __contains__(self, user: str) -> bool:
@@ -75,7 +76,12 @@ class Faces:
 
     def guests(self) -> Iterator[str]:
         """Yield the guests who are here."""
-        return filter(is_guest, list(self._faces))
+        return iter(list(self._guests))
+
+    def here_at(self, user: str) -> int:
+        """Return a seq at which a guest was here whom this front knows to be here; 0 of everybody else. Who
+        comes later by the name is somebody else."""
+        return self._guests.get(user, 0)
 
     # ---- what changes it ----
 
@@ -94,6 +100,7 @@ class Faces:
         """Know nobody: another log is followed from now on, or one that was put back."""
         self._faces.clear()
         self._sources.clear()
+        self._guests.clear()
         self._touched = {}
 
     def begun(self, before: Iterable[ShownFace]) -> None:
@@ -111,11 +118,14 @@ class Faces:
         if text:
             self._faces[user] = face_of(text)
             self._sources[user] = self._source(user)
+        if is_guest(user) and user in self._faces:
+            self._guests[user] = seq
 
     def _drop(self, user: str, seq: int) -> None:
         self._touch(user, seq)
         self._faces.pop(user, None)
         self._sources.pop(user, None)
+        self._guests.pop(user, None)
 
     def _touch(self, user: str, seq: int) -> None:
         if self._touched is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.entries import Entry, More
 from chatnet.errors import (
@@ -38,20 +38,29 @@ OF_OTHER_SERVERS = "ahqv"
 """Modes that are for somebody where they are."""
 
 
+class _Meant(NamedTuple):
+    """Whom an order is about: the user with this name; if that is a guest, who was here at the seq ``at``."""
+
+    name: str
+    at: int
+
+
 async def _order(
-    client: IrcClient, kind: KindName, room: str, to: str, text: str = ""
+    client: IrcClient, kind: KindName, room: str, to: _Meant, text: str = ""
 ) -> tuple[Entry | None, str]:
-    more, drafts = More(to=to), client.session.drafts
-    return await client.drafts.append(lambda key: drafts.order(key, kind, room, text, more))
+    more, drafts = More(to=to.name), client.session.drafts
+    return await client.drafts.append(lambda key: drafts.order(key, kind, room, text, more, to.at))
 
 
-def _name(client: IrcClient, nick: str) -> str:
+def _meant(client: IrcClient, nick: str) -> _Meant:
     """Return the user who is meant.
 
     :raises NoSuchUser: nobody can be.
     """
+    faces = client.front.faces
     try:
-        return client.front.faces.user_of(fold_name(nick))
+        name = faces.user_of(fold_name(nick))
+        return _Meant(name, faces.here_at(name))
     except ChatnetError as why:
         raise NoSuchUser.of(name=nick) from why
 
@@ -73,17 +82,17 @@ async def invite(client: IrcClient, slot: Slot, line: Line) -> None:
         client.fail(slot, "INVITE", "NOT_DONE", sentence, writer.word(nick), events.channel(room))
         return
     try:
-        name = _name(client, nick)
-        await _order(client, "invite", room, name)
+        meant = _meant(client, nick)
+        await _order(client, "invite", room, meant)
     except NoSuchUser:
         slot.say(client.numeric(numerics.ERR_NOSUCHNICK, writer.word(nick)))
     except AlreadyThere:
-        words = client.front.faces.nick(name), events.channel(room)
+        words = client.front.faces.nick(meant.name), events.channel(room)
         slot.say(client.numeric(numerics.ERR_USERONCHANNEL, *words))
     except ChatnetError as why:
         client.refuse(slot, "INVITE", writer.word(channel), why)
     else:
-        nick = client.front.faces.nick(name)
+        nick = client.front.faces.nick(meant.name)
         slot.say(client.numeric(numerics.RPL_INVITING, nick, events.channel(room)))
 
 
@@ -100,7 +109,7 @@ async def kick(client: IrcClient, slot: Slot, line: Line) -> None:
         slot.say(client.numeric(numerics.ERR_NOSUCHCHANNEL, writer.word(channel)))
         return
     try:
-        entry, place = await _order(client, "remove", room, _name(client, nick), reason)
+        entry, place = await _order(client, "remove", room, _meant(client, nick), reason)
     except ChatnetError as why:
         await _refuse(client, slot, "KICK", room, nick, why, moderates)
     else:
@@ -237,10 +246,10 @@ async def _change_one(client: IrcClient, slot: Slot, room: str, change: str, who
             channel, said = events.channel(room), writer.word(whose)
             slot.say(client.numeric(numerics.ERR_INVALIDMODEPARAM, channel, "b", said, BANS))
             return
-        name = _name(client, nick)
-        if await _is_so_already(client, room, change, name):
+        meant = _meant(client, nick)
+        if await _is_so_already(client, room, change, meant.name):
             return
-        entry, place = await _order(client, kind, room, name, text)
+        entry, place = await _order(client, kind, room, meant, text)
     except ChatnetError as why:
         await _refuse(client, slot, "MODE", room, whose, why, may)
     else:

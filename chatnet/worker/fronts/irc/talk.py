@@ -177,13 +177,13 @@ class Saying:
             # With our name before it, it is too long for a line: nobody shall get half of it.
             self._no(client.numeric(numerics.ERR_INPUTTOOLONG))
             return
-        more = self._more(form)
+        more, meant = self._more(form), client.front.faces.here_at(room[1:])
         key = self._key()
         self._left += 1
         try:
             client.drafts.send(
                 key,
-                lambda key: client.session.drafts.post(key, text, room, more),
+                lambda key: client.session.drafts.post(key, text, room, more, meant),
                 lambda entry, place, seq: self._heard(room, entry, place, seq),
                 lambda failure: self._refused(failure, target),
             )
