@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from simulation.mutants.planting import Put
 from twisted.internet.defer import Deferred
@@ -12,7 +13,7 @@ from chatnet import entries
 from chatnet.cursor import Cursor
 from chatnet.errors import NotJoined
 from chatnet.master.log_server import LogServer
-from chatnet.names import fold_room, is_name, is_topic, named
+from chatnet.names import fold_for, is_name, is_topic, named
 from chatnet.stays import Change, Memberships
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -47,11 +48,13 @@ def what_is_said_in_a_topic_goes_where_its_text_does(put: Put) -> None:
 def the_door_asks_before_the_key(put: Put) -> None:
     """A worker refuses a post in a topic by what it knows itself; the log may know better, and the key."""
 
-    def post(self: SessionDrafts, key: bytes, text: str, room: str | None = None) -> Deferred[int]:
-        where = self._user if room is None else fold_room(room)
+    def post(
+        self: SessionDrafts, key: bytes, text: str, room: str | None = None, *beyond: Any
+    ) -> Deferred[int]:
+        where = self._user if room is None else fold_for(room, self._user)
         if is_topic(where) and not self._session.local_user.memberships.has(where):
             raise NotJoined.of(room=where)
-        return real(self, key, text, room)
+        return real(self, key, text, room, *beyond)
 
     real: Callable[..., Deferred[int]] = put(SessionDrafts, "post", post)
 
