@@ -20,7 +20,7 @@ commands    what a person types, and what they see: the same for both terminals
 manual      what HELP shows                                                         (pure)
 terminal    what a terminal promises to these commands · settings  what else they go by
 destination  where the lines of a chat are posted, and which nowhere                (pure)
-said_in     where one posts, by the room that was typed
+said_in     where one posts, by the room that was typed, and whether one is there
 typed       whether a line is a command, a post or a password                       (pure)
 said        a post as people see it                                                 (pure)
 marks       tells the cluster what was read · unread  shows where something is new

@@ -21,7 +21,7 @@ from chatnet.client.marks import ShownPosts
 from chatnet.client.orders import Orders
 from chatnet.client.refused import REFUSED, Misused, sentence_of, split
 from chatnet.client.said import Said
-from chatnet.client.said_in import found, said_in
+from chatnet.client.said_in import found, is_in, said_in
 from chatnet.client.settings import ClientSettings
 from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.typed import Typed, command_in, post_in
@@ -32,7 +32,7 @@ from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NoSuchPost, NotJoined
 from chatnet.form import check_text
 from chatnet.kinds import SAID
-from chatnet.names import fold_room
+from chatnet.names import fold_room, is_topic
 from chatnet.text import meant
 from chatnet.wire.session import Forget, Join, Leave
 
@@ -433,8 +433,8 @@ class Interpreter:
         sentence = teller.sentence(event)
         taken = blanking_of(event)
         if taken is not None:
-            is_known = event.kind != "forget" or self._connection.has_seen(event.to)
-            self._terminal.all_taken_back(taken, sentence if is_known else "")
+            self._terminal.all_taken_back(taken)
+            Deferred.fromCoroutine(self._tell_of_those(event, sentence)).addErrback(_not_told)
         elif event.kind == "redact" and event.ref is not None:
             self._terminal.taken_back(event.ref.seq, sentence)
         elif sentence:
@@ -444,6 +444,17 @@ class Interpreter:
             asked.addCallbacks(self._show_reported, self._not_shown)
         if event.kind in ("remove", "ban") and event.room and event.to == self._name:
             self._terminal.learn([event.room], is_member=False)
+
+    async def _tell_of_those(self, event: Entry, sentence: str) -> None:
+        """Show the sentence about texts that were taken back together, if it is for this user: everybody
+        hears of it who may have one of them on a screen."""
+        is_told = bool(sentence)
+        if event.kind == "forget":
+            is_told = self._connection.has_seen(event.to)
+        elif is_told and is_topic(event.room) and self._name not in (event.user, event.to):
+            is_told = await is_in(self._connection, event.room)
+        if is_told:
+            self._terminal.show(sentence)
 
     def _show_reported(self, post: Entry) -> None:
         self._terminal.numbered(self._said(post))
@@ -468,6 +479,11 @@ class Interpreter:
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)
+
+
+def _not_told(failure: Failure) -> None:
+    """Say nothing: the worker cannot say now whether it is for this user."""
+    failure.trap(*REFUSED)
 
 
 def _not_greeted(failure: Failure) -> None:

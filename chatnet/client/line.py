@@ -135,9 +135,8 @@ class LineTerminal(Protocol):
         """Show the sentence: what was shown is out of reach."""
         self.show(sentence)
 
-    def all_taken_back(self, taken: Blanking, sentence: str) -> None:
-        if sentence:
-            self.show(sentence)
+    def all_taken_back(self, taken: Blanking) -> None:
+        """Do nothing: what was shown is out of reach."""
 
     def offer(self, commands: Sequence[str]) -> None:
         """Do nothing: no line is completed."""

@@ -226,7 +226,8 @@ class Orders:
         room, to = _room(word), _name(to)
         answer = await self._connection.draft(Purge, room=room, to=to, reason=_reason(reason))
         taken = Blanking(to, room or "", answer["seq"], answer["seq"])
-        self._terminal.all_taken_back(taken, f"Took back all that {to} said in {_shown(room)}.")
+        self._terminal.all_taken_back(taken)
+        self._terminal.show(f"Took back all that {to} said in {_shown(room)}.")
 
     async def _order(
         self, order: type[Command], rest: str, usage: str, a_room: Callable[[str], str | None]

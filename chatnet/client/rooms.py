@@ -29,6 +29,8 @@ def is_read_in(here: str, room: str, own: str) -> bool:
 class _Post(NamedTuple):
     seq: int
     user: str
+    rooms: tuple[str, ...]
+    """Where it was heard, whether the user is there or not: they hear it by any of these."""
 
 
 class Counts:
@@ -61,9 +63,9 @@ class Counts:
 
     def all_gone(self, taken: Blanking) -> None:
         """What is ``taken`` back together is new nowhere any more."""
-        rooms = [taken.room] if taken.room else self._came
-        posts = (post for room in rooms for post in self._came.get(room, ()))
-        self._drop({post.seq for post in posts if post.seq <= taken.upto and taken.user in ("", post.user)})
+        posts = (post for came in self._came.values() for post in came if post.seq <= taken.upto)
+        theirs = (post for post in posts if taken.user in ("", post.user))
+        self._drop({post.seq for post in theirs if taken.room in ("", *post.rooms)})
 
     def _drop(self, gone: set[int]) -> None:
         for room, posts in self._came.items() if gone else ():
@@ -178,7 +180,7 @@ class Rooms:
         topics = [word for word in also if word[0] == "#"]
         for room in topics if is_stray else {said.room, *topics}:
             if is_new and room in self and not self._reads(room):
-                self._counts.came(room, _Post(said.seq, said.user))
+                self._counts.came(room, _Post(said.seq, said.user, (said.room, *topics)))
         if said.user == self.own:
             self._counts.read(said.room, said.seq)
 

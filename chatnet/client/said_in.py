@@ -1,4 +1,4 @@
-"""Where it is that a user posts, by the room that they typed."""
+"""Where it is that a user posts, by the room that they typed, and whether they are there."""
 
 from __future__ import annotations
 
@@ -44,8 +44,13 @@ async def found(requests: Requests, word: str) -> str:
         raise error from None
     if room[:1] == "@":
         await requests.ask(WhoIs, name=room[1:])
-    elif room:
-        page = await requests.ask(List, prefix=room, after="", mine=True)
-        if room not in page["joined"]:
-            raise (NoSuchRoom if room[0] == "&" else NotJoined).of(room=room)
+    elif room and not await is_in(requests, room):
+        raise (NoSuchRoom if room[0] == "&" else NotJoined).of(room=room)
     return room
+
+
+async def is_in(requests: Requests, room: str) -> bool:
+    """Return whether the user is in a topic or a private room: the worker knows that without a look at the
+    log."""
+    page = await requests.ask(List, prefix=room, after="", mine=True)
+    return room in page["joined"]

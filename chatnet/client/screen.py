@@ -221,13 +221,11 @@ class ScreenTerminal:
         self._rooms.taken_back(seq)
         self.show(sentence)
 
-    def all_taken_back(self, taken: Blanking, sentence: str) -> None:
+    def all_taken_back(self, taken: Blanking) -> None:
         self._scroll.take_back_all(taken)
         self._rooms.all_taken_back(taken)
         if taken.whole:
             self._seen.forgotten(taken.user)
-        if sentence:
-            self.show(sentence)
         self._changed()
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:

@@ -41,9 +41,9 @@ class Terminal(Protocol):
     def taken_back(self, seq: int, sentence: str) -> None:
         """The text of the post ``seq`` is gone: take it out of what is shown, and show the ``sentence``."""
 
-    def all_taken_back(self, taken: Blanking, sentence: str) -> None:
-        """All texts that are ``taken`` back together are gone: take them out of what is shown, and show the
-        ``sentence``, if there is one. Who is forgotten is nobody any more."""
+    def all_taken_back(self, taken: Blanking) -> None:
+        """All texts that are ``taken`` back together are gone: take them out of what is shown. Who is
+        forgotten is nobody any more."""
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""

@@ -468,6 +468,36 @@ def test_what_is_purged_disappears_from_the_screen(cluster: FakeCluster, seated:
     assert "bob took back all that carol said in #tea: spam." in seated.sees()
 
 
+def test_what_is_purged_elsewhere_disappears_from_the_screen_without_a_word(
+    cluster: FakeCluster, seated: Seated
+) -> None:
+    """The user is not in the topic, and has heard the posts in their author's own room, and by their name."""
+    seated.size = (120, 100)
+    cluster.joined["carol"] = None
+    seated.type("CHAT")
+    for number, (room, text) in enumerate(
+        [
+            ("carol", "gone 1 #tea"),
+            ("#tea", "@alice gone 2"),
+            ("carol", "kept 3 #chai"),
+            ("#chai", "@alice kept 4"),
+        ]
+    ):
+        cluster.append("post", "carol", room, text, b"%016d" % number)
+    seated.network.settle()
+    before = seated.sees()
+    assert "gone 1" in "\n".join(before)
+    assert [room.split() for room in seated.rooms()] == [["alice"], ["#chai", "1"], ["#tea", "1"], ["carol"]]
+    cluster.order("purge", "bob", "#tea", "spam", "carol")
+    seated.network.settle()
+    seen = "\n".join(seated.sees())
+    assert "gone" not in seen
+    assert "spam" not in seen
+    assert all(f"kept {number}" in seen for number in (3, 4))
+    assert len(seated.sees()) == len(before)
+    assert [room.split() for room in seated.rooms()] == [["alice"], ["#chai", "1"], ["#tea"], ["carol"]]
+
+
 def test_what_one_purges_disappears_from_one_s_own_screen(cluster: FakeCluster, seated: Seated) -> None:
     """Nobody else tells one of one's own order."""
     cluster.joined["#tea"] = None

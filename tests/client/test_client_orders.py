@@ -411,6 +411,30 @@ def test_what_happens_is_told_in_plain_words(
     assert alice.seen() == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("user", "room", "to", "joined", "sentence"),
+    [
+        ("bob", "#tea", "carol", "#tea", "bob took back all that carol said in #tea: spam."),
+        ("bob", "#tea", "carol", "#teapot", ""),
+        ("bob", "#tea", "alice", "", "bob took back all that you said in #tea: spam."),
+        ("alice", "#tea", "carol", "", "You took back all that carol said in #tea: spam."),
+        ("bob", "&ops", "carol", "", "bob took back all that carol said in &ops: spam."),
+        ("bob", "", "carol", "", "bob took back all that carol said in this server: spam."),
+    ],
+)
+def test_a_purge_in_a_topic_is_told_to_whom_it_concerns(
+    cluster: FakeCluster, alice: Person, user: str, room: str, to: str, joined: str, sentence: str
+) -> None:
+    """Everybody hears of it, since they may have such a post by another room: the others read no line."""
+    alice.type("CHAT")
+    if joined:
+        cluster.joined[joined] = None
+    cluster.order("purge", user, room, "spam", to)
+    cluster.append("post", "bob", "bob", "hi", b"h" * 16)
+    alice.network.settle()
+    assert sorted(alice.seen()) == sorted([sentence, "bob: hi"] if sentence else ["bob: hi"])
+
+
 def test_every_event_has_its_words() -> None:
     """Whatever becomes an event must be told, also where the log has less of it than it should. What is too
     old goes without a word: it does so each day, in each room; so do guests, as users leave a room."""

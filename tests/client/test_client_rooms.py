@@ -145,6 +145,15 @@ def test_what_was_taken_back_together_is_not_new(rooms: Rooms) -> None:
     assert new(rooms) == {"alice": 0, "#tea": 0, "#zoo": 0, "@bob": 1, "bob": 0}
 
 
+def test_what_was_purged_in_a_topic_is_not_new_to_who_heard_it_elsewhere(rooms: Rooms) -> None:
+    """A follower of its author, who is not in that topic; and nothing else of that author's."""
+    for text in ("#far is good", "hi"):
+        say(rooms, "bob", text, user="bob")
+    seq = say(rooms, "#far", "@alice hi", user="bob")
+    rooms.all_taken_back(Blanking("bob", "#far", seq, seq))
+    assert new(rooms) == {"alice": 0, "#far": 0, "#tea": 0, "#zoo": 0, "bob": 1}
+
+
 def test_what_is_said_at_home_counts_in_the_topics_that_it_names(rooms: Rooms) -> None:
     """If they are listed; in a topic, to name another is to talk about it. Who is named is no room, and where
     a stranger names the user, they are not."""
