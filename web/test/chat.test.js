@@ -551,6 +551,99 @@ test("A report of what is gone stands there all the same, and who reports sees i
   ]);
 });
 
+/**
+ * Return how often the server will have counted what is unread.
+ * @param {FakeServer} server
+ */
+function countsOf(server) {
+  let counts = 0;
+  const { do: answer } = server;
+  server.do = (user, t, words) => {
+    counts += Number(t === "unread");
+    return answer.call(server, user, t, words);
+  };
+  return () => counts;
+}
+
+test("What is purged in a topic goes from the page of who heard it elsewhere, and nothing else comes of it", async () => {
+  const all = world();
+  all.server.join("alice", "bob");
+  all.server.join("alice", "carol");
+  const page = await opened(all);
+  all.server.say("bob", "bob", "spam in #coffee and #milk");
+  all.server.say("bob", "#coffee", "@alice look: spam");
+  all.server.say("bob", "bob", "stays in #milk");
+  await all.clock.pass(100);
+  assert.deepEqual(page.placed("*"), ["spam in #coffee and #milk", "@alice look: spam", "stays in #milk"]);
+  const rooms = () => page.app.rooms().map(({ room, unread, mentions }) => [room, unread, mentions]);
+  const known = rooms().map(([room]) => room);
+  await all.clock.pass(30_000);
+  const counts = countsOf(all.server);
+  all.server.append("purge", "carol", "#milk", "spam", "purge-1", { to: "dave" });
+  await all.clock.pass(30_000);
+  assert.equal(counts(), 0);
+  all.server.append("purge", "carol", "#coffee", "spam", "purge-2", { to: "bob" });
+  await all.clock.pass(30_000);
+  assert.equal(counts(), 1);
+  assert.deepEqual(page.placed("*"), ["", "", "stays in #milk"]);
+  assert.deepEqual(page.placed("bob"), ["", "stays in #milk"]);
+  for (const room of ["*", "bob", "carol", "#tea"]) assert.deepEqual(happenings(page, room), []);
+  assert.deepEqual(
+    rooms().map(([room]) => room),
+    known,
+  );
+  assert.deepEqual(
+    rooms().filter(([, unread]) => unread),
+    [["bob", 1, 0]],
+  );
+});
+
+test("That somebody's posts in a topic were purged is told to who is there, to them, and where it was done", async () => {
+  const all = world();
+  const { server, clock } = all;
+  const page = await opened(all);
+  for (const [user, room, to] of /** @type {const} */ ([
+    ["carol", "#tea", "bob"],
+    ["carol", "#coffee", "bob"],
+    ["carol", "#coffee", "alice"],
+    ["alice", "#coffee", "bob"],
+  ]))
+    server.append("purge", user, room, "", `${user}-${room}-${to}`, { to });
+  await clock.pass(100);
+  const here = "carol took back all that bob said in #tea.";
+  assert.deepEqual(happenings(page, "#tea"), [here]);
+  assert.deepEqual(happenings(page, "*"), [
+    here,
+    "carol took back all that you said in #coffee.",
+    "You took back all that bob said in #coffee.",
+  ]);
+});
+
+test("A purge that is heard before it is known where one is, is told if one is there", async () => {
+  const all = world();
+  const { server, clock } = all;
+  const purge = (/** @type {string} */ room, /** @type {string} */ key) =>
+    server.append("purge", "carol", room, "", key, { to: "bob" });
+  const told = (/** @type {string} */ room) => `carol took back all that bob said in ${room}.`;
+  before(server, "unread", () => {
+    purge("#tea", "first");
+    purge("#coffee", "second");
+  });
+  const counts = countsOf(server);
+  const page = await opened(all);
+  assert.deepEqual(happenings(page, "*"), [told("#tea")]);
+  await clock.pass(30_000);
+  assert.equal(counts(), 2);
+  await offline(all);
+  server.leave("alice", "#tea");
+  server.join("alice", "#coffee");
+  purge("#tea", "third");
+  purge("#coffee", "fourth");
+  server.isDown = false;
+  await clock.pass(12_000);
+  assert.deepEqual(happenings(page, "*"), [told("#tea"), told("#coffee")]);
+});
+
 test("That somebody deletes a post of another one is told with the reason, and that they delete their own is not", async () => {
   const all = world();
   const { server, clock } = all;

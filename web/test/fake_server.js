@@ -240,7 +240,7 @@ export class FakeServer {
       const target = this.entries[(entry.ref?.seq ?? 0) - 1];
       return target !== undefined && (this.isVisible(user, target) || this.isReader(user, target));
     }
-    if (entry.kind === "forget") return true;
+    if (entry.kind === "forget" || (entry.kind === "purge" && entry.room[0] === "#")) return true;
     if (entry.kind === "report") return entry.user === user || this.moderators.has(user);
     if (["invite", "remove", "ban", "role", "describe", "purge", "create"].includes(entry.kind))
       return entry.to === user || entry.user === user || this.isIn(user, entry.room, entry.seq - 1);

@@ -50,6 +50,8 @@ export class Feed {
     this.joined = new Set();
     /** Whether that is known of all rooms. */
     this.isListed = false;
+    /** Purges in topics, until it is known whether the reader is there; null: it is. @type {Entry[] | null} */
+    this.unsure = [];
     /** By which seq the reader has joined or left a room last, as far as that was told. @type {Map<string, number>} */
     this.stays = new Map();
     /** How many notes there were. */
@@ -150,6 +152,7 @@ export class Feed {
     const before = this.cursor;
     const isNew = before === null;
     this.cursor = welcome.cursor;
+    this.unsure ??= [];
     if (welcome.posts === undefined && !isNew) return [];
     const first = posts[0]?.seq ?? welcome.cursor.seq + 1;
     this.since = isNew ? first : Math.max(first, before.seq + 1);
@@ -196,6 +199,7 @@ export class Feed {
   rewound(cursor) {
     if (this.cursor === null || this.cursor.seq <= cursor.seq) return false;
     this.cursor = cursor;
+    this.unsure = [];
     this.stays.clear();
     this.takenBack.rewound(cursor.seq);
     this.since = Math.min(this.since, cursor.seq + 1);
@@ -210,6 +214,7 @@ export class Feed {
     this.cursor = null;
     this.since = Infinity;
     this.isRestored = false;
+    this.unsure = [];
     this.kept.clear();
     this.stays.clear();
     this.takenBack = new TakenBack(this.reader);
@@ -251,6 +256,9 @@ export class Feed {
     for (const room of left) this.#leave(room, asked);
     for (const room of listed) this.joined.add(room);
     this.isListed = true;
+    const purges = this.unsure ?? [];
+    this.unsure = null;
+    for (const purge of purges) this.#tell(purge);
     return left;
   }
 
@@ -405,6 +413,11 @@ export class Feed {
   /** @param {Entry} entry */
   #tell(entry) {
     const event = this.event(entry);
+    // Everybody hears of it who may have such a post by another room: their texts go, without a line.
+    if (entry.kind === "purge" && isTopic(entry.room) && ![entry.user, entry.to].includes(this.reader)) {
+      this.unsure?.push(entry);
+      if (this.unsure || !this.joined.has(entry.room)) return;
+    }
     if (ABOUT_POSTS.has(entry.kind)) {
       const target = this.#target(entry);
       // What somebody takes back of their own is told by its tombstone alone.

@@ -1,6 +1,6 @@
 /** @file What the user hears, and what follows from it: for the rooms, for what waits, for who is to be called. */
 
-import { ALL, isTalk } from "./names.js";
+import { ALL, isTalk, isTopic } from "./names.js";
 
 /** @typedef {import("./app.js").Cursor} Cursor */
 /** @typedef {import("./messages.js").Entry} Entry */
@@ -87,14 +87,18 @@ export class Hearing {
     if (OF_DETAILS.has(entry.kind)) this.chat.told.changed(`details:${entry.room}`);
     if (entry.kind === "forget") this.chat.told.changed(`details:${this.chat.here}`);
     if (entry.kind === "report") this.chat.places.learnReported(entry);
-    if (["redact", "forget", "purge", "expire"].includes(entry.kind)) this.#didTakeBack();
+    if (["redact", "forget", "purge", "expire"].includes(entry.kind)) this.#didTakeBack(entry);
     else if (entry.room) this.chat.told.changed(`timeline:${entry.room}`);
     if (["invite", "remove", "ban"].includes(entry.kind) && isForUs) this.chat.places.listInvitations();
   }
 
-  #didTakeBack() {
-    for (const room of this.chat.feed.timelines.keys()) this.chat.told.changed(`timeline:${room}`);
-    this.chat.places.countAgain();
+  /** @param {Entry} entry */
+  #didTakeBack({ kind, room, to = "" }) {
+    const { joined, timelines, unsure } = this.chat.feed;
+    for (const one of timelines.keys()) this.chat.told.changed(`timeline:${one}`);
+    // What is purged in a topic counts there, and in the room of who said it, for those who are there.
+    if (kind !== "purge" || !isTopic(room) || unsure || joined.has(room) || joined.has(to))
+      this.chat.places.countAgain();
   }
 
   /** @param {Cursor} cursor */

@@ -62,6 +62,7 @@ export class Places {
       if (number !== this.#listings) return;
       const listed = rooms.map(one => one.room);
       for (const room of this.chat.feed.takeListing(listed, asked, this.#since)) this.#didLeave(room);
+      this.chat.told.changed(`timeline:${this.chat.here}`);
       const marks = await this.#pages("marks", "marks");
       const talks = await this.#pages("conversations", "conversations");
       if (number !== this.#listings) return;
