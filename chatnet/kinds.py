@@ -254,7 +254,7 @@ _ROWS = (
         may_be_the_clusters=True,
     ),
     # One that is repeated in a log that was put back says up to which entry: what is newer stays.
-    _order("purge", heard=(Heard.ALL,), may_have_ref=True),
+    _order("purge", heard=(Heard.READERS,), may_have_ref=True),
     Kind(
         "expire",
         Text.NOTHING,

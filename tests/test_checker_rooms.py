@@ -159,6 +159,25 @@ def test_a_text_that_was_taken_back(ops: Rooms) -> None:
     only(ops, "taken_back", "bob/1 was given the text of 9, which was taken back at 10")
 
 
+@pytest.mark.parametrize("room", ["#tea", "&ops", ""])
+def test_a_purge_is_told_to_who_may_have_the_texts(ops: Rooms, room: str) -> None:
+    """To everybody, wherever they are; of a private room to who is there, and to nobody else."""
+    purge = Entry(10, 1000, "purge", "chatnet", room, "", key(50), More(to="bob"))
+    ops.log.append(purge)
+    ops.add(ChatBegun, "alice/1", reader=1, cursor=9, newest=[ops.log[5], ops.log[8]])
+    ops.add(ChatBegun, "dan/1", reader=1, cursor=9, newest=[])
+    ops.add(Took, "alice/1", reader=1, entry=purge)
+    ops.add(CursorMoved, "dan/1", reader=1, cursor=10)
+    untold = ops.broken()
+    ops.events[-1] = Took(time=99.0, client="dan/1", reader=1, entry=purge)
+    if room == "&ops":
+        assert untold == []
+        only(ops, "confidential", "dan/1 was given what dan may not see: 10")
+    else:
+        assert untold == ["no_gaps: reader 1 of dan/1, from 9 to 10, was never given 10"]
+        assert ops.broken() == []
+
+
 def test_a_text_that_comes_back_with_a_backup(ops: Rooms) -> None:
     """In the log that was put back, or in what somebody is given since: what was taken back, or said before a
     purge whose acknowledgement was seen, and nothing else."""

@@ -258,8 +258,8 @@ class Standing:
                     yield room or "!mods"
                 else:
                     yield "!mods" + room
-                if entry.kind == "purge":
-                    yield room or "!all"
+                if entry.kind == "purge":  # who may have the texts on a screen is told
+                    yield room if room[:1] == "&" else "!all"
                 if entry.kind == "invite":
                     yield "!" + user
             case "describe":

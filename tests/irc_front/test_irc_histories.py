@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 from irc_front.stage import Fronts, Heard, IrcLine, IrcStage
+from irc_front.test_irc_devices import comes, posts
 from irc_front.test_irc_rooms import does, together
 from irc_front.test_irc_talk import said
 from worker.conftest import Worker
@@ -830,6 +831,31 @@ def test_what_was_said_before_one_came_is_taken_back(stage: IrcStage) -> None:
     does(stage, "role", "chatnet", "#tea", "moderator", to="bob")
     bob.take()
     assert [one.command for one in bob.ask(f"REDACT #tea {msgid}")] == ["REDACT"]
+
+
+@pytest.mark.parametrize("room", ["#tea", "&ops", ""])
+def test_what_is_taken_back_together_is_told_by_no_line(stage: IrcStage, room: str) -> None:
+    """Neither to who is in the channel, nor to who has the posts by another one, or as a query, nor when a
+    device comes back: no message is named. In histories, and where one is only told now, it is gone."""
+    carol, member = stage.everything("carol"), stage.everything("alice")
+    follower = stage.everything("bob", "draft/event-playback")
+    carol.ask("JOIN #tea")
+    member.ask("JOIN #tea")
+    follower.ask("JOIN #@carol")
+    does(stage, "create", "carol", "&ops", "joined")
+    does(stage, "invite", "carol", "&ops", to="alice")
+    member.ask("JOIN &ops")
+    comes(stage, "bob@phone").cut()
+    carol.ask("PRIVMSG #@carol :spam in #tea", "PRIVMSG #tea :@bob, spam", "PRIVMSG &ops :spam")
+    assert posts(follower) == ["spam in #tea", "@bob, spam"]
+    for line in (carol, member):
+        line.take()
+    does(stage, "purge", CLUSTER, room, "spam", to="carol")
+    for line in (carol, member, follower):
+        assert line.take() == []
+    missed = ["spam in #tea", "[#tea] @bob, spam"]
+    assert posts(comes(stage, "bob@phone")) == (missed if room == "&ops" else [])
+    assert history(follower, "LATEST #@carol * 9") == (missed[:1] if room == "&ops" else [])
 
 
 def test_who_was_told_by_another_front_takes_back_at_once() -> None:

@@ -295,6 +295,24 @@ def test_a_purge_takes_what_was_heard_in_the_room(disk: Any, now: Now, kind: str
 
 
 @pytest.mark.parametrize("kind", STORES)
+def test_whoever_catches_up_is_told_of_a_purge_if_they_may_have_the_texts(
+    disk: Any, now: Now, kind: str
+) -> None:
+    """Of one in a topic everybody: they may have heard it in its author's own room, or by their name."""
+    log = getattr(disk, kind)()
+    purges = [
+        Draft("purge", CLUSTER, room, "", key(n), 0, More(to="bob"))
+        for n, room in enumerate(("#tea", "&ops", ""), 1)
+    ]
+    seqs = appended(log, now, *BEGINNING, Draft("register", "dan", "dan", "sha256:dan", key(20)), *purges)[
+        -3:
+    ]
+    for user, of in (("bob", "#tea &ops *"), ("carol", "#tea &ops *"), ("dan", "#tea *")):
+        heard = [entry for entry in now(log.read(Feed(user, 0, seqs[-1]))).posts if entry.kind == "purge"]
+        assert " ".join(entry.room or "*" for entry in heard) == of, user
+
+
+@pytest.mark.parametrize("kind", STORES)
 def test_what_is_too_old_goes(disk: Any, now: Now, kind: str) -> None:
     """The posts of everybody in a room up to one of them, and not what is no post."""
     log = getattr(disk, kind)()
@@ -481,7 +499,7 @@ def test_a_store_of_an_earlier_version_is_mended(disk: Any, now: Now, kind: str)
     ]
     appended(log, now, *expires, *purges, FORGET)
     disk.close()
-    version = len(STEPS) - 3
+    version = len(STEPS) - 4
     statements = (
         "DROP TABLE ending",
         "DROP TABLE face",
@@ -491,6 +509,48 @@ def test_a_store_of_an_earlier_version_is_mended(disk: Any, now: Now, kind: str)
         "DELETE FROM event WHERE name IN ('!all', '#tea', '&ops') AND seq > 13",
         f"UPDATE schema_version SET version = {version}",
     )
+    changed(disk, kind, statements)
+    log = disk.open_postgres(disk.url) if kind == "open_postgres" else disk.open()
+    assert is_whole(disk)
+    assert now(log.read(Rooms("a", ""))).names == []
+    assert [one[0] for one in now(log.read(UnreadOf("fan1", log.window.head, ""))).rooms] == ["fan1"]
+    freed(log, now)
+    assert is_whole(disk)
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_who_was_not_told_of_a_purge_in_a_topic_is_when_they_catch_up(disk: Any, now: Now, kind: str) -> None:
+    """In a store of an earlier version, those who were there are found by the place of the topic, also of
+    what somebody orders about whom they are blocked by."""
+    log = getattr(disk, kind)()
+    admin = Draft("role", CLUSTER, "", "admin", key(30), 0, More(to="alice"))
+    purges = [
+        Draft("purge", user, room, "", key(40 + n), 0, More(to="bob"))
+        for user in ("alice", CLUSTER)
+        for n, room in enumerate(("#tea", "#tea-time", "&ops", ""))
+    ]
+    seqs = appended(log, now, *BEGINNING, admin, *purges)[-len(purges) :]
+    topics = {seq: purge for seq, purge in zip(seqs, purges, strict=True) if purge.room[:1] == "#"}
+    disk.close()
+    statements = [
+        f"UPDATE schema_version SET version = {len(STEPS) - 1}",
+        f"DELETE FROM event WHERE name = '!all' AND seq IN ({', '.join(map(str, topics))})",
+        *(f"INSERT INTO event VALUES ('{purge.room}', {seq})" for seq, purge in topics.items()),
+        *(
+            f"UPDATE entry SET at = '{purge.room} !mods{purge.room}' WHERE seq = {seq}"
+            for seq, purge in topics.items()
+            if purge.user == "alice"
+        ),
+    ]
+    changed(disk, kind, statements)
+    log = disk.open_postgres(disk.url) if kind == "open_postgres" else disk.open()
+    assert is_whole(disk)
+    heard = now(log.read(Feed("carol", 0, log.window.head))).posts
+    assert [entry.seq for entry in heard if entry.kind == "purge"] == seqs
+
+
+def changed(disk: Any, kind: str, statements: Sequence[str]) -> None:
+    """Change a store that is closed."""
     if kind == "open_postgres":
         with psycopg.connect(disk.url, autocommit=True) as database:
             for statement in statements:
@@ -499,9 +559,3 @@ def test_a_store_of_an_earlier_version_is_mended(disk: Any, now: Now, kind: str)
         connection = apsw.Connection(str(disk.path))
         connection.execute(";".join(statements))
         connection.close()
-    log = disk.open_postgres(disk.url) if kind == "open_postgres" else disk.open()
-    assert is_whole(disk)
-    assert now(log.read(Rooms("a", ""))).names == []
-    assert [one[0] for one in now(log.read(UnreadOf("fan1", log.window.head, ""))).rooms] == ["fan1"]
-    freed(log, now)
-    assert is_whole(disk)

@@ -22,8 +22,9 @@ from web.real_front import RealFront, reactor
 from chatnet.bot import Bot, BotError, LoggedOut, NotKept, Refused, sync
 from chatnet.bot.kept import StateFile
 from chatnet.bot.messages import Post
-from chatnet.entries import Draft
+from chatnet.entries import Draft, More
 from chatnet.errors import TooSlow
+from chatnet.kinds import CLUSTER
 from chatnet.reads import Newest
 
 Steps = Callable[[Any], Generator[Callable[[], Any], Any, Any]]
@@ -252,6 +253,32 @@ async def test_a_loop_that_is_left_and_one_that_begins(front: RealFront, both: B
     kept = StateFile(tmp_path / "state").open().cursor
     assert kept is not None
     assert kept.seq < seq
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_bot_is_told_that_what_it_heard_elsewhere_is_purged_in_a_topic(
+    front: RealFront, both: Both, tmp_path: Path
+) -> None:
+    """Among its entries; who reads posts alone is given the next post."""
+    front.token_of("alice")
+    token = front.token_of("bot", "alice")
+
+    def steps(bot: Any) -> Any:
+        posts = bot.posts()
+        one = yield lambda: following(posts)
+        entries = bot.entries()
+        again = yield lambda: following(entries)
+        purge = yield lambda: following(entries)
+        posts = bot.posts()
+        return one == again, purge.kind, purge.room, (yield lambda: following(posts)).text
+
+    done = both.run(front.url, token, steps, state=tmp_path / "state")
+    while not front.is_heard("bot"):
+        await front.a_moment()
+    front.say("alice", "spam in #tea")
+    front.commit(Draft("purge", CLUSTER, "#tea", "", front.entropy(16), 0, More(to="alice")))
+    front.say("alice", "hello")
+    assert await done == (True, "purge", "#tea", "hello")
 
 
 @pytest_twisted.ensureDeferred

@@ -13,6 +13,7 @@ from worker.conftest import Worker
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, More
 from chatnet.errors import SessionEnded
+from chatnet.kinds import CLUSTER
 from chatnet.reads import Newest
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
@@ -123,6 +124,31 @@ def test_what_is_no_post_has_another_name(stage: WebStage) -> None:
     [invited] = [one for one in listener.told() if one["t"] == "entry"]
     assert (invited["entry"]["kind"], invited["entry"]["to"]) == ("invite", "bob")
     alice.cut()
+
+
+def test_who_heard_a_post_elsewhere_is_told_that_it_is_purged_in_a_topic(stage: WebStage) -> None:
+    """By each kind of stream, a long request, the socket, and from a cursor on: who follows its author, and
+    is not in the topic, has the text, too. Of a private room its members alone are told."""
+    for name in ("alice", "bob", "carol"):
+        stage.ticket(name)
+    stage.worker.commit(Draft("join", "bob", "alice", "", b"j" * 16))
+    say(stage, "alice", "spam in #tea")
+    start = at(stage, stage.worker.log.window.head)
+    streams = [Listener(stage, "bob", accept=kind) for kind in KINDS]
+    poll = Listener(stage, "bob", "?wait=30")
+    socket = stage.socket("bob")
+    stage.worker.commit(
+        Draft("create", "carol", "&den", "joined", b"c" * 16),
+        Draft("purge", CLUSTER, "&den", "", b"p" * 16, more=More(to="carol")),
+        Draft("purge", CLUSTER, "#tea", "", b"q" * 16, more=More(to="alice")),
+    )
+    streams.append(Listener(stage, "bob", f"?cursor={start}", accept=LINES))
+    told = [[one["entry"] for one in stream.told() if one["t"] == "entry"] for stream in streams]
+    told += [poll.answer().json["posts"], *(message["posts"] for message in socket.of("posts"))]
+    assert len(told) == 5
+    for entries in told:
+        [purge] = entries
+        assert (purge["kind"], purge["room"], purge["to"]) == ("purge", "#tea", "alice")
 
 
 def test_streams_of_one_kind_are_encoded_once(stage: WebStage, monkeypatch: pytest.MonkeyPatch) -> None:

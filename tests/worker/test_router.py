@@ -139,17 +139,19 @@ def test_joins_and_leaves_take_effect_at_their_seq() -> None:
 
 
 def test_who_may_have_a_text_on_a_screen_is_told_that_it_is_gone() -> None:
-    """Of who is forgotten, everybody; of who is purged in a room, its members, and of the cluster, all."""
+    """Of who is forgotten, or purged in a topic or the cluster, everybody; of who is purged in a private
+    room, its members."""
     crowd = Crowd()
     alice, bob, carol = map(crowd.live, USERS)
     of_carol = More(to="carol")
     crowd.apply(
-        entry(1, "join", "bob", "#tea"),
+        entry(1, "join", "bob", "&ops"),
         Entry(2, 2, "purge", "mod", "#tea", "", b"k" * 16, of_carol),
-        Entry(3, 3, "purge", CLUSTER, "", "", b"k" * 16, of_carol),
-        Entry(4, 4, "forget", "carol", "carol", "", b"k" * 16, of_carol),
+        Entry(3, 3, "purge", "mod", "&ops", "", b"k" * 16, of_carol),
+        Entry(4, 4, "purge", CLUSTER, "", "", b"k" * 16, of_carol),
+        Entry(5, 5, "forget", "carol", "carol", "", b"k" * 16, of_carol),
     )
-    assert (alice.seqs(), bob.seqs(), carol.seqs()) == ([3, 4], [2, 3, 4], [2, 3, 4])
+    assert (alice.seqs(), bob.seqs(), carol.seqs()) == ([2, 4, 5], [2, 3, 4, 5], [2, 3, 4, 5])
 
 
 def test_nobody_listens_in_the_room_of_who_is_forgotten() -> None:

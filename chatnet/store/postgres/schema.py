@@ -306,6 +306,20 @@ _CAME = """
 CREATE INDEX came ON membership (room, (joined + 0));
 """
 
+_PURGES = """
+-- A purge in a topic is heard by everybody, and was by those who are there. They are found by where its
+-- moderators hear it, as before: those of a topic have few such entries.
+INSERT INTO event SELECT '!all', entry.seq FROM event JOIN entry ON entry.seq = event.seq
+    WHERE event.name >= '!mods#' AND event.name < '!mods$' AND entry.kind = 'purge'
+    ON CONFLICT DO NOTHING;
+DELETE FROM event WHERE (name, seq) IN (
+    SELECT entry.room, entry.seq FROM event JOIN entry ON entry.seq = event.seq
+    WHERE event.name >= '!mods#' AND event.name < '!mods$' AND entry.kind = 'purge');
+UPDATE entry SET at = '!all' || substr(at, length(room) + 1)
+    WHERE kind = 'purge' AND left(at, 1) = '#'
+        AND seq IN (SELECT seq FROM event WHERE name >= '!mods#' AND name < '!mods$');
+"""
+
 STEPS = (
     _TABLES,
     _TOKEN,
@@ -324,6 +338,7 @@ STEPS = (
     _ENDING,
     _FACES,
     _CAME,
+    _PURGES,
 )
 """Each step brings a store from one schema version to the next. Never change a released step.
 

@@ -272,6 +272,18 @@ STEPS = (
     -- that no read of those who are there now can choose it: it would pass over all who ever were.
     CREATE INDEX came ON membership (room, joined + 0);
     """,
+    """
+    -- A purge in a topic is heard by everybody, and was by those who are there. They are found by where its
+    -- moderators hear it, as before: those of a topic have few such entries.
+    INSERT OR IGNORE INTO event SELECT '!all', entry.seq FROM event JOIN entry ON entry.seq = event.seq
+        WHERE event.name >= '!mods#' AND event.name < '!mods$' AND entry.kind = 'purge';
+    DELETE FROM event WHERE (name, seq) IN (
+        SELECT entry.room, entry.seq FROM event JOIN entry ON entry.seq = event.seq
+        WHERE event.name >= '!mods#' AND event.name < '!mods$' AND entry.kind = 'purge');
+    UPDATE entry SET at = '!all' || substr(at, length(room) + 1)
+        WHERE kind = 'purge' AND substr(at, 1, 1) = '#'
+            AND seq IN (SELECT seq FROM event WHERE name >= '!mods#' AND name < '!mods$');
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

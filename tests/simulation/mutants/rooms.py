@@ -154,6 +154,18 @@ def windows_keep_what_a_forgotten_user_said(put: Put) -> None:
     put(Window, "blank", lambda self, blankings: None)
 
 
+def a_purge_in_a_topic_is_told_there_alone(put: Put) -> None:
+    """Who has heard the posts elsewhere, as a follower of their author, keeps them on the screen."""
+
+    def heard_at(entry: Entry) -> tuple[str, ...]:
+        where = real(entry)
+        if entry.kind != "purge" or entry.room[:1] != "#":
+            return where
+        return tuple(entry.room if place == entries.ALL else place for place in where)
+
+    real: Callable[[Entry], tuple[str, ...]] = put(router, "heard_at", heard_at)
+
+
 def overwriting_goes_on_too_far(put: Put) -> None:
     """What a step did not come to is taken for done: the next one begins a few entries behind it."""
 
@@ -240,6 +252,7 @@ MUTANTS = (
     anybody_takes_back_what_others_said,
     windows_keep_what_was_taken_back,
     windows_keep_what_a_forgotten_user_said,
+    a_purge_in_a_topic_is_told_there_alone,
     overwriting_goes_on_too_far,
     who_is_muted_speaks,
     a_policy_is_not_followed,
