@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from msgspec import structs
 from store.test_log_contract import Subject, key, new_log, on_postgres, on_sqlite, registered, said
 from store.test_rooms_contract import Told, free, in_memory
 
@@ -77,9 +78,9 @@ def apart(database: PostgresDatabase, *drafts: Draft) -> list[int]:
     (name,) = re.findall(r"FUNCTION (chatnet_apart\w+)", functions(database._level).statements)
     (found,) = database._one(
         f"SELECT {name}(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[],"
-        " %b::text[], %b::bytea[], %b::text[], %b::integer[], %b::text[], %b::integer[],"
+        " %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::integer[], %b::text[], %b::integer[],"
         " %b::text[], 2)",
-        (*columns[:9], *columns[-4:]),
+        (*columns[:10], *columns[-4:]),
     )
     return [number - 1 for number in found]
 
@@ -108,6 +109,7 @@ def test_only_what_an_order_matters_for_is_judged_apart(database: PostgresDataba
         post("carol", 115, text="see #x"),
         post("alice", 116, "alice=eve"),
         post("bob", 117, "bob=dora"),
+        structs.replace(post("alice", 119), meant=1),
     ]
     assert apart(database, *concerned) == [*range(len(concerned))]
     mixed = [one for two in zip(alike, concerned, strict=False) for one in two]
