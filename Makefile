@@ -52,8 +52,7 @@ lint: $(VENV)/developed
 EVERYTHING := $(filter 0,$(shell id -u))
 ROOTLESS := $(if $(EVERYTHING),,-m "not root")
 
-# Tests of real clusters, which measure how long things take: they wait most of the time, so two at a time disturb each
-# other little, and more would. All others run on all processors.
+# Tests of real clusters, which measure how long things take: one at a time. All others run on all processors.
 CLUSTERS := $(addprefix tests/,chaos hostile machines patroni systemd)
 
 # A program starts in three quarters of the time from bytecode, and a thousand are started.
@@ -61,7 +60,7 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: lint page-test
 	$(if $(EVERYTHING),,@echo "Not root: without the tests of several machines, tests/machines.")
 	$(BIN)/python -m pytest $(ROOTLESS) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(CLUSTERS))
-	$(BIN)/python -m pytest $(ROOTLESS) --numprocesses 2 --dist loadfile --durations 10 --durations-min 10 $(CLUSTERS)
+	$(BIN)/python -m pytest $(ROOTLESS) --durations 10 --durations-min 10 $(CLUSTERS)
 
 # Node is for the page's own tests alone: what browsers load is chatnet/page, as it is. Where there is none, or too
 # old a one (Debian 12 has 18), PyPI has one.
