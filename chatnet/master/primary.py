@@ -125,8 +125,8 @@ class Primary:
         self.retention.stop()
         self.copies.stop()
         await self.leadership.log.close()
+        await release()  # a store that hangs holds this up: until then nobody shall take us for dead
         self.pulse.stop()
-        await release()
         await self.port.links.close()
 
     def stop_cluster(self) -> None:
