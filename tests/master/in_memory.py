@@ -102,6 +102,9 @@ class WholeLog(MemoryLog):
     async def outdate(self, level: int) -> None:
         """Do nothing: this log keeps nothing of old programs."""
 
+    async def close(self) -> None:
+        """Do nothing: it is in memory."""
+
 
 class Hears(Locator):
     """The other end: what the primary said to it."""
