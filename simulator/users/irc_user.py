@@ -109,6 +109,7 @@ class IrcUser(SimpleClient):
     """One client of ``home``: a :class:`~simulator.users.port.User`."""
 
     _logs_in_each_time = True
+    _login_seconds = LOGIN_SECONDS
 
     def __init__(self, home: Home, record: Recorder) -> None:
         super().__init__(home, record)
@@ -144,17 +145,7 @@ class IrcUser(SimpleClient):
     async def _attach(self) -> SimpleLine:
         if self._found is None or self._identity is None:
             self._found = await self._find()
-        found = self._found
-        identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
-        line = await self._reach(found)
-        self._asked = self._record.now
-        try:
-            await self._finder.within(LOGIN_SECONDS, self._log_in(line, found, identity))
-        except BaseException:
-            cast(Any, line).abort()
-            raise
-        self._came_up(line, identity)
-        return line
+        return await self._enter(self._found)
 
     def _make_line(self) -> Any:
         return IrcLine(self._hears, self._pulse, self._reactor, self._chance)

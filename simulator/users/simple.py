@@ -76,6 +76,7 @@ class SimpleClient:
 
     _logger = Logger()
     _logs_in_each_time = False
+    _login_seconds = LOGIN_SECONDS
 
     def __init__(self, home: Home, record: Recorder) -> None:
         world, masters, trust = home.world, home.masters, home.trust
@@ -153,11 +154,15 @@ class SimpleClient:
 
     async def _attach(self) -> SimpleLine:
         found = await self._find()
+        return await self._enter(found)
+
+    async def _enter(self, found: Found) -> SimpleLine:
+        """Return a connection that is logged in at a worker that was found."""
         identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
         line = await self._reach(found)
         self._asked = self._record.now
         try:
-            await self._finder.within(LOGIN_SECONDS, self._log_in(line, found, identity))
+            await self._finder.within(self._login_seconds, self._log_in(line, found, identity))
         except BaseException:
             line.abort()
             raise
