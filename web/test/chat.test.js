@@ -319,6 +319,31 @@ test("What was never handed to a socket can be withdrawn, and nothing else", asy
   assert.deepEqual(page.placed("#tea"), ["yes"]);
 });
 
+test("What was withdrawn in one tab no other one sends that has it, too", async () => {
+  const all = world();
+  // Without them each tab takes the others for gone, and has their posts as well.
+  all.profile.hasLocks = false;
+  const first = await opened(all);
+  await offline(all);
+  first.say("#tea", "no");
+  first.say("#tea", "yes");
+  await all.clock.pass(300);
+  const second = await opened(all);
+  await all.clock.pass(300);
+  assert.equal(second.pending("#tea").length, 2);
+  second.app.withdraw(second.pending("#tea")[0]?.key ?? "");
+  await all.clock.pass(300);
+  for (const page of [first, second])
+    assert.deepEqual(
+      page.pending("#tea").map(item => item.text),
+      ["yes"],
+    );
+  all.server.isDown = false;
+  await all.clock.pass(12_000);
+  for (const page of [first, second]) assert.deepEqual(page.placed("#tea"), ["yes"]);
+  for (const page of [first, second]) assert.equal(page.app.composer("#tea").text, "no");
+});
+
 test("A post that waited for more than a day is sent only when the user says so", async () => {
   for (const answer of /** @type {const} */ (["send", "discard"])) {
     const all = world();

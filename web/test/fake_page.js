@@ -68,6 +68,8 @@ export class Profile {
     /** @type {Set<FakePage>} */
     this.pages = new Set();
     this.tabs = 0;
+    /** Whether tabs can tell which others are gone: not on a page that is not secure. */
+    this.hasLocks = true;
   }
 
   /** Open a page. */
@@ -207,7 +209,7 @@ export class FakePage {
         gone: tab =>
           new Promise(go => {
             const other = [...profile.pages].find(page => page.tab === tab);
-            if (other) other.waiting.push(alive(() => go()));
+            if (other && profile.hasLocks) other.waiting.push(alive(() => go()));
             else go();
           }),
         say: message => this.#tellTabs(message),

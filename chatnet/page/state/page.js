@@ -371,7 +371,8 @@ export class Page {
     } else if (message.t === "in") {
       if (this.#stage === "entering" || this.#stage === "ended") this.#askWho(++this.#starts);
       else chat?.nudgeWho();
-    } else if (chat && message.log === chat.log && message.user === chat.name) {
+    } else if (message.t === "withdrawn") chat?.speech.withdrawn(message.key);
+    else if (chat && message.log === chat.log && message.user === chat.name) {
       if (message.t === "read") chat.reading.read(message.room, message.seq);
       else chat.speech.composerElsewhere(message.room, message.composer);
     }

@@ -63,7 +63,7 @@
  * What tabs tell each other.
  * @typedef {{t: "read", log: string, user: string, room: string, seq: number} |
  *   {t: "composer", log: string, user: string, room: string, composer: Composer} |
- *   {t: "in"} | {t: "out"} | {t: "here", tab: string, isNew: boolean}} TabMessage
+ *   {t: "withdrawn", key: string} | {t: "in"} | {t: "out"} | {t: "here", tab: string, isNew: boolean}} TabMessage
  */
 
 /**

@@ -163,7 +163,16 @@ export class Speech {
     if (!this.chat.outbox.mayWithdraw(key)) return;
     const draft = this.chat.outbox.remove(key);
     if (draft) this.#backIntoComposer(draft, null);
+    this.chat.ports.tabs.say({ t: "withdrawn", key });
     this.chat.flush();
+  }
+
+  /**
+   * It was withdrawn in another tab: this one may have it as well, where nobody can tell which tabs are gone.
+   * @param {string} key
+   */
+  withdrawn(key) {
+    if (!this.chat.outbox.find(key)?.post?.wasHanded) this.done(key);
   }
 
   /**
