@@ -172,7 +172,7 @@ test("One logs out, and what was written is gone from this browser", async () =>
   assert.deepEqual(await profile.store.composers("00112233445566778899aabbccddeeff", "alice"), []);
 });
 
-test("Who sets a password stays, though the socket ends before the answer with the new cookie", async () => {
+test("Who sets a password stays in all tabs, though the sockets end before the answer with the new cookie", async () => {
   const { clock, server, profile } = await stranger();
   server.register("alice");
   profile.jar.user = "alice";
@@ -189,10 +189,13 @@ test("Who sets a password stays, though the socket ends before the answer with t
     return { status: 200, body: {}, later: 0 };
   };
   const page = profile.open();
+  const other = profile.open();
   await clock.pass(1000);
   await Promise.all([page.app.setPassword({ password: "correct horse" }), clock.pass(4000)]);
-  assert.equal(page.app.stage(), "chatting");
-  assert.equal(page.app.connection().state, "online");
+  for (const one of [page, other]) {
+    assert.equal(one.app.stage(), "chatting");
+    assert.equal(one.app.connection().state, "online");
+  }
 });
 
 test("A password whose answer is lost is asked for again by its key, and its user stays", async () => {

@@ -302,6 +302,8 @@ export class Page {
     if (chat) chat.isChangingSecret = true;
     try {
       await this.#sendPassword(words, chat?.name ?? "");
+      // Another tab, whose session ended before the new cookie came, may think that nobody is logged in.
+      this.ports.tabs.say({ t: "in" });
       if (chat?.session) chat.session = { ...chat.session, password: true };
       this.#changed("me");
     } finally {
@@ -321,10 +323,7 @@ export class Page {
     for (let tries = 0; ; tries++) {
       const answer = await this.ports.api("POST", "/password", words, key).catch(() => null);
       const isLost = !answer || answer.status >= 500;
-      if (!isLost && tries && answer.status >= 300 && (await this.form.logIn(name, words.password))) {
-        this.ports.tabs.say({ t: "in" });
-        return;
-      }
+      if (!isLost && tries && answer.status >= 300 && (await this.form.logIn(name, words.password))) return;
       if (!isLost || tries === PASSWORD_TRIES) {
         resultOf(answer);
         return;
