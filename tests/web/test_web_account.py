@@ -11,7 +11,7 @@ from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
 from chatnet.kinds import KindName
-from chatnet.reads import DevicesOf
+from chatnet.reads import DevicesOf, PoliciesIn
 from chatnet.web_options import a_public_url, the_proxies
 from chatnet.worker.fronts.web.dialect import packed, unpacked
 from chatnet.worker.fronts.web.kept import KEPT_SECONDS
@@ -138,6 +138,29 @@ def test_each_page_has_a_browser_keep_what_may_be_all_that_its_user_has(alice: B
     assert alice.ask("GET", "/about").cookies == []
     alice.cookies = before
     assert (alice.ask("GET", "/about").json["user"], alice.ask("GET", "/about").cookies) == (None, [])
+
+
+def test_a_page_has_no_browser_keep_what_was_replaced_meanwhile(
+    alice: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another tab sets a password while the log is slow to say who may register: its cookie stays."""
+    stage = alice.stage
+    read, waiting = stage.worker.log.read, Deferred[None]()
+
+    async def slow(question: Any) -> Any:
+        if isinstance(question, PoliciesIn):
+            await waiting
+        return await read(question)
+
+    monkeypatch.setattr(stage.worker.log, "read", slow)
+    other = stage.line()
+    other.send(request("GET", "/api/v1/about", None, {"cookie": alice.cookie}))
+    assert alice.ask("POST", "/password", {"password": "correct horse"}).status == 200
+    waiting.callback(None)
+    stage.worker.settle()
+    told = other.answer()
+    assert (told.status, told.cookies) == (200, [])
+    assert alice.ask("GET", "/about").json["user"] == "alice"
 
 
 def test_at_the_new_level_a_page_gets_a_ticket_that_ages_for_one_that_does_not(stage: WebStage) -> None:

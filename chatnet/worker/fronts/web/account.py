@@ -79,10 +79,12 @@ class Account:
     async def about(self, request: Request) -> Answer:
         """Say which log this is, who may register, and who asks; nobody needs to be logged in."""
         entrance = request.entrance
+        signup = await self._who_may_register(request)
+        # At last, with nothing to wait for: another tab may have got a newer cookie meanwhile.
         user, kept_longer = await self._known(request)
         about = {
             "log": request.log_id,
-            "signup": await self._who_may_register(request),
+            "signup": signup,
             "user": user,
             "version": self._version,
             "limits": limits_of(entrance.sessions),
