@@ -85,8 +85,8 @@ FRAMES = """\
   }).observe({ type: "long-animation-frame" });
 }
 """
-"""Notes the milliseconds between frames, and those of each frame over 50; the frame that is being made, in which
-the page comes up, is told too, and is none of these."""
+"""Notes the milliseconds between frames, and those of each frame over 50. Of the one that is being made, in
+which the page comes up, the browser tells later: it is left out."""
 
 KEYS = """\
 () => {
