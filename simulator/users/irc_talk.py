@@ -306,8 +306,13 @@ class Talk:
             self._sees(item, number)
 
     def _labelled(self, item: Item, number: int) -> None:
-        items = item.items if isinstance(item, Batch) and item.kind == LABELLED else [item]
-        self._answer(number, items)
+        if isinstance(item, Batch) and item.kind == LABELLED:
+            self._answer(number, item.items)  # each part of it was looked at as it came
+            return
+        opened = self._open.get(number)
+        if opened is not None:
+            self._answers_part(opened, item)
+        self._answer(number, [item])
 
     def _pong(self, token: str) -> None:
         if token == ALIVE:

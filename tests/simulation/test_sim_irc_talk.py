@@ -65,3 +65,25 @@ def test_an_echo_answers_for_the_target_where_it_is_heard() -> None:
     ) == [(1, "", 10)]
     no = "@batch=1 :chatnet 401 alice bob :Nobody here has that name."
     assert heard.answers(no, ":chatnet BATCH -1") == [(1, "", 10), (2, "401", 0)]
+
+
+@pytest.mark.parametrize(
+    ("only", "answers"),
+    [
+        ("404 alice #tea :You have not joined #tea.", [(1, "404", 0), (2, "", 0)]),
+        ("401 alice bob :Nobody here has that name.", [(1, "", 0), (2, "401", 0)]),
+        ("421 alice PRIVMSG :No such command.", [(1, "421", 0), (2, "421", 0)]),
+    ],
+)
+def test_one_line_alone_answers_too(only: str, answers: Sequence[tuple[int, str, int]]) -> None:
+    """It comes in no batch: of the other target there was nothing to show, as of a post that is gone
+    already."""
+    heard = Heard(FULL)
+    heard.talk.say_to_several("PRIVMSG", TARGETS, "x")
+    assert sorted(heard.answers(f"@label=1 :chatnet {only}")) == answers
+
+
+def test_an_echo_alone_answers_for_its_target() -> None:
+    heard = Heard(FULL)
+    heard.talk.say_to_several("PRIVMSG", TARGETS, "x")
+    assert heard.answers("@label=1;msgid=a-x :alice!alice@user PRIVMSG bob :x") == [(2, "", 10), (1, "", 0)]
