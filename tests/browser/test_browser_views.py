@@ -1,4 +1,5 @@
-"""Every view, in both themes, by axe-core: nothing that shuts anybody out, at WCAG 2.2 AA."""
+"""Every view: in both themes nothing that shuts anybody out, by axe-core at WCAG 2.2 AA; and at each width nothing
+that is cut off."""
 
 from __future__ import annotations
 
@@ -12,7 +13,32 @@ from playwright.sync_api import Browser, Page
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WIDTHS = (320, 360, 480, 699, 700, 768, 1024, 1440, 1920)
 TEA = "#/%23tea"
+
+CUT_OFF = """\
+() => {
+  const isMeant = style => style.textOverflow === "ellipsis" || style.clipPath !== "none";
+  const found = [];
+  for (const one of document.querySelectorAll("body *")) {
+    const box = one.getBoundingClientRect();
+    const isLeaf = !one.children.length && one.textContent.trim();
+    if (!box.width || !box.height || !(isLeaf || one.matches("button, input, textarea, a, .icon"))) continue;
+    for (let around = one; around; around = around.parentElement) {
+      const style = getComputedStyle(around);
+      if (isMeant(style) || style.overflowX === "auto" || style.overflowX === "scroll") break;
+      const edge = around === document.documentElement ? { left: 0, right: innerWidth }
+        : around !== one && style.overflowX !== "visible" && around.getBoundingClientRect();
+      if (edge && edge.right > edge.left && (box.right > edge.right + 1 || box.left < edge.left - 1)) {
+        found.push(`${one.outerHTML.slice(0, 120)} in ${around.outerHTML.slice(0, 60)}`);
+        break;
+      }
+    }
+  }
+  return found;
+}
+"""
+"""Returns what ends beyond an edge at which it is cut off, to the left or right; but what says so by an ellipsis."""
 
 Act = Callable[[Page], object]
 
@@ -85,3 +111,15 @@ def test_nothing_shuts_anybody_out(chromium: Browser, view: str) -> None:
                 RULES,
             )
             assert not found, (theme, found)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_is_cut_off(chromium: Browser, view: str) -> None:
+    """Whatever can be read or pressed is within what is shown, or can be scrolled to."""
+    options, act = VIEWS[view]
+    with opened(chromium, **options) as page:
+        act(page)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            assert not (found := page.evaluate(CUT_OFF)), (width, found)
