@@ -1,5 +1,5 @@
-"""Every view: in both themes nothing that shuts anybody out, by axe-core at WCAG 2.2 AA; and at each width nothing
-that is cut off."""
+"""Every view: in both themes nothing that shuts anybody out, by axe-core at WCAG 2.2 AA; and at each width
+nothing that is cut off."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CUT_OFF = """\
   return found;
 }
 """
-"""Returns what ends beyond an edge at which it is cut off, to the left or right; but what says so by an ellipsis."""
+"""Returns what ends beyond an edge at which it is cut off, to the left or right; an ellipsis says so."""
 
 Act = Callable[[Page], object]
 
