@@ -10,7 +10,8 @@ import { fill, h } from "./h.js";
 import { icon } from "./icons.js";
 import { openKeys } from "./keys.js";
 import { askToNotify, mayNotify } from "./notify.js";
-import { copy, policies } from "./people.js";
+import { copy } from "./people.js";
+import { policies } from "./policies.js";
 import { keep, kept } from "./settings.js";
 
 /** @typedef {import("../state/app.js").App} App */
