@@ -552,6 +552,23 @@ def test_own_posts_are_deleted_after_a_question(chromium: Browser) -> None:
         assert fake(page, "fake.ordered.at(-1)[0]") == "redact"
 
 
+def test_a_text_that_is_taken_back_is_nowhere_any_more(chromium: Browser) -> None:
+    """Nor in what answers it, nor in what is said to who listens."""
+    with opened(chromium, hash=TEA) as page:
+        fake(page, "fake.say('#tea', 'carol', 'My password is hunter2')")
+        said = page.locator(".post", has_text="hunter2")
+        expect(page.locator("[role=log][aria-live=polite]")).to_contain_text("hunter2")
+        seq = said.get_attribute("data-seq")
+        said.hover()
+        said.locator("[data-act=reply]").click()
+        page.keyboard.type("Take that back!")
+        page.keyboard.press("Enter")
+        expect(page.locator(".post").last.locator(".quote")).to_contain_text("hunter2")
+        fake(page, f"fake.app.order('redact', {{seq: {seq}}})")
+        expect(page.locator(".post").last.locator(".quote")).to_have_text("carol Message deleted")
+        expect(page.get_by_text("hunter2")).to_have_count(0)
+
+
 def test_a_moderator_deletes_with_a_reason(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         post = page.locator(".post", has_text="See you at noon")

@@ -69,3 +69,19 @@ test("Rows that are as before are the same objects", () => {
   assert.notEqual(gone[2], before[2]);
   assert.equal(gone[3], before[3]);
 });
+
+test("A row is another one when what it answers comes, or is taken back", () => {
+  const make = rowMaker();
+  const [said, other] = [post(1, "bob", NOON), post(2, "bob", NOON)];
+  const answer = post(3, "carol", NOON, { ref: { seq: 1, check: "" } });
+  const answered = (/** @type {any[]} */ ...items) => {
+    const row = make(timeline(items)).at(-1);
+    return row?.kind === "post" && row.answered;
+  };
+  assert.equal(answered(other, answer), undefined);
+  assert.equal(answered(said, other, answer), said);
+  const gone = { ...said, text: "", isTakenBack: true };
+  assert.equal(answered(gone, other, answer), gone);
+  const before = make(timeline([gone, other, answer]));
+  assert.equal(make(timeline([gone, { ...other, text: "" }, answer])).at(-1), before.at(-1));
+});

@@ -286,7 +286,7 @@ export class ChatComposer extends HTMLElement {
   /** @param {import("../state/app.js").Cursor | null} ref */
   #showReply(ref) {
     this.#reply.hidden = !ref;
-    if (!ref) return;
+    if (!ref) return fill(this.#reply);
     const post = this.postOf(ref.seq);
     this.#answered = post;
     const stop = () => {

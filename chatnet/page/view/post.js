@@ -13,8 +13,8 @@ import { addressOf, bare } from "./route.js";
 /** @typedef {import("./rows.js").Row} Row */
 
 /**
- * What a row needs to know of the rest: who reads, the post of a seq, and what stands above the first.
- * @typedef {{me: string, of: (seq: number) => PostItem | undefined, beginning: (isMade: boolean) => Node}} Around
+ * What a row needs to know of the rest: who reads, and what stands above the first.
+ * @typedef {{me: string, beginning: (isMade: boolean) => Node}} Around
  */
 
 /**
@@ -140,7 +140,7 @@ function post(row, around) {
       "data-seq": isPlaced && item.seq,
     },
     h("div", { class: "gutter" }, isHead ? tile(item.user) : at),
-    h("div", { class: "said" }, head, quote(item, around), text(item, around.me)),
+    h("div", { class: "said" }, head, quote(row), text(item, around.me)),
     mark,
   );
 }
@@ -154,17 +154,17 @@ function text(item, me) {
   return h("div", { class: "text", dir: "auto" }, actor, rich(item.text, me));
 }
 
-/**
- * @param {PostItem | PendingItem} item
- * @param {Around} around
- */
-function quote(item, around) {
+/** @param {Row & {kind: "post"}} row */
+function quote({ item, answered }) {
   if (!item.ref) return null;
-  const target = around.of(item.ref.seq);
-  const shown = target
-    ? [h("bdi", { class: "who" }, target.user), " ", plain(target.text).slice(0, 200) || en.post.takenBack]
+  const shown = answered
+    ? [
+        h("bdi", { class: "who" }, answered.user),
+        " ",
+        plain(answered.text).slice(0, 200) || en.post.takenBack,
+      ]
     : en.post.answersSome;
-  const label = target ? en.post.answers(target.user) : en.post.answersSome;
+  const label = answered ? en.post.answers(answered.user) : en.post.answersSome;
   return h(
     "a",
     { class: "quote", href: addressOf(item.room, item.ref.seq), tabindex: "-1", "aria-label": label },

@@ -7,11 +7,12 @@
 
 /**
  * - top: what is above the first item, as `Timeline.top`; `isMade`: that is how the room was made; - day: a day begins; - line: the unread line;
- * - post: `isHead` if it shows who speaks and when; others go on below it; - item: an event, gap or note.
+ * - post: `isHead` if it shows who speaks and when; others go on below it; `answered`: what it answers, where that is
+ * there; - item: an event, gap or note.
  * `seq`: of the newest item up to here.
  * @typedef {{id: string, seq: number} & (
  *   {kind: "top", top: Timeline["top"], isMade: boolean} | {kind: "day", time: number} | {kind: "line"} |
- *   {kind: "post", item: PostItem | PendingItem, isHead: boolean, room: string} |
+ *   {kind: "post", item: PostItem | PendingItem, answered: PostItem | undefined, isHead: boolean, room: string} |
  *   {kind: "item", item: Exclude<Item, PostItem | PendingItem>})} Row
  */
 
@@ -61,6 +62,9 @@ export function rowMaker() {
       rows.push(kept);
     };
     const { line, room } = timeline;
+    /** @type {Map<number, PostItem>} */
+    const posts = new Map();
+    for (const item of timeline.items) if (item.type === "post") posts.set(item.seq, item);
     let day = 0;
     let isDrawn = line === null;
     let seq = 0;
@@ -91,9 +95,11 @@ export function rowMaker() {
       }
       run = isHead ? 1 : run + 1;
       if (item.type === "post" || item.type === "pending") {
+        // It is shown with what it answers: when that comes, or is taken back, this is another row.
+        const answered = item.ref ? posts.get(item.ref.seq) : undefined;
         put(
-          { id: item.id, seq, kind: "post", item, isHead, room },
-          old => old.item === item && old.isHead === isHead && old.room === room,
+          { id: item.id, seq, kind: "post", item, answered, isHead, room },
+          old => old.item === item && old.answered === answered && old.isHead === isHead && old.room === room,
         );
       } else {
         put({ id: item.id, seq, kind: "item", item }, old => old.item === item);

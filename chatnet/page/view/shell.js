@@ -114,7 +114,6 @@ class ChatPage extends HTMLElement {
     this.#timeline.make = row =>
       element(row, {
         me: app.me()?.name ?? "",
-        of: seq => this.#bySeq.get(seq),
         beginning: isMade => this.#beginning(isMade),
       });
     this.#listenToTimeline();
@@ -323,15 +322,17 @@ class ChatPage extends HTMLElement {
     return line ? { id: line.id, seq: line.seq, offset: LINE_AT } : null;
   }
 
-  /** Say what is new to who listens: author and text alone.
+  /** Say what is new to who listens: author and text alone. What was taken back is there for them no longer.
    * @param {import("../state/app.js").Timeline} timeline */
   #speak(timeline) {
+    for (const line of this.#spoken.querySelectorAll("p"))
+      if (!this.#byId.get(line.dataset.id ?? "")?.text) line.remove();
     const before = this.#newestSeen;
     this.#newestSeen = Math.max(before, timeline.newest);
     if (!before) return;
     for (const item of timeline.items.slice(-5)) {
       if (item.type !== "post" || item.seq <= before || item.isOwn) continue;
-      this.#spoken.append(h("p", null, `${item.user}: ${item.text || en.post.takenBack}`));
+      if (item.text) this.#spoken.append(h("p", { "data-id": item.id }, `${item.user}: ${item.text}`));
     }
     while (this.#spoken.childElementCount > 10) this.#spoken.firstElementChild?.remove();
   }
