@@ -922,7 +922,7 @@ def test_who_has_made_a_room_reads_from_its_beginning(chromium: Browser, is_made
         begins = "This is the beginning of" if is_made else "This is as far back as you can read in"
         expect(page.locator(".beginning")).to_contain_text(f"{begins} &new.")
         fake(page, "fake.details('&new')")
-        told = page.locator("chat-people").get_by_text("Newcomers read only what is said from then on.")
+        told = page.locator("chat-people").get_by_text("Newcomers read only what is said after they join.")
         expect(told).to_have_count(int(is_made))
 
 

@@ -243,7 +243,7 @@ export const en = {
     /** @type {Record<string, string>} who may read what */
     history: {
       all: "Newcomers may read what was said before.",
-      joined: "Newcomers read only what is said from then on.",
+      joined: "Newcomers read only what is said after they join.",
     },
     notFollowing: "This is somebody else’s page. Write to them in a conversation.",
     jump: "Jump to now",
