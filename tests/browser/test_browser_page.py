@@ -1019,6 +1019,18 @@ def test_who_has_no_password_sets_one_and_whoever_has_one_changes_it(chromium: B
         expect(dialog.locator("output")).to_contain_text(codes[7])
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_each_recovery_code_stands_on_one_line(chromium: Browser, width: int) -> None:
+    with opened(chromium, hash=TEA, width=width) as page:
+        page.locator(".banner").get_by_role("button", name="Set one").click()
+        page.get_by_label("New password").fill("correct horse")
+        page.keyboard.press("Enter")
+        codes = page.get_by_role("dialog").locator("output")
+        expect(codes).to_be_visible()
+        lines = "Math.round(codes.offsetHeight / parseFloat(getComputedStyle(codes).lineHeight))"
+        assert codes.evaluate(f"codes => {lines}") == 8
+
+
 def test_who_has_no_password_is_warned_before_logging_out(chromium: Browser) -> None:
     with opened(chromium, hash=TEA) as page:
         page.get_by_role("button", name="Account").click()
