@@ -897,6 +897,14 @@ def test_the_last_one_who_leaves_a_private_room_is_told_that_it_closes(chromium:
         expect(dialog).to_contain_text("closed for ever")
 
 
+def test_who_is_invited_is_not_told_that_there_is_no_such_room(chromium: Browser) -> None:
+    with opened(chromium, hash="#/%23nowhere") as page:
+        expect(page.locator(".empty:visible")).to_have_text("No such room: #nowhere.")
+        fake(page, "fake.invitations = [{room: '#nowhere', by: 'bob', until: 0}]")
+        expect(page.locator(".empty:visible")).to_have_text("You read this room once you have joined it.")
+        expect(page.locator(".bar")).to_contain_text("You are invited.")
+
+
 def test_an_invitation_that_cannot_be_taken_goes(chromium: Browser) -> None:
     with opened(chromium) as page:
         fake(

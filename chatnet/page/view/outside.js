@@ -18,9 +18,20 @@ export function whyOut(app, room) {
   const { ended, isGone } = app.room(room);
   if (!ended) return "";
   const said = happened(ended, app.me()?.name ?? "", shortMoment);
-  const isInvited = app.invitations().some(one => one.room === room);
-  return isGone && !isInvited ? `${said} ${en.people.leavePrivate}` : said;
+  return isGone && !isInvitedTo(app, room) ? `${said} ${en.people.leavePrivate}` : said;
 }
+
+/**
+ * Why one cannot read a room: to the server a private room that one is not in is none, also if one is invited.
+ * @param {App} app
+ * @param {string} room
+ * @param {string} sentence the server's
+ */
+export const whyUnreadable = (app, room, sentence) =>
+  whyOut(app, room) || (isInvitedTo(app, room) ? en.room.unjoined : sentence);
+
+/** @param {App} app @param {string} room */
+const isInvitedTo = (app, room) => app.invitations().some(one => one.room === room);
 
 /**
  * What stands there, and what tells whether it would be another bar.
@@ -33,7 +44,7 @@ export function outside(app, room, isUnreadable, join) {
   const { what, isJoined, isGone, ended } = app.room(room);
   const { text, others } = app.composer(room);
   const draft = what === "person" ? "" : [...others.map(one => one.text), text].filter(Boolean).join("\n\n");
-  const isInvited = app.invitations().some(one => one.room === room);
+  const isInvited = isInvitedTo(app, room);
   const isBanned = ended?.kind === "ban" && (!ended.until || ended.until > app.now());
   const mayJoin = isGone ? isInvited : !isUnreadable && !isBanned;
   const why = isUnreadable

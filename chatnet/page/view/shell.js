@@ -14,7 +14,7 @@ import { listen } from "./keys.js";
 import { closed, goTo, listenToBack, opened } from "./layers.js";
 import { openMenu } from "./menu.js";
 import { askToNotify, mayNotify, notify } from "./notify.js";
-import { outside, whyOut } from "./outside.js";
+import { outside, whyUnreadable } from "./outside.js";
 import { ChatPeople, copy, rolesOf, showPerson } from "./people.js";
 import { element } from "./post.js";
 import { ChatRooms, mark, nameOf } from "./rooms.js";
@@ -152,7 +152,7 @@ class ChatPage extends HTMLElement {
     if (changed.has("me")) void this.#roles.learn().then(() => this.#drawHeader());
     // First, since it measures: what is drawn before it the browser would have to lay out for that.
     const room = this.#room;
-    if (changed.has(`timeline:${room}`)) this.#drawTimeline();
+    if (has(changed, "invitations", `timeline:${room}`)) this.#drawTimeline();
     if (changed.has("details:")) void this.#roles.learn(true);
     if (has(changed, "details:", `details:${room}`)) void this.#people.learn();
     if (has(changed, "rooms", "invitations", "me", "here")) this.#rooms.refresh();
@@ -295,7 +295,7 @@ class ChatPage extends HTMLElement {
     const rows = this.#makeRows(timeline);
     this.#empty.hidden = !timeline.sentence;
     if (timeline.sentence) {
-      const why = whyOut(this.#app, this.#room) || timeline.sentence;
+      const why = whyUnreadable(this.#app, this.#room, timeline.sentence);
       fill(this.#empty, icon("warning"), h("p", { dir: "auto" }, why));
     }
     this.#timeline.hidden = timeline.sentence !== "";

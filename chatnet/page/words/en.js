@@ -235,6 +235,7 @@ export const en = {
     message: "Message",
     notIn: "You are reading along.",
     invited: "You are invited.",
+    unjoined: "You read this room once you have joined it.",
     /** @param {string} room */
     gone: room => `You are not in ${room}.`,
     /** @param {string} room */
