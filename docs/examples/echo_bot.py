@@ -1,6 +1,6 @@
 """A bot that answers in a room what is said there, each post once, also if it is killed meanwhile.
 
-    CHATNET_TOKEN=… python docs/examples/echo_bot.py https://chat.example.org '#echo'
+    BOT_TOKEN=… python docs/examples/echo_bot.py https://chat.example.org '#echo'
 
 Needs chatnet[bot]. It keeps its state in echo_bot.state, beside which it can be started again at any time.
 """
@@ -15,7 +15,7 @@ from chatnet.bot import Bot
 
 
 async def main(url: str, room: str) -> None:
-    async with Bot(url, os.environ["CHATNET_TOKEN"], state="echo_bot.state") as bot:
+    async with Bot(url, os.environ["BOT_TOKEN"], state="echo_bot.state") as bot:
         await bot.join(room)
         print(f"Echoing {room}.", flush=True)
         async for post in bot.posts():

@@ -25,7 +25,7 @@ class EchoBot:
     def __init__(self, directory: Path, port: int, token: str) -> None:
         self._arguments = [sys.executable, str(ECHO), f"http://localhost:{port}", "#echo"]
         self._state = directory / "echo_bot.state"
-        self._options: Any = {"cwd": directory, "env": os.environ | {"CHATNET_TOKEN": token}}
+        self._options: Any = {"cwd": directory, "env": os.environ | {"BOT_TOKEN": token}}
         self.start()
 
     def start(self) -> None:

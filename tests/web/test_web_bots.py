@@ -315,6 +315,13 @@ async def test_what_cannot_be_kept_is_not_said(front: RealFront, both: Both, tmp
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
+def test_no_example_reads_the_clusters_token() -> None:
+    """Where that stands in the environment, a bot would show it to whatever URL it is given."""
+    examples = [path.read_text() for path in EXAMPLES.glob("*.py")]
+    assert sum("BOT_TOKEN" in text for text in examples) == 2
+    assert not any("CHATNET_TOKEN" in text for text in examples)
+
+
 class Program:
     """An example, as a process."""
 
@@ -322,7 +329,7 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, EXAMPLES / name, *arguments],
             cwd=directory,
-            env=os.environ | {"CHATNET_TOKEN": token},
+            env=os.environ | {"BOT_TOKEN": token},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
