@@ -1195,6 +1195,17 @@ def test_escape_goes_to_the_newest_post(chromium: Browser) -> None:
         expect(composer(page)).to_be_focused()
 
 
+def test_a_phone_shows_in_a_room_that_somebody_calls_elsewhere(chromium: Browser) -> None:
+    with opened(chromium, hash=TEA, width=360, height=740, touch=True) as page:
+        back = page.locator(".room-header .back")
+        expect(back).to_have_accessible_name("Back to the rooms: somebody calls you")
+        fake(page, "fake.invitations = []")
+        fake(page, "fake.app.rooms().forEach(row => fake.app.seen(row.room, row.newest))")
+        expect(back).to_have_accessible_name("Back to the rooms")
+        fake(page, "fake.say('@bob', 'bob', 'Are you there, @alice?')")
+        expect(back).to_have_accessible_name("Back to the rooms: somebody calls you")
+
+
 def test_a_phone_shows_one_column_with_large_targets(chromium: Browser) -> None:
     with opened(chromium, hash="#/", width=360, height=740, touch=True) as page:
         expect(page.locator(".main")).to_be_hidden()

@@ -8,7 +8,7 @@ import { ChatComposer, labelOf } from "./composer.js";
 import { ask, attempt, closeAll, show, toast, whenLoaded } from "./dialogs.js";
 import { ChatEnter } from "./enter.js";
 import { openFinder } from "./finder.js";
-import { fill, h, onceAFrame, refill, say } from "./h.js";
+import { fill, h, onceAFrame, refill, say, set } from "./h.js";
 import { icon, iconButton } from "./icons.js";
 import { listen } from "./keys.js";
 import { closed, goTo, listenToBack, opened } from "./layers.js";
@@ -78,6 +78,7 @@ class ChatPage extends HTMLElement {
   #banners = h("div", { class: "banners" });
   #foot = h("div", { class: "foot" });
   #jump = h("button", { class: "jump", hidden: true });
+  #back = h("a", { class: "plain icon-only back", href: addressOf("") }, icon("back"));
   #spoken = h("div", { class: "hidden", role: "log", "aria-live": "polite" });
   #empty = h("div", { class: "empty" });
   #frame = h("div", { class: "frame" });
@@ -159,6 +160,7 @@ class ChatPage extends HTMLElement {
     if (has(changed, "connection")) this.#drawConnection();
     if (has(changed, "notices", "connection", "me")) this.#drawBanners();
     if (has(changed, "rooms", "here", "me")) this.#drawHeader();
+    if (has(changed, "rooms", "title", "invitations")) this.#drawBack();
     if (has(changed, "rooms")) this.#people.refresh();
     if (has(changed, "rooms", "here", "me", "invitations", `timeline:${room}`, `composer:${room}`))
       this.#drawFoot();
@@ -224,6 +226,7 @@ class ChatPage extends HTMLElement {
       this.#rooms.refresh();
       this.#drawConnection();
       this.#drawBanners();
+      this.#drawBack();
       this.#room = "";
       this.#routed();
     }
@@ -373,7 +376,7 @@ class ChatPage extends HTMLElement {
     this.#header.dataset.shown = key;
     fill(
       this.#header,
-      h("a", { class: "plain icon-only back", href: addressOf(""), "aria-label": en.back }, icon("back")),
+      this.#back,
       mark(what, room),
       h(
         "div",
@@ -394,6 +397,12 @@ class ChatPage extends HTMLElement {
       what !== "all" &&
         iconButton("people", en.room.people, { "data-open": "people", "aria-expanded": String(isOpen) }),
     );
+  }
+
+  /** On a phone the rooms are not beside the posts: the way to them shows that somebody calls there. */
+  #drawBack() {
+    const isCalled = this.#app.title().badge > 0 || this.#app.invitations().length > 0;
+    set(this.#back, { "aria-label": isCalled ? en.backCalled : en.back, "data-called": isCalled });
   }
 
   #drawFoot() {

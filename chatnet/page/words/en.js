@@ -152,6 +152,7 @@ export const en = {
   close: "Close",
   save: "Save",
   back: "Back to the rooms",
+  backCalled: "Back to the rooms: somebody calls you",
   copied: "Copied",
   copy: "Copy",
 
