@@ -140,7 +140,9 @@ function post(row, around) {
       "data-seq": isPlaced && item.seq,
     },
     h("div", { class: "gutter" }, isHead ? tile(item.user) : at),
-    h("div", { class: "said" }, head, quote(row), text(item, around.me)),
+    head,
+    quote(row),
+    text(item, around.me),
     mark,
   );
 }
