@@ -107,10 +107,18 @@ def test_a_code_is_asked_for_where_the_policy_wants_one(chromium: Browser) -> No
         expect(page.locator(".you")).to_contain_text("zoe")
 
 
-def test_an_invitation_link_fills_in_its_code(chromium: Browser) -> None:
-    with opened(chromium, query="&stage=entering&signup=code", hash="#/code/7H2K-9QXM-4TRD") as page:
+@pytest.mark.parametrize("width", [360, 1440])
+def test_an_invitation_link_fills_in_its_code(chromium: Browser, width: int) -> None:
+    """Once it has served, it is no part of the address."""
+    with opened(
+        chromium, query="&stage=entering&signup=code", hash="#/code/7H2K-9QXM-4TRD", width=width
+    ) as page:
         expect(page.locator("#field-code")).to_have_value("7H2K-9QXM-4TRD")
         expect(page.locator("#field-name")).to_be_focused()
+        page.fill("#field-name", "zoe")
+        page.keyboard.press("Enter")
+        expect(page.locator(".you")).to_contain_text("zoe")
+        assert "7H2K" not in page.url
 
 
 @pytest.mark.parametrize("name", ["-bob", "bob smith", "böb", "x" * 33, "admin"])

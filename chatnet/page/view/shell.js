@@ -251,6 +251,8 @@ class ChatPage extends HTMLElement {
     }
     const app = this.#app;
     const route = routeOf(location.hash);
+    // The code has served, and is not to be found in bookmarks and in what is shared.
+    if (route.code) history.replaceState(history.state, "", "#/");
     const isList = route.room === "";
     this.#frame.classList.toggle("list", isList);
     // Where there is room for both, something is open beside the list.
