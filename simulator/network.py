@@ -100,6 +100,16 @@ class Stream:
             self._queue.popleft()
         self._owed = 0
 
+    def leave_unheard(self) -> None:
+        """The sender is gone, and the target will not hear of it by itself. If more waits in its kernel than the
+        sender had room for, it goes on asking for room, and learns it once it gets through: RFC 9293, 3.8.6.1.
+        """
+        back = self.target.out
+        if back is not None and back.unread > self._network.buffer:
+            back._queue.append(_ask_for_room)
+            back._owed += 1
+            self._network.stalled[back] = None
+
     def retry(self) -> None:
         """Send again what did not get through: the link may be open again."""
         if not self.link.is_open:
@@ -118,6 +128,8 @@ class Stream:
         if self.is_lost or (self._abandoned and not self.link.is_open):
             self._queue.clear()
             self._owed = 0
+            if not self.is_lost:
+                self.leave_unheard()
         elif self.link.is_open:
             self._queue.popleft()(self.target)
         else:
@@ -309,6 +321,10 @@ class Network:
 
 def _connected(socket: SimSocket) -> None:
     socket.connected()
+
+
+def _ask_for_room(socket: SimSocket) -> None:
+    socket.received(b"")
 
 
 def _refused(socket: SimSocket) -> None:

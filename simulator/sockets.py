@@ -330,6 +330,7 @@ class SimSocket:
             waiting.vanish()
         if self.out is not None:
             self.out.abandon()
+            self.out.leave_unheard()
 
 
 class _Arrival:

@@ -376,6 +376,34 @@ def test_a_reader_that_pauses_pauses_the_writer_in_bounded_memory(simulation: To
     assert len(pair.near.received) == 2_000_000
 
 
+@pytest.mark.parametrize("way", ["sleeps", "is cut off", "reads from who loses power"])
+def test_who_waits_for_room_learns_that_the_reader_is_gone(simulation: Toys, way: str) -> None:
+    """Its kernel goes on asking for room, though the reset was lost, and there is nothing that it may send."""
+    pair = Pair(simulation, kind=Flood)
+    pair.client.soon(pair.near.transport.pauseProducing)
+    simulation.run(5)
+    assert pair.far.paused
+    if way == "sleeps":
+        pair.there.sleep()
+        pair.client.soon(pair.near.transport.abortConnection)
+    elif way == "is cut off":
+        simulation.network.cut(pair.here, pair.there)
+        pair.client.soon(pair.near.transport.abortConnection)
+    else:
+        pair.here.power_off()
+    simulation.run(60)
+    assert pair.far.lost is None
+    if way == "sleeps":
+        pair.there.awake()
+    elif way == "is cut off":
+        simulation.network.heal_all()
+    else:
+        pair.here.power_on()
+    simulation.run(1)
+    lost: Any = pair.far.lost  # it has been set by now
+    assert type(lost) is error.ConnectionLost
+
+
 def test_a_reconnecting_factory_reconnects(simulation: Toys) -> None:
     """Twisted's own reconnecting factory survives failures, refusals and the death of the server."""
 
