@@ -101,9 +101,9 @@ class Stream:
         self._owed = 0
 
     def leave_unheard(self) -> None:
-        """The sender is gone, and the target will not hear of it by itself. If more waits in its kernel than the
-        sender had room for, it goes on asking for room, and learns it once it gets through: RFC 9293, 3.8.6.1.
-        """
+        """The sender is gone, and the target will not hear of it by itself. If more waits in its kernel than
+        the sender had room for, it goes on asking for room, and learns it once it gets through: RFC 9293,
+        3.8.6.1."""
         back = self.target.out
         if back is not None and back.unread > self._network.buffer:
             back._queue.append(_ask_for_room)

@@ -378,7 +378,7 @@ def test_a_reader_that_pauses_pauses_the_writer_in_bounded_memory(simulation: To
 
 @pytest.mark.parametrize("way", ["sleeps", "is cut off", "reads from who loses power"])
 def test_who_waits_for_room_learns_that_the_reader_is_gone(simulation: Toys, way: str) -> None:
-    """Its kernel goes on asking for room, though the reset was lost, and there is nothing that it may send."""
+    """Its kernel goes on asking for room, though the reset was lost, and there is nothing it may send."""
     pair = Pair(simulation, kind=Flood)
     pair.client.soon(pair.near.transport.pauseProducing)
     simulation.run(5)
