@@ -475,6 +475,22 @@ def test_who_joins_what_they_are_in_changes_nothing(story: Lines) -> None:
     assert story.promises() == {"durable"}
 
 
+def test_what_was_not_there_when_a_line_was_answered_is_another_lines(story: Lines) -> None:
+    """Who joins what they are in changes nothing; who was banned then, and may join once more, does."""
+    story.joins(CAROL, "#tea")
+    story.answer(CAROL, story.say(CAROL, "JOIN", "join", "#tea"))
+    meanwhile = story.draft("alice/1", "post", "meanwhile", 19)
+    for connection in (CAROL, "bob/1.2"):
+        story.hear(connection, meanwhile, "#@alice")
+    kinds: tuple[KindName, ...] = "ban", "unban"
+    for number, kind in enumerate(kinds, 700):
+        ordered = story.append(kind, "chatnet", "#tea", "", number)
+        story.log[-1] = replace(ordered, more=More(to="carol"))
+    story.joins(CAROL, "#tea")
+    story.draft("alice/1", "join", "#x", 20)
+    assert story.promises() == set()
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "before"),
     [
@@ -1054,10 +1070,11 @@ def test_pages_with_a_guest_who_was_lost(story: Lines) -> None:
         story.events = events
 
 
-@pytest.mark.parametrize("logs_in", [False, True])
-def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool) -> None:
+@pytest.mark.parametrize(("logs_in", "tried"), [(False, False), (True, False), (True, True)])
+def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool, tried: bool) -> None:
     """A guest hears all up to the entry with which it is called otherwise, or gone; and whoever it is then,
-    on the same connection, all behind that."""
+    on the same connection, all behind that. Who ``tried`` to log in before, and could not, was a guest
+    again."""
     guest, other = "~dan/1.1", "eve/dan-1.2" if logs_in else "~eve/dan-1.2"
     what = {"echoes": True, "own_talks": True, "has_ids": True, "catches_up": False}
 
@@ -1080,6 +1097,11 @@ def test_who_is_somebody_else_misses_nothing(story: Lines, logs_in: bool) -> Non
     story.append("join", "~dan", "#tea", "", 43)
     story.add(Answered, guest, number=1)
     posts = [say("one", 44), say("two", 45)]
+    if tried:
+        failed = story.append("gone", "~dan", "~dan", "", 50)
+        story.log[-1] = replace(failed, more=More(to="~dan"))
+        story.append("guest", "~dan", "~dan", "dan dan dan", 51)
+        say("heard by neither: who is a guest again is in no topic yet", 52)
     by = story.append("gone" if logs_in else "nick", "~dan", "~dan", "", 46)
     story.log[-1] = replace(by, more=More(to="~dan" if logs_in else "~eve"))
     posts += [say("three", 47), say("four", 48)]

@@ -17,7 +17,7 @@ from chatnet.names import fold_for
 from chatnet.testing.connections import Connection, ToldPost
 from chatnet.testing.evidence import Evidence, Violations, some
 from chatnet.testing.history import REACTION, UNTOLD, HistoryHeard, Message, Said
-from chatnet.testing.said_lines import room_of
+from chatnet.testing.said_lines import ALIKE, room_of
 from chatnet.testing.standing import FAR
 
 ECHOED = ("PRIVMSG", "NOTICE", "TAGMSG")
@@ -136,6 +136,8 @@ def who_is_somebody_else_misses_nothing(evidence: Evidence) -> Violations:
     """A connection that becomes another user's, since its guest is called otherwise or logs in, hears as the
     one all up to the entry which says so, and as the other all behind it."""
     had, its = _had(evidence), {connection.client: connection for connection in evidence.connections}
+    # Who was to log in, and could not, is a guest again on the same connection.
+    again = {entry.key[:ALIKE]: entry.seq for entry in evidence.log if entry.kind == "guest"}
     for after in evidence.connections:
         before = its.get(after.begun.before)
         if before is None:
@@ -146,7 +148,11 @@ def who_is_somebody_else_misses_nothing(evidence: Evidence) -> Violations:
         if why or why_later or not heard:
             continue  # that is found elsewhere
         last = heard[-1].seq
-        by = next((entry.seq for entry in evidence.log[last:] if _ends(entry, before.user)), FAR)
+        ends = (entry for entry in evidence.log[last:] if _ends(entry, before.user))
+        gone_for_good = (
+            one.seq for one in ends if one.kind == "nick" or again.get(one.key[:ALIKE], 0) < one.seq
+        )
+        by = next(gone_for_good, FAR)
         first = heard_later[0].seq if heard_later else len(evidence.log) if after.is_open else 0
         if not heard_later and not evidence.settled:
             first = 0

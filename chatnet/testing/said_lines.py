@@ -42,7 +42,7 @@ from chatnet.testing.history import (
     Took,
 )
 from chatnet.testing.rules import heard_at
-from chatnet.testing.standing import Doing, Standing
+from chatnet.testing.standing import FAR, Doing, Standing
 
 MARKED = re.compile(r" ~\S+ \S+$")
 """How the texts of lines end: what came without an id, or in several lines, may be a part."""
@@ -64,12 +64,14 @@ class _Turn(NamedTuple):
 @dataclass
 class _Line:
     """A line that is to become an entry, and how it was answered. Entries up to ``known`` were known before
-    it was said. ``unheard`` are the mentions that nobody would hear in posts that were taken back, by seq."""
+    it was said, and those behind ``upto`` were not there when it was answered. ``unheard`` are the mentions
+    that nobody would hear in posts that were taken back, by seq."""
 
     said: Said
     known: int
     unheard: Mapping[int, frozenset[str]]
     answer: Answered | None = None
+    upto: int = FAR
     entry: Entry | None = None
 
     @property
@@ -125,7 +127,7 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
     known, unheard = 0, _unheard(log)
     lines: dict[tuple[str, int], _Line] = {}
     chosen = set[tuple[str, bytes]]()
-    for event in events:
+    for event, upto in zip(events, _latest(events, log), strict=True):
         match event:
             case Said() if event.kind:
                 lines[event.client, event.number] = _Line(event, known, unheard)
@@ -134,7 +136,7 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
             case Acknowledged():
                 known = max(known, event.seq)
             case Answered() if (line := lines.get((event.client, event.number))) and line.answer is None:
-                line.answer = event
+                line.answer, line.upto = event, upto
             case Sent():
                 chosen.add((event.user, event.key))
     seen = _seen(events)
@@ -142,6 +144,17 @@ def as_drafts(events: Sequence[Event], log: Sequence[Entry]) -> list[Event]:
     unchosen = [entry for entry in whole if (entry.user, entry.key) not in chosen]
     _match(list(lines.values()), unchosen, turns)
     return list(_told(events, lines, log))
+
+
+def _latest(events: Sequence[Event], log: Sequence[Entry]) -> list[int]:
+    """Return how long the log was at most, at each event: what was sent later, with a key, was not in it."""
+    seqs, most = {(entry.user, entry.key): entry.seq for entry in log}, len(log)
+    found: list[int] = []
+    for event in reversed(events):
+        if isinstance(event, Sent):
+            most = min(most, seqs.get((event.user, event.key), FAR) - 1)
+        found.append(most)
+    return found[::-1]
 
 
 def _turns(events: Sequence[Event]) -> dict[str, _Turn]:
@@ -365,7 +378,8 @@ def _follow(entries: Sequence[Entry], lines: Sequence[_Line], keep: bool) -> int
             continue
         end = min((found[one.seq] for one in entries[number + 1 :] if one.seq in found), default=len(lines))
         free = [at for at in range(first, end) if lines[at].entry is None and lines[at].can_be(entry)]
-        fits = [at for at in free if not lines[at].is_refused and lines[at].known < entry.seq]
+        free = [at for at in free if lines[at].known < entry.seq <= lines[at].upto]
+        fits = [at for at in free if not lines[at].is_refused]
         right = (at for at in fits if lines[at].said.check_of in (0, lines[at].said.ref))
         place = next(right, fits[0] if fits else None)
         if place is None:
