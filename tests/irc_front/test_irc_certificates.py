@@ -17,7 +17,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from worker.conftest import Worker
 
 from chatnet.auth import Token
-from chatnet.credentials import certificate_credential, is_of_certificate, matches
+from chatnet.codes import code_text
+from chatnet.credentials import certificate_credential, is_of_certificate, matches, random_credential
 from chatnet.entries import Draft, More
 from chatnet.errors import WrongSecret
 from chatnet.kinds import CLUSTER
@@ -268,6 +269,23 @@ def test_nobody_else_can_show_it(stage: IrcStage) -> None:
         stage.worker.pass_time(LONGEST_PAUSE)
         stage.worker.work()
         assert found[0].check(WrongSecret), found
+
+
+def test_a_device_that_is_called_so_is_no_certificate(stage: IrcStage) -> None:
+    """What the devices of users are called their clients choose: whoever shows a certificate has to be whom
+    the log keeps it of."""
+    worker = stage.worker
+    TlsLine(stage, None).log_in("alice")
+    mark = fingerprint(certificate("mallory"))
+    code, secret = sha256(b"code").hexdigest(), random_credential(b"s" * 32)
+    device = More(device=device_of(mark), label="phone", code=code)
+    for draft in (
+        Draft("code", "alice", "alice", code_text(code, 1), worker.entropy(16), 0, More(to="alice")),
+        Draft("session", "alice", "alice", secret, worker.entropy(16), 0, device),
+    ):
+        worker.commit(draft)
+    assert device_of(mark) in worker.log.state.sessions["alice"]
+    assert codes(TlsLine(stage, certificate("mallory")).external("alice"))[0] == "904"
 
 
 @pytest.mark.parametrize("how", ["taken back", "revoked", "another password", "all revoked"])
