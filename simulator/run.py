@@ -262,6 +262,9 @@ class Run:
             simulation.chance("in channels"), devices, self._on_irc, now, scale.seconds
         )
         steps += workload.visiting(simulation.chance("visiting"), self._guests, devices, now, scale.seconds)
+        steps += workload.succeeding(
+            simulation.chance("succeeding"), self._guests, self._on_irc, now, scale.seconds
+        )
         for step in steps:
             if step.device == workload.OPERATOR:
                 order = self.desk.insist if step.does == "insist" else self.cluster.order

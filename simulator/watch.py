@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from twisted.internet.endpoints import _WrappingProtocol
@@ -17,8 +17,10 @@ from chatnet.master.log_server import LogServer
 from chatnet.net.intake import MOST_BOXES
 from chatnet.net.link import Link
 from chatnet.store.lease import Holder
-from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
+from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample, Waiting
+from chatnet.worker.frontend import Frontend
 from chatnet.worker.fronts.irc.client import IrcClient
+from chatnet.worker.service import Worker
 from chatnet.worker.session import Session
 from simulator.disk import Disk
 from simulator.host import HOME, Host
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
 Keep = Callable[[Event], object]
+FOLLOWERS = ("chat-worker", "chat-front")
+"""The programs that have sessions."""
 
 
 class WatchedDisk(Disk):
@@ -83,6 +87,7 @@ class Vitals:
         self._hosts = list(hosts)
         self._keep = keep
         self._most: dict[tuple[str, str], int] = {}
+        self._waited: set[tuple[str, bytes]] = set()
 
     def look(self) -> None:
         """Look at all processes."""
@@ -91,6 +96,7 @@ class Vitals:
             for spoken in map(_spoken, connections_of(process)):
                 for measure, value, most in _queues(spoken):
                     self._see(process, measure, value, most)
+            self._see_waiting(process)
 
     def living(self) -> list[SimProcess]:
         """Return the processes whose reactor runs, and that are not strangers."""
@@ -114,6 +120,17 @@ class Vitals:
             now = self._simulation.now
             self._keep(Sample(time=now, client=process.name, measure=measure, value=value, most=most))
 
+    def _see_waiting(self, process: SimProcess) -> None:
+        """Record which drafts of IRC clients wait that did not before. A key that a client has chosen may
+        come again on another connection: only those are recorded that the process has made."""
+        for client in _irc_clients(process):
+            waiting = ((client.user, key) for key in client.drafts._open if key.startswith(client.prefix))
+            new = [draft for draft in waiting if draft not in self._waited]
+            if new:
+                self._waited.update(new)
+                now, head = self._simulation.now, client.window.head
+                self._keep(Waiting(time=now, client=process.name, head=head, drafts=new))
+
     def _most_unsent(self) -> int:
         """Return the most unsent bytes: a transport says that it is full in the middle of a page being put on
         it, or of what came in one turn to be passed on to everybody."""
@@ -125,6 +142,16 @@ def connections_of(process: SimProcess) -> list[Any]:
     """Return the connections of a process, also those that are held: these its reactor does not know."""
     handlers = [socket.handler for socket in process.sockets.values()]
     return [handler for handler in handlers if isinstance(handler, Connection)]
+
+
+def _irc_clients(process: SimProcess) -> Iterator[IrcClient]:
+    """Yield the IRC clients of a process, with those whose connection is lost, and who have said something
+    that waits."""
+    state = cast(Worker, process.service)._state if process.program in FOLLOWERS else None
+    if isinstance(state, Frontend):
+        for session in state._sessions.open:
+            if isinstance(session.peer, IrcClient):
+                yield session.peer
 
 
 def _spoken(connection: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from chatnet.form import MAX_TEXT
+from chatnet.names import GUEST
 from chatnet.testing.rules import HIDDEN
 from chatnet.testing.user import Choice
 
@@ -43,6 +44,12 @@ ARRIVAL_SECONDS = 2.0
 """Users start their clients within this many seconds, except some who come later."""
 SOMEBODY_ELSE = "I am somebody else from here on"
 """What a guest says as it takes another nick, or logs in."""
+CALLED = "From here on I am called "
+"""What a guest says as it takes the nick that follows."""
+HEIR = "heir"
+"""A nick that guests take one after the other."""
+FLOOD = 150
+"""How many posts come at once, at most, for the guest who has it: more than a user may append at once."""
 BURST = 12
 """How many posts come at once, at most, when somebody writes fast."""
 PASTE = 40
@@ -333,6 +340,38 @@ def visiting(
                 steps.append(Step(there + 2.0, device, "hang_up", (_absence(chance),)))
             if chance.random() < 0.3:
                 steps.append(Step(there + 1.0, device, "leave", (topics[0],)))
+    return steps
+
+
+def succeeding(
+    chance: random.Random, guests: Sequence[str], on_irc: Sequence[str], start: float, seconds: float
+) -> list[Step]:
+    """Return how guests take one nick, one after the other, while users ``on_irc`` speak to whoever has it,
+    sometimes more than passes at once; and moderators among them remove or ban them in a topic. Pure."""
+    steps: list[Step] = []
+    begins, topic = start + ARRIVAL_SECONDS, chance.choice(TOPICS)
+    moderators = chance.sample(on_irc, min(len(on_irc), 2)) if guests else []
+    for device in moderators:
+        steps.append(Step(begins, OPERATOR, "order", ("role", owner(device), "moderator")))
+    for _ in range(chance.randint(2, 5) if guests else 0):
+        at = begins + (0.3 + 0.7 * chance.random()) * seconds
+        one, other = chance.sample(guests, 2)
+        goes = at + chance.uniform(0.1, 0.8)
+        calls = [(at - again, one, HEIR) for again in (1.0, 0.5)]
+        calls.append((goes, one, one.removeprefix(GUEST)))
+        calls += ((goes + again, other, HEIR) for again in (0.1, 0.4, 0.8))
+        steps += (Step(time, device, "post", (CALLED + nick,)) for time, device, nick in calls)
+        steps += (Step(at - 0.3, device, "join", (spelled(chance, topic),)) for device in guests)
+        for device in chance.sample(on_irc, min(len(on_irc), 3)):
+            says = at + chance.uniform(-0.3, 0.5)
+            many = chance.choice((2, 2, 2, 2, FLOOD))
+            texts = (f"for you alone {number}" for number in range(many))
+            steps += (Step(says, device, "post", (text, f"@{GUEST}{HEIR}")) for text in texts)
+        for device in moderators:
+            for _ in range(chance.randrange(4)):
+                orders = at + chance.uniform(-0.4, 0.5)
+                kind = chance.choice(("remove", "remove", "remove", "ban", "unban"))
+                steps.append(_ordered(orders, device, kind, spelled(chance, topic), GUEST + HEIR))
     return steps
 
 

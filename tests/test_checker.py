@@ -147,6 +147,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "who_is_shut_out_does_nothing",
         "codes_are_used_as_often_as_they_say",
         "guests_come_and_go",
+        "what_waits_for_a_guest_reaches_nobody_else",
         "no_mark_falls",
         "each_line_is_answered_once",
         "each_line_is_heard_once",

@@ -25,6 +25,7 @@ PROMISES = (
     checker_accounts.who_is_shut_out_does_nothing,
     checker_accounts.codes_are_used_as_often_as_they_say,
     checker_guests.guests_come_and_go,
+    checker_guests.what_waits_for_a_guest_reaches_nobody_else,
     checker_log.no_mark_falls,
     checker_lines.each_line_is_answered_once,
     checker_lines.each_line_is_heard_once,

@@ -1,8 +1,12 @@
-"""The promise about guests: they are who they are from their coming to their going. Pure."""
+"""The promises about guests: they are who they are from their coming to their going. Pure."""
 
 from __future__ import annotations
 
+from chatnet.entries import Entry
+from chatnet.names import is_guest
 from chatnet.testing.evidence import Evidence, Violations
+from chatnet.testing.history import Waiting
+from chatnet.testing.standing import FAR
 
 _THEIRS = {"nick", "gone", "spelling", "join", "leave", "post"}
 """What a guest does who is here; coming is the other thing."""
@@ -37,6 +41,34 @@ def guests_come_and_go(evidence: Evidence) -> Violations:
                 yield f"{user} was registered at {entry.seq}, while a guest was called so"
         elif kind == "forget":
             named.pop(_at_first_sight(entry.to), None)
+
+
+def what_waits_for_a_guest_reaches_nobody_else(evidence: Evidence) -> Violations:
+    """What a front has read that is for a guest, or about one, is in effect for that guest alone: not for who
+    has the nick later, and came behind all that the front knew of the log while it waited."""
+    known: dict[tuple[str, bytes], int] = {}
+    for event in evidence.events:
+        if isinstance(event, Waiting):
+            for draft in event.drafts:
+                known.setdefault(draft, event.head)
+    came: dict[str, int] = {}
+    for entry in evidence.log:
+        if entry.kind in ("guest", "nick"):
+            came[entry.to or entry.user] = entry.seq
+            continue
+        head = known.get((entry.user, entry.key), FAR)
+        for guest in _for_whom(entry):
+            if came.get(guest, 0) > head:
+                yield (
+                    f"the {entry.kind} at {entry.seq} of {entry.user} is for {guest}, who came at "
+                    f"{came[guest]}: it waited already when the log was at {head}"
+                )
+
+
+def _for_whom(entry: Entry) -> list[str]:
+    """Return which guest an entry is for, or about."""
+    others = [side for side in entry.room.split("=") if side != entry.user] if "=" in entry.room else []
+    return [name for name in (*others, entry.to) if is_guest(name)]
 
 
 def _at_first_sight(name: str) -> str:

@@ -12,7 +12,7 @@ from chatnet.errors import BadText, Refusal
 from chatnet.form import check_said_in, check_text
 from chatnet.kinds import CLUSTER, KINDS, SAID, Text
 from chatnet.limits import AGING, Aging
-from chatnet.names import GUEST, fold_for
+from chatnet.names import GUEST, fold_for, is_guest
 from chatnet.testing.connections import Connection, connections, told_when_read
 from chatnet.testing.history import (
     Acknowledged,
@@ -368,7 +368,8 @@ class _Refused:
     said in a line, the front that read that knew of at least ``read``: whom a nick means is as of then."""
 
     def __init__(self, draft: SentDraft, first: int, last: int, read: int) -> None:
-        self._guest = draft.sent.room[1:] if draft.sent.room[:2] == f"@{GUEST}" else ""
+        room, to = draft.sent.room, draft.sent.to
+        self._guest = to if is_guest(to) else room[1:] if room[:2] == f"@{GUEST}" else ""
         self.read = min(read, first) if self._guest else first
         self._first, self.last = first, last
         self._place = draft.sent.user, draft.sent.key

@@ -312,6 +312,14 @@ class Held(Event):
     seqs: list[int]
 
 
+class Waiting(Event):
+    """The process ``client``, which has followed the log to ``head``, has read what becomes these drafts, by
+    user and key, and waits for the log to answer them."""
+
+    head: int
+    drafts: list[tuple[str, bytes]]
+
+
 AnyEvent = (
     Started
     | Stopped
@@ -344,6 +352,7 @@ AnyEvent = (
     | EpochEnded
     | Sample
     | Held
+    | Waiting
 )
 
 _encoder = msgspec.json.Encoder()

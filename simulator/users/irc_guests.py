@@ -21,7 +21,7 @@ from simulator.users.irc_lines import IrcLine
 from simulator.users.irc_talk import PLAIN, PLAYBACK, TIMED, Answer, Talk
 from simulator.users.irc_user import REGISTERED_BY_GUESTS, IrcUser
 from simulator.users.port import Home
-from simulator.workload import SOMEBODY_ELSE
+from simulator.workload import CALLED, SOMEBODY_ELSE
 
 NICKS = ("wanderer", "pilgrim", "nomad", *REGISTERED_BY_GUESTS)
 """Nicks that guests take, beside their first."""
@@ -78,7 +78,13 @@ class IrcGuest(IrcUser):
 
     def post(self, text: str, room: str | None = None) -> None:
         talk = self._talk
-        if text == SOMEBODY_ELSE and talk is not None and is_guest(self.name) and not talk.is_becoming:
+        if talk is not None and (not is_guest(self.name) or talk.is_becoming):
+            talk = None  # it is not to change
+        if text.startswith(CALLED):
+            if talk is not None:
+                self._is_called(talk, text.removeprefix(CALLED))
+            return
+        if text == SOMEBODY_ELSE and talk is not None:
             if self._chance.random() < RENAMES:
                 self._takes_a_nick(talk)
             else:
@@ -88,7 +94,9 @@ class IrcGuest(IrcUser):
         super().post(text, room)
 
     def _takes_a_nick(self, talk: Talk) -> None:
-        nick = self._chance.choice((self._first[1:], *NICKS))
+        self._is_called(talk, self._chance.choice((self._first[1:], *NICKS)))
+
+    def _is_called(self, talk: Talk, nick: str) -> None:
         if GUEST + nick != self.name:
             self._becomes(talk, "NICK", nick, GUEST + nick)
 

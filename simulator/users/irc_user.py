@@ -51,6 +51,7 @@ from simulator.users.irc_talk import (
 from simulator.users.irc_words import WORDS, base_36, earlier, fitting, in_lines, seq_in, whole
 from simulator.users.port import Home
 from simulator.users.simple import SimpleClient, SimpleLine
+from simulator.workload import HEIR
 
 IS_FULL = 0.5
 """How many clients ask for capabilities."""
@@ -84,6 +85,9 @@ REFERS = 0.1
 REACTIONS = ("\N{THUMBS UP SIGN}", "why; not", "\\o/", "tea?")
 ONE_MORE = 0.15
 """How often something else is asked behind what is said: it is answered in its turn, too."""
+MUCH = 20
+"""Who has more lines unanswered asks nothing else: some of that would wait for all answers, and the next
+lines for it."""
 
 
 class _Seen(NamedTuple):
@@ -401,7 +405,8 @@ class IrcUser(SimpleClient):
         target, talk = self._target_of(room or ""), self._talk
         if target is None or (is_guest(self.name) and target[:2] == "#@"):
             return
-        if "chatnet/key" in self._asks and self._chance.random() < BY_KEY:
+        is_for_a_guest = (room or "").startswith(f"@{GUEST}")  # who has the nick by then, if it is said again
+        if "chatnet/key" in self._asks and not is_for_a_guest and self._chance.random() < BY_KEY:
             key = self._fresh_key()
             said = fitting(text, self.name, target, key.hex()[-6:])
             self._keyed[key] = keyed = _Keyed(key, target, said)
@@ -510,7 +515,8 @@ class IrcUser(SimpleClient):
         """Perhaps say something else, which is answered in its turn; and, a moment later, that one types: who
         has just posted does not."""
         self._reactor.callLater(self._chance.uniform(0, TYPES_SECONDS), self._types, talk)
-        if self._chance.random() > ONE_MORE or (is_guest(self.name) and not talk.channels):
+        is_nowhere = is_guest(self.name) and not talk.channels
+        if self._chance.random() > ONE_MORE or is_nowhere or len(talk) > MUCH:
             return
         channel = self._chance.choice(sorted(talk.channels) or [f"#@{self.name}"])
         command, rest = self._chance.choice(
@@ -587,19 +593,19 @@ class IrcUser(SimpleClient):
         talk, target = self._talk, self._target_of(room)
         if talk is None or target is None or target[0] not in "#&" or not room:
             return
-        mark = f"~{self.name} {self._mark_of(talk)}"
+        mark, nick = f"~{self.name} {self._mark_of(talk)}", _nick(to)
         match kind:
             case "invite":
-                talk.say("INVITE", f"{to} {target}", Draft(kind, room, to=to))
+                talk.say("INVITE", f"{nick} {target}", Draft(kind, room, to=to))
             case "remove":
                 said = f"{text} {mark}".strip()
-                talk.say("KICK", f"{target} {to} :{said}", Draft(kind, room, said, to))
+                talk.say("KICK", f"{target} {nick} :{said}", Draft(kind, room, said, to))
             case "role" if text in ("moderator", "none"):
                 sign = "-" if text == "none" else "+"
-                talk.say("MODE", f"{target} {sign}o {to}", Draft(kind, room, text, to))
+                talk.say("MODE", f"{target} {sign}o {nick}", Draft(kind, room, text, to))
             case "ban" | "unban":
                 sign = "-" if kind == "unban" else "+"
-                talk.say("MODE", f"{target} {sign}b {to}!*@*", Draft(kind, room, to=to))
+                talk.say("MODE", f"{target} {sign}b {nick}!*@*", Draft(kind, room, to=to))
             case "describe":
                 said = f"{text} {mark}".strip()
                 talk.say("TOPIC", f"{target} :{said}", Draft(kind, room, said))
@@ -680,7 +686,8 @@ class IrcUser(SimpleClient):
     def _room_of(self, target: str) -> str:
         if target[:2] == "#@":
             return target[2:]
-        return target if target[0] in "#&" else self._met.get(target, f"@{target}")
+        other = GUEST + target if target == HEIR else target
+        return target if target[0] in "#&" else self._met.get(target, f"@{other}")
 
 
 def _nick(user: str) -> str:

@@ -43,6 +43,7 @@ SOON_CAUGHT: dict[Mutant, int] = {
     irc.a_line_gets_another_key_when_sent_again: 1,
     irc.a_pong_before_the_commit: 1,
     irc.a_page_begins_one_behind_its_bound: 1,
+    irc.whoever_has_the_nick_by_then_is_meant: 5,
     hostile.drafts_wait_without_bound: 2,
     hostile.input_waits_without_bound: 1,
     handshakes.a_handshake_counts_as_silence: 0,

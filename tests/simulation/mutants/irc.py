@@ -23,6 +23,7 @@ from chatnet.master.registry import Registration
 from chatnet.names import fold_for
 from chatnet.net.link import Link
 from chatnet.store.remote import RemoteLog
+from chatnet.store.sqlite import writer
 from chatnet.wire.log import Append
 from chatnet.worker.fronts.irc import events, histories, rooms, said
 from chatnet.worker.fronts.irc.answers import Answers, Slot
@@ -31,6 +32,7 @@ from chatnet.worker.fronts.irc.client import IrcClient
 from chatnet.worker.fronts.irc.command import Command
 from chatnet.worker.fronts.irc.devices import Device
 from chatnet.worker.fronts.irc.drafts import Drafts
+from chatnet.worker.fronts.irc.faces import Faces
 from chatnet.worker.fronts.irc.front import Irc
 from chatnet.worker.fronts.irc.talk import Saying
 from chatnet.worker.peer import Channel, Ear
@@ -265,6 +267,20 @@ def who_types_is_told_to_everybody(put: Put) -> None:
     put(Router, "listening", listening)
 
 
+def whoever_has_the_nick_by_then_is_meant(put: Put) -> None:
+    """The log does not look at which guest a draft is for: it is for whoever has the nick."""
+
+    def judge(draft: Draft, facts: Any, now: int) -> Sequence[str]:
+        return real(replace(draft, meant=0), facts, now)
+
+    real = put(writer, "judge", judge)
+
+
+def a_front_does_not_say_whom_it_means(put: Put) -> None:
+    """A front names a guest by the nick alone."""
+    put(Faces, "here_at", lambda self, user: 0)
+
+
 def _renamed(draft: Draft) -> Draft:
     key = draft.key[:PREFIX_BYTES] + bytes(byte ^ 255 for byte in draft.key[PREFIX_BYTES:])
     return Draft(draft.kind, draft.user, draft.room, draft.text, key, draft.by, draft.more)
@@ -292,4 +308,6 @@ MUTANTS: tuple[Mutant, ...] = (
     who_is_somebody_else_begins_behind,
     a_guest_is_gone_while_it_talks,
     who_types_is_told_to_everybody,
+    whoever_has_the_nick_by_then_is_meant,
+    a_front_does_not_say_whom_it_means,
 )
