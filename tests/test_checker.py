@@ -401,6 +401,23 @@ def test_who_is_forgotten_may_nothing_any_more(good: Story, is_forgotten: bool) 
     assert any("for no reason" in broken for broken in good.broken()) is not is_forgotten
 
 
+@pytest.mark.parametrize("seen", ["out", "", "something else"])
+def test_the_words_of_an_order_go_with_who_is_forgotten(good: Story, seen: str) -> None:
+    """Others may have seen them before; but none that were never said."""
+    good.append("role", "chatnet", "#chess", "owner", 29)
+    good.log[-1] = msgspec.structs.replace(good.log[-1], more=More(to="alice"))
+    good.draft("bob/1", "join", "#chess", 28)
+    good.add(Sent, "alice/1", key=key(30), kind="remove", room="#chess", text="out", to="bob")
+    removed = msgspec.structs.replace(good.append("remove", "alice", "#chess", "", 30), more=More(to="bob"))
+    good.log[-1] = removed
+    good.add(Acknowledged, "alice/1", key=key(30), seq=removed.seq)
+    good.append("forget", "chatnet", "", "", 31)
+    good.log[-1] = msgspec.structs.replace(good.log[-1], more=More(to="alice"))
+    good.add(Took, "bob/1", reader=1, entry=msgspec.structs.replace(removed, text=seen))
+    wrong = [broken for broken in good.broken() if " saw " in broken]
+    assert bool(wrong) is (seen == "something else"), wrong
+
+
 def test_a_refusal_that_was_taken_back(good: Story) -> None:
     """Bob's join of Eve was refused, and its answer lost; when it is sent again, Eve is there."""
     good.send("bob/1", "join", "eve", 30)

@@ -877,6 +877,24 @@ def test_who_may_give_no_orders_is_told_that_before_whether_somebody_exists(stor
         assert story.promises() == (set() if code == "401" else {"exactly_once"})
 
 
+@pytest.mark.parametrize("is_another", [True, False])
+def test_who_has_the_nick_later_is_not_whom_an_order_meant(story: Lines, is_another: bool) -> None:
+    """They may be in the channel, and the log refuses to remove them. Who is there all the time is meant."""
+    story.append("role", "chatnet", "#tea", "owner", 18)
+    story.log[-1] = replace(story.log[-1], more=More(to="bob"))
+    story.append("guest", "~dan", "~dan", "dan dan dan", 42)
+    heard = story.draft("alice/1", "post", "heard before that", 41)
+    for connection in (CAROL, "bob/1.2"):
+        story.hear(connection, heard, "#@alice")
+    refused = story.say("bob/1.2", "KICK", "remove", "#tea", to="~dan")
+    if is_another:
+        story.append("gone", "chatnet", "chatnet", "lost", 43)
+        story.log[-1] = replace(story.log[-1], more=More(to="~dan"))
+        story.append("guest", "~dan", "~dan", "dan dan dan", 44)
+    story.answer("bob/1.2", refused, code="401")
+    assert story.promises() == (set() if is_another else {"exactly_once"})
+
+
 def test_refusals_are_of_the_drafts_of_lines(story: Lines) -> None:
     """What is recorded of lines becomes what is recorded of drafts."""
     events = Evidence(story.events, story.log).events

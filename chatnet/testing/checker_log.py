@@ -268,7 +268,9 @@ def _is_same(seen: Entry, entry: Entry | None, evidence: Evidence) -> bool:
         return False
     text = seen.text
     if entry.seq in evidence.standing.taken_back:
-        text = entry.text if text in ("", evidence.said(entry)) else text
+        draft = evidence.drafts.get((entry.user, entry.key))
+        said = entry.text if draft is None else draft.sent.text
+        text = entry.text if text in ("", said) else text
     more = _more(entry)
     if more is not None and not (seen.more is not None and seen.more.reacts):
         more = replace(more, reacts=False)  # for who is not told that, it is an answer like others

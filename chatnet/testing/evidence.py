@@ -381,8 +381,9 @@ class _Refused:
         """Note why it may be refused now; return whether that is what its client was told."""
         reasons, standing = followed.reasons.setdefault(self._place, set(self._codes)), followed.standing
         doing, sent = self._doing, self._sent
+        if self._guest and self._guest not in standing.registered:  # who has the nick later is not meant
+            reasons.add("NO_SUCH_USER")
         if standing.seq < self._first:  # it may have been read, and not be judged yet
-            reasons |= set() if self._guest in standing.registered else {"NO_SUCH_USER"}
             return explains(self._told, reasons)
         code = standing.shut_out(sent.user) if doing is None else standing.refusal(doing)
         reasons |= {code} if code is not None else set()
