@@ -1130,7 +1130,7 @@ test("A private room that one makes begins with that, and with who may read what
     assert.deepEqual(happenings(page, "&ops"), [
       "You made the private room &ops. Newcomers may read what was said before.",
     ]);
-    const [top] = rowMaker()(page.app.timeline("&ops"));
+    const [top] = rowMaker()(page.app.timeline("&ops"), new Map());
     assert.deepEqual(top && [top.kind, "isMade" in top && top.isMade], ["top", true]);
     page.tell("hide");
     page.kill();

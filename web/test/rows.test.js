@@ -16,12 +16,15 @@ function post(seq, user, time, more = {}) {
   return { type: "post", id, seq, time, user, room: "#tea", text: "x", ref: null, form: "", ...more };
 }
 
-/** @param {any[]} items @param {object} [more] @returns {any} */
-const timeline = (items, more = {}) => ({ room: "#tea", items, top: "beginning", line: null, ...more });
+/** @param {any[]} items @param {object} [more] @returns {[any, Map<number, any>]} with its posts by seq */
+const timeline = (items, more = {}) => [
+  { room: "#tea", items, top: "beginning", line: null, ...more },
+  new Map(items.filter(item => item.type === "post").map(item => [item.seq, item])),
+];
 
 /** @param {any[]} items @param {object} [more] */
 const shown = (items, more) =>
-  rowMaker()(timeline(items, more)).map(row => (row.kind === "post" && row.isHead ? "head" : row.kind));
+  rowMaker()(...timeline(items, more)).map(row => (row.kind === "post" && row.isHead ? "head" : row.kind));
 
 test("What one author says within five minutes is one run", () => {
   const items = [
@@ -61,11 +64,11 @@ test("The unread line stands once, before the first post after it, and begins a 
 test("Rows that are as before are the same objects", () => {
   const make = rowMaker();
   const items = [post(1, "bob", NOON), post(2, "bob", NOON)];
-  const before = make(timeline(items));
-  const now = make(timeline([...items, post(3, "bob", NOON)]));
+  const before = make(...timeline(items));
+  const now = make(...timeline([...items, post(3, "bob", NOON)]));
   assert.equal(now.length, before.length + 1);
   for (const [at, row] of before.entries()) assert.equal(now[at], row);
-  const gone = make(timeline([{ ...items[0], text: "" }, items[1]]));
+  const gone = make(...timeline([{ ...items[0], text: "" }, items[1]]));
   assert.notEqual(gone[2], before[2]);
   assert.equal(gone[3], before[3]);
 });
@@ -75,13 +78,13 @@ test("A row is another one when what it answers comes, or is taken back", () => 
   const [said, other] = [post(1, "bob", NOON), post(2, "bob", NOON)];
   const answer = post(3, "carol", NOON, { ref: { seq: 1, check: "" } });
   const answered = (/** @type {any[]} */ ...items) => {
-    const row = make(timeline(items)).at(-1);
+    const row = make(...timeline(items)).at(-1);
     return row?.kind === "post" && row.answered;
   };
   assert.equal(answered(other, answer), undefined);
   assert.equal(answered(said, other, answer), said);
   const gone = { ...said, text: "", isTakenBack: true };
   assert.equal(answered(gone, other, answer), gone);
-  const before = make(timeline([gone, other, answer]));
-  assert.equal(make(timeline([gone, { ...other, text: "" }, answer])).at(-1), before.at(-1));
+  const before = make(...timeline([gone, other, answer]));
+  assert.equal(make(...timeline([gone, { ...other, text: "" }, answer])).at(-1), before.at(-1));
 });

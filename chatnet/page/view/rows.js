@@ -43,13 +43,13 @@ function goesOn(item, before) {
 }
 
 /**
- * Make the rows of timelines; rows that are as before are the same objects.
- * @returns {(timeline: Timeline) => Row[]}
+ * Make the rows of timelines, with their posts by seq; rows that are as before are the same objects.
+ * @returns {(timeline: Timeline, posts: ReadonlyMap<number, PostItem>) => Row[]}
  */
 export function rowMaker() {
   /** @type {Map<string, Row>} */
   let before = new Map();
-  return timeline => {
+  return (timeline, posts) => {
     /** @type {Row[]} */
     const rows = [];
     /** @type {Map<string, Row>} */
@@ -62,9 +62,6 @@ export function rowMaker() {
       rows.push(kept);
     };
     const { line, room } = timeline;
-    /** @type {Map<number, PostItem>} */
-    const posts = new Map();
-    for (const item of timeline.items) if (item.type === "post") posts.set(item.seq, item);
     let day = 0;
     let isDrawn = line === null;
     let seq = 0;

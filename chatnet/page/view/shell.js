@@ -297,7 +297,7 @@ class ChatPage extends HTMLElement {
         if (item.type === "post" || item.type === "pending") this.#byId.set(item.id, item);
       }
     }
-    const rows = this.#makeRows(timeline);
+    const rows = this.#makeRows(timeline, this.#bySeq);
     this.#empty.hidden = !timeline.sentence;
     if (timeline.sentence) {
       const why = whyUnreadable(this.#app, this.#room, timeline.sentence);
