@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import h11
+import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from worker.conftest import Worker
@@ -257,3 +259,17 @@ def upgrade(ticket: bytes, **headers: str) -> bytes:
         "cookie": f"other=1; chatnet-memory={packed(ticket)}",
     }
     return request("GET", "/ws", None, named | {name.replace("_", "-"): one for name, one in headers.items()})
+
+
+def read_late(stage: WebStage, monkeypatch: pytest.MonkeyPatch, kind: type = object) -> Deferred[None]:
+    """Let no read of this kind be answered by the log before the Deferred fires that is returned."""
+    late: Deferred[None] = Deferred()
+    real = stage.worker.log.read
+
+    async def slow(question: Any) -> Any:
+        if isinstance(question, kind):
+            await late
+        return await real(question)
+
+    monkeypatch.setattr(stage.worker.log, "read", slow)
+    return late

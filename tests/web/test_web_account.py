@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
-from web.browser import Answered, WebSocket, WebStage, request
+from web.browser import Answered, WebSocket, WebStage, read_late, request
 from worker.conftest import Worker
 
 from chatnet.entries import Draft, More
@@ -145,18 +144,11 @@ def test_a_page_has_no_browser_keep_what_was_replaced_meanwhile(
 ) -> None:
     """Another tab sets a password while the log is slow to say who may register: its cookie stays."""
     stage = alice.stage
-    read, waiting = stage.worker.log.read, Deferred[None]()
-
-    async def slow(question: Any) -> Any:
-        if isinstance(question, PoliciesIn):
-            await waiting
-        return await read(question)
-
-    monkeypatch.setattr(stage.worker.log, "read", slow)
+    late = read_late(stage, monkeypatch, PoliciesIn)
     other = stage.line()
     other.send(request("GET", "/api/v1/about", None, {"cookie": alice.cookie}))
     assert alice.ask("POST", "/password", {"password": "correct horse"}).status == 200
-    waiting.callback(None)
+    late.callback(None)
     stage.worker.settle()
     told = other.answer()
     assert (told.status, told.cookies) == (200, [])
@@ -534,15 +526,7 @@ def test_a_second_login_does_not_disturb_a_request(
     stage: WebStage, alice: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the same device: it is the same session. Nor does a ticket that is no longer good."""
-    late: Deferred[None] = Deferred()
-    real = stage.worker.log.read
-
-    async def slow(question: Any) -> Any:
-        if isinstance(question, DevicesOf):
-            await late
-        return await real(question)
-
-    monkeypatch.setattr(stage.worker.log, "read", slow)
+    late = read_late(stage, monkeypatch, DevicesOf)
     line = stage.line()
     line.send(request("GET", "/api/v1/sessions", None, {"cookie": alice.cookie}))
     assert Browser(stage).login().status == 201

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
-from web.browser import ORIGIN, Line, WebSocket, WebStage, upgrade
+from web.browser import ORIGIN, Line, WebSocket, WebStage, read_late, upgrade
 from web.raw_frames import BINARY, CLOSE, PING, TEXT, frame
 from worker.conftest import Worker
 from wsproto.events import CloseConnection, Ping
@@ -562,19 +561,6 @@ def test_whom_a_master_sent_to_a_port_of_ones_own_counts_as_placed(stage: WebSta
     stage.socket("alice")
     [session] = stage.worker.sessions.open
     assert not session.peer.shared
-
-
-def read_late(stage: WebStage, monkeypatch: pytest.MonkeyPatch) -> Deferred[None]:
-    """Let no read of the log be answered before the Deferred fires that is returned."""
-    late: Deferred[None] = Deferred()
-    real = stage.worker.log.read
-
-    async def slow(question: Any) -> Any:
-        await late
-        return await real(question)
-
-    monkeypatch.setattr(stage.worker.log, "read", slow)
-    return late
 
 
 def test_who_is_let_in_while_the_worker_stops_is_told_at_once(
